@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+//
+// ALT: waits until one of several inputs is possible and says which; the input itself is made in the chosen branch.
+//
+//   auto chosen = co_await pri_alt(stop, when(room_left, requests), timeout);
+//   if (chosen == stop) ... else if (chosen == requests) { auto r = co_await requests.input(); ... }
+//
+// pri_alt takes the first guard in the order written that is ready. fair_alt draws uniformly among those that are, so a
+// guard that stays ready is taken within n choices on average whatever the others do. A closed channel is ready: its
+// input yields empty.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <concepts>
+#include <ranges>
+#include <source_location>
+#include <tuple>
+#include <utility>
+
+#include "csp/channel.hpp"
+
+namespace csp {
+
+/// Which guard an ALT chose.
+class selection {
+  public:
+    selection(const void* what, std::size_t position) : what_(what), position_(position) {}
+
+    /// The place of the chosen guard among all those given, from 0; the elements of a range count one each.
+    [[nodiscard]] std::size_t position() const { return position_; }
+
+    template <class End>
+        requires requires(const End& end) { end.guarded(); }
+    [[nodiscard]] bool operator==(const End& end) const
+    {
+        return what_ == end.guarded();
+    }
+
+  private:
+    const void* what_;
+    std::size_t position_;
+};
+
+/// An alternative that is always ready: what pri_alt takes when no other is.
+struct skip_guard {
+    [[nodiscard]] const void* guarded() const { return this; }
+};
+inline constexpr skip_guard skip;
+
+/// An alternative that becomes ready at a moment. Keep it in a variable to compare the selection with.
+class timeout {
+  public:
+    explicit timeout(time_point at) : at_(at) {}
+    [[nodiscard]] time_point at() const { return at_; }
+    [[nodiscard]] const void* guarded() const { return this; }
+
+  private:
+    time_point at_;
+};
+
+[[nodiscard]] inline timeout at(time_point moment) { return timeout(moment); }
+[[nodiscard]] inline timeout after(duration d) { return timeout(core::here().now() + d); }
+
+/// An end that counts only if `condition`: occam's boolean guard.
+template <class End>
+struct guarded_end {
+    bool condition;
+    End& end;
+};
+template <class End>
+[[nodiscard]] guarded_end<End> when(bool condition, End& end)
+{
+    return {condition, end};
+}
+
+namespace detail {
+
+// What an ALT does with each kind of guard: count how many of it are ready, tell the k-th of those, wait on all, and
+// wait no longer. `size` is the number of positions it takes.
+
+class channel_guard {
+  public:
+    template <class End>
+    explicit channel_guard(const End& end) : channel_(end.guarded())
+    {
+    }
+    template <class End>
+    explicit channel_guard(const guarded_end<End>& g) : channel_(g.condition ? g.end.guarded() : nullptr)
+    {
+    }
+    [[nodiscard]] static std::size_t size() { return 1; }
+    [[nodiscard]] std::uint32_t count_ready() const { return channel_ != nullptr && channel_->ready_to_input() ? 1 : 0; }
+    [[nodiscard]] selection ready_one(std::uint32_t /*k*/, std::size_t position) const { return {channel_, position}; }
+    void enable(alternative_operation& alt)
+    {
+        if (channel_ != nullptr) channel_->enable(alt);
+    }
+    void disable() noexcept
+    {
+        if (channel_ != nullptr) channel_->disable();
+    }
+
+  private:
+    channel_base* channel_;
+};
+
+template <class Range>
+class range_guard {
+  public:
+    explicit range_guard(const Range& ends) : ends_(&ends) {}
+    [[nodiscard]] std::size_t size() const { return std::ranges::size(*ends_); }
+    [[nodiscard]] std::uint32_t count_ready() const
+    {
+        std::uint32_t ready = 0;
+        for (const auto& end : *ends_) ready += end.guarded()->ready_to_input() ? 1U : 0U;
+        return ready;
+    }
+    [[nodiscard]] selection ready_one(std::uint32_t k, std::size_t position) const
+    {
+        for (const auto& end : *ends_) {
+            if (end.guarded()->ready_to_input() && k-- == 0) return {end.guarded(), position};
+            ++position;
+        }
+        std::unreachable();
+    }
+    void enable(alternative_operation& alt)
+    {
+        for (const auto& end : *ends_) end.guarded()->enable(alt);
+    }
+    void disable() noexcept
+    {
+        for (const auto& end : *ends_) end.guarded()->disable();
+    }
+
+  private:
+    const Range* ends_;
+};
+
+class timeout_guard {
+  public:
+    explicit timeout_guard(const timeout& t) : timeout_(t) {}
+    [[nodiscard]] static std::size_t size() { return 1; }
+    [[nodiscard]] std::uint32_t count_ready() const { return timeout_.at() <= core::here().now() ? 1 : 0; }
+    [[nodiscard]] selection ready_one(std::uint32_t /*k*/, std::size_t position) const
+    {
+        return {timeout_.guarded(), position};
+    }
+    void enable(alternative_operation& alt)
+    {
+        timer_.alt = &alt;
+        core::here().timers().set(timer_, timeout_.at());
+    }
+    void disable() noexcept { core::here().timers().cancel(timer_); }
+
+  private:
+    struct alternative_timer : timer {
+        alternative_timer() : timer([](timer& t) noexcept { static_cast<alternative_timer&>(t).alt->fire(); }) {}
+        alternative_operation* alt = nullptr;
+    };
+    const timeout& timeout_;
+    alternative_timer timer_;
+};
+
+class always_guard {
+  public:
+    explicit always_guard(const skip_guard& s) : skip_(s) {}
+    [[nodiscard]] static std::size_t size() { return 1; }
+    [[nodiscard]] static std::uint32_t count_ready() { return 1; }
+    [[nodiscard]] selection ready_one(std::uint32_t /*k*/, std::size_t position) const
+    {
+        return {skip_.guarded(), position};
+    }
+    static void enable(alternative_operation& alt) { alt.fire(); }
+    static void disable() noexcept {}
+
+  private:
+    const skip_guard& skip_;
+};
+
+/// Which guard stands for a source in an ALT. A source of another kind (a bridge's end, an I/O engine's) names its own
+/// as a nested `guard`, made from the source.
+template <class Source>
+struct guard_for {
+    using type = typename Source::guard;
+};
+template <class Source>
+    requires requires(Source& end) {
+        { end.guarded() } -> std::convertible_to<channel_base*>;
+    }
+struct guard_for<Source> {
+    using type = channel_guard;
+};
+template <class End>
+struct guard_for<guarded_end<End>> {
+    using type = channel_guard;
+};
+template <>
+struct guard_for<timeout> {
+    using type = timeout_guard;
+};
+template <>
+struct guard_for<skip_guard> {
+    using type = always_guard;
+};
+template <std::ranges::sized_range Range>
+struct guard_for<Range> {
+    using type = range_guard<Range>;
+};
+template <class Source>
+using guard_of = typename guard_for<std::remove_cvref_t<Source>>::type;
+
+enum class preference : std::uint8_t { first, any };
+
+template <preference Preference, class... Guards>
+class [[nodiscard("await it")]] alternative : alternative_operation {
+  public:
+    template <class... Sources>
+    explicit alternative(std::source_location where, Sources&... sources) : guards_(sources...), where_(where)
+    {
+    }
+    alternative(const alternative&) = delete;
+    alternative& operator=(const alternative&) = delete;
+    ~alternative() { stop_waiting(); }
+
+    bool await_ready() { return choose() > 0; }
+    bool await_suspend(std::coroutine_handle<> self)
+    {
+        waiting_ = true;
+        who = &park(self, wait::alternative, static_cast<alternative_operation*>(this), where_);
+        std::apply([this](auto&... g) { (g.enable(*this), ...); }, guards_);
+        return true;
+    }
+    selection await_resume()
+    {
+        if (waiting_) {
+            stop_waiting();
+            CSP_CHECK(choose() > 0, "an ALT was woken with no guard ready");
+        }
+        return chosen_;
+    }
+
+  private:
+    void stop_waiting() noexcept
+    {
+        if (!std::exchange(waiting_, false)) return;
+        std::apply([](auto&... g) { (g.disable(), ...); }, guards_);
+    }
+
+    /// Yields how many guards are ready; if any is, chosen_ is one of them.
+    std::uint32_t choose()
+    {
+        if constexpr (Preference == preference::first) {
+            std::size_t position = 0;
+            const auto take_first = [&](auto& g) {
+                if (g.count_ready() > 0) {
+                    chosen_ = g.ready_one(0, position);
+                    return true;
+                }
+                position += g.size();
+                return false;
+            };
+            return std::apply([&](auto&... g) { return (take_first(g) || ...) ? 1 : 0; }, guards_);
+        } else {
+            std::array<std::uint32_t, sizeof...(Guards)> ready{};
+            std::uint32_t all = 0;
+            std::apply(
+                [&](auto&... g) {
+                    std::size_t i = 0;
+                    ((all += ready[i++] = g.count_ready()), ...);
+                },
+                guards_);
+            if (all == 0) return 0;
+            std::uint32_t k = all == 1 ? 0 : core::here().random_below(all);
+            std::size_t position = 0;
+            std::size_t i = 0;
+            const auto take_kth = [&](auto& g) {
+                if (k < ready[i]) {
+                    chosen_ = g.ready_one(k, position);
+                    return true;
+                }
+                k -= ready[i++];
+                position += g.size();
+                return false;
+            };
+            std::apply([&](auto&... g) { (take_kth(g) || ...); }, guards_);
+            return all;
+        }
+    }
+
+    std::tuple<Guards...> guards_;
+    std::source_location where_;
+    selection chosen_{nullptr, 0};
+    bool waiting_ = false;
+};
+
+}  // namespace detail
+
+// Classes rather than functions, because a function's default argument cannot follow a parameter pack.
+
+template <class... Sources>
+struct [[nodiscard("await it")]] pri_alt
+    : detail::alternative<detail::preference::first, detail::guard_of<Sources>...> {
+    explicit pri_alt(Sources&&... sources, std::source_location where = std::source_location::current())
+        : detail::alternative<detail::preference::first, detail::guard_of<Sources>...>(where, sources...)
+    {
+    }
+};
+template <class... Sources>
+pri_alt(Sources&&...) -> pri_alt<Sources...>;
+
+template <class... Sources>
+struct [[nodiscard("await it")]] fair_alt : detail::alternative<detail::preference::any, detail::guard_of<Sources>...> {
+    explicit fair_alt(Sources&&... sources, std::source_location where = std::source_location::current())
+        : detail::alternative<detail::preference::any, detail::guard_of<Sources>...>(where, sources...)
+    {
+    }
+};
+template <class... Sources>
+fair_alt(Sources&&...) -> fair_alt<Sources...>;
+
+}  // namespace csp

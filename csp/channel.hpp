@@ -1,0 +1,739 @@
+// SPDX-License-Identifier: MIT
+//
+// Channels: unbuffered and synchronous. When output() returns, the reader has the message. Whichever party comes
+// second moves the message straight from the writer's frame to the reader's, makes the first party ready and goes on
+// running; so a communication costs one switch and never allocates.
+//
+//   chan<T> c;                    a channel; hands out its ends
+//   c.rx()  in<T>                 the only reading end    c.shared_rx()  shared_in<T>    copies claim in turn
+//   c.tx()  out<T>                the only writing end    c.shared_tx()  shared_out<T>
+//
+// Closing is an event of the channel: when the last writing end is gone input() yields an empty optional, when the
+// last reading end is gone output() yields false. All ends of a channel live on one core (for two, see bridge.hpp).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <source_location>
+#include <utility>
+
+#include "csp/core.hpp"
+#include "csp/mobile.hpp"
+
+namespace csp {
+
+/// One party waiting at a channel. Lives in the frame of the process that waits, so waiting allocates nothing.
+struct operation {
+    operation* next = nullptr;
+    record* who = nullptr;
+    std::uint32_t* together = nullptr;  // communications of one PAR still to come, when this is one of several
+    bool extended = false;   // a reader that will hold its writer
+    bool is_claim = false;   // waits for a turn, not for a communication
+    bool accepted = false;   // a writer whose message the reader has
+    bool held = false;       // a writer whose message the reader has, and who waits for the reader's scope to end
+
+    operation() = default;
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+    ~operation() = default;
+
+    void complete()
+    {
+        if (together == nullptr || --*together == 0) make_ready(*who);
+    }
+};
+
+/// First in, first out.
+class operation_queue {
+  public:
+    [[nodiscard]] bool empty() const { return first_ == nullptr; }
+    [[nodiscard]] operation& first() const { return *first_; }
+    void push(operation& op)
+    {
+        op.next = nullptr;
+        (first_ == nullptr ? first_ : last_->next) = &op;
+        last_ = &op;
+    }
+    operation& pop()
+    {
+        operation& op = *first_;
+        first_ = op.next;
+        return op;
+    }
+    void forget(const record& who);
+
+  private:
+    operation* first_ = nullptr;
+    operation* last_ = nullptr;  // meaningful only while not empty
+};
+
+/// A process waiting in an ALT. Guards that become ready fire it, once.
+struct alternative_operation : operation {
+    bool fired = false;
+    void fire()
+    {
+        if (fired) return;
+        fired = true;
+        make_ready(*who);
+    }
+};
+
+/// The part of a channel that does not depend on what it carries.
+class channel_base {
+  public:
+    explicit channel_base(std::source_location made) : made_(made) {}
+    channel_base(const channel_base&) = delete;
+    channel_base& operator=(const channel_base&) = delete;
+
+    /// Whether input() would not wait: a message waits, or none can come any more.
+    [[nodiscard]] bool ready_to_input() const { return waiting_ == party::writers || writers_ == 0; }
+
+    void enable(alternative_operation& alt)
+    {
+        CSP_CHECK(waiting_ == party::nobody, "a channel has one reader at a time: claim a shared end to ALT on it");
+        waiting_ = party::alternative;
+        alternative_ = &alt;
+        last_reader_ = alt.who;
+    }
+    void disable() noexcept
+    {
+        if (waiting_ == party::alternative) waiting_ = party::nobody;
+        alternative_ = nullptr;
+    }
+
+    /// Removes what `who` waits for here, without its taking place.
+    void forget(const record& who);
+
+    [[nodiscard]] std::source_location made() const { return made_; }
+    [[nodiscard]] const record* last_reader() const { return last_reader_; }
+    [[nodiscard]] const record* last_writer() const { return last_writer_; }
+    [[nodiscard]] std::uint32_t readers() const { return readers_; }
+    [[nodiscard]] std::uint32_t writers() const { return writers_; }
+
+  protected:
+    enum class party : std::uint8_t { nobody, readers, writers, alternative };
+
+    /// The turns of a shared side. Taken into use by the first claim; most channels never have one.
+    struct turns {
+        operation_queue line;  // claims and plain communications, in the order they came
+        bool claimed = false;
+        [[nodiscard]] bool idle() const { return !claimed && line.empty(); }
+    };
+    struct turns_of_both_sides : pooled {
+        turns reading;
+        turns writing;
+    };
+
+    ~channel_base() { delete turns_; }
+    turns_of_both_sides& taking_turns()
+    {
+        if (turns_ == nullptr) turns_ = new turns_of_both_sides;
+        return *turns_;
+    }
+
+    operation_queue queue_;  // of readers or of writers, as waiting_ says
+    turns_of_both_sides* turns_ = nullptr;
+    alternative_operation* alternative_ = nullptr;
+    const record* last_reader_ = nullptr;  // for the post-mortem only; may have ended since
+    const record* last_writer_ = nullptr;
+    std::source_location made_;
+    std::uint32_t writers_ = 1;  // ends that live; the first of each is with the chan until it is handed out
+    std::uint32_t readers_ = 1;
+    party waiting_ = party::nobody;
+    bool has_chan_ = true;  // the chan object lives, and may yet hand out an end or check that it must not
+};
+
+template <class T>
+struct output_operation : operation {
+    T message;
+    explicit output_operation(T&& m) noexcept : message(std::move(m)) {}
+};
+
+template <class T>
+struct input_operation : operation {
+    std::optional<T> message;
+    operation* writer = nullptr;  // held, when extended
+};
+
+template <class T>
+class channel : public channel_base, public pooled {
+  public:
+    using channel_base::channel_base;
+
+    // An arriving party first offers or accepts, and only when that yields false waits.
+
+    /// True: done, and op.accepted says how. False: the writer must wait.
+    bool offer(output_operation<T>& op)
+    {
+        last_writer_ = core::here().running();
+        if (waiting_ == party::readers) {
+            auto& reader = static_cast<input_operation<T>&>(queue_.pop());
+            if (queue_.empty()) readers_served();
+            reader.message.emplace(std::move(op.message));
+            op.accepted = true;
+            if (reader.extended) [[unlikely]] {
+                op.held = true;
+                reader.writer = &op;
+            }
+            reader.complete();
+            return !op.held;
+        }
+        return readers_ == 0;
+    }
+    void wait_for_reader(output_operation<T>& op)
+    {
+        if (op.held) [[unlikely]] return;
+        queue_.push(op);
+        if (waiting_ == party::alternative) alternative_->fire();
+        waiting_ = party::writers;
+    }
+
+    /// True: done; no message means that none will come any more. False: the reader must wait.
+    bool accept(input_operation<T>& op)
+    {
+        last_reader_ = core::here().running();
+        if (waiting_ == party::writers) {
+            auto& writer = static_cast<output_operation<T>&>(queue_.pop());
+            if (queue_.empty()) writers_served();
+            op.message.emplace(std::move(writer.message));
+            writer.accepted = true;
+            if (op.extended) [[unlikely]] {
+                op.writer = &writer;
+            } else {
+                writer.complete();
+            }
+            return true;
+        }
+        return writers_ == 0;
+    }
+    void wait_for_writer(input_operation<T>& op)
+    {
+        CSP_CHECK(waiting_ != party::alternative, "a channel has one reader at a time");
+        queue_.push(op);
+        waiting_ = party::readers;
+    }
+
+    // The shared sides: as above, but in turn with those who claimed before.
+
+    bool offer_in_turn(output_operation<T>& op)
+    {
+        if (turns_ != nullptr && !turns_->writing.idle()) [[unlikely]] return false;
+        return offer(op);
+    }
+    void wait_for_reader_in_turn(output_operation<T>& op)
+    {
+        if (turns_ != nullptr && !turns_->writing.idle()) [[unlikely]] {
+            turns_->writing.line.push(op);
+        } else {
+            wait_for_reader(op);
+        }
+    }
+    bool accept_in_turn(input_operation<T>& op)
+    {
+        if (turns_ != nullptr && !turns_->reading.idle()) [[unlikely]] return false;
+        return accept(op);
+    }
+    void wait_for_writer_in_turn(input_operation<T>& op)
+    {
+        if (turns_ != nullptr && !turns_->reading.idle()) [[unlikely]] {
+            turns_->reading.line.push(op);
+        } else {
+            wait_for_writer(op);
+        }
+    }
+
+    bool claim_writing() { return claim(taking_turns().writing, party::writers); }
+    void wait_to_write(operation& op) { turns_->writing.line.push(op); }
+    void release_writing()
+    {
+        turns_->writing.claimed = false;
+        next_writers();
+    }
+    bool claim_reading() { return claim(taking_turns().reading, party::readers); }
+    void wait_to_read(operation& op) { turns_->reading.line.push(op); }
+    void release_reading()
+    {
+        turns_->reading.claimed = false;
+        next_readers();
+    }
+
+    // Ends come and go.
+
+    void add_writer()
+    {
+        CSP_CHECK(writers_ > 0, "all writing ends of this channel are gone: it is closed for good");
+        ++writers_;
+    }
+    void add_reader()
+    {
+        CSP_CHECK(readers_ > 0, "all reading ends of this channel are gone: it is closed for good");
+        ++readers_;
+    }
+    void drop_chan()
+    {
+        has_chan_ = false;
+        free_if_unreachable();
+    }
+    void drop_writer()
+    {
+        if (--writers_ > 0) return;
+        if (readers_ == 0) {
+            free_if_unreachable();
+        } else if (waiting_ == party::alternative) {
+            alternative_->fire();
+        } else {
+            // A waiting reader finds no message, which is how it learns of the end.
+            while (waiting_ == party::readers) {
+                operation& reader = queue_.pop();
+                if (queue_.empty()) readers_served();
+                reader.complete();
+            }
+        }
+    }
+    void drop_reader()
+    {
+        if (--readers_ > 0) return;
+        if (writers_ == 0) {
+            free_if_unreachable();
+        } else {
+            while (waiting_ == party::writers) {
+                operation& writer = queue_.pop();
+                if (queue_.empty()) writers_served();
+                writer.complete();
+            }
+        }
+    }
+
+  private:
+    void free_if_unreachable()
+    {
+        if (writers_ == 0 && readers_ == 0 && !has_chan_) delete this;
+    }
+    bool claim(turns& side, party mine)
+    {
+        if (!side.idle() || waiting_ == mine) return false;
+        side.claimed = true;
+        return true;
+    }
+
+    void readers_served()
+    {
+        waiting_ = party::nobody;
+        if (turns_ != nullptr) [[unlikely]] next_readers();
+    }
+    void writers_served()
+    {
+        waiting_ = party::nobody;
+        if (turns_ != nullptr) [[unlikely]] next_writers();
+    }
+
+    /// Lets in from the line whoever may go now: plain communications until a claim, or one claim alone.
+    void next_writers()
+    {
+        turns& side = turns_->writing;
+        while (!side.claimed && !side.line.empty()) {
+            if (side.line.first().is_claim) {
+                if (waiting_ == party::writers) return;
+                side.claimed = true;
+                side.line.pop().complete();
+            } else {
+                auto& op = static_cast<output_operation<T>&>(side.line.pop());
+                if (offer(op)) {
+                    op.complete();
+                } else {
+                    wait_for_reader(op);
+                }
+            }
+        }
+    }
+    void next_readers()
+    {
+        turns& side = turns_->reading;
+        while (!side.claimed && !side.line.empty()) {
+            if (side.line.first().is_claim) {
+                if (waiting_ == party::readers) return;
+                side.claimed = true;
+                side.line.pop().complete();
+            } else {
+                auto& op = static_cast<input_operation<T>&>(side.line.pop());
+                if (accept(op)) {
+                    op.complete();
+                } else {
+                    wait_for_writer(op);
+                }
+            }
+        }
+    }
+};
+
+enum class sharing : std::uint8_t { one, many };
+
+// ---- what co_await gets
+
+template <class T, sharing Sharing>
+class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
+  public:
+    output_awaiter(channel<T>& c, T&& message, std::source_location where) noexcept
+        : output_operation<T>(std::move(message)), channel_(c), where_(where)
+    {
+    }
+    bool await_ready()
+    {
+        if constexpr (Sharing == sharing::many) return channel_.offer_in_turn(*this);
+        return channel_.offer(*this);
+    }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        this->who = &park(self, wait::output, &channel_, where_);
+        enqueue();
+    }
+    bool await_resume() const noexcept { return this->accepted; }
+
+    // For par(): the same in company. Yields whether there is something to wait for.
+    bool begin(record& who, std::uint32_t& together)
+    {
+        if (await_ready()) return false;
+        this->who = &who;
+        this->together = &together;
+        enqueue();
+        return true;
+    }
+
+  private:
+    void enqueue()
+    {
+        if constexpr (Sharing == sharing::many) {
+            channel_.wait_for_reader_in_turn(*this);
+        } else {
+            channel_.wait_for_reader(*this);
+        }
+    }
+    channel<T>& channel_;
+    std::source_location where_;
+};
+
+template <class T, sharing Sharing>
+class [[nodiscard("await it")]] input_awaiter : input_operation<T> {
+  public:
+    input_awaiter(channel<T>& c, std::source_location where) noexcept : channel_(c), where_(where) {}
+    bool await_ready()
+    {
+        if constexpr (Sharing == sharing::many) return channel_.accept_in_turn(*this);
+        return channel_.accept(*this);
+    }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        this->who = &park(self, wait::input, &channel_, where_);
+        if constexpr (Sharing == sharing::many) {
+            channel_.wait_for_writer_in_turn(*this);
+        } else {
+            channel_.wait_for_writer(*this);
+        }
+    }
+    std::optional<T> await_resume() noexcept { return std::move(this->message); }
+
+  private:
+    channel<T>& channel_;
+    std::source_location where_;
+};
+
+/// The message of an extended rendezvous, occam's `??`. The writer waits until this scope ends, however it ends.
+/// Empty when the channel is closed.
+template <class T>
+class [[nodiscard("the writer is released when this scope ends")]] extended {
+  public:
+    extended(std::optional<T>&& message, operation* writer) noexcept : message_(std::move(message)), writer_(writer) {}
+    extended(extended&& other) noexcept
+        : message_(std::move(other.message_)), writer_(std::exchange(other.writer_, nullptr))
+    {
+    }
+    extended& operator=(extended&&) = delete;
+    ~extended()
+    {
+        if (writer_ != nullptr && !core::here().ending_all()) writer_->complete();
+    }
+    explicit operator bool() const { return message_.has_value(); }
+    T& operator*() { return *message_; }
+    T* operator->() { return &*message_; }
+
+  private:
+    std::optional<T> message_;
+    operation* writer_;
+};
+
+template <class T>
+class [[nodiscard("await it")]] extended_awaiter : input_operation<T> {
+  public:
+    extended_awaiter(channel<T>& c, std::source_location where) noexcept : channel_(c), where_(where)
+    {
+        this->extended = true;
+    }
+    bool await_ready() { return channel_.accept(*this); }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        this->who = &park(self, wait::extended, &channel_, where_);
+        channel_.wait_for_writer(*this);
+    }
+    csp::extended<T> await_resume() noexcept { return {std::move(this->message), this->writer}; }
+
+  private:
+    channel<T>& channel_;
+    std::source_location where_;
+};
+
+// ---- ends
+
+/// The reading end of a channel. Move-only; destroying it tells the writers.
+template <mobile T>
+class in {
+  public:
+    in() = default;
+    explicit in(channel<T>& c) noexcept : channel_(&c) {}
+    in(in&& other) noexcept : channel_(std::exchange(other.channel_, nullptr)) {}
+    in& operator=(in&& other) noexcept
+    {
+        std::swap(channel_, other.channel_);
+        return *this;
+    }
+    ~in()
+    {
+        if (channel_ != nullptr) channel_->drop_reader();
+    }
+
+    /// Waits for a message. Empty: all writing ends are gone, and every message was received.
+    auto input(std::source_location where = std::source_location::current())
+    {
+        return input_awaiter<T, sharing::one>(*channel_, where);
+    }
+    auto extended_input(std::source_location where = std::source_location::current())
+    {
+        return extended_awaiter<T>(*channel_, where);
+    }
+    explicit operator bool() const { return channel_ != nullptr; }
+    [[nodiscard]] channel_base* guarded() const { return channel_; }
+
+  private:
+    channel<T>* channel_ = nullptr;
+};
+
+/// The writing end of a channel. Move-only; destroying it ends the reader's input.
+template <mobile T>
+class out {
+  public:
+    out() = default;
+    explicit out(channel<T>& c) noexcept : channel_(&c) {}
+    out(out&& other) noexcept : channel_(std::exchange(other.channel_, nullptr)) {}
+    out& operator=(out&& other) noexcept
+    {
+        std::swap(channel_, other.channel_);
+        return *this;
+    }
+    ~out()
+    {
+        if (channel_ != nullptr) channel_->drop_writer();
+    }
+
+    /// Waits until the reader has the message. False: the reading end is gone and the message was destroyed.
+    auto output(T message, std::source_location where = std::source_location::current())
+    {
+        return output_awaiter<T, sharing::one>(*channel_, std::move(message), where);
+    }
+    explicit operator bool() const { return channel_ != nullptr; }
+
+  private:
+    channel<T>* channel_ = nullptr;
+};
+
+/// A turn at a shared reading end, with the verbs of in<T>. It ends with its scope.
+template <class T>
+class [[nodiscard("the claim ends with this scope")]] claimed_in {
+  public:
+    explicit claimed_in(channel<T>& c) : channel_(&c) { c.add_reader(); }
+    claimed_in(claimed_in&& other) noexcept : channel_(std::exchange(other.channel_, nullptr)) {}
+    claimed_in& operator=(claimed_in&&) = delete;
+    ~claimed_in()
+    {
+        if (channel_ == nullptr) return;
+        channel_->release_reading();
+        channel_->drop_reader();
+    }
+    auto input(std::source_location where = std::source_location::current())
+    {
+        return input_awaiter<T, sharing::one>(*channel_, where);
+    }
+    auto extended_input(std::source_location where = std::source_location::current())
+    {
+        return extended_awaiter<T>(*channel_, where);
+    }
+    [[nodiscard]] channel_base* guarded() const { return channel_; }
+
+  private:
+    channel<T>* channel_;
+};
+
+/// A turn at a shared writing end, with the verbs of out<T>. It ends with its scope.
+template <class T>
+class [[nodiscard("the claim ends with this scope")]] claimed_out {
+  public:
+    explicit claimed_out(channel<T>& c) : channel_(&c) { c.add_writer(); }
+    claimed_out(claimed_out&& other) noexcept : channel_(std::exchange(other.channel_, nullptr)) {}
+    claimed_out& operator=(claimed_out&&) = delete;
+    ~claimed_out()
+    {
+        if (channel_ == nullptr) return;
+        channel_->release_writing();
+        channel_->drop_writer();
+    }
+    auto output(T message, std::source_location where = std::source_location::current())
+    {
+        return output_awaiter<T, sharing::one>(*channel_, std::move(message), where);
+    }
+
+  private:
+    channel<T>* channel_;
+};
+
+/// Waits for a turn: first come, first served.
+template <class T, class Claimed>
+class [[nodiscard("await it")]] claim_awaiter : operation {
+    static constexpr bool writing = std::is_same_v<Claimed, claimed_out<T>>;
+
+  public:
+    claim_awaiter(channel<T>& c, std::source_location where) noexcept : channel_(c), where_(where) { is_claim = true; }
+    bool await_ready()
+    {
+        if constexpr (writing) return channel_.claim_writing();
+        return channel_.claim_reading();
+    }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        who = &park(self, wait::claim, &channel_, where_);
+        if constexpr (writing) {
+            channel_.wait_to_write(*this);
+        } else {
+            channel_.wait_to_read(*this);
+        }
+    }
+    Claimed await_resume() { return Claimed(channel_); }
+
+  private:
+    channel<T>& channel_;
+    std::source_location where_;
+};
+
+/// A reading end that many hold. Each message goes to one of them: to whoever has waited longest.
+template <mobile T>
+class shared_in {
+  public:
+    explicit shared_in(channel<T>& c) noexcept : channel_(&c) {}
+    shared_in(const shared_in& other) : channel_(other.channel_) { channel_->add_reader(); }
+    shared_in(shared_in&& other) noexcept : channel_(std::exchange(other.channel_, nullptr)) {}
+    shared_in& operator=(shared_in other) noexcept
+    {
+        std::swap(channel_, other.channel_);
+        return *this;
+    }
+    ~shared_in()
+    {
+        if (channel_ != nullptr) channel_->drop_reader();
+    }
+    /// Claims, inputs one message and releases.
+    auto input(std::source_location where = std::source_location::current())
+    {
+        return input_awaiter<T, sharing::many>(*channel_, where);
+    }
+    /// Waits for a turn, in which several messages can be taken or an ALT made.
+    auto claim(std::source_location where = std::source_location::current())
+    {
+        return claim_awaiter<T, claimed_in<T>>(*channel_, where);
+    }
+
+  private:
+    channel<T>* channel_;
+};
+
+/// A writing end that many hold.
+template <mobile T>
+class shared_out {
+  public:
+    explicit shared_out(channel<T>& c) noexcept : channel_(&c) {}
+    shared_out(const shared_out& other) : channel_(other.channel_) { channel_->add_writer(); }
+    shared_out(shared_out&& other) noexcept : channel_(std::exchange(other.channel_, nullptr)) {}
+    shared_out& operator=(shared_out other) noexcept
+    {
+        std::swap(channel_, other.channel_);
+        return *this;
+    }
+    ~shared_out()
+    {
+        if (channel_ != nullptr) channel_->drop_writer();
+    }
+    /// Claims, outputs one message and releases.
+    auto output(T message, std::source_location where = std::source_location::current())
+    {
+        return output_awaiter<T, sharing::many>(*channel_, std::move(message), where);
+    }
+    /// Waits for a turn, in which several messages can be sent with none of another writer's between.
+    auto claim(std::source_location where = std::source_location::current())
+    {
+        return claim_awaiter<T, claimed_out<T>>(*channel_, where);
+    }
+
+  private:
+    channel<T>* channel_;
+};
+
+/// A channel that hands out its ends. What it has not handed out closes when it goes, so a forgotten end cannot hang
+/// the other side. Once an end is handed out, this keeps none itself: a channel closes while its chan still lives.
+template <mobile T>
+class chan {
+  public:
+    explicit chan(std::source_location made = std::source_location::current()) : channel_(new channel<T>(made)) {}
+    chan(chan&& other) noexcept
+        : channel_(std::exchange(other.channel_, nullptr)), reading_(other.reading_), writing_(other.writing_)
+    {
+    }
+    chan& operator=(chan&&) = delete;
+    ~chan()
+    {
+        if (channel_ == nullptr) return;
+        if (writing_ == handed_out::none) channel_->drop_writer();
+        if (reading_ == handed_out::none) channel_->drop_reader();
+        channel_->drop_chan();
+    }
+
+    [[nodiscard]] in<T> rx()
+    {
+        CSP_CHECK(reading_ == handed_out::none, "the reading end was handed out already");
+        reading_ = handed_out::single;
+        return in<T>(*channel_);
+    }
+    [[nodiscard]] out<T> tx()
+    {
+        CSP_CHECK(writing_ == handed_out::none, "the writing end was handed out already");
+        writing_ = handed_out::single;
+        return out<T>(*channel_);
+    }
+    [[nodiscard]] shared_in<T> shared_rx()
+    {
+        CSP_CHECK(reading_ != handed_out::single, "the single reading end was handed out already");
+        if (reading_ == handed_out::shared) channel_->add_reader();
+        reading_ = handed_out::shared;
+        return shared_in<T>(*channel_);
+    }
+    [[nodiscard]] shared_out<T> shared_tx()
+    {
+        CSP_CHECK(writing_ != handed_out::single, "the single writing end was handed out already");
+        if (writing_ == handed_out::shared) channel_->add_writer();
+        writing_ = handed_out::shared;
+        return shared_out<T>(*channel_);
+    }
+
+  private:
+    enum class handed_out : std::uint8_t { none, single, shared };
+    channel<T>* channel_;
+    handed_out reading_ = handed_out::none;
+    handed_out writing_ = handed_out::none;
+};
+
+}  // namespace csp

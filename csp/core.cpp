@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: MIT
+#include "csp/core.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "csp/channel.hpp"
+#include "csp/post_mortem.hpp"
+#include "csp/process.hpp"
+
+namespace csp {
+namespace {
+
+// After this many processes the core looks at its mail, its timers and its neighbour again: some 2 microseconds
+// at the speed of a channel, far below what a network client could notice.
+constexpr int round_length = 256;
+
+void fault_to_stderr(const record& r, const char* what) noexcept
+{
+    std::fprintf(stderr, "process %s faulted: %s\n", name_of(r).c_str(), what);
+}
+
+}  // namespace
+
+constinit thread_local core* core::here_ = nullptr;
+
+void contract_broken(const char* condition, const char* what, const char* file, int line) noexcept
+{
+    std::fprintf(stderr, "%s:%d: contract broken: %s (%s)\n", file, line, what, condition);
+    if (const core* c = core::here_or_null()) std::fputs(post_mortem(*c).c_str(), stderr);
+    std::abort();
+}
+
+// ---- timers
+
+timer::~timer()
+{
+    if (pending()) [[unlikely]] core::here().timers().cancel(*this);
+}
+
+void timer_queue::place(std::size_t position, const entry& e)
+{
+    heap_[position] = e;
+    e.who->position_ = static_cast<std::uint32_t>(position);
+}
+
+void timer_queue::rise(std::size_t position, entry e)
+{
+    while (position > 0) {
+        const std::size_t parent = (position - 1) / 4;
+        if (!sooner(e, heap_[parent])) break;
+        place(position, heap_[parent]);
+        position = parent;
+    }
+    place(position, e);
+}
+
+void timer_queue::sink(std::size_t position, entry e)
+{
+    for (;;) {
+        const std::size_t first = position * 4 + 1;
+        if (first >= heap_.size()) break;
+        std::size_t least = first;
+        for (std::size_t child = first + 1; child < std::min(first + 4, heap_.size()); ++child) {
+            if (sooner(heap_[child], heap_[least])) least = child;
+        }
+        if (!sooner(heap_[least], e)) break;
+        place(position, heap_[least]);
+        position = least;
+    }
+    place(position, e);
+}
+
+void timer_queue::set(timer& t, time_point at)
+{
+    CSP_CHECK(!t.pending(), "a timer is set once at a time");
+    heap_.emplace_back();
+    rise(heap_.size() - 1, {at, set_so_far_++, &t});
+}
+
+void timer_queue::cancel(timer& t) noexcept
+{
+    if (!t.pending()) return;
+    const std::size_t hole = std::exchange(t.position_, timer::not_queued);
+    const entry last = heap_.back();
+    heap_.pop_back();
+    if (hole == heap_.size()) return;
+    if (hole > 0 && sooner(last, heap_[(hole - 1) / 4])) {
+        rise(hole, last);
+    } else {
+        sink(hole, last);
+    }
+}
+
+void timer_queue::expire(time_point now)
+{
+    while (!heap_.empty() && heap_.front().at <= now) {
+        timer& due = *heap_.front().who;
+        cancel(due);
+        due.expired_(due);
+    }
+}
+
+// ---- families
+
+void family::ended(bool by_fault) noexcept
+{
+    if (home != &core::here()) {
+        struct notice : mail {
+            family* to;
+            bool by_fault;
+        };
+        const auto arrive = [](mail& m) noexcept {
+            auto& n = static_cast<notice&>(m);
+            n.to->ended(n.by_fault);
+            delete &n;
+        };
+        home->post(*new notice{{nullptr, arrive}, this, by_fault});
+        return;
+    }
+    faulted += by_fault ? 1 : 0;
+    if (--living > 0) return;
+    if (heir != nullptr) {
+        family* const next = std::exchange(heir, nullptr);
+        const bool any_fault = faulted > 0;
+        delete this;
+        next->ended(any_fault);
+    } else if (joining) {
+        joining = false;
+        home->ready(*parent);
+    }
+}
+
+// ---- the core
+
+core::core(options how) : how_(how), random_(how.seed), fault_listener_(fault_to_stderr) { read_clock(); }
+
+core::~core()
+{
+    CSP_CHECK(population_ == 0, "a core is destroyed only after all its processes have ended");
+}
+
+void core::post(mail& m) noexcept
+{
+    mail* top = mailbox_.load(std::memory_order_relaxed);
+    do {
+        m.next = top;
+        // Release: what was written before the posting is seen by collect_mail()'s acquire. Sequentially consistent
+        // as well, so that it is ordered before the load of sleeping_ below: either we see the core asleep, or the
+        // core, which sets sleeping_ before it looks at the mailbox once more in wait(), sees our mail.
+    } while (!mailbox_.compare_exchange_weak(top, &m, std::memory_order_seq_cst, std::memory_order_relaxed));
+    if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false, std::memory_order_seq_cst)) {
+        outside_->wake();
+    }
+}
+
+bool core::collect_mail()
+{
+    if (mailbox_.load(std::memory_order_relaxed) == nullptr) return false;
+    // Acquire: pairs with the release in post().
+    mail* newest = mailbox_.exchange(nullptr, std::memory_order_acquire);
+    mail* in_order = nullptr;
+    while (newest != nullptr) {
+        mail* const next = newest->next;
+        newest->next = in_order;
+        in_order = newest;
+        newest = next;
+    }
+    while (in_order != nullptr) {
+        mail& m = *std::exchange(in_order, in_order->next);
+        m.deliver(m);
+    }
+    return true;
+}
+
+void core::read_clock()
+{
+    if (!how_.virtual_time) now_ = std::chrono::steady_clock::now();
+}
+
+void core::enter(record& r)
+{
+    r.home = this;
+    r.number = static_cast<std::uint32_t>(++started_);
+    r.older = youngest_;
+    (youngest_ != nullptr ? youngest_->younger : oldest_) = &r;
+    youngest_ = &r;
+    ++population_;
+    ready(r);
+}
+
+void core::leave(record& r) noexcept
+{
+    (r.older != nullptr ? r.older->younger : oldest_) = r.younger;
+    (r.younger != nullptr ? r.younger->older : youngest_) = r.older;
+    --population_;
+}
+
+std::uint32_t core::random_below(std::uint32_t n)
+{
+    // wyrand's step, and Lemire's reduction without the rejection: its bias is below n / 2^32.
+    random_ += 0xA0761D6478BD642FU;
+    const auto product = static_cast<unsigned __int128>(random_) * (random_ ^ 0xE7037ED1A0B428DBU);
+    const auto mixed = static_cast<std::uint32_t>(static_cast<std::uint64_t>(product >> 64) ^
+                                                  static_cast<std::uint64_t>(product));
+    return static_cast<std::uint32_t>((std::uint64_t{mixed} * n) >> 32);
+}
+
+inline record* core::take_next()
+{
+    mail* const first = queue_;
+    if (first == nullptr) return nullptr;
+    queue_ = first->next;
+    if (queue_ == nullptr) queue_end_ = &queue_;
+    return static_cast<record*>(first);
+}
+
+record* core::take_at_random()
+{
+    std::uint32_t length = 0;
+    for (const mail* m = queue_; m != nullptr; m = m->next) ++length;
+    if (length == 0) return nullptr;
+    mail** link = &queue_;
+    for (std::uint32_t skip = random_below(length); skip > 0; --skip) link = &(*link)->next;
+    mail* const drawn = *link;
+    *link = drawn->next;
+    if (*link == nullptr) queue_end_ = link;
+    return static_cast<record*>(drawn);
+}
+
+bool core::run_round()
+{
+    bool happened = collect_mail();
+    if (post_mortem_requested_.exchange(false, std::memory_order_relaxed)) {
+        std::fputs(post_mortem(*this).c_str(), stderr);
+    }
+    if (!timers_.empty()) {
+        read_clock();
+        timers_.expire(now_);
+    }
+    for (int left = round_length; left > 0; --left) {
+        record* const next = how_.shuffled ? take_at_random() : take_next();
+        if (next == nullptr) break;
+        happened = true;
+        running_ = next;
+        next->state = wait::nothing;
+        next->resume_point.resume();
+    }
+    running_ = nullptr;
+    if (outside_ != nullptr && outside_->expects_events()) outside_->poll();
+    return happened || has_ready();
+}
+
+void core::wait(time_point until)
+{
+    if (how_.spin > duration::zero()) {
+        const time_point enough = std::chrono::steady_clock::now() + how_.spin;
+        do {
+            for (int i = 0; i < 64; ++i) {
+                if (mail_waits()) return;
+                __builtin_ia32_pause();
+            }
+        } while (std::chrono::steady_clock::now() < enough);
+    }
+    if (!timers_.empty()) until = std::min(until, timers_.soonest());
+    // Sequentially consistent, and before the look into the mailbox: see post().
+    sleeping_.store(true, std::memory_order_seq_cst);
+    if (mailbox_.load(std::memory_order_seq_cst) == nullptr) outside_->wait(until);
+    sleeping_.store(false, std::memory_order_seq_cst);
+    read_clock();
+}
+
+bool core::expects_anything() const
+{
+    return has_ready() || mail_waits() || !timers_.empty() || (outside_ != nullptr && outside_->expects_events());
+}
+
+void core::advance(time_point to)
+{
+    CSP_CHECK(how_.virtual_time, "only virtual time can be advanced");
+    now_ = to;
+}
+
+void core::end_all()
+{
+    const residence here(*this);
+    ending_all_ = true;
+    while (youngest_ != nullptr) {
+        queue_ = nullptr;  // what the last end made ready will not run
+        queue_end_ = &queue_;
+        record& r = *youngest_;
+        if (r.state == wait::input || r.state == wait::output || r.state == wait::extended || r.state == wait::claim) {
+            const_cast<channel_base*>(static_cast<const channel_base*>(r.awaits))->forget(r);
+        }
+        running_ = &r;
+        detail::end_process(r);
+    }
+    running_ = nullptr;
+    queue_ = nullptr;
+    queue_end_ = &queue_;
+}
+
+void core::request_post_mortem() noexcept
+{
+    // Relaxed: the flag carries no other data. wake() is an eventfd write or the like, safe in a signal handler.
+    post_mortem_requested_.store(true, std::memory_order_relaxed);
+    if (outside_ != nullptr) outside_->wake();
+}
+
+}  // namespace csp

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+//
+// The scheduler of one processor core. A process lives on the core where it was started and never leaves it, so
+// nothing on this page needs a lock; only the mailbox is touched by other threads.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "csp/check.hpp"
+#include "csp/frame_pool.hpp"
+
+namespace csp {
+
+class core;
+struct family;
+
+using duration = std::chrono::nanoseconds;
+using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
+
+/// What a process is doing when it does not run; each tells the post-mortem how to read `record::awaits`.
+enum class wait : std::uint8_t { nothing, input, output, extended, alternative, claim, timer, join, barrier, kernel };
+
+/// Something that another core puts into a core's mailbox; `deliver` runs on the core that receives it.
+struct mail {
+    mail* next = nullptr;
+    void (*deliver)(mail&) noexcept = nullptr;
+};
+
+/// What the runtime knows of a process: occam's workspace descriptor. It is the first part of the process's frame.
+/// While the process is ready, `next` links the run queue; while it crosses to another core, the mailbox.
+struct record : mail {
+    std::coroutine_handle<> resume_point;
+    core* home = nullptr;
+    family* owner = nullptr;
+    record* older = nullptr;  // neighbours in the core's list of the living
+    record* younger = nullptr;
+    const char* name = nullptr;      // as the compiler spells the coroutine, or as given with process::named
+    const void* awaits = nullptr;    // a channel, a family, a barrier, or for wait::kernel the call's name
+    std::source_location where;      // of the co_await in which it waits
+    std::uint32_t number = 0;        // counts the processes of its core
+    wait state = wait::nothing;
+    bool faulted = false;
+};
+
+/// A moment at which something happens; kept in the core's queue while it is pending. Not movable: the queue points
+/// at it.
+class timer {
+  public:
+    explicit timer(void (*expired)(timer&) noexcept) : expired_(expired) {}
+    timer(const timer&) = delete;
+    timer& operator=(const timer&) = delete;
+    ~timer();
+
+    [[nodiscard]] bool pending() const { return position_ != not_queued; }
+
+  private:
+    friend class timer_queue;
+    static constexpr std::uint32_t not_queued = ~std::uint32_t{0};
+    void (*expired_)(timer&) noexcept;
+    std::uint32_t position_ = not_queued;
+};
+
+/// Pending timers, the soonest first: a heap of four children a node, whose entries know their timers and whose
+/// timers know their place, so that cancelling one of 100 000 touches a handful of cache lines.
+class timer_queue {
+  public:
+    void set(timer& t, time_point at);
+    void cancel(timer& t) noexcept;
+    [[nodiscard]] bool empty() const { return heap_.empty(); }
+    [[nodiscard]] time_point soonest() const { return heap_.front().at; }
+    /// Runs every timer that is due at `now`.
+    void expire(time_point now);
+
+  private:
+    struct entry {
+        time_point at;
+        std::uint64_t order;  // equal moments expire in the order they were set
+        timer* who;
+    };
+    [[nodiscard]] static bool sooner(const entry& a, const entry& b)
+    {
+        return a.at != b.at ? a.at < b.at : a.order < b.order;
+    }
+    void place(std::size_t position, const entry& e);
+    void rise(std::size_t position, entry e);
+    void sink(std::size_t position, entry e);
+
+    std::vector<entry> heap_;
+    std::uint64_t set_so_far_ = 0;
+};
+
+/// What lies outside the network of processes: the kernel's events. An I/O engine implements it; csp itself has one
+/// that only sleeps. All but wake() are called by the core that owns it.
+class neighbour {
+  public:
+    neighbour() = default;
+    neighbour(const neighbour&) = delete;
+    neighbour& operator=(const neighbour&) = delete;
+    virtual ~neighbour() = default;
+
+    /// Makes ready every process whose event has come, and does not block.
+    virtual void poll() = 0;
+    /// Blocks until an event has come, `until` is reached or wake() was called, then does as poll().
+    virtual void wait(time_point until) = 0;
+    /// Ends a wait() under way or the next one. From any thread.
+    virtual void wake() noexcept = 0;
+    /// Whether an event may yet come. When false and no process is ready, the network has gone quiet for good.
+    [[nodiscard]] virtual bool expects_events() const = 0;
+};
+
+/// One scheduler. FIFO, as occam's; with a seed (in tests) the next process is drawn at random instead.
+class core {
+  public:
+    struct options {
+        unsigned index = 0;
+        bool virtual_time = false;        // time moves only by advance()
+        bool shuffled = false;            // draw the next process at random
+        std::uint64_t seed = 0x9E3779B97F4A7C15U;
+        duration spin{0};                 // how long an idle core watches its mailbox before it sleeps
+    };
+
+    explicit core(options how);
+    core(const core&) = delete;
+    core& operator=(const core&) = delete;
+    ~core();
+
+    /// The core of this thread. REQUIRES: the thread runs one.
+    [[nodiscard]] static core& here()
+    {
+        return *here_;
+    }
+    [[nodiscard]] static core* here_or_null() { return here_; }
+    /// Makes this the core of the calling thread, until the returned guard is destroyed.
+    class residence {
+      public:
+        explicit residence(core& c) : previous_(here_) { here_ = &c; }
+        residence(const residence&) = delete;
+        residence& operator=(const residence&) = delete;
+        ~residence() { here_ = previous_; }
+
+      private:
+        core* previous_;
+    };
+
+    [[nodiscard]] unsigned index() const { return how_.index; }
+    [[nodiscard]] record* running() const { return running_; }
+
+    /// Appends a process of this core to the run queue.
+    void ready(record& r)
+    {
+        r.next = nullptr;
+        *queue_end_ = &r;
+        queue_end_ = &r.next;
+    }
+    [[nodiscard]] bool has_ready() const { return queue_ != nullptr; }
+
+    /// Puts `m` into the mailbox and wakes the core if it sleeps. From any thread.
+    void post(mail& m) noexcept;
+
+    /// Makes a started process one of this core's living, and ready.
+    void enter(record& r);
+    /// Takes an ending process out of the living.
+    void leave(record& r) noexcept;
+    [[nodiscard]] std::size_t population() const { return population_; }
+    [[nodiscard]] std::uint64_t started() const { return started_; }
+    [[nodiscard]] const record* oldest() const { return oldest_; }
+
+    /// The time, taken once a round of the scheduler: monotonic, at most a round old.
+    [[nodiscard]] time_point now() const { return now_; }
+    [[nodiscard]] timer_queue& timers() { return timers_; }
+    /// A uniformly distributed number below `n`; from the seed, so a test's choices can be repeated.
+    [[nodiscard]] std::uint32_t random_below(std::uint32_t n);
+
+    [[nodiscard]] neighbour* outside() const { return outside_; }
+    void set_outside(neighbour* n) { outside_ = n; }
+
+    /// Runs what is ready, at most a round of it, with the mail and the timers that came in before.
+    /// Returns whether anything happened.
+    bool run_round();
+    /// Nothing is ready: waits for mail, timers or the neighbour until `until` at the latest.
+    void wait(time_point until);
+    /// Whether something can still happen without another core's doing.
+    [[nodiscard]] bool expects_anything() const;
+    [[nodiscard]] bool mail_waits() const { return mailbox_.load(std::memory_order_seq_cst) != nullptr; }
+
+    /// Virtual time only.
+    void advance(time_point to);
+
+    /// Ends every living process where it waits, the youngest first: its frame is destroyed and its ends close. For
+    /// a network that has gone quiet and will never end by itself.
+    void end_all();
+    [[nodiscard]] bool ending_all() const { return ending_all_; }
+
+    /// Hears of every process that ended by an exception: its name, and what the exception said. The default writes
+    /// a line to standard error.
+    using fault_listener = void (*)(const record&, const char* what) noexcept;
+    void set_fault_listener(fault_listener f) { fault_listener_ = f; }
+    void report_fault(const record& r, const char* what) const noexcept { fault_listener_(r, what); }
+
+    /// Asked for by a signal handler, done by the core at its next round. From any thread and any handler.
+    void request_post_mortem() noexcept;
+
+  private:
+    record* take_next();
+    record* take_at_random();
+    bool collect_mail();
+    void read_clock();
+
+    static constinit thread_local core* here_;
+
+    mail* queue_ = nullptr;  // records only; linked through their mail part
+    mail** queue_end_ = &queue_;
+    record* running_ = nullptr;
+    time_point now_;
+    options how_;
+    std::uint64_t random_;
+    timer_queue timers_;
+    neighbour* outside_ = nullptr;
+    record* oldest_ = nullptr;
+    record* youngest_ = nullptr;
+    std::size_t population_ = 0;
+    std::uint64_t started_ = 0;
+    fault_listener fault_listener_;
+    bool ending_all_ = false;
+
+    // The mailbox: a stack that many push and one takes whole. States of `sleeping_`: false, the core looks at its
+    // mailbox by itself; true, whoever pushes must wake it (and only the first who finds it true does).
+    alignas(64) std::atomic<mail*> mailbox_ = nullptr;
+    std::atomic<bool> sleeping_ = false;
+    std::atomic<bool> post_mortem_requested_ = false;
+};
+
+/// The processes started together, whose starter waits for the end of all. Lives in the awaiting frame (par) or on
+/// the heap (forking).
+struct family : pooled {
+    record* parent;  // who started them and still runs; else null
+    core* home;
+    family* heir = nullptr;  // told, as by one process, when all have ended; the family is then gone
+    std::uint32_t living = 0;
+    std::uint32_t faulted = 0;
+    bool joining = false;  // the parent waits for living to become zero
+
+    family() : parent(core::here().running()), home(&core::here()) {}
+
+    /// A child has ended. From whatever core it lived on.
+    void ended(bool by_fault) noexcept;
+};
+
+/// Makes a waiting process ready, on whatever core it lives.
+inline void make_ready(record& r)
+{
+    core& home = *r.home;
+    if (&home == core::here_or_null()) [[likely]] {
+        home.ready(r);
+    } else {
+        home.post(r);
+    }
+}
+
+/// Notes where and for what the running process is about to wait. Call it in await_suspend, with the handle given
+/// there; then hand the record to whoever will make_ready() it.
+inline record& park(std::coroutine_handle<> resume_point, wait state, const void* awaits, std::source_location where)
+{
+    record& self = *core::here().running();
+    self.resume_point = resume_point;
+    self.state = state;
+    self.awaits = awaits;
+    self.where = where;
+    return self;
+}
+
+}  // namespace csp

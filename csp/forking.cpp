@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+#include "csp/forking.hpp"
+
+namespace csp {
+
+forking::~forking()
+{
+    if (family_->living == 0) {
+        delete family_;
+        return;
+    }
+    // The process has not ended for its owner until these have: it joins them, and the last of all tells the owner.
+    record& self = *family_->home->running();
+    family_->heir = std::exchange(self.owner, family_);
+    family_->parent = nullptr;
+    ++family_->living;
+}
+
+void forking::start_on(core& other, process&& p)
+{
+    record& r = std::move(p).release();
+    r.owner = family_;
+    ++family_->living;
+    r.home = &other;
+    r.deliver = [](mail& m) noexcept { core::here().enter(static_cast<record&>(m)); };
+    other.post(r);
+}
+
+}  // namespace csp

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+//
+// FORK: starts processes that run beside their starter, as many and when it likes. Every fork has an owner: the scope
+// of a `forking`, which is joined at the latest when its process ends.
+//
+//   forking workers;
+//   workers.start(page_worker(requests, to_backend));
+//   ...
+//   co_await workers.join();
+#pragma once
+
+#include "csp/par.hpp"
+
+namespace csp {
+
+/// Owns the processes started in it. When it is destroyed before they have ended, whoever waits for the end of its
+/// process waits for them too: nobody learns that a process has ended while its forks still run.
+class forking {
+  public:
+    forking() : family_(new family) {}
+    forking(const forking&) = delete;
+    forking& operator=(const forking&) = delete;
+    ~forking();
+
+    void start(process&& p) { csp::start(std::move(p), *family_); }
+    /// Starts `p` on another core of the kernel. Everything that it reads from must be there already or go with it.
+    void start_on(core& other, process&& p);
+
+    [[nodiscard]] std::uint32_t living() const { return family_->living; }
+    [[nodiscard]] std::uint32_t faulted() const { return family_->faulted; }
+
+    /// Waits until all have ended.
+    auto join(std::source_location where = std::source_location::current())
+    {
+        return detail::join_awaiter(*family_, where);
+    }
+
+  private:
+    family* family_;
+};
+
+}  // namespace csp

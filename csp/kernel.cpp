@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "csp/kernel.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <latch>
+#include <thread>
+
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "csp/post_mortem.hpp"
+
+namespace csp {
+namespace {
+
+/// A neighbour with no events of its own.
+class sleeper : public neighbour {
+  public:
+    sleeper() : bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { CSP_CHECK(bell_ >= 0, "eventfd: no descriptor left"); }
+    ~sleeper() override { close(bell_); }
+    void poll() override {}
+    void wait(time_point until) override
+    {
+        pollfd p{bell_, POLLIN, 0};
+        if (until == time_point::max()) {
+            ppoll(&p, 1, nullptr, nullptr);
+        } else {
+            const auto left = std::max(duration::zero(), until - std::chrono::steady_clock::now());
+            const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+            const timespec t{seconds.count(), (left - seconds).count()};
+            ppoll(&p, 1, &t, nullptr);
+        }
+        eventfd_t rings = 0;
+        eventfd_read(bell_, &rings);
+    }
+    void wake() noexcept override { eventfd_write(bell_, 1); }
+    [[nodiscard]] bool expects_events() const override { return false; }
+
+  private:
+    int bell_;
+};
+
+void bind_to_processor(unsigned nth)
+{
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    const auto usable = static_cast<unsigned>(CPU_COUNT(&allowed));
+    nth %= usable;
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+        if (!CPU_ISSET(cpu, &allowed) || nth-- > 0) continue;
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+        return;
+    }
+}
+
+/// What the threads of a running kernel tell each other.
+class shared_state {
+  public:
+    explicit shared_state(std::vector<std::unique_ptr<core>>& cores)
+        : cores_(cores), active_(static_cast<unsigned>(cores.size()))
+    {
+    }
+
+    [[nodiscard]] bool over() const { return over_.load(std::memory_order_acquire); }
+    [[nodiscard]] bool deadlocked() const { return deadlocked_.load(std::memory_order_relaxed); }
+
+    void end()
+    {
+        over_.store(true, std::memory_order_release);  // pairs with over(); what was written before is seen after
+        for (const auto& c : cores_) c->outside()->wake();
+    }
+
+    /// A core has nothing ready and expects nothing. Yields whether that holds for all of them: then nothing can
+    /// come any more, for mail is only sent by a core that acts.
+    bool go_quiet()
+    {
+        // All sequentially consistent. A core that wakes to mail first becomes active and then takes the mail. So if
+        // all are quiet, the mailboxes are found empty, and all are quiet still, no mail was under way between.
+        if (active_.fetch_sub(1, std::memory_order_seq_cst) > 1) return false;
+        for (const auto& c : cores_) {
+            if (c->mail_waits()) return false;
+        }
+        if (active_.load(std::memory_order_seq_cst) > 0) return false;
+        deadlocked_.store(true, std::memory_order_relaxed);  // published by end()
+        return true;
+    }
+    void become_active() { active_.fetch_add(1, std::memory_order_seq_cst); }
+
+  private:
+    std::vector<std::unique_ptr<core>>& cores_;
+    std::atomic<bool> over_ = false;
+    std::atomic<bool> deadlocked_ = false;
+    std::atomic<unsigned> active_;
+};
+
+/// The life of a core's thread, until `is_over` or the whole network is quiet.
+template <class Over>
+void live(core& c, shared_state& shared, Over is_over)
+{
+    while (!is_over()) {
+        if (c.run_round() || is_over()) continue;
+        if (c.expects_anything()) {
+            if (!c.has_ready() && !c.mail_waits()) c.wait(time_point::max());
+        } else if (shared.go_quiet()) {
+            return;
+        } else {
+            c.wait(time_point::max());
+            shared.become_active();
+        }
+    }
+}
+
+}  // namespace
+
+kernel::kernel(options how, neighbour_maker make_neighbour) : how_(how), make_neighbour_(std::move(make_neighbour))
+{
+    CSP_CHECK(how.cores > 0, "a kernel has a core");
+    for (unsigned i = 0; i < how.cores; ++i) {
+        cores_.push_back(std::make_unique<core>(core::options{.index = i, .spin = how.spin}));
+    }
+}
+
+kernel::~kernel() = default;
+
+outcome kernel::run(process&& first)
+{
+    shared_state shared(cores_);
+    std::latch all_have_neighbours(cores());
+    std::latch all_have_stopped(cores());
+
+    const auto life = [&](core& c, auto begin, auto is_over) {
+        const core::residence here(c);
+        if (how_.pinned) bind_to_processor(c.index());
+        const std::unique_ptr<neighbour> outside = make_neighbour_ ? make_neighbour_(c) : std::make_unique<sleeper>();
+        c.set_outside(outside.get());
+        all_have_neighbours.arrive_and_wait();
+        begin();
+        live(c, shared, [&] { return shared.over() || is_over(); });
+        shared.end();
+        all_have_stopped.arrive_and_wait();  // until then a core may still be woken
+        c.set_outside(nullptr);
+    };
+
+    std::vector<std::jthread> threads;
+    for (unsigned i = 1; i < cores(); ++i) {
+        threads.emplace_back([&, i] { life(at(i), [] {}, [] { return false; }); });
+    }
+
+    // The family of the first process belongs to core 0, so it is made there.
+    std::unique_ptr<family> network;
+    life(
+        at(0),
+        [&] {
+            network = std::make_unique<family>();
+            start(std::move(first), *network);
+        },
+        [&] { return network->living == 0; });
+    threads.clear();
+
+    if (shared.deadlocked()) {
+        std::fputs("the network has gone quiet: nothing is ready and nothing can come from outside\n", stderr);
+        for (const auto& c : cores_) {
+            if (c->population() > 0) std::fputs(post_mortem(*c).c_str(), stderr);
+        }
+        for (const auto& c : cores_) c->end_all();
+        return outcome::deadlock;
+    }
+    return network->faulted > 0 ? outcome::faulted : outcome::finished;
+}
+
+void kernel::request_post_mortem() noexcept
+{
+    for (auto& c : cores_) c->request_post_mortem();
+}
+
+outcome run(process&& first) { return kernel({}).run(std::move(first)); }
+
+}  // namespace csp

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//
+// Runs a network: on this thread, or on several cores with a thread each.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "csp/core.hpp"
+#include "csp/forking.hpp"
+#include "csp/process.hpp"
+
+namespace csp {
+
+enum class outcome : std::uint8_t {
+    finished,
+    faulted,   // the first process ended by an exception
+    deadlock,  // nothing is ready, nothing can come from outside, and processes still wait; the table was printed
+};
+
+/// The cores of a program and what they have for neighbours.
+class kernel {
+  public:
+    struct options {
+        unsigned cores = 1;
+        duration spin{0};     // see core::options
+        bool pinned = false;  // bind the thread of core n to the n-th processor that this process may use
+    };
+    /// Makes a core's neighbour, on the thread of that core. Without one, cores sleep by themselves.
+    using neighbour_maker = std::function<std::unique_ptr<neighbour>(core&)>;
+
+    explicit kernel(options how, neighbour_maker make_neighbour = {});
+    kernel(const kernel&) = delete;
+    kernel& operator=(const kernel&) = delete;
+    ~kernel();
+
+    [[nodiscard]] unsigned cores() const { return static_cast<unsigned>(cores_.size()); }
+    [[nodiscard]] core& at(unsigned index) { return *cores_[index]; }
+
+    /// Runs `first` on core 0, which is this thread, until it and all its forks have ended. Once.
+    outcome run(process&& first);
+
+    /// Has every core print its table to standard error. Safe in a signal handler.
+    void request_post_mortem() noexcept;
+
+  private:
+    class others;
+    std::vector<std::unique_ptr<core>> cores_;
+    options how_;
+    neighbour_maker make_neighbour_;
+};
+
+/// Runs a network on one core: the whole of a small program's main().
+outcome run(process&& first);
+
+}  // namespace csp

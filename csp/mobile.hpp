@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace csp {
+
+/// Types that look like values and yet point into somebody else's. Specialize it to true for a view of your own.
+template <class T>
+inline constexpr bool borrows = std::is_reference_v<T> || std::is_pointer_v<T> || std::is_member_pointer_v<T>;
+
+template <class C, class Traits>
+inline constexpr bool borrows<std::basic_string_view<C, Traits>> = true;
+template <class T, std::size_t Extent>
+inline constexpr bool borrows<std::span<T, Extent>> = true;
+template <class T>
+inline constexpr bool borrows<std::reference_wrapper<T>> = true;
+template <class T>
+inline constexpr bool borrows<std::shared_ptr<T>> = true;
+template <class T>
+inline constexpr bool borrows<std::weak_ptr<T>> = true;
+template <class F>
+inline constexpr bool borrows<std::function<F>> = true;
+
+// What carries a borrower borrows.
+template <class T>
+inline constexpr bool borrows<std::optional<T>> = borrows<T>;
+template <class T, class Allocator>
+inline constexpr bool borrows<std::vector<T, Allocator>> = borrows<T>;
+template <class... T>
+inline constexpr bool borrows<std::variant<T...>> = (borrows<T> || ...);
+template <class A, class B>
+inline constexpr bool borrows<std::pair<A, B>> = borrows<A> || borrows<B>;
+template <class... T>
+inline constexpr bool borrows<std::tuple<T...>> = (borrows<T> || ...);
+
+namespace detail {
+
+// A closure has no name to recognize it by, but it has exactly one call operator and, when it captures, a size.
+template <class T>
+concept has_call_operator = requires { &T::operator(); };
+
+template <class T>
+concept capturing_closure = std::is_class_v<T> && has_call_operator<T> && !std::is_empty_v<T>;
+
+}  // namespace detail
+
+/// What may cross from one process to another, as a message or a parameter: an object that can be moved without
+/// failing and that owns everything it reaches. The sender has nothing of it left; so nothing is ever shared.
+///
+/// The trait is a heuristic: a pointer hidden in a struct passes. Keep the types that travel in one file and review
+/// that file.
+template <class T>
+concept mobile = std::is_object_v<T> && !std::is_const_v<T> && std::is_nothrow_move_constructible_v<T> &&
+                 std::is_nothrow_destructible_v<T> && !borrows<T> && !detail::capturing_closure<T>;
+
+}  // namespace csp

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+//
+// PAR: runs processes together and ends when all have ended. No branch is abandoned.
+//
+//   co_await par(acceptor(...), front_end_farm(...), back_end(...));
+//
+// Communications can stand in parallel as well, as in occam's PAR of two outputs; they need no process:
+//
+//   co_await par(left.output(x), right.output(x));
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <coroutine>
+#include <cstdint>
+#include <source_location>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "csp/process.hpp"
+
+namespace csp {
+
+/// How a family ended.
+struct [[nodiscard]] family_end {
+    std::uint32_t faulted = 0;  // children that ended by an exception
+};
+
+namespace detail {
+
+/// The waiting part of PAR and of joining forks.
+class [[nodiscard("await it")]] join_awaiter {
+  public:
+    join_awaiter(family& f, std::source_location where) : family_(f), where_(where) {}
+    [[nodiscard]] bool await_ready() const { return family_.living == 0; }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        family_.parent = &park(self, wait::join, &family_, where_);
+        family_.joining = true;
+    }
+    [[nodiscard]] family_end await_resume() const noexcept { return {family_.faulted}; }
+
+  private:
+    family& family_;
+    std::source_location where_;
+};
+
+}  // namespace detail
+
+template <class... Branches>
+class [[nodiscard("await it")]] par;
+
+template <std::same_as<process>... Processes>
+class [[nodiscard("await it")]] par<Processes...> {
+  public:
+    explicit par(Processes&&... processes, std::source_location where = std::source_location::current())
+        : join_(family_, where)
+    {
+        (start(std::move(processes), family_), ...);
+    }
+    [[nodiscard]] bool await_ready() const { return join_.await_ready(); }
+    void await_suspend(std::coroutine_handle<> self) { join_.await_suspend(self); }
+    [[nodiscard]] family_end await_resume() const noexcept { return join_.await_resume(); }
+
+  private:
+    family family_;
+    detail::join_awaiter join_;
+};
+
+/// PAR over as many processes as there are in `processes`.
+template <>
+class [[nodiscard("await it")]] par<std::vector<process>> {
+  public:
+    explicit par(std::vector<process>&& processes, std::source_location where = std::source_location::current())
+        : join_(family_, where)
+    {
+        for (process& p : processes) start(std::move(p), family_);
+    }
+    [[nodiscard]] bool await_ready() const { return join_.await_ready(); }
+    void await_suspend(std::coroutine_handle<> self) { join_.await_suspend(self); }
+    [[nodiscard]] family_end await_resume() const noexcept { return join_.await_resume(); }
+
+  private:
+    family family_;
+    detail::join_awaiter join_;
+};
+
+template <class T>
+concept communication = requires(T& c, record& who, std::uint32_t& together) {
+    { c.begin(who, together) } -> std::same_as<bool>;
+};
+
+/// PAR over outputs. Yields for each whether its reader has the message.
+template <communication... Outputs>
+class [[nodiscard("await it")]] par<Outputs...> {
+  public:
+    explicit par(Outputs&&... outputs, std::source_location where = std::source_location::current())
+        : outputs_(outputs...), where_(where)
+    {
+    }
+    static bool await_ready() noexcept { return false; }
+    bool await_suspend(std::coroutine_handle<> self)
+    {
+        record& who = park(self, wait::output, nullptr, where_);
+        std::apply([&](Outputs&... o) { ((to_come_ += o.begin(who, to_come_) ? 1U : 0U), ...); }, outputs_);
+        return to_come_ > 0;
+    }
+    std::array<bool, sizeof...(Outputs)> await_resume() const noexcept
+    {
+        return std::apply([](const Outputs&... o) { return std::array{o.await_resume()...}; }, outputs_);
+    }
+
+  private:
+    std::tuple<Outputs&...> outputs_;  // of the same full expression as the co_await
+    std::uint32_t to_come_ = 0;
+    std::source_location where_;
+};
+
+template <class... Branches>
+par(Branches&&...) -> par<Branches...>;
+par(std::vector<process>&&) -> par<std::vector<process>>;
+
+}  // namespace csp

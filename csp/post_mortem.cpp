@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+#include "csp/post_mortem.hpp"
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "csp/channel.hpp"
+
+namespace csp {
+namespace {
+
+std::string_view file_name(const char* path)
+{
+    const std::string_view whole = path;
+    return whole.substr(whole.rfind('/') + 1);
+}
+
+std::string place(std::source_location at) { return fmt::format("{}:{}", file_name(at.file_name()), at.line()); }
+
+const channel_base& channel_of(const record& r) { return *static_cast<const channel_base*>(r.awaits); }
+
+/// The living by address: a channel remembers who used it last, but that process may have ended since.
+using living_set = std::unordered_set<const record*>;
+
+living_set living_of(const core& c)
+{
+    living_set living;
+    for (const record* r = c.oldest(); r != nullptr; r = r->younger) living.insert(r);
+    return living;
+}
+
+std::string last_user(const living_set& living, const record* user, std::string_view did)
+{
+    if (user == nullptr) return fmt::format("not yet {}", did);
+    if (!living.contains(user)) return fmt::format("last {} by a process that has ended", did);
+    return fmt::format("last {} by {} {}", did, name_of(*user), user->number);
+}
+
+std::string describe_wait(const living_set& living, const record& r)
+{
+    switch (r.state) {
+        case wait::nothing:
+            return "ready";
+        case wait::input:
+        case wait::extended:
+            return fmt::format("input from the channel made at {}, {}", place(channel_of(r).made()),
+                               last_user(living, channel_of(r).last_writer(), "written"));
+        case wait::output:
+            if (r.awaits == nullptr) return "several outputs at once";
+            return fmt::format("output to the channel made at {}, {}", place(channel_of(r).made()),
+                               last_user(living, channel_of(r).last_reader(), "read"));
+        case wait::claim:
+            return fmt::format("its turn at the channel made at {}", place(channel_of(r).made()));
+        case wait::alternative:
+            return "one of several inputs";
+        case wait::timer:
+            return "a moment";
+        case wait::join:
+            return fmt::format("the end of {} processes", static_cast<const family*>(r.awaits)->living);
+        case wait::barrier:
+            return fmt::format("the others at the barrier made at {}",
+                               place(*static_cast<const std::source_location*>(r.awaits)));
+        case wait::kernel:
+            return static_cast<const char*>(r.awaits);
+    }
+    return "?";
+}
+
+}  // namespace
+
+std::string name_of(const record& r)
+{
+    // "csp::process server::page_worker(shared_in<conn>, ...)" or a literal given with named()
+    std::string_view name = r.name;
+    if (const auto parameters = name.find('('); parameters != std::string_view::npos) {
+        name = name.substr(0, parameters);
+        if (const auto blank = name.rfind(' '); blank != std::string_view::npos) name = name.substr(blank + 1);
+        if (const auto scope = name.rfind("::"); scope != std::string_view::npos) name = name.substr(scope + 2);
+    }
+    return std::string(name);
+}
+
+std::vector<living_process> census(const core& c)
+{
+    const living_set living = living_of(c);
+    std::vector<living_process> all;
+    all.reserve(living.size());
+    for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
+        const record* const parent = r->owner->parent;
+        const bool parent_here = r->owner->home == &c && living.contains(parent);
+        all.push_back({.core = c.index(),
+                       .number = r->number,
+                       .name = name_of(*r),
+                       .parent = parent_here ? std::optional(parent->number) : std::nullopt,
+                       .state = r->state,
+                       .waits_for = describe_wait(living, *r),
+                       .where = r->where});
+    }
+    return all;
+}
+
+std::vector<std::uint32_t> cycle_of_waits(const core& c)
+{
+    // Who must act before `r` can go on, as far as it is known: the other side of its channel, or a child.
+    const living_set living = living_of(c);
+    std::unordered_multimap<const record*, const record*> awaited;
+    for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
+        const record* other = nullptr;
+        if (r->state == wait::input || r->state == wait::extended) other = channel_of(*r).last_writer();
+        if (r->state == wait::output && r->awaits != nullptr) other = channel_of(*r).last_reader();
+        if (other != nullptr && living.contains(other)) awaited.emplace(r, other);
+        const record* const parent = r->owner->parent;
+        if (r->owner->joining && living.contains(parent)) awaited.emplace(parent, r);
+    }
+
+    std::unordered_set<const record*> finished;
+    for (const auto& [start, unused] : awaited) {
+        std::vector<const record*> path;
+        // A walk along first edges is enough where each waits for one; a parent's several children are tried in turn.
+        const auto walk = [&](auto&& self, const record* at) -> bool {
+            if (const auto seen = std::ranges::find(path, at); seen != path.end()) {
+                path.erase(path.begin(), seen);
+                return true;
+            }
+            if (!finished.insert(at).second) return false;
+            path.push_back(at);
+            const auto [first, last] = awaited.equal_range(at);
+            for (auto edge = first; edge != last; ++edge) {
+                if (self(self, edge->second)) return true;
+            }
+            path.pop_back();
+            return false;
+        };
+        if (walk(walk, start)) {
+            std::vector<std::uint32_t> numbers;
+            for (const record* r : path) numbers.push_back(r->number);
+            return numbers;
+        }
+    }
+    return {};
+}
+
+std::string post_mortem(const core& c)
+{
+    constexpr std::size_t longest_table = 1000;
+    const std::vector<living_process> all = census(c);
+    std::string table = fmt::format("core {}: {} living processes\n", c.index(), all.size());
+    for (const living_process& p : std::span(all).first(std::min(all.size(), longest_table))) {
+        table += fmt::format("{:>6}  {:<24} of {:<6} {:<28} {}\n", p.number, p.name,
+                             p.parent ? std::to_string(*p.parent) : "-", place(p.where), p.waits_for);
+    }
+    if (all.size() > longest_table) table += fmt::format("        and {} more\n", all.size() - longest_table);
+    if (const auto ring = cycle_of_waits(c); !ring.empty()) {
+        table += "each waits for the next:";
+        for (const std::uint32_t number : ring) {
+            const auto p = std::ranges::find(all, number, &living_process::number);
+            table += fmt::format(" {} {} ->", p->name, p->number);
+        }
+        const auto first = std::ranges::find(all, ring.front(), &living_process::number);
+        table += fmt::format(" {} {}\n", first->name, first->number);
+    }
+    return table;
+}
+
+}  // namespace csp

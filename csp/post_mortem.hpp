@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+//
+// What the living processes are doing: their names, parents and waiting places, and who waits for whom. Nothing is
+// recorded for this while the network runs, but for what a process notes in its own frame when it waits.
+#pragma once
+
+#include <optional>
+#include <source_location>
+#include <string>
+#include <vector>
+
+#include "csp/core.hpp"
+
+namespace csp {
+
+/// A process as it stood when the table was made.
+struct living_process {
+    unsigned core = 0;
+    std::uint32_t number = 0;  // with `core`, unique in the program's life
+    std::string name;
+    std::optional<std::uint32_t> parent;  // its number; empty for a network's first process and across cores
+    wait state = wait::nothing;           // nothing: running or ready to run
+    std::string waits_for;                // "output to the channel made at network.cpp:40, last read by back_end 7"
+    std::source_location where;
+};
+
+/// The name of a process alone, out of how the compiler spells its coroutine.
+[[nodiscard]] std::string name_of(const record& r);
+
+/// Every living process of the core, the oldest first. Call it on that core, or when its thread has ended.
+[[nodiscard]] std::vector<living_process> census(const core& c);
+
+/// The processes each of which waits for the next, and the last for the first; empty if there is no such ring.
+[[nodiscard]] std::vector<std::uint32_t> cycle_of_waits(const core& c);
+
+/// Census and cycle as a table to read.
+[[nodiscard]] std::string post_mortem(const core& c);
+
+}  // namespace csp

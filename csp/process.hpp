@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+//
+// The two kinds of coroutine, and no third.
+//
+//   process   runs in parallel with its starter and owns everything it touches: it takes values only.
+//   step<T>   a part of a process, awaited on the spot like a procedure, so it may borrow from its caller.
+#pragma once
+
+#include <coroutine>
+#include <cstdio>
+#include <exception>
+#include <optional>
+#include <source_location>
+#include <type_traits>
+#include <utility>
+
+#include "csp/core.hpp"
+#include "csp/frame_pool.hpp"
+#include "csp/mobile.hpp"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+// Under these a symmetric transfer is not a tail call, and a long loop of steps would use up the stack.
+#define CSP_TRANSFER_BY_QUEUE 1
+#endif
+#endif
+
+namespace csp {
+
+class process;
+
+namespace detail {
+
+/// Destroys the frame of a process that does not run, and tells its owner.
+inline void end_process(record& r) noexcept;
+
+/// Ends a process: its frame is destroyed, which closes its channel ends, and then its owner is told.
+struct process_end {
+    static bool await_ready() noexcept { return false; }
+    template <class Promise>
+    static void await_suspend(std::coroutine_handle<Promise> self) noexcept;
+    static void await_resume() noexcept {}
+};
+
+struct process_core : record, pooled {
+    static std::suspend_always initial_suspend() noexcept { return {}; }
+    static process_end final_suspend() noexcept { return {}; }
+    static void return_void() noexcept {}
+    void unhandled_exception() noexcept;
+};
+
+template <class... Parameters>
+struct process_promise : process_core {
+    process get_return_object(std::source_location made = std::source_location::current()) noexcept;
+};
+
+}  // namespace detail
+
+/// A process that has been made and waits to be started, by par() or forking::start(). Movable until then.
+class [[nodiscard("a process does nothing until par() or start() runs it")]] process {
+  public:
+    process(process&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
+    process& operator=(process&&) = delete;
+    ~process()
+    {
+        if (record_ != nullptr) [[unlikely]] abandon();
+    }
+
+    /// Gives it a name for the tables of the living. REQUIRES: `name` lives as long as the program (a literal).
+    process&& named(const char* name) &&
+    {
+        record_->name = name;
+        return std::move(*this);
+    }
+
+    /// For the runtime: gives the frame up to whoever starts it.
+    [[nodiscard]] record& release() && { return *std::exchange(record_, nullptr); }
+
+  private:
+    template <class...>
+    friend struct detail::process_promise;
+    explicit process(record& r) : record_(&r) {}
+    void abandon() noexcept;
+
+    record* record_;
+};
+
+/// Starts `p` on this core, as a child of `owner`.
+inline void start(process&& p, family& owner)
+{
+    record& r = std::move(p).release();
+    r.owner = &owner;
+    ++owner.living;
+    core::here().enter(r);
+}
+
+template <class T>
+class step;
+
+namespace detail {
+
+/// Back to the caller of a step that has ended.
+struct step_end {
+    static bool await_ready() noexcept { return false; }
+    template <class Promise>
+    static std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept
+    {
+#ifdef CSP_TRANSFER_BY_QUEUE
+        record& running = *core::here().running();
+        running.resume_point = self.promise().caller;
+        core::here().ready(running);
+        return std::noop_coroutine();
+#else
+        return self.promise().caller;
+#endif
+    }
+    static void await_resume() noexcept {}
+};
+
+struct step_core : pooled {
+    std::coroutine_handle<> caller;
+    std::exception_ptr thrown;
+
+    static std::suspend_always initial_suspend() noexcept { return {}; }
+    static step_end final_suspend() noexcept { return {}; }
+    void unhandled_exception() noexcept { thrown = std::current_exception(); }
+    void rethrow() const
+    {
+        if (thrown) [[unlikely]] std::rethrow_exception(thrown);
+    }
+};
+
+template <class T>
+struct step_promise : step_core {
+    std::optional<T> result;
+    step<T> get_return_object() noexcept;
+    template <class U>
+    void return_value(U&& value) noexcept(std::is_nothrow_constructible_v<T, U>)
+    {
+        result.emplace(std::forward<U>(value));
+    }
+    T take()
+    {
+        rethrow();
+        return std::move(*result);
+    }
+};
+
+template <>
+struct step_promise<void> : step_core {
+    step<void> get_return_object() noexcept;
+    static void return_void() noexcept {}
+    void take() const { rethrow(); }
+};
+
+}  // namespace detail
+
+/// A procedure that may wait. Await it where it is made: `co_await read_request(c)`. It cannot be kept, so whatever
+/// it borrows outlives it.
+template <class T = void>
+class [[nodiscard("a step does nothing until it is awaited")]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]]
+step {
+  public:
+    using promise_type = detail::step_promise<T>;
+
+    step(const step&) = delete;
+    step& operator=(const step&) = delete;
+    ~step() { frame_.destroy(); }
+
+    auto operator co_await() &&
+    {
+        struct awaiter {
+            std::coroutine_handle<promise_type> frame;
+            static bool await_ready() noexcept { return false; }
+            [[nodiscard]] std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) const noexcept
+            {
+                frame.promise().caller = caller;
+                return frame;
+            }
+            T await_resume() const { return frame.promise().take(); }
+        };
+        return awaiter{frame_};
+    }
+
+  private:
+    friend promise_type;
+    explicit step(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+    std::coroutine_handle<promise_type> frame_;
+};
+
+// ---- definitions
+
+namespace detail {
+
+template <class T>
+step<T> step_promise<T>::get_return_object() noexcept
+{
+    return step<T>(std::coroutine_handle<step_promise>::from_promise(*this));
+}
+
+inline step<void> step_promise<void>::get_return_object() noexcept
+{
+    return step<void>(std::coroutine_handle<step_promise>::from_promise(*this));
+}
+
+template <class... Parameters>
+process process_promise<Parameters...>::get_return_object(std::source_location made) noexcept
+{
+    static_assert(sizeof(process_promise) == sizeof(process_core));
+    static_assert((mobile<Parameters> && ...),
+                  "A process owns what it is given: each of its parameters must be an object that moves without "
+                  "failing and borrows nothing. Instead of a reference, pointer, view, span or closure, move the value "
+                  "in, or pass a channel end and ask the process that owns it. (A part of a process that may borrow is "
+                  "a step.)");
+    resume_point = std::coroutine_handle<process_promise>::from_promise(*this);
+    name = made.function_name();
+    where = made;
+    return process(*this);
+}
+
+template <class Promise>
+void process_end::await_suspend(std::coroutine_handle<Promise> self) noexcept
+{
+    process_core& ending = self.promise();
+    family& owner = *ending.owner;
+    const bool faulted = ending.faulted;
+    core& here = core::here();
+    here.leave(ending);
+    self.destroy();  // and with it this awaiter: nothing of the frame is touched from here on
+    owner.ended(faulted);
+}
+
+inline void end_process(record& r) noexcept
+{
+    // A process_promise adds nothing to its process_core, so the frame is found from either.
+    process_end::await_suspend(std::coroutine_handle<process_core>::from_promise(static_cast<process_core&>(r)));
+}
+
+}  // namespace detail
+}  // namespace csp
+
+template <class... Parameters>
+struct std::coroutine_traits<csp::process, Parameters...> {
+    using promise_type = csp::detail::process_promise<Parameters...>;
+};
