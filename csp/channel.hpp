@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <utility>
@@ -149,9 +150,39 @@ struct output_operation : operation {
     explicit output_operation(T&& m) noexcept : message(std::move(m)) {}
 };
 
+/// Where a message arrives. A std::optional of a small T would be returned by one load just after the two stores that
+/// filled it, which a processor cannot forward: some 4 ns a message.
+template <class T>
+class arrival {
+  public:
+    arrival() noexcept {}
+    arrival(const arrival&) = delete;
+    arrival& operator=(const arrival&) = delete;
+    ~arrival()
+    {
+        if (full_) std::destroy_at(&message_);
+    }
+    void fill(T&& message) noexcept
+    {
+        std::construct_at(&message_, std::move(message));
+        full_ = true;
+    }
+    std::optional<T> take() noexcept
+    {
+        if (full_) return std::optional<T>(std::move(message_));
+        return std::nullopt;
+    }
+
+  private:
+    union {
+        T message_;
+    };
+    bool full_ = false;
+};
+
 template <class T>
 struct input_operation : operation {
-    std::optional<T> message;
+    arrival<T> message;
     operation* writer = nullptr;  // held, when extended
 };
 
@@ -169,7 +200,7 @@ class channel : public channel_base, public pooled {
         if (waiting_ == party::readers) {
             auto& reader = static_cast<input_operation<T>&>(queue_.pop());
             if (queue_.empty()) readers_served();
-            reader.message.emplace(std::move(op.message));
+            reader.message.fill(std::move(op.message));
             op.accepted = true;
             if (reader.extended) [[unlikely]] {
                 op.held = true;
@@ -195,7 +226,7 @@ class channel : public channel_base, public pooled {
         if (waiting_ == party::writers) {
             auto& writer = static_cast<output_operation<T>&>(queue_.pop());
             if (queue_.empty()) writers_served();
-            op.message.emplace(std::move(writer.message));
+            op.message.fill(std::move(writer.message));
             writer.accepted = true;
             if (op.extended) [[unlikely]] {
                 op.writer = &writer;
@@ -430,7 +461,7 @@ class [[nodiscard("await it")]] input_awaiter : input_operation<T> {
             channel_.wait_for_writer(*this);
         }
     }
-    std::optional<T> await_resume() noexcept { return std::move(this->message); }
+    std::optional<T> await_resume() noexcept { return this->message.take(); }
 
   private:
     channel<T>& channel_;
@@ -474,7 +505,7 @@ class [[nodiscard("await it")]] extended_awaiter : input_operation<T> {
         this->who = &park(self, wait::extended, &channel_, where_);
         channel_.wait_for_writer(*this);
     }
-    csp::extended<T> await_resume() noexcept { return {std::move(this->message), this->writer}; }
+    csp::extended<T> await_resume() noexcept { return {this->message.take(), this->writer}; }
 
   private:
     channel<T>& channel_;

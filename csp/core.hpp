@@ -36,14 +36,16 @@ struct mail {
 /// What the runtime knows of a process: occam's workspace descriptor. It is the first part of the process's frame.
 /// While the process is ready, `next` links the run queue; while it crosses to another core, the mailbox.
 struct record : mail {
+    // `awaits` and `where` do not stand together: they are copied from fields that do, and a copy of both at once
+    // would be one wide load just after two narrow stores, which a processor cannot forward.
     std::coroutine_handle<> resume_point;
+    const void* awaits = nullptr;  // a channel, a family, a barrier, or for wait::kernel the call's name
     core* home = nullptr;
+    std::source_location where;  // of the co_await in which it waits
     family* owner = nullptr;
     record* older = nullptr;  // neighbours in the core's list of the living
     record* younger = nullptr;
-    const char* name = nullptr;      // as the compiler spells the coroutine, or as given with process::named
-    const void* awaits = nullptr;    // a channel, a family, a barrier, or for wait::kernel the call's name
-    std::source_location where;      // of the co_await in which it waits
+    const char* name = nullptr;  // as the compiler spells the coroutine, or as given with process::named
     std::uint32_t number = 0;        // counts the processes of its core
     wait state = wait::nothing;
     bool faulted = false;
