@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#include "http/list.hpp"
+
+#include <algorithm>
+
+#include "http/characters.hpp"
+
+namespace http {
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept
+{
+    return std::ranges::equal(a, b, {}, to_lower, to_lower);
+}
+
+std::string_view trim(std::string_view text) noexcept
+{
+    const auto first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+bool is_token(std::string_view text) noexcept { return !text.empty() && token_chars.contains_all(text); }
+
+std::optional<std::string_view> list_cursor::next() noexcept
+{
+    if (ended_) return std::nullopt;
+    const auto comma = rest_.find(',');
+    const std::string_view element = trim(rest_.substr(0, comma));
+    ended_ = comma == std::string_view::npos;
+    if (!ended_) rest_.remove_prefix(comma + 1);
+    return element;
+}
+
+}  // namespace http
