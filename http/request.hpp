@@ -96,7 +96,7 @@ enum class field_id : std::uint8_t {
 };
 inline constexpr std::size_t known_fields = static_cast<std::size_t>(field_id::none);
 
-// The id of a field name, in whatever case it is written.
+// The id of a field name, in whatever case it is written. REQUIRES: a token.
 [[nodiscard]] field_id identify_field(std::string_view name) noexcept;
 
 // One field line. The value has no white space around it (RFC 9112 section 5); obs-text may be in it.
