@@ -49,6 +49,13 @@ answer feed_all_ways(std::string_view text, const limits& limits = {})
     return whole;
 }
 
+// The status with which a head is refused, however it is fed; 0 if it is not.
+int refusal(std::string_view text, const limits& limits = {})
+{
+    const answer got = feed_all_ways(text, limits);
+    return got ? 0 : http::number(got.error().code);
+}
+
 std::string head_of(std::size_t bytes)
 {
     std::string head = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
@@ -77,7 +84,7 @@ TEST(HeadScan, PassesOverTwoEmptyLines)
 {
     EXPECT_EQ(feed_all_ways("\r\nGET / HTTP/1.1\r\n\r\n"), 20U);
     EXPECT_EQ(feed_all_ways("\r\n\r\nGET / HTTP/1.1\r\n\r\n"), 22U);
-    EXPECT_EQ(feed_all_ways("\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n").error().code, status::bad_request);
+    EXPECT_EQ(refusal("\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n"), 400);
 }
 
 TEST(HeadScan, RefusesControlBytesAtOnce)
@@ -88,9 +95,7 @@ TEST(HeadScan, RefusesControlBytesAtOnce)
           "GET / HTTP/1.1\r\nA: b\nC: d\r\n\r\n"sv, "GET / HTTP/1.1\r\nA: \x01"sv, "GET / HTTP/1.1\r\nA: \x7f"sv,
           "GET / HTTP/1.1\r\nA: a long value before the byte\x1f"sv, "GET / HTTP/1.1\r\nA: b\r\n\rX"sv,
           "GET / HTTP/1.1\r\nA: b\r\n\n"sv}) {
-        auto got = feed_all_ways(text);
-        ASSERT_FALSE(got) << testing::PrintToString(text);
-        EXPECT_EQ(got.error().code, status::bad_request);
+        EXPECT_EQ(refusal(text), 400) << testing::PrintToString(text);
     }
 }
 
@@ -114,11 +119,11 @@ TEST(HeadScan, HoldsTheRequestLineToItsLimit)
     small.target_bytes = 20;  // so a line has at most 7 + 20 + 10 characters
     const std::string longest = "OPTIONS " + std::string(20, '/') + " HTTP/1.1";
     EXPECT_TRUE(feed_all_ways(longest + "\r\n\r\n", small).value());
-    EXPECT_EQ(feed_all_ways(longest + "x", small).error().code, status::uri_too_long);
-    EXPECT_EQ(feed_all_ways("OPTIONS " + std::string(100, '/'), small).error().code, status::uri_too_long);
+    EXPECT_EQ(refusal(longest + "x", small), 414);
+    EXPECT_EQ(refusal("OPTIONS " + std::string(100, '/'), small), 414);
     // The first byte in error decides.
-    EXPECT_EQ(feed_all_ways("GET /\n" + std::string(100, '/'), small).error().code, status::bad_request);
-    EXPECT_EQ(feed_all_ways("GET " + std::string(100, '/') + "\n", small).error().code, status::uri_too_long);
+    EXPECT_EQ(refusal("GET /\n" + std::string(100, '/'), small), 400);
+    EXPECT_EQ(refusal("GET " + std::string(100, '/') + "\n", small), 414);
 }
 
 TEST(HeadScan, HoldsTheHeadToItsLimit)
@@ -126,8 +131,8 @@ TEST(HeadScan, HoldsTheHeadToItsLimit)
     limits small;
     small.head_bytes = 64;
     EXPECT_EQ(feed_all_ways(head_of(64), small), 64U);
-    EXPECT_EQ(feed_all_ways(head_of(65), small).error().code, status::request_header_fields_too_large);
-    EXPECT_EQ(feed_all_ways(head_of(65).substr(0, 63), small).error().code, status::request_header_fields_too_large);
+    EXPECT_EQ(refusal(head_of(65), small), 431);
+    EXPECT_EQ(refusal(head_of(65).substr(0, 64), small), 431);
     EXPECT_EQ(feed_all_ways(head_of(64).substr(0, 63), small), not_yet);
 }
 
