@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
-
 #include "http/characters.hpp"
 #include "http/request.hpp"
 
@@ -24,6 +22,14 @@ std::unexpected<error> refuse_control(char c)
     return refuse(status::bad_request, "The head contains a control character.");
 }
 
+// The request line is too long: by its target, unless no method has ended within its own limit (RFC 9112 section 3).
+std::unexpected<error> refuse_line(std::string_view line, const limits& limits)
+{
+    if (!line.substr(0, limits.method_bytes + 1).contains(' '))
+        return refuse(status::not_implemented, "The request method is longer than the limit.");
+    return refuse(status::uri_too_long, "The request target is longer than the limit.");
+}
+
 }  // namespace
 
 std::expected<std::optional<std::size_t>, error> head_scan::feed(std::span<const char> so_far,
@@ -41,7 +47,7 @@ std::expected<std::optional<std::size_t>, error> head_scan::feed(std::span<const
         // Limits come before what ends the run, whichever way it was split: the first byte in error decides.
         const std::size_t at = find_not_field_char(text, scanned_);
         if (part_ == part::request_line && at - line_begin_ > longest_line)
-            return refuse(status::uri_too_long, "The request target is longer than the limit.");
+            return refuse_line(text.substr(line_begin_), limits);
         if (at + 2 > limits.head_bytes)
             return refuse(status::request_header_fields_too_large, "The request head is longer than the limit.");
 

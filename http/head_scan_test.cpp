@@ -121,6 +121,7 @@ TEST(HeadScan, HoldsTheRequestLineToItsLimit)
     EXPECT_TRUE(feed_all_ways(longest + "\r\n\r\n", small).value());
     EXPECT_EQ(refusal(longest + "x", small), 414);
     EXPECT_EQ(refusal("OPTIONS " + std::string(100, '/'), small), 414);
+    EXPECT_EQ(refusal(std::string(100, 'X') + " / HTTP/1.1\r\n\r\n", small), 501);
     // The first byte in error decides.
     EXPECT_EQ(refusal("GET /\n" + std::string(100, '/'), small), 400);
     EXPECT_EQ(refusal("GET " + std::string(100, '/') + "\n", small), 414);

@@ -14,9 +14,10 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept
 
 std::string_view trim(std::string_view text) noexcept
 {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return text.substr(text.size());
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    return text;
 }
 
 bool is_token(std::string_view text) noexcept { return !text.empty() && token_chars.contains_all(text); }

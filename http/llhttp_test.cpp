@@ -25,6 +25,7 @@
 
 namespace {
 
+using namespace std::string_view_literals;
 using http::request_head;
 
 // What a parser understood of a message.
@@ -300,7 +301,7 @@ class mutator {
 
     char tricky()
     {
-        static constexpr std::string_view bytes("\r\n \t:,;=\"\\/?#%@[]+-.*0189afAFxG\0\x0b\x7f\x80\xff", 39);
+        static constexpr std::string_view bytes = "\r\n \t:,;=\"\\/?#%@[]+-.*0189afAFxG\0\x0b\x7f\x80\xff"sv;
         return bytes[below(bytes.size())];
     }
 

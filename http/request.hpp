@@ -23,7 +23,7 @@ class head_scan {
     // `so_far` is everything received of this head, from its first byte; what earlier calls were given must be
     // its beginning, though the buffer may have moved. Yields the length of the head in bytes, its closing empty
     // line included, or nothing while that line has not come. Up to two empty lines before the request line are
-    // part of the head (RFC 9112 section 2.2). Errors: 400, 414, 431. The answer does not depend on how the bytes
+    // part of the head (RFC 9112 section 2.2). Errors: 400, 414, 431, 501. The answer does not depend on how the bytes
     // were split. After a length or an error the scan is over; reset() makes it ready for the next head.
     std::expected<std::optional<std::size_t>, error> feed(std::span<const char> so_far, const limits& limits) noexcept;
 

@@ -31,8 +31,16 @@ std::size_t sequence_length(std::string_view text) noexcept
     return is_continuation(static_cast<unsigned char>(byte(3))) ? 4 : 0;
 }
 
+bool is_ascii(std::string_view text) noexcept
+{
+    unsigned char bits = 0;
+    for (char c : text) bits |= static_cast<unsigned char>(c);
+    return bits < 0x80;
+}
+
 bool is_utf8(std::string_view text) noexcept
 {
+    if (is_ascii(text)) return true;
     while (!text.empty()) {
         const std::size_t length = sequence_length(text);
         if (length == 0) return false;
@@ -41,25 +49,38 @@ bool is_utf8(std::string_view text) noexcept
     return true;
 }
 
-// Decodes the escapes of `raw` onto the end of `path`, once.
-std::expected<void, error> decode_onto(std::string& path, std::string_view raw)
+// The byte which the escape at the text's beginning stands for.
+std::expected<char, error> escaped_byte(std::string_view text)
 {
+    const int high = text.size() > 2 ? hex_value(text[1]) : -1;
+    const int low = text.size() > 2 ? hex_value(text[2]) : -1;
+    if (high < 0 || low < 0) return bad("The path contains an invalid percent escape.");
+    const char byte = static_cast<char>(high * 16 + low);
+    if (byte == '/') return bad("The path contains an encoded slash.");
+    return byte;
+}
+
+// Decodes the escapes of `raw` into a text of its own, once.
+std::expected<std::string, error> decode(std::string_view raw)
+{
+    std::string path;
+    path.resize(raw.size());
+    std::size_t used = 0;
     for (std::size_t i = 0; i < raw.size(); ++i) {
         char c = raw[i];
         if (c == '%') {
-            const int high = raw.size() - i > 2 ? hex_value(raw[i + 1]) : -1;
-            const int low = raw.size() - i > 2 ? hex_value(raw[i + 2]) : -1;
-            if (high < 0 || low < 0) return bad("The path contains an invalid percent escape.");
-            c = static_cast<char>(high * 16 + low);
-            if (c == '/') return bad("The path contains an encoded slash.");
+            const auto byte = escaped_byte(raw.substr(i));
+            if (!byte) return std::unexpected(byte.error());
+            c = *byte;
             i += 2;
         }
         // Some file systems and some clients take it for a slash.
         if (c == '\\') return bad("The path contains a backslash.");
         if (is_control(c)) return bad("The path contains a control character.");
-        path.push_back(c);
+        path[used++] = c;
     }
-    return {};
+    path.resize(used);
+    return path;
 }
 
 // Takes the last segment off `path[0, size)`, which ends in a slash; yields the new size, or 0 at the root.
@@ -125,12 +146,11 @@ std::string_view canonical_path::extension() const noexcept
 std::expected<canonical_path, error> canonicalize(std::string_view raw_path)
 {
     if (!raw_path.starts_with('/')) return bad("The path does not begin with a slash.");
-    std::string path;
-    path.reserve(raw_path.size());
-    if (auto r = decode_onto(path, raw_path); !r) return std::unexpected(r.error());
-    if (!is_utf8(path)) return bad("The path is not UTF-8.");
-    if (auto r = remove_segments(path); !r) return std::unexpected(r.error());
-    return canonical_path(std::move(path));
+    auto path = decode(raw_path);
+    if (!path) return std::unexpected(path.error());
+    if (!is_utf8(*path)) return bad("The path is not UTF-8.");
+    if (auto r = remove_segments(*path); !r) return std::unexpected(r.error());
+    return canonical_path(std::move(*path));
 }
 
 std::expected<target, error> parse_target(const request_head& head)
