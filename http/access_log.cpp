@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <cstring>
 
@@ -88,6 +89,7 @@ std::size_t format_access(const access_entry& entry, std::span<char> into) noexc
     constexpr std::string_view widest = " - - [06/Nov/1994:08:49:37 +0000] \"\" 65535 18446744073709551615 \"\" \"\"\n";
     constexpr std::size_t client_room = 64;
     constexpr std::size_t least = 3;
+    assert(into.size() >= 256);
     std::size_t spare = into.size() - widest.size() - client_room - 3 * least;
 
     line_writer line(into);

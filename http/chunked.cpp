@@ -2,6 +2,7 @@
 #include "http/chunked.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <charconv>
 
 #include "http/characters.hpp"
@@ -18,6 +19,7 @@ std::unexpected<error> bad(std::string_view text) { return std::unexpected(error
 std::expected<chunked_decoder::piece, error> chunked_decoder::feed(std::span<const char> input,
                                                                    const limits& limits) noexcept
 {
+    assert(state_ != state::done);
     piece taken;
     if (!error_.text.empty()) return std::unexpected(error_);
     while (taken.consumed < input.size() && state_ != state::done) {
@@ -46,13 +48,12 @@ std::expected<void, error> chunked_decoder::framing(char c, const limits& limits
 {
     switch (state_) {
         case state::size_first:
-        case state::size: {
+        case state::size:
             if (hex_value(c) >= 0) return size_digit(c);
             if (state_ == state::size_first) return bad("A chunk does not begin with its size.");
             if (chunk_left_ > limits.body_bytes || content_bytes_ > limits.body_bytes - chunk_left_)
                 return std::unexpected(error{status::content_too_large, "The body is longer than the limit."});
             return after_size(c);
-        }
         case state::extension_name_first:
         case state::extension_name:
         case state::extension_value_first:
@@ -188,6 +189,7 @@ std::expected<void, error> chunked_decoder::trailer(char c) noexcept
 
 chunk_prefix::chunk_prefix(std::uint64_t bytes) noexcept
 {
+    assert(bytes > 0);
     char* const end = std::to_chars(text_.data(), text_.data() + 16, bytes, 16).ptr;
     end[0] = '\r';
     end[1] = '\n';

@@ -139,7 +139,7 @@ TEST(Chunked, Limits)
     EXPECT_TRUE(decode("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", small).done);
     EXPECT_EQ(decode("1\r\na\r\n3\r\nbcd\r\n0\r\n\r\n", small).refusal, 413);
     EXPECT_EQ(decode("4\r\n", small).refusal, 413);
-    // Extensions of all chunks together, their semicolons and line ends not counted.
+    // Extensions of all chunks together; each counts with the byte that ends it.
     small.chunk_extension_bytes = 4;
     EXPECT_TRUE(decode("1;a\r\nx\r\n0;b\r\n\r\n", small).done);
     EXPECT_EQ(decode("1;aa\r\nx\r\n0;b\r\n\r\n", small).refusal, 413);

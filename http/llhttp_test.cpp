@@ -154,7 +154,7 @@ bool differs_on_persistence(const request_head& head)
     for (const http::field& f : head.fields())
         if (f.id == http::field_id::connection && has_tab(f)) return true;
     // With close and keep-alive together llhttp has HTTP/1.0 persist; in RFC 9112 section 9.3 close comes first.
-    return head.version == http::version::http_1_0 && !head.keep_alive;
+    return head.version == http::version::http_1_0 && head.find(http::field_id::connection) && !head.keep_alive;
 }
 
 // Why we refuse what llhttp takes.
@@ -189,7 +189,7 @@ const std::set<std::string_view>& strictness()
         "An HTTP/1.0 request has a Transfer-Encoding.",
         "The only transfer coding that is understood is chunked.",
         "The Transfer-Encoding is malformed.",
-        // It reads HTTP/0.9 and 2.0, and has no limits.
+        // It reads HTTP/2.0 too, and has no limits.
         "The HTTP version is neither 1.0 nor 1.1.",
         "The Content-Length is above the limit.",
     };

@@ -21,7 +21,6 @@ constexpr bool dense = false;  // compressed in itself, or noise
 // Types of the IANA registry where it has one, else what browsers send and expect. text/* and SVG say that they are
 // UTF-8, since the default for them has been a guess; JSON and its relatives are always UTF-8 (RFC 8259) and have no
 // such parameter, and XML says it itself. JavaScript is text/javascript (RFC 9239). Source code is shown as plain text.
-// .svgz is served without its Content-Encoding, hence is not for compression again.
 constexpr auto table = std::to_array<row>({
     {"7z", {"application/x-7z-compressed", dense}},
     {"aac", {"audio/aac", dense}},
@@ -131,7 +130,6 @@ constexpr auto table = std::to_array<row>({
     {"sql", {"application/sql", compressible}},
     {"srt", {"text/plain; charset=utf-8", compressible}},
     {"svg", {"image/svg+xml; charset=utf-8", compressible}},
-    {"svgz", {"image/svg+xml; charset=utf-8", dense}},
     {"tar", {"application/x-tar", compressible}},
     {"tgz", {"application/gzip", dense}},
     {"tif", {"image/tiff", dense}},

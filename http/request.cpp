@@ -2,6 +2,7 @@
 #include "http/request.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 
 #include "http/authority.hpp"
@@ -90,25 +91,33 @@ class head_parser {
         if (!line) return std::unexpected(line.error());
         head_.line = *line;
 
-        const std::size_t method_end = line->find(' ');
-        const std::string_view token = line->substr(0, method_end);
+        const std::size_t space = line->find(' ');
+        if (auto r = set_method(line->substr(0, space)); !r) return r;
+        if (space == std::string_view::npos) return bad("The request line has no target.");
+        return target_and_version(line->substr(space + 1));
+    }
+
+    outcome set_method(std::string_view token) noexcept
+    {
         if (!is_token(token)) return bad("The request method is not a token.");
         if (token.size() > limits_.method_bytes)
             return refuse(status::not_implemented, "The request method is longer than the limit.");
-        if (method_end == std::string_view::npos) return bad("The request line has no target.");
         head_.method_text = token;
         head_.method = parse_method(token);
+        return {};
+    }
 
-        const std::size_t target_begin = method_end + 1;
-        const std::size_t target_end = find_not_target_char(*line, target_begin);
-        if (target_end - target_begin > limits_.target_bytes)
+    outcome target_and_version(std::string_view text) noexcept
+    {
+        const std::size_t end = find_not_target_char(text, 0);
+        if (end > limits_.target_bytes)
             return refuse(status::uri_too_long, "The request target is longer than the limit.");
-        if (target_end == line->size()) return bad("The request line has no HTTP version.");
-        if ((*line)[target_end] != ' ') return bad("The request target contains a character that must be encoded.");
-        if (target_end == target_begin) return bad("The request line is not three words with one space between.");
-        head_.target = line->substr(target_begin, target_end - target_begin);
+        if (end == text.size()) return bad("The request line has no HTTP version.");
+        if (text[end] != ' ') return bad("The request target contains a character that must be encoded.");
+        if (end == 0) return bad("The request line is not three words with one space between.");
+        head_.target = text.substr(0, end);
 
-        if (auto r = http_version(line->substr(target_end + 1)); !r) return r;
+        if (auto r = http_version(text.substr(end + 1)); !r) return r;
         return target_shape();
     }
 
@@ -365,6 +374,7 @@ class head_parser {
 
 std::optional<std::string_view> request_head::find(field_id id) const noexcept
 {
+    assert(id != field_id::none);
     const std::uint8_t first = first_index[static_cast<std::size_t>(id)];
     if (first >= field_count) return std::nullopt;
     return field_store[first].value;
