@@ -7,6 +7,7 @@
 
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
+#include "csp/process.hpp"
 
 namespace server {
 

@@ -71,7 +71,7 @@ struct open_file {
     std::string name;  // beneath the root, from which the media type follows
 };
 
-csp::step<io::result<open_file>> open_beneath(const io::directory& root, std::string name)
+csp::step<io::result<open_file>> look_beneath(const io::directory& root, std::string name)
 {
     auto f = co_await io::open_beneath(root, name.empty() ? "." : name);
     if (!f) co_return std::unexpected(f.error());
@@ -85,7 +85,7 @@ response to_directory(const request& asked)
 {
     std::string location = http::encode_path(asked.path.view()) + '/';
     if (!asked.query.empty()) location.append("?").append(asked.query);
-    response r{.code = status::moved_permanently};
+    response r{.code = status::moved_permanently, .fields = {}, .body = {}};
     r.body = fmt::format("<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This is a directory: <a "
                          "href=\"{0}\">{0}</a></p>\n</html>\n",
                          http::encode_path(asked.path.view()) + '/');
@@ -98,7 +98,7 @@ response to_directory(const request& asked)
 csp::step<std::expected<open_file, http::error>> open_index(const page_rules& rules, std::string_view directory)
 {
     for (const std::string& index : rules.files.index) {
-        auto f = co_await open_beneath(rules.root, directory.empty() ? index : fmt::format("{}/{}", directory, index));
+        auto f = co_await look_beneath(rules.root, directory.empty() ? index : fmt::format("{}/{}", directory, index));
         if (f && f->what.is_regular()) co_return std::move(*f);
         if (!f && f.error().number != ENOENT) co_return std::unexpected(refusal(f.error()));
     }
@@ -110,7 +110,7 @@ csp::step<std::expected<open_file, http::error>> open_index(const page_rules& ru
 csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rules, const request& asked,
                                                            const frozen_page& kept)
 {
-    auto opened = co_await open_beneath(rules.root, std::string(asked.path.relative()));
+    auto opened = co_await look_beneath(rules.root, std::string(asked.path.relative()));
     if (!opened) co_return std::unexpected(refusal(opened.error()));
 
     if (opened->what.is_directory()) {
@@ -145,9 +145,9 @@ csp::step<response> error_page(const io::directory& root, http::error why)
 {
     constexpr std::uint64_t longest_page = 1024 * 1024;
     const auto code = http::number(why.code);
-    response r{.code = why.code};
+    response r{.code = why.code, .fields = {}, .body = {}};
 
-    if (auto own = co_await open_beneath(root, fmt::format("error.{}.html", code));
+    if (auto own = co_await look_beneath(root, fmt::format("error.{}.html", code));
         own && own->what.is_regular() && own->what.size <= longest_page) {
         if (auto text = co_await read_all(own->file, own->what.size)) r.body = std::move(*text);
     }

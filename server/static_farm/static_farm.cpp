@@ -9,7 +9,7 @@ namespace {
 /// To OPTIONS every page gives the same answer (RFC 9110, section 9.3.7).
 response options()
 {
-    response r{.code = http::status::no_content};
+    response r{.code = http::status::no_content, .fields = {}, .body = {}};
     r.fields.add("Allow", "GET, HEAD, OPTIONS");
     return r;
 }
