@@ -135,6 +135,12 @@ void family::ended(bool by_fault) noexcept
 
 // ---- the core
 
+core& core::sibling(unsigned index) const
+{
+    CSP_CHECK(siblings_ != nullptr && index < siblings_->size(), "the kernel has no core of this index");
+    return *(*siblings_)[index];
+}
+
 core::core(options how) : how_(how), random_(how.seed), fault_listener_(fault_to_stderr) { read_clock(); }
 
 core::~core()

@@ -9,6 +9,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <string>
 #include <vector>
@@ -152,6 +153,8 @@ class core {
     };
 
     [[nodiscard]] unsigned index() const { return how_.index; }
+    /// The core of that index in the same kernel. REQUIRES: a kernel runs this core, and has that many.
+    [[nodiscard]] core& sibling(unsigned index) const;
     [[nodiscard]] record* running() const { return running_; }
 
     /// Appends a process of this core to the run queue.
@@ -182,6 +185,9 @@ class core {
 
     [[nodiscard]] neighbour* outside() const { return outside_; }
     void set_outside(neighbour* n) { outside_ = n; }
+
+    /// For the kernel: who the siblings are.
+    void join(const std::vector<std::unique_ptr<core>>& all) { siblings_ = &all; }
 
     /// Runs what is ready, at most a round of it, with the mail and the timers that came in before.
     /// Returns whether anything happened.
@@ -225,6 +231,7 @@ class core {
     std::uint64_t random_;
     timer_queue timers_;
     neighbour* outside_ = nullptr;
+    const std::vector<std::unique_ptr<core>>* siblings_ = nullptr;
     record* oldest_ = nullptr;
     record* youngest_ = nullptr;
     std::size_t population_ = 0;
