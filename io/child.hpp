@@ -36,26 +36,29 @@ struct exit_status {
 namespace detail {
 
 /// A running child; an event source that becomes ready when it has exited.
-class offspring : public event_source, waiter {
+class offspring : public event_source, watch {
   public:
     offspring(pid_t pid, socket exit);
-    ~offspring();
     [[nodiscard]] bool ready();
-    void arm();
+    void arm() { start(exit_.at()); }
     [[nodiscard]] result<exit_status> take();
 
     [[nodiscard]] pid_t pid() const { return pid_; }
-    [[nodiscard]] int pidfd() const { return exit_.number(); }
     [[nodiscard]] socket& exit() { return exit_; }
+    /// Its owner has dropped it: kills it if need be, and deletes this when it is reaped.
+    void abandon() noexcept;
+    bool leads_group = false;
 
   private:
-    static void may_have_exited(waiter& w) noexcept;
-
     socket exit_;  // the pidfd
     pid_t pid_;
     bool reaped_ = false;
-    bool armed_ = false;
+    bool is_orphan_ = false;
     exit_status status_;
+};
+
+struct offspring_end {
+    void operator()(offspring* o) const noexcept;
 };
 
 }  // namespace detail
@@ -64,7 +67,7 @@ class offspring : public event_source, waiter {
 class child {
   public:
     child() = default;
-    explicit child(std::unique_ptr<detail::offspring> state) : state_(std::move(state)) {}
+    explicit child(std::unique_ptr<detail::offspring, detail::offspring_end> state) : state_(std::move(state)) {}
     child(child&&) noexcept = default;
     child& operator=(child&&) noexcept = default;
 
@@ -77,14 +80,15 @@ class child {
     result<void> kill(int signal);
     /// Signals its whole group. REQUIRES: group::its_own.
     result<void> kill_group(int signal);
-    result<void> limit(__rlimit_resource_t resource, rlim_t soft, rlim_t hard);
+    /// RLIMIT_CPU and its like.
+    result<void> limit(int resource, rlim_t soft, rlim_t hard);
 
     // In an ALT it is ready when it has exited.
     using guard = detail::source_guard<detail::offspring>;
     [[nodiscard]] detail::offspring* guarded() const { return state_.get(); }
 
   private:
-    std::unique_ptr<detail::offspring> state_;
+    std::unique_ptr<detail::offspring, detail::offspring_end> state_;
 };
 
 /// Starts a child, without holding up the core while its program is loaded.

@@ -111,6 +111,35 @@ struct endpoint : member_link {
     }
 };
 
+/// Takes it out of its select set.
+void leave_set(endpoint& e) noexcept;
+
+/// Tells its set what a fetch brought: bytes in `early`, or the end. Without a set they stay for the next reader.
+void report_fetched(endpoint& e);
+
+/// Reads what is there into a buffer and reports it. Yields false when there was nothing.
+bool fetch_now(endpoint& e);
+
+/// Hears, once a start(), that an endpoint may have become readable.
+class watch : waiter {
+  public:
+    using listener = void (*)(watch&) noexcept;
+    explicit watch(listener told) : waiter(heard), told_(told) {}
+    watch(const watch&) = delete;
+    watch& operator=(const watch&) = delete;
+    ~watch() { stop(); }
+
+    [[nodiscard]] bool watching() const { return at_ != nullptr; }
+    void start(endpoint& e);
+    void stop() noexcept;
+
+  private:
+    static void heard(waiter& w) noexcept;
+
+    listener told_;
+    endpoint* at_ = nullptr;
+};
+
 /// What an engine's users may still hold when the engine itself is gone: endpoints and buffers. Ends with the last
 /// of them.
 class estate {
@@ -128,15 +157,23 @@ class estate {
     [[nodiscard]] buffer new_buffer();
     void give_back(char* memory) noexcept;
 
-    /// A piece of memory that the engine has handed to the kernel: while set, buffers that lie in it go back there.
+    /// Memory for a ring of buffers that the engine hands to the kernel. A buffer that lies in it goes back by
+    /// `give_back`.
     using ring_return = void (*)(engine&, char* memory) noexcept;
-    void set_ring(char* first, std::size_t bytes, ring_return give_back_to_ring);
+    [[nodiscard]] char* make_ring(std::size_t buffers, ring_return give_back);
+    /// A buffer of the ring that the kernel has filled.
+    [[nodiscard]] buffer filled(char* memory, std::size_t bytes)
+    {
+        ++held_;
+        return {*this, memory, bytes};
+    }
+
+    /// Whether `e`, as an event from the kernel names it, is still the tenant it was.
+    [[nodiscard]] static bool is_current(const endpoint& e, std::uint16_t generation);
 
     /// Null when the engine has ended.
     [[nodiscard]] engine* owner() const { return owner_; }
     void engine_ended() noexcept;
-
-    void buffer_handed_out() { ++held_; }
 
   private:
     ~estate();
@@ -144,11 +181,11 @@ class estate {
 
     engine* owner_;
     std::size_t held_ = 0;  // endpoints and buffers out
-    char* ring_first_ = nullptr;
+    std::unique_ptr<char[]> ring_;
     std::size_t ring_bytes_ = 0;
     ring_return ring_return_ = nullptr;
-    std::vector<char*> free_buffers_;
-    union slot;
+    std::vector<std::unique_ptr<char[]>> free_buffers_;
+    struct slot;
     std::vector<std::unique_ptr<slot[]>> slabs_;
     slot* free_slots_ = nullptr;
 };

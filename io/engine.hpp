@@ -13,6 +13,7 @@
 
 #include "csp/core.hpp"
 #include "csp/kernel.hpp"
+#include "io/descriptor.hpp"
 #include "io/error.hpp"
 
 namespace io {
@@ -37,6 +38,7 @@ class engine : public csp::neighbour {
 
     [[nodiscard]] virtual engine_choice kind() const = 0;
     [[nodiscard]] csp::core& home() const { return home_; }
+    void wake() noexcept final;
     [[nodiscard]] bool expects_events() const final { return expected_ > 0; }
 
     // ---- for the calls
@@ -65,12 +67,19 @@ class engine : public csp::neighbour {
   protected:
     explicit engine(csp::core& home);
 
+    /// For the start of a destructor: while the engine can still be woken.
+    void stop_pool() noexcept;
+    /// Completes the calls that the threads have done.
+    void collect_from_pool();
+    [[nodiscard]] int bell() const { return bell_.number(); }
+
     csp::core& home_;
 
   private:
     std::size_t expected_ = 0;
     detail::estate* owned_;
     std::unique_ptr<detail::file_pool> pool_;
+    descriptor bell_;  // an eventfd that nobody reads: each write is an edge
 };
 
 /// Which engine will run, and why.

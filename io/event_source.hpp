@@ -36,6 +36,7 @@ class event_source {
         CSP_CHECK(waiting_ == nullptr && alternative_ == nullptr, "one process at a time awaits an event source");
         alternative_ = &alt;
     }
+    [[nodiscard]] bool is_awaited() const { return waiting_ != nullptr || alternative_ != nullptr; }
     void forget_waiting() noexcept
     {
         waiting_ = nullptr;

@@ -17,21 +17,17 @@ void block_signals(std::initializer_list<int> signals);
 
 namespace detail {
 
-class signal_source : public event_source, waiter {
+class signal_source : public event_source, watch {
   public:
     explicit signal_source(std::vector<int> which);
-    ~signal_source();
     [[nodiscard]] bool ready();
-    void arm();
+    void arm() { start(from_.at()); }
     [[nodiscard]] int take();
 
   private:
-    static void may_have_come(waiter& w) noexcept;
-
     std::vector<int> which_;
     socket from_;  // the signalfd, opened on the core where it is first waited on
     int pending_ = 0;
-    bool armed_ = false;
 };
 
 }  // namespace detail

@@ -121,8 +121,8 @@ class [[nodiscard("await it")]] socket_call : waiter, csp::timer {
         engine& outside = *endpoint_.home.owner();
         outside.expect();
         slot() = this;
-        outside.want(endpoint_, side_);
         if (until_ != no_deadline) csp::core::here().timers().set(*this, until_);
+        outside.want(endpoint_, side_);
     }
     [[nodiscard]] result<std::size_t> await_resume() const
     {
