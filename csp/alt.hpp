@@ -105,6 +105,31 @@ class channel_guard {
     channel_base* channel_;
 };
 
+/// when() with a source that has a guard of its own.
+template <class End>
+class conditional_guard {
+  public:
+    explicit conditional_guard(const guarded_end<End>& g) : guard_(g.end), condition_(g.condition) {}
+    [[nodiscard]] std::size_t size() const { return guard_.size(); }
+    [[nodiscard]] std::uint32_t count_ready() const { return condition_ ? guard_.count_ready() : 0; }
+    [[nodiscard]] selection ready_one(std::uint32_t k, std::size_t position) const
+    {
+        return guard_.ready_one(k, position);
+    }
+    void enable(alternative_operation& alt)
+    {
+        if (condition_) guard_.enable(alt);
+    }
+    void disable() noexcept
+    {
+        if (condition_) guard_.disable();
+    }
+
+  private:
+    typename End::guard guard_;
+    bool condition_;
+};
+
 template <class Range>
 class range_guard {
   public:
@@ -194,6 +219,11 @@ struct guard_for<Source> {
 template <class End>
 struct guard_for<guarded_end<End>> {
     using type = channel_guard;
+};
+template <class End>
+    requires requires { typename End::guard; }
+struct guard_for<guarded_end<End>> {
+    using type = conditional_guard<End>;
 };
 template <>
 struct guard_for<timeout> {

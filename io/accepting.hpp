@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <deque>
+
+#include "io/acceptor.hpp"
+
+namespace io::detail {
+
+/// What lies behind an acceptor: connections taken from the kernel and not yet by the process.
+class accepting : public accept_source, watch, csp::timer {
+  public:
+    explicit accepting(descriptor from) : watch(may_accept), timer(pause_is_over), from_(std::move(from)) {}
+    ~accepting();
+
+    [[nodiscard]] bool ready();
+    void arm();
+    [[nodiscard]] result<socket> take();
+
+    // For the engines.
+    [[nodiscard]] endpoint& listening() { return listening_.at(); }
+    /// Waits for readiness and then accepts: for an engine that has no better way.
+    void accept_when_readable() { start(listening()); }
+    void stop_waiting_until_readable() noexcept { stop(); }
+    void accepted(int fd);
+    void failed(int number);
+    /// The kernel accepts for us (io_uring). States: neither; in flight; in flight and asked to end; and the last two
+    /// also without an owner, when the end of it deletes this.
+    bool in_flight = false;
+    bool is_ending = false;
+    bool is_orphan = false;
+    void ended_in_flight();
+
+  private:
+    /// Not more than this are taken in advance: what the process has no time for stays in the kernel's backlog.
+    static constexpr std::size_t most_waiting = 128;
+
+    static void may_accept(watch& w) noexcept;
+    static void pause_is_over(csp::timer& t) noexcept;
+    void accept_batch();
+    void open();
+
+    descriptor from_;   // until first waited on
+    socket listening_;  // from then on
+    std::deque<int> waiting_;
+    int error_ = 0;  // to be reported
+    bool over_ = false;
+};
+
+}  // namespace io::detail

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "io/acceptor.hpp"
+
+#include <chrono>
+#include <sys/socket.h>
+
+#include "io/accepting.hpp"
+#include "io/engine.hpp"
+
+namespace io {
+namespace detail {
+namespace {
+
+constexpr std::chrono::milliseconds pause_when_exhausted{100};
+
+/// The listener itself is at fault: it will never yield anything again.
+bool is_final(int number) { return number == EBADF || number == EINVAL || number == ENOTSOCK || number == EOPNOTSUPP; }
+
+/// One connection failed, or the network did for it (accept(2) says which); the next may be good.
+bool is_of_the_connection(int number)
+{
+    return number == ECONNABORTED || number == EPERM || number == EPROTO || number == ENETDOWN ||
+           number == ENOPROTOOPT || number == EHOSTDOWN || number == ENONET || number == EHOSTUNREACH ||
+           number == ENETUNREACH;
+}
+
+}  // namespace
+
+accepting::~accepting()
+{
+    for (const int fd : waiting_) ::close(fd);
+}
+
+void accepting::open()
+{
+    if (from_) listening_ = socket(std::move(from_));
+}
+
+bool accepting::ready()
+{
+    if (!waiting_.empty() || error_ != 0 || over_) return true;
+    open();
+    // More may be there than the last batch took. With the kernel accepting for us there is nothing to look for.
+    if (!in_flight && !timer::pending() && engine::here().kind() == engine_choice::epoll) accept_batch();
+    return !waiting_.empty() || error_ != 0 || over_;
+}
+
+void accepting::arm()
+{
+    if (!timer::pending()) engine::here().begin_accept(*this);
+}
+
+result<socket> accepting::take()
+{
+    if (!waiting_.empty()) {
+        const int fd = waiting_.front();
+        waiting_.pop_front();
+        return socket(descriptor(fd));
+    }
+    if (error_ != 0) return std::unexpected(error::of(std::exchange(error_, 0)));
+    return std::unexpected(error::of(error::was_closed));
+}
+
+void accepting::accept_batch()
+{
+    while (listening().maybe_readable && waiting_.size() < most_waiting && error_ == 0 && !over_) {
+        const int fd = accept4(listening().fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            waiting_.push_back(fd);
+        } else if (errno == EAGAIN) {
+            listening().maybe_readable = false;
+        } else if (errno != EINTR) {
+            failed(errno);
+        }
+    }
+}
+
+void accepting::accepted(int fd)
+{
+    waiting_.push_back(fd);
+    if (waiting_.size() >= most_waiting && !is_ending) engine::here().end_accept(*this);
+    notify();
+}
+
+void accepting::failed(int number)
+{
+    if (is_final(number)) {
+        over_ = true;
+    } else {
+        error_ = number;
+        // Out of descriptors or memory: the connection stays in the backlog, and asking again at once would only
+        // keep the processor busy.
+        if (!is_of_the_connection(number) && !timer::pending()) {
+            csp::core& here = csp::core::here();
+            here.timers().set(*this, here.now() + pause_when_exhausted);
+        }
+    }
+    notify();
+}
+
+void accepting::ended_in_flight()
+{
+    in_flight = false;
+    is_ending = false;
+    if (is_orphan) {
+        delete this;
+    } else if (is_awaited() && !ready()) {
+        arm();
+    }
+}
+
+void accepting::may_accept(watch& w) noexcept
+{
+    auto& self = static_cast<accepting&>(w);
+    self.accept_batch();
+    if (self.ready()) {
+        self.notify();
+    } else if (self.is_awaited()) {
+        self.arm();
+    }
+}
+
+void accepting::pause_is_over(csp::timer& t) noexcept
+{
+    auto& self = static_cast<accepting&>(t);
+    if (!self.is_awaited()) return;
+    if (self.ready()) {
+        self.notify();
+    } else {
+        self.arm();
+    }
+}
+
+void accepting_end::operator()(accepting* a) const noexcept
+{
+    if (!a->in_flight) {
+        delete a;
+        return;
+    }
+    a->is_orphan = true;
+    if (!a->is_ending) engine::here().end_accept(*a);
+}
+
+bool accept_source::ready() { return static_cast<accepting*>(this)->ready(); }
+void accept_source::arm() { static_cast<accepting*>(this)->arm(); }
+result<socket> accept_source::take() { return static_cast<accepting*>(this)->take(); }
+
+}  // namespace detail
+
+acceptor::acceptor(listener from) : state_(new detail::accepting(std::move(from).release())) {}
+
+detail::next_awaiter<detail::accept_source> acceptor::next(std::source_location where)
+{
+    return {*state_, "a connection", where};
+}
+
+detail::accept_source* acceptor::guarded() const { return state_.get(); }
+
+}  // namespace io

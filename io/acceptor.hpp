@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+//
+// New connections as an event source:
+//
+//   io::acceptor connections(std::move(listener));
+//   auto chosen = co_await pri_alt(stop, connections);
+//   if (chosen == connections) { auto connection = co_await connections.next(); ... }
+#pragma once
+
+#include <memory>
+#include <source_location>
+
+#include "io/event_source.hpp"
+#include "io/socket.hpp"
+
+namespace io {
+
+namespace detail {
+
+class accepting;
+struct accepting_end {
+    void operator()(accepting* a) const noexcept;
+};
+
+/// The faces of `accepting` that ALT and next() need.
+class accept_source : public event_source {
+  public:
+    [[nodiscard]] bool ready();
+    void arm();
+    [[nodiscard]] result<socket> take();
+};
+
+}  // namespace detail
+
+/// Takes connections from a listener. Works on the core where it is first waited on; may be moved there before.
+/// When descriptors or memory run out it yields the error, then pauses for a tenth of a second; so a process that
+/// logs and goes on needs no care of its own. The error `closed` is the last thing that it yields, again and again.
+class acceptor {
+  public:
+    explicit acceptor(listener from);
+    acceptor(acceptor&&) noexcept = default;
+    acceptor& operator=(acceptor&&) noexcept = default;
+
+    /// The next connection.
+    [[nodiscard]] detail::next_awaiter<detail::accept_source> next(
+        std::source_location where = std::source_location::current());
+
+    using guard = detail::source_guard<detail::accept_source>;
+    [[nodiscard]] detail::accept_source* guarded() const;
+
+  private:
+    std::unique_ptr<detail::accepting, detail::accepting_end> state_;
+};
+
+}  // namespace io

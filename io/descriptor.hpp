@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <unistd.h>
+#include <utility>
+
+namespace io {
+
+/// Owns one file descriptor. Unlike a socket it belongs to no core, so it may travel over a bridge.
+class descriptor {
+  public:
+    descriptor() = default;
+    explicit descriptor(int fd) noexcept : fd_(fd) {}
+    descriptor(descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    descriptor& operator=(descriptor&& other) noexcept
+    {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~descriptor()
+    {
+        // Not repeated on EINTR: Linux has freed the number by then, and it may be somebody else's already.
+        if (fd_ >= 0) ::close(fd_);
+    }
+
+    [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+    [[nodiscard]] int number() const { return fd_; }
+    [[nodiscard]] int release() && { return std::exchange(fd_, -1); }
+
+  private:
+    int fd_ = -1;
+};
+
+}  // namespace io

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+#include "io/engine.hpp"
+
+#include <csignal>
+#include <sys/eventfd.h>
+
+#include <fmt/format.h>
+
+#include "io/endpoint.hpp"
+#include "io/engines.hpp"
+#include "io/file_call.hpp"
+
+namespace io {
+
+engine::engine(csp::core& home)
+    : home_(home), owned_(new detail::estate(*this)), bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
+{
+    CSP_CHECK(static_cast<bool>(bell_), "eventfd: no descriptor left");
+    // A peer that has gone is an error of the call. sendfile(2) and write(2) know no other way to be told so.
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+engine::~engine() { owned_->engine_ended(); }
+
+void engine::wake() noexcept { eventfd_write(bell_.number(), 1); }
+
+detail::file_pool& engine::pool()
+{
+    if (pool_ == nullptr) pool_ = std::make_unique<detail::file_pool>(*this);
+    return *pool_;
+}
+
+void engine::stop_pool() noexcept { pool_.reset(); }
+
+void engine::collect_from_pool()
+{
+    if (pool_ == nullptr) return;
+    for (detail::file_call* c : pool_->collect()) c->complete(c->value);
+}
+
+std::expected<probed, std::string> probe(engine_choice choice)
+{
+    if (choice == engine_choice::epoll) return probed{engine_choice::epoll, "using epoll, as configured"};
+    const std::string refusal = detail::why_no_uring();
+    if (refusal.empty()) {
+        return probed{engine_choice::uring,
+                      choice == engine_choice::uring ? "using io_uring, as configured" : "using io_uring"};
+    }
+    if (choice == engine_choice::uring) return std::unexpected(refusal);
+    return probed{engine_choice::epoll, refusal + "; using epoll"};
+}
+
+std::expected<std::unique_ptr<engine>, std::string> make_engine(engine_choice choice, csp::core& home)
+{
+    if (choice != engine_choice::epoll) {
+        auto made = detail::make_uring_engine(home);
+        if (made || choice == engine_choice::uring) return made;
+    }
+    return detail::make_epoll_engine(home);
+}
+
+csp::kernel::neighbour_maker engines(engine_choice choice)
+{
+    return [choice](csp::core& home) -> std::unique_ptr<csp::neighbour> {
+        auto made = make_engine(choice, home);
+        CSP_CHECK(made.has_value(), made ? "" : made.error().c_str());
+        return std::move(*made);
+    };
+}
+
+}  // namespace io

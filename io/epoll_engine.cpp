@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// The engine for where io_uring is refused. Each socket is registered once, edge-triggered for both directions, when
+// somebody first has to wait for it; from then on its endpoint knows by itself whether an attempt can succeed, so a
+// request costs one recv, one send and its share of an epoll_wait.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <sys/epoll.h>
+
+#include <fmt/format.h>
+
+#include "io/accepting.hpp"
+#include "io/endpoint.hpp"
+#include "io/engines.hpp"
+#include "io/file_call.hpp"
+
+namespace io::detail {
+namespace {
+
+constexpr std::size_t batch = 256;
+
+// What an event carries: the endpoint in the lower 48 bits, its generation in the upper 16. Zero is the bell.
+constexpr int generation_shift = 48;
+
+std::uint64_t tag(const endpoint& e)
+{
+    return (std::uint64_t{e.generation} << generation_shift) | reinterpret_cast<std::uintptr_t>(&e);
+}
+
+class epoll_engine final : public engine {
+  public:
+    epoll_engine(csp::core& home, descriptor epoll) : engine(home), epoll_(std::move(epoll))
+    {
+        epoll_event bell_rings{.events = EPOLLIN | EPOLLET, .data = {.u64 = 0}};
+        epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, bell(), &bell_rings);
+    }
+    ~epoll_engine() override { stop_pool(); }
+
+    [[nodiscard]] engine_choice kind() const override { return engine_choice::epoll; }
+
+    void poll() override
+    {
+        // With nobody ready the core is about to wait(), which looks as well.
+        if (home_.has_ready()) collect(0);
+    }
+    void wait(csp::time_point until) override { collect(milliseconds_left(until)); }
+
+    void want(endpoint& e, side /*s*/) override
+    {
+        if (!e.registered) enroll(e);
+    }
+    void discard(endpoint& e) noexcept override
+    {
+        // Closing takes it out of the epoll set. Where a child still holds the descriptor it stays in, and its events
+        // are known by their generation.
+        ::close(e.fd);
+        owned().free(e);
+    }
+    void begin_fetch(endpoint& e) override
+    {
+        if (e.maybe_readable && fetch_now(e)) return;
+        if (!e.registered) enroll(e);
+        if (e.maybe_readable) fetch_now(e);
+    }
+    void end_fetch(endpoint& /*e*/) noexcept override {}
+    void begin_accept(accepting& a) override { a.accept_when_readable(); }
+    void end_accept(accepting& a) noexcept override { a.stop_waiting_until_readable(); }
+    void start(file_call& c) override { pool().submit(c); }
+    void cancel(file_call& c) noexcept override
+    {
+        if (pool().withdraw(c)) c.complete(-ECANCELED);
+    }
+
+  private:
+    void enroll(endpoint& e)
+    {
+        // If it is ready now, adding it makes the first edge.
+        epoll_event both{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u64 = tag(e)}};
+        e.registered = true;
+        if (epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, e.fd, &both) == 0) return;
+        // The user's limit of watches, or memory. The connection cannot be served: its end is something that every
+        // caller expects.
+        CSP_CHECK(shutdown(e.fd, SHUT_RDWR) == 0, "epoll: no watch left");
+        e.peer_is_done = true;
+        e.tell(side::read);
+        e.tell(side::write);
+    }
+
+    /// Rounded up, or a timer would be waited for in ever shorter turns.
+    [[nodiscard]] static int milliseconds_left(csp::time_point until)
+    {
+        if (until == csp::time_point::max()) return -1;
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1 << 30));
+    }
+
+    void collect(int timeout)
+    {
+        std::array<epoll_event, batch> events;
+        const int came = epoll_wait(epoll_.number(), events.data(), static_cast<int>(batch), timeout);
+        for (int i = 0; i < came; ++i) dispatch(events[static_cast<std::size_t>(i)]);
+        collect_from_pool();
+    }
+
+    static void dispatch(const epoll_event& event)
+    {
+        if (event.data.u64 == 0) return;
+        constexpr std::uint64_t address = (std::uint64_t{1} << generation_shift) - 1;
+        endpoint& e = *reinterpret_cast<endpoint*>(event.data.u64 & address);
+        const auto generation = static_cast<std::uint16_t>(event.data.u64 >> generation_shift);
+        if (!estate::is_current(e, generation)) return;
+        if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) e.peer_is_done = true;
+        if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) e.tell(side::write);
+        // What was told may have closed it.
+        if ((event.events & ~EPOLLOUT) == 0 || !estate::is_current(e, generation)) return;
+        e.tell(side::read);
+        if (e.member == membership::waiting) fetch_now(e);
+    }
+
+    descriptor epoll_;
+};
+
+}  // namespace
+
+made_engine make_epoll_engine(csp::core& home)
+{
+    descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll) return std::unexpected(fmt::format("epoll refused: {}", error::of_errno().text));
+    return std::make_unique<epoll_engine>(home, std::move(epoll));
+}
+
+}  // namespace io::detail

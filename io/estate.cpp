@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <new>
+
+#include "csp/check.hpp"
+#include "io/endpoint.hpp"
+
+namespace io::detail {
+namespace {
+
+constexpr std::size_t slots_a_slab = 64;
+constexpr std::size_t most_free_buffers = 256;
+
+}  // namespace
+
+// The endpoint comes first, so that each is found from the other. A slot's memory is never used for anything else
+// while the engine lives: a late event may look at its generation.
+struct estate::slot {
+    alignas(endpoint) std::byte tenant[sizeof(endpoint)];
+    slot* next_free;
+    std::uint16_t generation;
+};
+
+estate::estate(engine& e) : owner_(&e) {}
+estate::~estate() = default;
+
+endpoint& estate::new_endpoint(int fd)
+{
+    if (free_slots_ == nullptr) {
+        slot* const slab = slabs_.emplace_back(std::make_unique<slot[]>(slots_a_slab)).get();
+        for (slot* s = slab; s < slab + slots_a_slab; ++s) {
+            s->generation = 0;
+            s->next_free = std::exchange(free_slots_, s);
+        }
+    }
+    slot& s = *std::exchange(free_slots_, free_slots_->next_free);
+    ++held_;
+    auto* const e = new (s.tenant) endpoint(*this, fd);
+    e->generation = s.generation;
+    return *e;
+}
+
+bool estate::is_current(const endpoint& e, std::uint16_t generation)
+{
+    return reinterpret_cast<const slot&>(e).generation == generation;
+}
+
+void estate::drop(endpoint& e) noexcept
+{
+    if (e.member != membership::none) leave_set(e);
+    if (owner_ == nullptr) [[unlikely]] {
+        if (e.fd >= 0) ::close(e.fd);
+        free(e);
+        return;
+    }
+    CSP_CHECK(&owner_->home() == csp::core::here_or_null(), "a socket stays on its core; a descriptor may travel");
+    owner_->discard(e);
+}
+
+void estate::free(endpoint& e) noexcept
+{
+    auto& s = reinterpret_cast<slot&>(e);
+    e.~endpoint();
+    ++s.generation;
+    s.next_free = std::exchange(free_slots_, &s);
+    one_less();
+}
+
+buffer estate::new_buffer()
+{
+    ++held_;
+    if (free_buffers_.empty()) return {*this, new char[buffer::capacity], 0};
+    char* const memory = free_buffers_.back().release();
+    free_buffers_.pop_back();
+    return {*this, memory, 0};
+}
+
+char* estate::make_ring(std::size_t buffers, ring_return give_back)
+{
+    ring_bytes_ = buffers * buffer::capacity;
+    ring_ = std::make_unique_for_overwrite<char[]>(ring_bytes_);
+    ring_return_ = give_back;
+    return ring_.get();
+}
+
+void estate::give_back(char* memory) noexcept
+{
+    if (static_cast<std::size_t>(memory - ring_.get()) < ring_bytes_) {
+        if (owner_ != nullptr) ring_return_(*owner_, memory);
+    } else if (free_buffers_.size() < most_free_buffers) {
+        free_buffers_.emplace_back(memory);
+    } else {
+        delete[] memory;
+    }
+    one_less();
+}
+
+void estate::engine_ended() noexcept
+{
+    owner_ = nullptr;
+    ++held_;
+    one_less();
+}
+
+void estate::one_less() noexcept
+{
+    if (--held_ == 0 && owner_ == nullptr) delete this;
+}
+
+// ---- watching
+
+void watch::start(endpoint& e)
+{
+    if (at_ != nullptr) return;
+    waiter*& slot = e.waiters[static_cast<std::size_t>(side::read)];
+    CSP_CHECK(slot == nullptr, "one process at a time waits on a side of a socket");
+    at_ = &e;
+    slot = this;
+    engine& outside = *e.home.owner();
+    outside.expect();
+    outside.want(e, side::read);
+}
+
+void watch::stop() noexcept
+{
+    if (at_ == nullptr) return;
+    endpoint& e = *std::exchange(at_, nullptr);
+    waiter*& slot = e.waiters[static_cast<std::size_t>(side::read)];
+    if (slot == this) slot = nullptr;
+    if (engine* outside = e.home.owner(); outside != nullptr) outside->expect_no_more();
+}
+
+void watch::heard(waiter& w) noexcept
+{
+    auto& self = static_cast<watch&>(w);
+    self.stop();
+    self.told_(self);
+}
+
+}  // namespace io::detail
+
+namespace io {
+
+buffer buffer::make() { return engine::here().owned().new_buffer(); }
+
+void buffer::compact()
+{
+    if (begin_ == 0) return;
+    std::copy(memory_ + begin_, memory_ + end_, memory_);
+    end_ -= begin_;
+    begin_ = 0;
+}
+
+void buffer::give_back() noexcept
+{
+    engine* const owner = home_->owner();
+    CSP_CHECK(owner == nullptr || &owner->home() == csp::core::here_or_null(), "a buffer stays on its core");
+    home_->give_back(memory_);
+}
+
+}  // namespace io

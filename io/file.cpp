@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "io/file.hpp"
+
+#include <dirent.h>
+#include <memory>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "io/file_call.hpp"
+
+namespace io {
+namespace {
+
+template <class T>
+result<T> failed()
+{
+    return std::unexpected(error::of_errno());
+}
+
+result<file_status> status_of(int fd)
+{
+    // What the inode in memory says, so that a server far away is not asked; for a local file system that is all
+    // there is to know.
+    struct statx s;
+    constexpr unsigned wanted = STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &s) != 0) return failed<file_status>();
+    const auto moment = [](const statx_timestamp& t) {
+        return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+    };
+    return file_status{.size = s.stx_size,
+                       .modified = moment(s.stx_mtime),
+                       .changed = moment(s.stx_ctime),
+                       .inode = s.stx_ino,
+                       .device = (std::uint64_t{s.stx_dev_major} << 32) | s.stx_dev_minor,
+                       .mode = s.stx_mode};
+}
+
+csp::step<result<descriptor>> open_at(const directory& root, const std::string& path, int flags, deadline until,
+                                      std::source_location where = std::source_location::current())
+{
+    CSP_CHECK((flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))) == 0, "open_beneath creates nothing");
+    if (path.find('\0') != std::string::npos) co_return std::unexpected(error::of(EINVAL));
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+
+    // First only as far as memory knows the way; the kernel says EAGAIN where it would have to ask a disk.
+    open_how cached = how;
+    cached.resolve |= RESOLVE_CACHED;
+    const auto quick = static_cast<int>(syscall(SYS_openat2, root.number(), path.c_str(), &cached, sizeof cached));
+    if (quick >= 0) co_return descriptor(quick);
+    if (errno != EAGAIN && errno != EINVAL) co_return failed<descriptor>();  // EINVAL: Linux before 5.12
+
+    detail::file_call call(detail::file_action::open, root.number(), until, where);
+    call.path = path.c_str();
+    call.how = how;
+    const auto opened = co_await call;
+    if (!opened) co_return std::unexpected(opened.error());
+    co_return descriptor(static_cast<int>(*opened));
+}
+
+constexpr auto at_the_end = ~std::uint64_t{0};
+
+csp::step<result<void>> write_pieces(int fd, std::span<const char> bytes, std::uint64_t offset, deadline until)
+{
+    while (!bytes.empty()) {
+        detail::file_call call(detail::file_action::write, fd, until, std::source_location::current());
+        call.memory = const_cast<char*>(bytes.data());
+        call.size = bytes.size();
+        call.offset = offset;
+        const auto written = co_await call;
+        if (!written) co_return std::unexpected(written.error());
+        bytes = bytes.subspan(static_cast<std::size_t>(*written));
+        if (offset != at_the_end) offset += static_cast<std::uint64_t>(*written);
+    }
+    co_return result<void>();
+}
+
+}  // namespace
+
+result<directory> open_directory(const std::string& path)
+{
+    descriptor d(::open(path.c_str(), O_DIRECTORY | O_RDONLY | O_CLOEXEC));
+    if (!d) return failed<directory>();
+    return directory(std::move(d));
+}
+
+result<file> open_to_append(const std::string& path, mode_t mode)
+{
+    descriptor d(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, mode));
+    if (!d) return failed<file>();
+    return file(std::move(d));
+}
+
+csp::step<result<file>> open_beneath(const directory& root, const std::string& path, int flags, deadline until)
+{
+    auto opened = co_await open_at(root, path, flags, until);
+    if (!opened) co_return std::unexpected(opened.error());
+    co_return file(std::move(*opened));
+}
+
+csp::step<result<directory>> open_directory_beneath(const directory& root, const std::string& path, deadline until)
+{
+    auto opened = co_await open_at(root, path, O_RDONLY | O_DIRECTORY, until);
+    if (!opened) co_return std::unexpected(opened.error());
+    co_return directory(std::move(*opened));
+}
+
+result<file_status> status(const file& f) { return status_of(f.number()); }
+result<file_status> status(const directory& d) { return status_of(d.number()); }
+
+csp::step<result<std::size_t>> read(const file& f, std::span<char> into, std::uint64_t offset, deadline until)
+{
+    const iovec piece{into.data(), into.size()};
+    const ssize_t at_once = preadv2(f.number(), &piece, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+    if (at_once >= 0) co_return static_cast<std::size_t>(at_once);
+    if (errno != EAGAIN && errno != EOPNOTSUPP) co_return failed<std::size_t>();
+
+    detail::file_call call(detail::file_action::read, f.number(), until, std::source_location::current());
+    call.memory = into.data();
+    call.size = into.size();
+    call.offset = offset;
+    const auto got = co_await call;
+    if (!got) co_return std::unexpected(got.error());
+    co_return static_cast<std::size_t>(*got);
+}
+
+csp::step<result<void>> write_all(const file& f, std::span<const char> bytes, std::uint64_t offset, deadline until)
+{
+    co_return co_await write_pieces(f.number(), bytes, offset, until);
+}
+
+csp::step<result<void>> append_all(const file& f, std::span<const char> bytes, deadline until)
+{
+    co_return co_await write_pieces(f.number(), bytes, at_the_end, until);
+}
+
+namespace {
+
+struct listing {
+    int fd;
+    std::size_t most;
+    std::vector<directory_entry> entries;
+
+    [[nodiscard]] std::int64_t make()
+    {
+        // A description of its own: the place in the directory belongs to it.
+        const int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (own < 0) return -errno;
+        const std::unique_ptr<DIR, decltype([](DIR* d) { closedir(d); })> stream(fdopendir(own));
+        if (stream == nullptr) {
+            const int problem = errno;
+            ::close(own);
+            return -problem;
+        }
+        while (entries.size() < most) {
+            errno = 0;
+            const dirent* const entry = readdir(stream.get());
+            if (entry == nullptr) return -errno;
+            std::string name = entry->d_name;
+            struct stat s;
+            if (name == "." || name == ".." || fstatat(fd, name.c_str(), &s, 0) != 0) continue;
+            entries.push_back(
+                {.name = std::move(name),
+                 .is_directory = S_ISDIR(s.st_mode),
+                 .size = static_cast<std::uint64_t>(s.st_size),
+                 .modified = std::chrono::seconds(s.st_mtim.tv_sec) + std::chrono::nanoseconds(s.st_mtim.tv_nsec)});
+        }
+        return 0;
+    }
+};
+
+}  // namespace
+
+csp::step<result<std::vector<directory_entry>>> list(const directory& d, std::size_t most, deadline until)
+{
+    listing made{d.number(), most, {}};
+    detail::file_call call(detail::file_action::function, -1, until, std::source_location::current());
+    call.function = [](void* l) { return static_cast<listing*>(l)->make(); };
+    call.argument = &made;
+    if (const auto done = co_await call; !done) co_return std::unexpected(done.error());
+    co_return std::move(made.entries);
+}
+
+}  // namespace io

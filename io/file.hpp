@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+//
+// Files. What the kernel can answer from memory is asked inline (RESOLVE_CACHED, RWF_NOWAIT); only what would wait for
+// a disk goes to the ring or to the engine's threads. A deadline ends the waiting as soon as the kernel lets go: a
+// read that a disk is busy with cannot be taken back.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <fcntl.h>
+#include <span>
+#include <string>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <vector>
+
+#include "csp/process.hpp"
+#include "io/descriptor.hpp"
+#include "io/error.hpp"
+
+namespace io {
+
+/// An open file. Belongs to no core.
+class file {
+  public:
+    file() = default;
+    explicit file(descriptor d) : descriptor_(std::move(d)) {}
+    [[nodiscard]] explicit operator bool() const { return static_cast<bool>(descriptor_); }
+    [[nodiscard]] int number() const { return descriptor_.number(); }
+
+  private:
+    descriptor descriptor_;
+};
+
+/// A directory beneath which files are opened.
+class directory {
+  public:
+    directory() = default;
+    explicit directory(descriptor d) : descriptor_(std::move(d)) {}
+    [[nodiscard]] explicit operator bool() const { return static_cast<bool>(descriptor_); }
+    [[nodiscard]] int number() const { return descriptor_.number(); }
+
+  private:
+    descriptor descriptor_;
+};
+
+/// For the start of a program: may block.
+[[nodiscard]] result<directory> open_directory(const std::string& path);
+/// Opens, or makes, a file to append to: for logs. May block.
+[[nodiscard]] result<file> open_to_append(const std::string& path, mode_t mode = 0640);
+
+/// Opens what `path` names beneath `root`. The kernel refuses (EXDEV) whatever leads out of it: "..", absolute paths,
+/// symbolic links. Nothing is created, and a FIFO or a device does not hang.
+/// REQUIRES: `flags` has none of O_CREAT, O_TMPFILE, O_TRUNC.
+[[nodiscard]] csp::step<result<file>> open_beneath(const directory& root, const std::string& path, int flags = O_RDONLY,
+                                                   deadline until = no_deadline);
+/// As a directory, to be listed or opened beneath in turn.
+[[nodiscard]] csp::step<result<directory>> open_directory_beneath(const directory& root, const std::string& path,
+                                                                  deadline until = no_deadline);
+
+struct file_status {
+    std::uint64_t size = 0;
+    std::chrono::nanoseconds modified{};  // since 1970
+    std::chrono::nanoseconds changed{};   // the inode
+    std::uint64_t inode = 0;
+    std::uint64_t device = 0;
+    mode_t mode = 0;
+
+    [[nodiscard]] bool is_regular() const { return S_ISREG(mode); }
+    [[nodiscard]] bool is_directory() const { return S_ISDIR(mode); }
+};
+
+/// Of an open file: answered from memory, so it needs no awaiting.
+[[nodiscard]] result<file_status> status(const file& f);
+[[nodiscard]] result<file_status> status(const directory& d);
+
+/// Reads at least one byte from `offset` on; yields how many, 0 at the end of the file.
+[[nodiscard]] csp::step<result<std::size_t>> read(const file& f, std::span<char> into, std::uint64_t offset,
+                                                  deadline until = no_deadline);
+
+/// Writes all of `bytes`.
+[[nodiscard]] csp::step<result<void>> write_all(const file& f, std::span<const char> bytes, std::uint64_t offset,
+                                                deadline until = no_deadline);
+/// Writes all of `bytes` at the end. REQUIRES: opened with O_APPEND.
+[[nodiscard]] csp::step<result<void>> append_all(const file& f, std::span<const char> bytes,
+                                                 deadline until = no_deadline);
+
+struct directory_entry {
+    std::string name;
+    bool is_directory = false;
+    std::uint64_t size = 0;
+    std::chrono::nanoseconds modified{};
+};
+/// What is in a directory, but for "." and "..", in no order; at most `most` entries.
+[[nodiscard]] csp::step<result<std::vector<directory_entry>>> list(const directory& d, std::size_t most,
+                                                                   deadline until = no_deadline);
+
+}  // namespace io

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "io/select_read.hpp"
+
+#include "csp/check.hpp"
+
+namespace io {
+namespace detail {
+
+class gathering : public select_source {
+  public:
+    gathering() = default;
+    gathering(const gathering&) = delete;
+    gathering& operator=(const gathering&) = delete;
+    ~gathering()
+    {
+        while (!waiting_.alone()) leave(static_cast<endpoint&>(*waiting_.next));
+        while (!reported_.alone()) leave(static_cast<endpoint&>(*reported_.next));
+    }
+
+    void add(std::uint64_t token, endpoint& e, deadline until)
+    {
+        CSP_CHECK(e.member == membership::none, "a socket is in one select set at a time");
+        CSP_CHECK(e.waiters[static_cast<std::size_t>(side::read)] == nullptr, "a socket has one reader at a time");
+        ++size_;
+        e.set = this;
+        e.token = token;
+        e.until = until;
+        e.expired = false;
+        e.member = membership::waiting;
+        e.append_to(waiting_);
+        engine& outside = *e.home.owner();
+        outside.expect();
+        if (e.early || e.early_end) {
+            report(e);
+            return;
+        }
+        set_alarm(e);
+        outside.begin_fetch(e);
+    }
+
+    void report(endpoint& e)
+    {
+        e.home.owner()->expect_no_more();
+        e.member = membership::reported;
+        e.unlink();
+        e.append_to(reported_);
+        notify();
+    }
+
+    void leave(endpoint& e) noexcept
+    {
+        engine* const outside = e.home.owner();
+        if (e.member == membership::waiting && outside != nullptr) {
+            outside->expect_no_more();
+            outside->end_fetch(e);
+        }
+        e.unlink();
+        e.member = membership::none;
+        e.set = nullptr;
+        e.expired = false;
+        --size_;
+    }
+
+    [[nodiscard]] std::size_t size() const { return size_; }
+
+  private:
+    static void set_alarm(endpoint& e)
+    {
+        // An alarm that is still set from an earlier stay, and goes off before `until`, will do: most stays end long
+        // before their deadline, so it would be set and cancelled for nothing.
+        endpoint::alarm& a = e.time_is_up;
+        if (e.until == no_deadline || (a.pending() && a.at <= e.until)) return;
+        csp::timer_queue& timers = csp::core::here().timers();
+        if (a.pending()) timers.cancel(a);
+        a.at = e.until;
+        timers.set(a, a.at);
+    }
+
+    member_link waiting_;
+    std::size_t size_ = 0;
+};
+
+void endpoint::alarm::gone_off(csp::timer& t) noexcept
+{
+    auto& self = static_cast<alarm&>(t);
+    endpoint& e = self.of;
+    if (e.member != membership::waiting || e.until == no_deadline) return;
+    if (e.until > csp::core::here().now()) {
+        self.at = e.until;
+        csp::core::here().timers().set(self, self.at);
+        return;
+    }
+    e.expired = true;
+    e.home.owner()->end_fetch(e);
+    if (!e.fetch_in_flight) e.set->report(e);  // else the end of the fetch reports, perhaps bytes after all
+}
+
+void leave_set(endpoint& e) noexcept { e.set->leave(e); }
+
+void report_fetched(endpoint& e)
+{
+    if (e.member == membership::waiting) e.set->report(e);
+}
+
+bool fetch_now(endpoint& e)
+{
+    buffer b = e.home.new_buffer();
+    ssize_t got = 0;
+    do {
+        got = e.is_pipe ? ::read(e.fd, b.space().data(), b.space().size())
+                        : ::recv(e.fd, b.space().data(), b.space().size(), MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == EAGAIN) {
+        e.maybe_readable = false;
+        return false;
+    }
+    if (got > 0) {
+        b.append(static_cast<std::size_t>(got));
+        if (!b.space().empty() && !e.peer_is_done) e.maybe_readable = false;  // drained; see recv_call::attempt()
+        e.early = std::move(b);
+    } else {
+        e.early_end = true;
+        e.early_error = got < 0 ? errno : 0;
+    }
+    report_fetched(e);
+    return true;
+}
+
+void gathering_end::operator()(gathering* g) const noexcept { delete g; }
+
+select_event select_source::take()
+{
+    auto& e = static_cast<endpoint&>(*reported_.next);
+    select_event event;
+    event.token = e.token;
+    if (e.early) {
+        event.bytes = std::move(e.early);
+    } else if (e.early_end) {
+        event.what = select_event::outcome::closed;
+        event.why = error::of(e.early_error);
+    } else {
+        event.what = select_event::outcome::expired;
+    }
+    static_cast<gathering&>(*this).leave(e);
+    return event;
+}
+
+}  // namespace detail
+
+select_read::select_read() : state_(new detail::gathering) {}
+
+void select_read::add(std::uint64_t token, socket& s, deadline until) { state_->add(token, s.at(), until); }
+
+void select_read::remove(socket& s) noexcept
+{
+    if (s.at().set == state_.get()) state_->leave(s.at());
+}
+
+std::size_t select_read::size() const { return state_->size(); }
+
+detail::next_awaiter<detail::select_source> select_read::next(std::source_location where)
+{
+    return {*state_, "an event of a select set", where};
+}
+
+detail::select_source* select_read::guarded() const { return state_.get(); }
+
+}  // namespace io

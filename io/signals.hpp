@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <source_location>
+#include <vector>
+
+#include "io/event_source.hpp"
+#include "io/socket.hpp"
+
+namespace io {
+
+/// Blocks these signals in the calling thread and those it starts. For the start of main(), so that a signal_set is
+/// the only one to hear of them.
+void block_signals(std::initializer_list<int> signals);
+
+namespace detail {
+
+class signal_source : public event_source, watch {
+  public:
+    explicit signal_source(std::vector<int> which);
+    [[nodiscard]] bool ready();
+    void arm() { start(from_.at()); }
+    [[nodiscard]] int take();
+
+  private:
+    std::vector<int> which_;
+    socket from_;  // the signalfd, opened on the core where it is first waited on
+    int pending_ = 0;
+};
+
+}  // namespace detail
+
+/// Signals to this program as an event source, usable in an ALT.
+class signal_set {
+  public:
+    explicit signal_set(std::initializer_list<int> which)
+        : state_(std::make_unique<detail::signal_source>(std::vector<int>(which)))
+    {
+    }
+    signal_set(signal_set&&) noexcept = default;
+    signal_set& operator=(signal_set&&) noexcept = default;
+
+    /// The number of the next signal.
+    [[nodiscard]] detail::next_awaiter<detail::signal_source> next(
+        std::source_location where = std::source_location::current())
+    {
+        return {*state_, "a signal", where};
+    }
+
+    using guard = detail::source_guard<detail::signal_source>;
+    [[nodiscard]] detail::signal_source* guarded() const { return state_.get(); }
+
+  private:
+    std::unique_ptr<detail::signal_source> state_;
+};
+
+}  // namespace io

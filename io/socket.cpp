@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+#include "io/socket.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <memory>
+#include <netinet/tcp.h>
+#include <sys/sendfile.h>
+
+#include "csp/timer.hpp"
+#include "io/file.hpp"
+
+namespace io {
+namespace {
+
+/// One sendfile(2): enough to make its cost per byte vanish, little enough not to hold up the core.
+constexpr std::size_t file_chunk = 256 * 1024;
+
+template <class T>
+result<T> failed()
+{
+    return std::unexpected(error::of_errno());
+}
+
+using name_call = int(int, sockaddr*, socklen_t*) noexcept;
+
+result<address> name_of(int fd, name_call* ask)
+{
+    address a;
+    socklen_t size = address::capacity();
+    if (ask(fd, a.data(), &size) != 0) return failed<address>();
+    a.set_size(size);
+    return a;
+}
+
+}  // namespace
+
+socket::socket(descriptor d) : endpoint_(&engine::here().owned().new_endpoint(std::move(d).release())) {}
+
+descriptor socket::release() &&
+{
+    detail::endpoint& e = *std::exchange(endpoint_, nullptr);
+    CSP_CHECK(e.member == detail::membership::none && !e.fetch_in_flight && !e.early,
+              "a socket is given up only when no bytes are on their way to it here");
+    // A second descriptor of the same socket, so that the engine can let go of the first in its own time.
+    descriptor kept(fcntl(e.fd, F_DUPFD_CLOEXEC, 0));
+    e.home.drop(e);
+    return kept;
+}
+
+result<listener> listen(const address& where, int backlog, port_sharing sharing)
+{
+    descriptor d(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!d) return failed<listener>();
+    const int on = 1;
+    const int off = 0;
+    if (where.family() != AF_UNIX) {
+        setsockopt(d.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        setsockopt(d.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    if (where.family() == AF_INET6) setsockopt(d.number(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (sharing == port_sharing::among_cores && setsockopt(d.number(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
+        return failed<listener>();
+    }
+    if (bind(d.number(), where.data(), where.size()) != 0) return failed<listener>();
+    if (::listen(d.number(), backlog) != 0) return failed<listener>();
+    return listener(std::move(d));
+}
+
+result<address> peer(const socket& s) { return name_of(s.number(), getpeername); }
+result<address> local(const socket& s) { return name_of(s.number(), getsockname); }
+result<address> local(const listener& l) { return name_of(l.number(), getsockname); }
+
+result<std::pair<socket, socket>> socket_pair()
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
+        return failed<std::pair<socket, socket>>();
+    }
+    return std::pair(socket(descriptor(ends[0])), socket(descriptor(ends[1])));
+}
+
+namespace {
+
+enum class our_end : std::uint8_t { reading, writing };
+
+result<pipe_with_child> make_pipe(our_end which)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return failed<pipe_with_child>();
+    descriptor ours(ends[which == our_end::reading ? 0 : 1]);
+    descriptor childs(ends[which == our_end::reading ? 1 : 0]);
+    fcntl(ours.number(), F_SETFL, O_NONBLOCK);
+    pipe_with_child made{socket(std::move(ours)), std::move(childs)};
+    made.ours.at().is_pipe = true;
+    return made;
+}
+
+}  // namespace
+
+result<pipe_with_child> pipe_to_child() { return make_pipe(our_end::writing); }
+result<pipe_with_child> pipe_from_child() { return make_pipe(our_end::reading); }
+
+namespace detail {
+
+bool recv_call::attempt()
+{
+    endpoint& e = endpoint_;
+    if (e.early) [[unlikely]] {
+        done_ = std::min(into_.size(), e.early.size());
+        std::copy_n(e.early.text().data(), done_, into_.data());
+        e.early.consume(done_);
+        if (e.early.empty()) e.early = buffer();
+        return true;
+    }
+    if (e.early_end) [[unlikely]]
+        return e.early_error != 0 ? fail(std::exchange(e.early_error, 0)) : true;
+    if (e.fetch_in_flight || !e.maybe_readable) return false;
+    ssize_t got = 0;
+    do {
+        got = e.is_pipe ? ::read(e.fd, into_.data(), into_.size())
+                        : ::recv(e.fd, into_.data(), into_.size(), MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        if (errno != EAGAIN) return fail(errno);
+        e.maybe_readable = false;
+        return false;
+    }
+    done_ = static_cast<std::size_t>(got);
+    // The socket is drained: what comes later is a new event. (Out-of-band data also shortens a read; then the rest
+    // waits for the next event, and only a client that sends some is delayed.)
+    if (done_ < into_.size() && !e.peer_is_done) e.maybe_readable = false;
+    return true;
+}
+
+send_call::send_call(socket& s, std::initializer_list<std::span<const char>> pieces, amount how_much, int flags,
+                     deadline until, std::source_location where)
+    : socket_call(s.at(), side::write, until, "a peer to take bytes", where),
+      how_much_(how_much),
+      flags_(MSG_NOSIGNAL | MSG_DONTWAIT | flags)
+{
+    CSP_CHECK(pieces.size() <= most_pieces, "at most four pieces are sent at once");
+    for (const std::span<const char>* p = pieces.end(); p != pieces.begin();) {
+        --p;
+        if (!p->empty()) pieces_[--first_] = {const_cast<char*>(p->data()), p->size()};
+    }
+}
+
+void send_call::skip(std::size_t sent)
+{
+    done_ += sent;
+    while (first_ < most_pieces && sent >= pieces_[first_].iov_len) sent -= pieces_[first_++].iov_len;
+    if (sent == 0) return;
+    iovec& rest = pieces_[first_];
+    rest = {static_cast<char*>(rest.iov_base) + sent, rest.iov_len - sent};
+}
+
+bool send_call::attempt()
+{
+    endpoint& e = endpoint_;
+    while (pieces() > 0) {
+        if (!e.maybe_writable) return false;
+        const iovec& first = pieces_[first_];
+        ssize_t sent = 0;
+        if (e.is_pipe) {
+            sent = writev(e.fd, &first, static_cast<int>(pieces()));
+        } else if (pieces() == 1) {
+            sent = ::send(e.fd, first.iov_base, first.iov_len, flags_);
+        } else {
+            msghdr m{};
+            m.msg_iov = &pieces_[first_];
+            m.msg_iovlen = pieces();
+            sent = sendmsg(e.fd, &m, flags_);
+        }
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            if (errno != EAGAIN) return fail(errno);
+            e.maybe_writable = false;
+            return false;
+        }
+        skip(static_cast<std::size_t>(sent));
+        if (how_much_ == amount::some) break;
+    }
+    return true;
+}
+
+bool readiness_call::attempt()
+{
+    endpoint& e = endpoint_;
+    if (which_ == side::read && (e.early || e.early_end)) return true;
+    if (which_ == side::read && e.fetch_in_flight) return false;
+    return e.maybe_ready(which_);
+}
+
+}  // namespace detail
+
+namespace {
+
+int flags_for(more_follows more) { return more == more_follows::yes ? MSG_MORE : 0; }
+
+}  // namespace
+
+detail::send_call send(socket& s, std::span<const char> bytes, deadline until, more_follows more,
+                       std::source_location where)
+{
+    return {s, {bytes}, detail::amount::some, flags_for(more), until, where};
+}
+
+detail::send_call send_all(socket& s, std::initializer_list<std::span<const char>> pieces, deadline until,
+                           more_follows more, std::source_location where)
+{
+    return {s, pieces, detail::amount::all, flags_for(more), until, where};
+}
+
+detail::send_call send_all(socket& s, std::span<const char> bytes, deadline until, more_follows more,
+                           std::source_location where)
+{
+    return {s, {bytes}, detail::amount::all, flags_for(more), until, where};
+}
+
+namespace {
+
+detail::readiness_call writable(socket& s, deadline until, std::source_location where = std::source_location::current())
+{
+    return {s, detail::side::write, until, where};
+}
+
+/// Whether the byte at `offset` can be read without waiting for a disk. Also when that cannot be told: the file
+/// systems without RWF_NOWAIT are mostly those without a disk.
+bool is_in_memory(const file& f, std::uint64_t offset)
+{
+    char byte = 0;
+    const iovec one{&byte, 1};
+    return preadv2(f.number(), &one, 1, static_cast<off_t>(offset), RWF_NOWAIT) >= 0 || errno != EAGAIN;
+}
+
+}  // namespace
+
+csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t offset, std::size_t count,
+                                         deadline until)
+{
+    count = std::min(count, file_chunk);
+    if (count == 0) co_return 0;
+    // sendfile(2) waits for the disk whatever the flags, so pages that are missing are brought in by a read that is
+    // thrown away. Looking at both ends of the piece is enough: read-ahead and eviction go in order.
+    if (!is_in_memory(f, offset + count - 1) || !is_in_memory(f, offset)) {
+        const auto discarded = std::make_unique_for_overwrite<char[]>(count);
+        const auto fetched = co_await read(f, {discarded.get(), count}, offset, until);
+        if (!fetched || *fetched == 0) co_return fetched;
+        count = *fetched;
+    }
+    detail::endpoint& e = s.at();
+    for (;;) {
+        auto at = static_cast<off_t>(offset);
+        const ssize_t sent = e.maybe_writable ? sendfile(e.fd, f.number(), &at, count) : -1;
+        if (sent >= 0) co_return static_cast<std::size_t>(sent);
+        if (e.maybe_writable) {
+            if (errno == EINTR) continue;
+            if (errno != EAGAIN) co_return failed<std::size_t>();
+            e.maybe_writable = false;
+        }
+        if (const auto waited = co_await writable(s, until); !waited) co_return waited;
+    }
+}
+
+csp::step<result<socket>> connect(address where, deadline until)
+{
+    descriptor d(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!d) co_return failed<socket>();
+    const int on = 1;
+    if (where.family() != AF_UNIX) setsockopt(d.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    socket s(std::move(d));
+    for (;;) {
+        if (::connect(s.number(), where.data(), where.size()) == 0) co_return s;
+        if (errno == EINPROGRESS || errno == EINTR) break;
+        // A unix listener whose backlog is full, and there is no event for its having room again.
+        if (errno != EAGAIN) co_return failed<socket>();
+        if (csp::core::here().now() >= until) co_return std::unexpected(error::of(error::past_deadline));
+        co_await csp::sleep(std::chrono::milliseconds(5));
+    }
+    s.at().maybe_writable = false;
+    if (const auto connected = co_await writable(s, until); !connected) co_return std::unexpected(connected.error());
+    int problem = 0;
+    socklen_t size = sizeof problem;
+    getsockopt(s.number(), SOL_SOCKET, SO_ERROR, &problem, &size);
+    if (problem != 0) co_return std::unexpected(error::of(problem));
+    co_return s;
+}
+
+result<void> shutdown_write(socket& s)
+{
+    if (shutdown(s.number(), SHUT_WR) != 0) return failed<void>();
+    return {};
+}
+
+csp::step<void> close_lingering(socket s, deadline until, std::size_t most_bytes)
+{
+    if (!shutdown_write(s)) co_return;
+    buffer discarded = buffer::make();
+    while (most_bytes > 0) {
+        const auto got = co_await recv(s, discarded.space(), until);
+        if (!got || *got == 0) co_return;
+        most_bytes -= std::min(most_bytes, *got);
+    }
+}
+
+}  // namespace io

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+//
+// The engine on io_uring. Submissions gather during a round of the scheduler and go to the kernel with one call, which
+// also brings the completions. What is in flight:
+//
+//   poll    somebody waits for a side of an endpoint. It carries no data, so a deadline just leaves it there: the
+//           waiter goes on at once, and the next one finds it armed.
+//   fetch   a member of a select set: a receive into whichever buffer of the ring is free when bytes come, so an idle
+//           connection holds none.
+//   accept  one submission for many connections.
+//   call    on a file.
+//
+// A descriptor is closed, and what completions point at is freed, only when nothing of it is in flight; before that
+// its endpoint is `closing`. The submission queue names descriptors by number, so this also keeps a queued submission
+// from meeting somebody else's file under a reused number.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <poll.h>
+#include <sys/mman.h>
+#include <vector>
+
+#include <fmt/format.h>
+#include <liburing.h>
+
+#include "io/accepting.hpp"
+#include "io/endpoint.hpp"
+#include "io/engines.hpp"
+#include "io/file_call.hpp"
+
+// Sanitizers do not see the kernel write into a buffer on another processor's behalf: the pages of the ring are
+// ordered by the acquire on the completion queue's tail, which liburing does with a plain builtin they know.
+
+namespace io::detail {
+namespace {
+
+constexpr unsigned submissions = 512;
+constexpr unsigned completions = 8192;
+constexpr unsigned ring_buffers = 256;  // a power of two
+
+// What a completion is about, in the low bits of its user data; the rest is the pointer.
+enum class about : std::uint8_t { nothing, poll_read, poll_write, fetch, accept, call, bell };
+constexpr std::uint64_t about_bits = 7;
+
+template <class T>
+std::uint64_t tagged(const T& object, about what)
+{
+    static_assert(alignof(T) > about_bits || sizeof(T) == 1);
+    return reinterpret_cast<std::uintptr_t>(&object) | static_cast<std::uint64_t>(what);
+}
+
+about poll_on(side s) { return s == side::read ? about::poll_read : about::poll_write; }
+
+/// Makes the ring, with the newest conveniences that this kernel grants. Yields 0 or an errno below zero.
+int make_ring(io_uring& ring)
+{
+    constexpr std::array<unsigned, 3> wishes{
+        // One thread uses it, completions are worked off only when it asks, and the ring says when there is need.
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,  // Linux 6.1
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,                                // 5.19
+        0};
+    int made = -ENOSYS;
+    for (const unsigned wish : wishes) {
+        io_uring_params how{};
+        how.flags = wish | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+        how.cq_entries = completions;
+        made = io_uring_queue_init_params(submissions, &ring, &how);
+        if (made != -EINVAL) break;
+    }
+    return made;
+}
+
+class uring_engine final : public engine {
+  public:
+    explicit uring_engine(csp::core& home) : engine(home) {}
+    ~uring_engine() override
+    {
+        stop_pool();
+        if (!is_made_) return;
+        drain();
+        io_uring_queue_exit(&ring_);
+        if (buffers_ != nullptr) munmap(buffers_, buffers_bytes);
+    }
+
+    /// Yields 0 or an errno below zero.
+    [[nodiscard]] int make()
+    {
+        if (const int made = make_ring(ring_); made < 0) return made;
+        is_made_ = true;
+        if ((ring_.features & (IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP)) !=
+            (IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP)) {
+            return -ENOSYS;
+        }
+        if (const int made = make_buffers(); made < 0) return made;
+        io_uring_register_ring_fd(&ring_);  // saves a look-up a call; nothing depends on it
+        // Multishot, and nobody reads the eventfd: each write is a completion.
+        io_uring_sqe& sqe = next_submission();
+        io_uring_prep_poll_multishot(&sqe, bell(), POLLIN);
+        send_off(sqe, tagged(*this, about::bell));
+        return 0;
+    }
+
+    [[nodiscard]] engine_choice kind() const override { return engine_choice::uring; }
+
+    void poll() override
+    {
+        // With nobody ready the core is about to wait(), which submits as well.
+        if (home_.has_ready() && (io_uring_sq_ready(&ring_) > 0 || kernel_has_work())) {
+            io_uring_submit_and_get_events(&ring_);
+        }
+        collect();
+    }
+
+    void wait(csp::time_point until) override
+    {
+        if (io_uring_cq_ready(&ring_) == 0) enter(until);
+        collect();
+    }
+
+    void want(endpoint& e, side s) override
+    {
+        bool& in_flight = e.poll_in_flight[static_cast<std::size_t>(s)];
+        if (in_flight || (s == side::read && e.fetch_in_flight)) return;
+        io_uring_sqe& sqe = next_submission();
+        io_uring_prep_poll_add(&sqe, e.fd, s == side::read ? POLLIN | POLLRDHUP : POLLOUT);
+        send_off(sqe, tagged(e, poll_on(s)));
+        in_flight = true;
+    }
+
+    void discard(endpoint& e) noexcept override
+    {
+        if (!is_in_flight(e)) {
+            ::close(e.fd);
+            owned().free(e);
+            return;
+        }
+        e.closing = true;
+        if (e.time_is_up.pending()) home_.timers().cancel(e.time_is_up);
+        expect();
+        for (const side s : {side::read, side::write}) {
+            if (e.poll_in_flight[static_cast<std::size_t>(s)]) cancel_by(tagged(e, poll_on(s)));
+        }
+        if (e.fetch_in_flight && !e.fetch_is_unwanted) cancel_by(tagged(e, about::fetch));
+    }
+
+    void begin_fetch(endpoint& e) override
+    {
+        if (e.fetch_in_flight || is_draining_) return;  // an unwanted one; its end sees that it is wanted again
+        io_uring_sqe& sqe = next_submission();
+        io_uring_prep_recv(&sqe, e.fd, nullptr, 0, 0);
+        sqe.flags |= IOSQE_BUFFER_SELECT;
+        sqe.buf_group = 0;
+        // Known to be drained: not worth an attempt before the kernel begins to watch it.
+        if (!e.maybe_readable) sqe.ioprio |= IORING_RECVSEND_POLL_FIRST;
+        send_off(sqe, tagged(e, about::fetch));
+        e.fetch_in_flight = true;
+        e.fetch_is_unwanted = false;
+    }
+
+    void end_fetch(endpoint& e) noexcept override
+    {
+        if (!e.fetch_in_flight || e.fetch_is_unwanted) return;
+        e.fetch_is_unwanted = true;
+        cancel_by(tagged(e, about::fetch));
+    }
+
+    void begin_accept(accepting& a) override
+    {
+        if (a.in_flight || is_draining_) return;
+        io_uring_sqe& sqe = next_submission();
+        io_uring_prep_multishot_accept(&sqe, a.listening().fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        send_off(sqe, tagged(a, about::accept));
+        a.in_flight = true;
+        expect();
+    }
+
+    void end_accept(accepting& a) noexcept override
+    {
+        if (!a.in_flight || a.is_ending) return;
+        a.is_ending = true;
+        cancel_by(tagged(a, about::accept));
+    }
+
+    void start(file_call& c) override
+    {
+        io_uring_sqe& sqe = next_submission();
+        switch (c.action) {
+            case file_action::open:
+                io_uring_prep_openat2(&sqe, c.fd, c.path, &c.how);
+                break;
+            case file_action::read:
+                io_uring_prep_read(&sqe, c.fd, c.memory, static_cast<unsigned>(std::min(c.size, most_bytes)), c.offset);
+                break;
+            case file_action::write:
+                io_uring_prep_write(&sqe, c.fd, c.memory, static_cast<unsigned>(std::min(c.size, most_bytes)),
+                                    c.offset);
+                break;
+            case file_action::function:
+                std::unreachable();
+        }
+        send_off(sqe, tagged(c, about::call));
+    }
+    void cancel(file_call& c) noexcept override { cancel_by(tagged(c, about::call)); }
+
+  private:
+    static constexpr std::size_t most_bytes = 1U << 30;
+    static constexpr std::size_t buffers_bytes = ring_buffers * sizeof(io_uring_buf);
+
+    [[nodiscard]] int make_buffers()
+    {
+        void* const ring = mmap(nullptr, buffers_bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+        if (ring == MAP_FAILED) return -errno;
+        buffers_ = static_cast<io_uring_buf_ring*>(ring);
+        io_uring_buf_reg what{};
+        what.ring_addr = reinterpret_cast<std::uintptr_t>(ring);
+        what.ring_entries = ring_buffers;
+        if (const int made = io_uring_register_buf_ring(&ring_, &what, 0); made < 0) return made;
+        io_uring_buf_ring_init(buffers_);
+        memory_ = owned().make_ring(ring_buffers, [](engine& e, char* memory) noexcept {
+            static_cast<uring_engine&>(e).offer_to_kernel(memory);
+        });
+        for (std::size_t i = 0; i < ring_buffers; ++i) offer_to_kernel(memory_ + i * buffer::capacity);
+        return 0;
+    }
+
+    void offer_to_kernel(char* memory)
+    {
+        const auto number = static_cast<unsigned short>(static_cast<std::size_t>(memory - memory_) / buffer::capacity);
+        io_uring_buf_ring_add(buffers_, memory, buffer::capacity, number, ring_buffers - 1, 0);
+        io_uring_buf_ring_advance(buffers_, 1);
+    }
+
+    [[nodiscard]] io_uring_sqe& next_submission()
+    {
+        io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+        while (sqe == nullptr) {
+            io_uring_submit(&ring_);
+            sqe = io_uring_get_sqe(&ring_);
+        }
+        return *sqe;
+    }
+
+    /// Fills in whose completion it will be.
+    void send_off(io_uring_sqe& sqe, std::uint64_t user_data)
+    {
+        sqe.user_data = user_data;
+        ++in_flight_;
+    }
+
+    void cancel_by(std::uint64_t user_data)
+    {
+        io_uring_sqe& sqe = next_submission();
+        io_uring_prep_cancel64(&sqe, user_data, 0);
+        sqe.user_data = static_cast<std::uint64_t>(about::nothing);
+    }
+
+    /// Completions that the kernel works off only when asked, or had no room for.
+    [[nodiscard]] bool kernel_has_work() const
+    {
+        return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+    }
+
+    /// Submits, and waits for a completion until then.
+    void enter(csp::time_point until)
+    {
+        io_uring_cqe* first = nullptr;
+        if (until == csp::time_point::max()) {
+            io_uring_submit_and_wait(&ring_, 1);
+            return;
+        }
+        const auto left = std::max(csp::duration::zero(), until - std::chrono::steady_clock::now());
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+        __kernel_timespec t{seconds.count(), (left - seconds).count()};
+        io_uring_submit_and_wait_timeout(&ring_, &first, 1, &t, nullptr);
+    }
+
+    void collect()
+    {
+        unsigned head = 0;
+        unsigned seen = 0;
+        io_uring_cqe* cqe = nullptr;
+        io_uring_for_each_cqe(&ring_, head, cqe)
+        {
+            dispatch(*cqe);
+            ++seen;
+        }
+        io_uring_cq_advance(&ring_, seen);
+    }
+
+    void dispatch(const io_uring_cqe& cqe)
+    {
+        const auto what = static_cast<about>(cqe.user_data & about_bits);
+        if (what != about::nothing && (cqe.flags & IORING_CQE_F_MORE) == 0) --in_flight_;
+        void* const object = reinterpret_cast<void*>(cqe.user_data & ~about_bits);
+        switch (what) {
+            case about::nothing:
+                break;
+            case about::poll_read:
+                polled(*static_cast<endpoint*>(object), side::read, cqe.res);
+                break;
+            case about::poll_write:
+                polled(*static_cast<endpoint*>(object), side::write, cqe.res);
+                break;
+            case about::fetch:
+                fetched(*static_cast<endpoint*>(object), cqe);
+                break;
+            case about::accept:
+                accepted(*static_cast<accepting*>(object), cqe);
+                break;
+            case about::call:
+                static_cast<file_call*>(object)->complete(cqe.res);
+                break;
+            case about::bell:
+                rung(cqe);
+                break;
+        }
+    }
+
+    void rung(const io_uring_cqe& cqe)
+    {
+        if (!is_draining_) collect_from_pool();
+        if ((cqe.flags & IORING_CQE_F_MORE) != 0 || is_draining_) return;
+        io_uring_sqe& sqe = next_submission();
+        io_uring_prep_poll_multishot(&sqe, bell(), POLLIN);
+        send_off(sqe, tagged(*this, about::bell));
+    }
+
+    void polled(endpoint& e, side s, int events)
+    {
+        e.poll_in_flight[static_cast<std::size_t>(s)] = false;
+        if (free_if_done(e) || events == -ECANCELED) return;
+        if (events < 0 || (events & (POLLRDHUP | POLLHUP | POLLERR)) != 0) e.peer_is_done = true;
+        e.tell(s);
+    }
+
+    void fetched(endpoint& e, const io_uring_cqe& cqe)
+    {
+        buffer came;
+        if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
+            char* const memory = memory_ + (cqe.flags >> IORING_CQE_BUFFER_SHIFT) * buffer::capacity;
+            came = owned().filled(memory, static_cast<std::size_t>(std::max(cqe.res, 0)));
+        }
+        e.fetch_in_flight = false;
+        e.fetch_is_unwanted = false;
+        if (free_if_done(e)) return;
+        if (cqe.res == -ECANCELED || cqe.res == -ENOBUFS || cqe.res == -EINTR || cqe.res == -EAGAIN) {
+            no_bytes(e, cqe.res);
+            return;
+        }
+        if (cqe.res > 0) {
+            e.maybe_readable = came.space().empty() || (cqe.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
+            e.early = std::move(came);
+        } else {
+            e.early_end = true;
+            e.early_error = -cqe.res;
+        }
+        if (e.member == membership::waiting) {
+            report_fetched(e);
+        } else {
+            tell_reader(e);
+        }
+    }
+
+    /// A fetch that ended with nothing. Who depends on it now may not be who began it.
+    void no_bytes(endpoint& e, int why)
+    {
+        if (e.member != membership::waiting) {
+            tell_reader(e);
+        } else if (e.expired) {
+            report_fetched(e);
+        } else if (why != -ENOBUFS || !fetch_now(e)) {
+            // For want of a free buffer in the ring, memory of our own was tried first.
+            begin_fetch(e);
+        }
+    }
+
+    /// Whoever wanted to read meanwhile was not given a poll of its own.
+    static void tell_reader(endpoint& e)
+    {
+        if (e.waiters[static_cast<std::size_t>(side::read)] != nullptr) e.tell(side::read);
+    }
+
+    void accepted(accepting& a, const io_uring_cqe& cqe)
+    {
+        const bool is_last = (cqe.flags & IORING_CQE_F_MORE) == 0;
+        if (a.is_orphan) {
+            if (cqe.res >= 0) ::close(cqe.res);
+        } else if (cqe.res >= 0) {
+            a.accepted(cqe.res);
+        } else if (cqe.res != -ECANCELED && cqe.res != -EAGAIN) {
+            a.failed(-cqe.res);
+        }
+        if (!is_last) return;
+        expect_no_more();
+        a.ended_in_flight();
+    }
+
+    [[nodiscard]] static bool is_in_flight(const endpoint& e)
+    {
+        return e.poll_in_flight[0] || e.poll_in_flight[1] || e.fetch_in_flight;
+    }
+
+    bool free_if_done(endpoint& e)
+    {
+        if (!e.closing) return false;
+        if (is_in_flight(e)) return true;
+        expect_no_more();
+        ::close(e.fd);
+        owned().free(e);
+        return true;
+    }
+
+    /// At the end: the kernel must have let go of everything before the memory goes.
+    void drain()
+    {
+        is_draining_ = true;
+        io_uring_sqe& sqe = next_submission();
+        io_uring_prep_cancel64(&sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);  // Linux 5.19
+        sqe.user_data = static_cast<std::uint64_t>(about::nothing);
+        const auto enough = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+        while (in_flight_ > 0 && std::chrono::steady_clock::now() < enough) {
+            if (io_uring_cq_ready(&ring_) == 0) enter(enough);
+            collect();
+        }
+    }
+
+    io_uring ring_{};
+    io_uring_buf_ring* buffers_ = nullptr;
+    char* memory_ = nullptr;
+    std::size_t in_flight_ = 0;
+    bool is_made_ = false;
+    bool is_draining_ = false;
+};
+
+std::string refusal(int number) { return fmt::format("io_uring refused: {}", error::of(number).text); }
+
+/// Operations that we need and that some kernel, or some filter before it, may lack.
+std::string lacking_operation(io_uring& ring)
+{
+    constexpr std::array needed{IORING_OP_POLL_ADD, IORING_OP_RECV,  IORING_OP_ACCEPT,      IORING_OP_OPENAT2,
+                                IORING_OP_READ,     IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL};
+    io_uring_probe* const known = io_uring_get_probe_ring(&ring);
+    if (known == nullptr) return "io_uring refused: it does not tell what it can do";
+    const bool has_all = std::ranges::all_of(needed, [&](int op) { return io_uring_opcode_supported(known, op) != 0; });
+    io_uring_free_probe(known);
+    return has_all ? "" : "io_uring refused: this kernel's lacks operations";
+}
+
+}  // namespace
+
+made_engine make_uring_engine(csp::core& home)
+{
+    auto made = std::make_unique<uring_engine>(home);
+    if (const int done = made->make(); done < 0) return std::unexpected(refusal(-done));
+    return made;
+}
+
+std::string why_no_uring()
+{
+    io_uring ring;
+    if (const int made = make_ring(ring); made < 0) return refusal(-made);
+    std::string lacking = lacking_operation(ring);
+    io_uring_queue_exit(&ring);
+    return lacking;
+}
+
+}  // namespace io::detail
