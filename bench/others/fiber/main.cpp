@@ -38,16 +38,19 @@ double ns_since(steady::time_point start)
     return std::chrono::duration<double, std::nano>(steady::now() - start).count();
 }
 
-// A benchmark does its thing n times and returns the ns that took.
+// A benchmark does its thing n times and returns the ns that took. A channel is closed by its writer only: Boost 1.74
+// schedules a writer twice if its channel is closed under it and then read.
 enum class delta_outputs { sequential, parallel };
 
 template <delta_outputs Outputs>
 double commstime(long n)
 {
     channel from_prefix, to_succ, to_consume, from_succ;
+    bool running = true;
     fiber prefix = fork([&] {
         from_prefix.push(0);
-        for (int x; from_succ.pop(x) == channel_op_status::success;) from_prefix.push(x);
+        for (int x; running && from_succ.pop(x) == channel_op_status::success;) from_prefix.push(x);
+        from_prefix.close();
     });
     fiber delta = fork([&] {
         for (int x; from_prefix.pop(x) == channel_op_status::success;) {
@@ -60,9 +63,12 @@ double commstime(long n)
                 to_consume.push(x);
             }
         }
+        to_succ.close();
+        to_consume.close();
     });
     fiber succ = fork([&] {
         for (int x; to_succ.pop(x) == channel_op_status::success;) from_succ.push(x + 1);
+        from_succ.close();
     });
 
     int x;
@@ -70,7 +76,10 @@ double commstime(long n)
     auto start = steady::now();
     for (long i = 0; i < n; ++i) to_consume.pop(x);
     double ns = ns_since(start);
-    for (channel* c : {&from_prefix, &to_succ, &to_consume, &from_succ}) c->close();
+    running = false;
+    while (to_consume.pop(x) == channel_op_status::success) {
+    }
+    from_succ.pop(x);  // succ may be writing to prefix, which has ended
     for (fiber* f : {&prefix, &delta, &succ}) f->join();
     return ns;
 }
@@ -83,6 +92,7 @@ double ring(long n)
     for (std::size_t i = 1; i < processes; ++i)
         members.push_back(fork([&in = links[i - 1], &out = links[i]] {
             for (int token; in.pop(token) == channel_op_status::success;) out.push(token);
+            out.close();
         }));
     auto round = [&] {
         int token = 1;
@@ -93,7 +103,7 @@ double ring(long n)
     auto start = steady::now();
     for (long i = 0; i < n / static_cast<long>(processes); ++i) round();
     double ns = ns_since(start);
-    for (channel& link : links) link.close();
+    links.front().close();
     for (fiber& member : members) member.join();
     return ns;
 }
