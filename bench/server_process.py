@@ -55,16 +55,16 @@ def process_table():
 class Server:
     """A context: the server runs within it, and none of its processes does afterwards."""
 
-    def __init__(self, command, port, core, scratch):
+    def __init__(self, command, port, core, scratch, directory=None):
         self.command = ["taskset", "-c", str(core)] + [str(word) for word in command]
         self.port = port
-        self.scratch = scratch
+        self.directory = directory or scratch
         self.output = scratch / "output"
 
     def __enter__(self):
         with self.output.open("wb") as output:
             # Its own session: that tells its processes from others, even if one has lost its parent.
-            self.process = subprocess.Popen(self.command, cwd=self.scratch, stdin=subprocess.DEVNULL, stdout=output,
+            self.process = subprocess.Popen(self.command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=output,
                                             stderr=output, start_new_session=True)
         try:
             self._wait_until_listening()

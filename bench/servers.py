@@ -153,7 +153,7 @@ class Comparison:
             cpu, core = server.cpu_seconds() - cpu, core_seconds(self.server_core) - core
             server.check_alive()
         if result["unsent"]:
-            raise Failure(f"did not keep up with {rate}/s: {result['unsent']} requests could not be sent")
+            raise Failure(f"was far behind {rate}/s: {result['unsent']} requests had no free connection in time")
         return {
             "rate": rate, "answers": result["answers"], "per_second": result["per_second"],
             "cpu_us": cpu / result["answers"] * 1e6, "core_us": core / result["answers"] * 1e6,

@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string>
@@ -68,18 +70,19 @@ std::string make_response(std::size_t size, std::string_view connection)
            std::string(size, 'x');
 }
 
-// A response in memory, and the same bytes as a file for sendfile.
+// A response in memory, and the same bytes as a file for sendfile. The file is on disk, like other servers' pages: a
+// disk's page cache has large folios, and sendfile from a memfd cost a third more than nginx.
 struct response {
     std::string bytes;
     int file;
 
-    explicit response(std::string text) : bytes(std::move(text)), file(checked(memfd_create("response", 0), "memfd"))
+    explicit response(std::string text)
+        : bytes(std::move(text)),
+          file(checked(open(std::filesystem::temp_directory_path().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600),
+                       "O_TMPFILE"))
     {
-        for (std::size_t written = 0; written < bytes.size();) {
-            ssize_t n = write(file, bytes.data() + written, bytes.size() - written);
-            checked(static_cast<int>(n), "write");
-            written += static_cast<std::size_t>(n);
-        }
+        auto written = write(file, bytes.data(), bytes.size());
+        checked(written == static_cast<ssize_t>(bytes.size()) ? 0 : -1, "write");
     }
 };
 

@@ -111,6 +111,7 @@ class generator {
     {
         std::string head =
             fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nUser-Agent: load\r\nAccept: */*\r\n", o.path, o.port);
+        all_due_ = static_cast<std::uint64_t>(o.rate * o.seconds);
         request_ = head + "\r\n";
         last_request_ = head + "Connection: close\r\n\r\n";
     }
@@ -139,7 +140,7 @@ class generator {
         fmt::print(
             "{{\"answers\": {}, \"errors\": {}, \"first_error\": \"{}\", \"unsent\": {}, \"seconds\": {:.3f}, "
             "\"per_second\": {:.1f}, \"p50_us\": {}, \"p99_us\": {}, \"max_us\": {}}}\n",
-            answers_, errors_, first_error_, unsent(), took, took > 0 ? static_cast<double>(answers_) / took : 0,
+            answers_, errors_, first_error_, all_due_ - begun_, took, took > 0 ? static_cast<double>(answers_) / took : 0,
             latencies_.quantile(0.5), latencies_.quantile(0.99), latencies_.max());
     }
 
@@ -163,14 +164,6 @@ class generator {
     {
         return start_ + std::chrono::duration_cast<steady::duration>(
                             std::chrono::duration<double>(static_cast<double>(request) / options_.rate));
-    }
-
-    // Requests of the open loop that fell due and found no free connection until the end.
-    std::uint64_t unsent() const
-    {
-        if (!open_loop()) return 0;
-        auto all = static_cast<std::uint64_t>(options_.rate * options_.seconds);
-        return all > begun_ ? all - begun_ : 0;
     }
 
     void begin_what_is_due()
@@ -351,7 +344,8 @@ class generator {
     steady::time_point end_;
     steady::time_point last_answer_;
     histogram latencies_;
-    std::uint64_t begun_ = 0;  // open loop
+    std::uint64_t all_due_;    // open loop: the requests that fall due
+    std::uint64_t begun_ = 0;  // open loop: those that found a free connection
     std::uint64_t answers_ = 0;
     std::uint64_t errors_ = 0;
     std::string first_error_;
