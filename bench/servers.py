@@ -121,7 +121,7 @@ class Comparison:
         self.contenders = [c for c in wanted if c.executable is not None]
         self.loads = [load for load in LOADS if not options.load or load.key in options.load]
         self.measured = []  # one dictionary a measurement
-        self.failures = []  # (server, load, reason)
+        self.failures = []  # likewise, with the reason under "failure"
 
     def run(self):
         self.take_turns({load.key: 0 for load in self.loads})
@@ -136,13 +136,12 @@ class Comparison:
                     what = f"{offered}/s" if offered else "closed loop"
                     print(f"round {number}/{self.options.rounds}, {load.key}, {what}: {contender.name}",
                           file=sys.stderr)
+                    which = {"server": contender.name, "load": load.key, "round": number, "rate": offered}
                     try:
-                        figures = self.measure(contender, load, offered)
+                        self.measured.append(which | self.measure(contender, load, offered))
                     except Failure as failure:
                         print(f"FAILED: {failure}", file=sys.stderr)
-                        self.failures.append((contender.name, load.key, str(failure)))
-                        continue
-                    self.measured.append({"server": contender.name, "load": load.key, "round": number} | figures)
+                        self.failures.append(which | {"failure": str(failure)})
 
     def measure(self, contender, load, rate):
         with running(contender, load.size, self.pages, self.scratch, self.server_core) as server:
@@ -155,7 +154,7 @@ class Comparison:
         if result["unsent"]:
             raise Failure(f"was far behind {rate}/s: {result['unsent']} requests had no free connection in time")
         return {
-            "rate": rate, "answers": result["answers"], "per_second": result["per_second"],
+            "answers": result["answers"], "per_second": result["per_second"],
             "cpu_us": cpu / result["answers"] * 1e6, "core_us": core / result["answers"] * 1e6,
             "p50_us": result["p50_us"], "p99_us": result["p99_us"], "max_us": result["max_us"],
         }
@@ -177,7 +176,7 @@ class Comparison:
             rate = next((m["rate"] for m in self.measured if m["load"] == load.key and m["rate"]), None)
             print(f"\n{load.title}; {load.connections} connections")
             at_rate = f"at {rate}/s: p99 us" if rate else "p99 us"
-            print(f"{'':18}{'CPU us':>9}{'spread':>8}{'x floor':>9}{'x nginx':>9}{'answers/s':>11}{'p99 us':>9}"
+            print(f"{'':18}{'CPU us':>9}{'spread':>8}{'x floor':>9}{'x nginx':>9}{'answers/s':>11}{'busy':>6}{'p99 us':>9}"
                   f"{at_rate:>24}{'spread':>12}")
             for name in [c.name for c in self.contenders]:
                 self.print_row(load, name)
@@ -185,9 +184,11 @@ class Comparison:
                 print(f"{name:18}  absent")
         print(f"\nMedians of {self.options.rounds} rounds of {self.options.seconds} s. CPU: user and system time of all "
               "processes of the server, an answer, closed loop.\nspread: (largest - smallest) / median for CPU, "
-              "smallest-largest for p99. x floor: to floor epoll. x nginx: to the better nginx.")
-        for server, load, reason in self.failures:
-            print(f"FAILED: {server}, {load}: {reason}")
+              "smallest-largest for p99. x floor: to floor epoll. x nginx: to the better nginx.\nbusy: the server's share of "
+              "its core; well below 100 %, the load generator was the limit (or the core was not its own).")
+        for f in self.failures:
+            what = f"at {f['rate']}/s" if f["rate"] else "closed loop"
+            print(f"FAILED: {f['server']}, {f['load']}, {what}, round {f['round']}: {f['failure']}")
 
     def print_row(self, load, name):
         cpu = self.median(load, name, "cpu_us")
@@ -198,19 +199,20 @@ class Comparison:
         floor = self.median(load, "floor epoll", "cpu_us")
         nginx = min(filter(None, (self.median(load, n, "cpu_us") for n in ("nginx", "nginx file cache"))), default=None)
         over = [f"{cpu / base:.2f}" if base else "-" for base in (floor, nginx)]
+        throughput = self.median(load, name, "per_second")
         tails = self.figures(load, name, "p99_us", "open")
         tail, tail_spread = (f"{statistics.median(tails):.0f}", f"{min(tails)}-{max(tails)}") if tails else ("-", "-")
         print(f"{name:18}{cpu:9.2f}{(max(all_cpu) - min(all_cpu)) / cpu:8.1%}{over[0]:>9}{over[1]:>9}"
-              f"{self.median(load, name, 'per_second'):11.0f}{self.median(load, name, 'p99_us'):9.0f}"
+              f"{throughput:11.0f}{throughput * cpu / 1e6:6.0%}{self.median(load, name, 'p99_us'):9.0f}"
               f"{tail:>24}{tail_spread:>12}")
 
     def write_csv(self, path):
         with path.open("w", newline="") as out:
             columns = ["server", "load", "round", "rate", "answers", "per_second", "cpu_us", "core_us", "p50_us",
-                       "p99_us", "max_us"]
+                       "p99_us", "max_us", "failure"]
             writer = csv.DictWriter(out, columns)
             writer.writeheader()
-            writer.writerows(self.measured)
+            writer.writerows(self.measured + self.failures)
 
 
 def main():

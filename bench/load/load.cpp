@@ -47,7 +47,7 @@ struct options {
     std::uint64_t most_answers = 100'000'000;
 };
 
-constexpr auto patience = 5s;               // for what is still under way at the end
+constexpr auto patience = 5s;               // for what is late at the end, and again for what is under way then
 constexpr std::uint64_t most_errors = 100;  // then the run is given up
 
 // Latencies, to the microsecond up to about a second.
@@ -140,8 +140,9 @@ class generator {
         fmt::print(
             "{{\"answers\": {}, \"errors\": {}, \"first_error\": \"{}\", \"unsent\": {}, \"seconds\": {:.3f}, "
             "\"per_second\": {:.1f}, \"p50_us\": {}, \"p99_us\": {}, \"max_us\": {}}}\n",
-            answers_, errors_, first_error_, all_due_ - begun_, took, took > 0 ? static_cast<double>(answers_) / took : 0,
-            latencies_.quantile(0.5), latencies_.quantile(0.99), latencies_.max());
+            answers_, errors_, first_error_, all_due_ - begun_, took,
+            took > 0 ? static_cast<double>(answers_) / took : 0, latencies_.quantile(0.5), latencies_.quantile(0.99),
+            latencies_.max());
     }
 
     bool all_well() const { return errors_ == 0 && answers_ > 0; }
@@ -150,13 +151,19 @@ class generator {
     using state = connection::state;
 
     bool open_loop() const { return options_.rate > 0; }
-    bool issuing() const { return steady::now() < end_ && answers_ < options_.most_answers && errors_ < most_errors; }
+    bool issuing() const
+    {
+        if (answers_ >= options_.most_answers || errors_ >= most_errors) return false;
+        if (!open_loop()) return steady::now() < end_;
+        return begun_ < all_due_ && steady::now() < end_ + patience;
+    }
+
     static bool under_way(const connection& c) { return c.now != state::closed && c.now != state::idle; }
 
     bool work_left() const
     {
         if (issuing()) return true;
-        if (errors_ >= most_errors || steady::now() > end_ + patience) return false;
+        if (errors_ >= most_errors || steady::now() > end_ + 2 * patience) return false;
         return std::ranges::any_of(connections_, under_way);
     }
 
