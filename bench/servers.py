@@ -28,6 +28,8 @@ from server_process import Failure, Server, core_seconds, free_port, two_cores
 WARM_UP_SECONDS = 0.5
 # Of the slowest server's throughput: the rate at which all are compared for latency.
 OFFERED = 0.6
+# Time of the server's core that others had, as a part of the server's own, from which a measurement is not to be trusted.
+DISTURBED = 0.15
 
 
 @dataclass
@@ -186,6 +188,10 @@ class Comparison:
               "processes of the server, an answer, closed loop.\nspread: (largest - smallest) / median for CPU, "
               "smallest-largest for p99. x floor: to floor epoll. x nginx: to the better nginx.\nbusy: the server's share of "
               "its core; well below 100 %, the load generator was the limit (or the core was not its own).")
+        disturbed = [m for m in self.measured if m["core_us"] - m["cpu_us"] > DISTURBED * m["cpu_us"]]
+        if disturbed:
+            print(f"DISTURBED: in {len(disturbed)} of {len(self.measured)} measurements the server's core also worked for "
+                  "others; run this on a quiet machine.")
         for f in self.failures:
             what = f"at {f['rate']}/s" if f["rate"] else "closed loop"
             print(f"FAILED: {f['server']}, {f['load']}, {what}, round {f['round']}: {f['failure']}")
