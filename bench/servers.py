@@ -28,7 +28,7 @@ from server_process import Failure, Server, core_seconds, free_port, two_cores
 WARM_UP_SECONDS = 0.5
 # Of the slowest server's throughput: the rate at which all are compared for latency.
 OFFERED = 0.6
-# Time of the server's core that others had, as a part of the server's own, from which a measurement is not to be trusted.
+# A measurement is not to be trusted if others had more of the server's core than this part of the server's own time.
 DISTURBED = 0.15
 
 
@@ -178,20 +178,20 @@ class Comparison:
             rate = next((m["rate"] for m in self.measured if m["load"] == load.key and m["rate"]), None)
             print(f"\n{load.title}; {load.connections} connections")
             at_rate = f"at {rate}/s: p99 us" if rate else "p99 us"
-            print(f"{'':18}{'CPU us':>9}{'spread':>8}{'x floor':>9}{'x nginx':>9}{'answers/s':>11}{'busy':>6}{'p99 us':>9}"
-                  f"{at_rate:>24}{'spread':>12}")
+            print(f"{'':18}{'CPU us':>9}{'spread':>8}{'x floor':>9}{'x nginx':>9}{'answers/s':>11}"
+                  f"{'busy':>6}{'p99 us':>9}{at_rate:>24}{'spread':>12}")
             for name in [c.name for c in self.contenders]:
                 self.print_row(load, name)
             for name in self.absent:
                 print(f"{name:18}  absent")
-        print(f"\nMedians of {self.options.rounds} rounds of {self.options.seconds} s. CPU: user and system time of all "
-              "processes of the server, an answer, closed loop.\nspread: (largest - smallest) / median for CPU, "
-              "smallest-largest for p99. x floor: to floor epoll. x nginx: to the better nginx.\nbusy: the server's share of "
-              "its core; well below 100 %, the load generator was the limit (or the core was not its own).")
+        print(f"\nMedians of {self.options.rounds} rounds of {self.options.seconds} s. CPU: user and system time of "
+              "all processes of the server,\nan answer, closed loop. spread: (largest - smallest) / median for CPU, "
+              "smallest-largest for p99.\nx floor: to floor epoll. x nginx: to the better nginx. busy: the server's "
+              "share of its core; well below 100 %,\nthe load generator was the limit, or the core was not its own.")
         disturbed = [m for m in self.measured if m["core_us"] - m["cpu_us"] > DISTURBED * m["cpu_us"]]
         if disturbed:
-            print(f"DISTURBED: in {len(disturbed)} of {len(self.measured)} measurements the server's core also worked for "
-                  "others; run this on a quiet machine.")
+            print(f"DISTURBED: in {len(disturbed)} of {len(self.measured)} measurements the server's core also "
+                  "worked for others; run this on a quiet machine.")
         for f in self.failures:
             what = f"at {f['rate']}/s" if f["rate"] else "closed loop"
             print(f"FAILED: {f['server']}, {f['load']}, {what}, round {f['round']}: {f['failure']}")

@@ -3,8 +3,8 @@
 // a request head, no files, no log, no deadlines. What another server costs above this is its own.
 //
 // Two engines: epoll (edge-triggered, recv and send) and io_uring (multishot accept, multishot recv into provided
-// buffers, send). Both send from memory, so for large answers they are the floor of servers that copy: on a quiet
-// machine one that uses sendfile can fall a little below it.
+// buffers, send). Both send from memory, so for large answers they are the floor only of servers that copy: nginx with
+// sendfile took 130-160 us for 1 MiB where this took 165-210.
 //
 // What it does not do, on purpose: `Connection: close` is found only if it arrives in the same piece as the end of its
 // head, and with several requests in one piece the last one decides.
