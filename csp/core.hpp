@@ -47,7 +47,7 @@ struct record : mail {
     record* older = nullptr;  // neighbours in the core's list of the living
     record* younger = nullptr;
     const char* name = nullptr;  // as the compiler spells the coroutine, or as given with process::named
-    std::uint32_t number = 0;        // counts the processes of its core
+    std::uint32_t number = 0;    // counts the processes of its core
     wait state = wait::nothing;
     bool faulted = false;
 };
@@ -123,10 +123,10 @@ class core {
   public:
     struct options {
         unsigned index = 0;
-        bool virtual_time = false;        // time moves only by advance()
-        bool shuffled = false;            // draw the next process at random
+        bool virtual_time = false;  // time moves only by advance()
+        bool shuffled = false;      // draw the next process at random
         std::uint64_t seed = 0x9E3779B97F4A7C15U;
-        duration spin{0};                 // how long an idle core watches its mailbox before it sleeps
+        duration spin{0};  // how long an idle core watches its mailbox before it sleeps
     };
 
     explicit core(options how);
@@ -135,10 +135,7 @@ class core {
     ~core();
 
     /// The core of this thread. REQUIRES: the thread runs one.
-    [[nodiscard]] static core& here()
-    {
-        return *here_;
-    }
+    [[nodiscard]] static core& here() { return *here_; }
     [[nodiscard]] static core* here_or_null() { return here_; }
     /// Makes this the core of the calling thread, until the returned guard is destroyed.
     class residence {

@@ -5,12 +5,11 @@
 #include <csignal>
 #include <cstdio>
 #include <latch>
-#include <thread>
-
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 
 #include "csp/post_mortem.hpp"

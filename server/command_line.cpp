@@ -61,9 +61,10 @@ std::optional<std::string> apply(const options& o, settings& s)
     if (s.listen.empty()) s.listen.emplace_back("127.0.0.1:8080");
     for (const std::string& where : s.listen) {
         if (!io::address::parse(where)) {
-            return fmt::format("`{}` is not an address: expected ADDRESS:PORT with a numeric address, as "
-                               "127.0.0.1:8080, [::1]:8080 or :8080",
-                               where);
+            return fmt::format(
+                "`{}` is not an address: expected ADDRESS:PORT with a numeric address, as "
+                "127.0.0.1:8080, [::1]:8080 or :8080",
+                where);
         }
     }
     if (s.files.root.empty()) return "nothing to serve: name a directory, as in `occwserv site`";

@@ -135,9 +135,8 @@ class table_reader {
     {
         const auto nearest =
             std::ranges::min_element(keys, {}, [&](const key& k) { return distance(k.name, name.str()); });
-        std::string what = table_name.empty()
-                               ? fmt::format("`{}` is not known", name.str())
-                               : fmt::format("`{}` is not known in [{}]", name.str(), table_name);
+        std::string what = table_name.empty() ? fmt::format("`{}` is not known", name.str())
+                                              : fmt::format("`{}` is not known in [{}]", name.str(), table_name);
         if (nearest != keys.end() && distance(nearest->name, name.str()) <= 2) {
             what += fmt::format("; did you mean `{}`?", nearest->name);
         }
@@ -153,15 +152,15 @@ constexpr std::uint64_t gigabyte = 1024 * 1024 * 1024;
 }  // namespace
 
 std::expected<settings, std::vector<complaint>> read_configuration(std::string_view text, std::string_view file_name,
-                                                                    settings base)
+                                                                   settings base)
 {
     std::vector<complaint> complaints;
     toml::table document;
     try {
         document = toml::parse(text, file_name);
     } catch (const toml::parse_error& e) {
-        complaints.push_back(fmt::format("{}:{}:{}: {}", file_name, e.source().begin.line, e.source().begin.column,
-                                         e.description()));
+        complaints.push_back(
+            fmt::format("{}:{}:{}: {}", file_name, e.source().begin.line, e.source().begin.column, e.description()));
         return std::unexpected(std::move(complaints));
     }
 

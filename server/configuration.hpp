@@ -17,11 +17,11 @@ using complaint = std::string;
 
 /// Reads `text` on top of `base`; `file_name` is for the complaints only.
 [[nodiscard]] std::expected<settings, std::vector<complaint>> read_configuration(std::string_view text,
-                                                                                  std::string_view file_name,
-                                                                                  settings base);
+                                                                                 std::string_view file_name,
+                                                                                 settings base);
 
 /// The same from a file; that it cannot be read is a complaint too.
 [[nodiscard]] std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name,
-                                                                                  settings base);
+                                                                                 settings base);
 
 }  // namespace server

@@ -58,12 +58,12 @@ struct connection : csp::pooled {
     http::head_scan scan;
     phase now = phase::idle;
     body_to_skip skipping;
-    csp::time_point since;           // when this phase began
-    std::uint64_t progress = 0;      // bytes that came in it
-    std::size_t head_bytes = 0;      // a complete head stands at the beginning of `input`
+    csp::time_point since;               // when this phase began
+    std::uint64_t progress = 0;          // bytes that came in it
+    std::size_t head_bytes = 0;          // a complete head stands at the beginning of `input`
     std::optional<http::error> refused;  // why there will be no complete head
-    std::uint32_t exchanges = 0;     // answered so far
-    std::string peer;                // the client's address, once it was asked for
+    std::uint32_t exchanges = 0;         // answered so far
+    std::string peer;                    // the client's address, once it was asked for
 };
 
 /// The mobile record that goes round the network.

@@ -49,7 +49,8 @@ csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, p
     std::size_t bytes_left = 0;
     for (const auto& p : left) bytes_left += p.size();
     while (bytes_left > 0) {
-        const auto sent = co_await io::send(c.socket, std::span(left), going.next_deadline(), more);
+        const auto sent =
+            co_await io::send(c.socket, std::span<const std::span<const char>>(left), going.next_deadline(), more);
         if (!sent) co_return false;
         going.made(*sent);
         bytes_left -= *sent;

@@ -6,11 +6,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
-#include <string>
-#include <utility>
-
 #include <sched.h>
+#include <string>
 #include <sys/resource.h>
+#include <utility>
 
 #include <fmt/core.h>
 

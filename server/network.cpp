@@ -47,8 +47,8 @@ csp::process hot_path(std::vector<io::listener> listeners, io::directory root, o
     const settings s = std::move(*configured);
     const csp::frozen<page_rules> pages_by(page_rules{std::move(root), s.files, s.cache, s.patience});
 
-    csp::chan<conn> arrivals, front, returned;       // connections between requests
-    csp::chan<exchange> plain, pages, done;          // requests on their way
+    csp::chan<conn> arrivals, front, returned;  // connections between requests
+    csp::chan<exchange> plain, pages, done;     // requests on their way
     csp::chan<looked_up> found;
     csp::chan<stop> no_more;
     csp::chan<log_lines> lines;
@@ -91,9 +91,7 @@ csp::process web_server(settings s, opened o)
     }
 
     co_await csp::par(
-        config(s, std::move(to_configure)),
-        log(std::move(o.logs), lines.rx()),
-        stats(hits.rx(), totals.tx()),
+        config(s, std::move(to_configure)), log(std::move(o.logs), lines.rx()), stats(hits.rx(), totals.tx()),
         supervisor(s.patience.grace, std::move(o.first_lines), totals.rx(), std::move(to_stop), lines.shared_tx()));
     co_await cores.join();
 }

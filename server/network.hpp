@@ -16,7 +16,7 @@ struct opened {
     std::vector<std::vector<io::listener>> listeners;  // for each core, one for each address
     std::vector<io::directory> roots;                  // the same directory for each core
     log_files logs;
-    std::vector<log_lines> first_lines;                // of the error log: what is served, and how
+    std::vector<log_lines> first_lines;  // of the error log: what is served, and how
 };
 
 /// The whole server: Figure 1 on every core, and the observers on the first. Ends when SIGTERM or SIGINT has come and

@@ -25,8 +25,8 @@ static_assert(csp::mobile<looked_up>);
 ///   to_static   exchange    the same exchanges, each with its page if there is one
 ///
 /// Promise: a page handed out as fresh was compared with its file within cache_rules::freshness.
-/// Deadlock: a client of the static farm, which always takes (it forks a worker for whoever comes); a server to the front
-/// end and to the static workers.
+/// Deadlock: a client of the static farm, which always takes (it forks a worker for whoever comes); a server to the
+/// front end and to the static workers.
 csp::process cache_hash_request(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
                                 csp::out<exchange> to_static);
 

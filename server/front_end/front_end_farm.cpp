@@ -29,9 +29,7 @@ csp::process front_end_farm(std::size_t spare, http::limits sizes, csp::shared_i
                             csp::shared_out<exchange> to_cache)
 {
     csp::forking workers;
-    co_await keep_idle(spare, [&](const seat& s) {
-        workers.start(front_end_worker(sizes, s, requests, to_cache));
-    });
+    co_await keep_idle(spare, [&](const seat& s) { workers.start(front_end_worker(sizes, s, requests, to_cache)); });
 }
 
 }  // namespace server

@@ -135,7 +135,8 @@ csp::process parking(patience limits, http::limits sizes, std::size_t most_conne
     while (open || parked.taken() + under_way > 0) {
         conn c;
         const bool room = open && parked.taken() + under_way < most_connections;
-        const auto chosen = co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(room, arrivals), returned, readable);
+        const auto chosen =
+            co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(room, arrivals), returned, readable);
 
         if (chosen == stops) {
             (void)co_await stops.input();
@@ -162,8 +163,9 @@ csp::process parking(patience limits, http::limits sizes, std::size_t most_conne
             if (event.what == io::select_event::outcome::closed) continue;
             if (event.what == io::select_event::outcome::expired) {
                 if (c->now != connection::phase::head) continue;
-                c->refused = http::error{http::status::request_timeout,
-                                         "The request's head did not come within the time that the server waits for it."};
+                c->refused =
+                    http::error{http::status::request_timeout,
+                                "The request's head did not come within the time that the server waits for it."};
             } else {
                 c->progress += event.bytes.size();
                 c->input.add(std::move(event.bytes));

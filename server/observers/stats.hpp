@@ -14,8 +14,8 @@ namespace server {
 /// What a core's back end has seen since it last told; they add up.
 struct tally {
     std::uint64_t exchanges = 0;
-    std::uint64_t content_bytes = 0;  // sent
-    std::uint64_t incomplete = 0;     // responses that did not get through
+    std::uint64_t content_bytes = 0;          // sent
+    std::uint64_t incomplete = 0;             // responses that did not get through
     std::array<std::uint64_t, 5> by_class{};  // 1xx to 5xx
 
     tally& operator+=(const tally& more);

@@ -21,9 +21,9 @@ csp::process supervisor(std::chrono::milliseconds grace, std::vector<log_lines> 
     for (log_lines& line : first_lines) co_await to_log.output(std::move(line));
 
     const int signal = co_await signals.next();
-    co_await to_log.output(error_line(
-        "notice", fmt::format("{}: no new connections; what is under way has {} s to end", ::strsignal(signal),
-                              static_cast<double>(grace.count()) / 1000)));
+    co_await to_log.output(
+        error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end",
+                                         ::strsignal(signal), static_cast<double>(grace.count()) / 1000)));
     for (auto& to_core : to_cores) co_await to_core.output({});
     to_cores.clear();
 

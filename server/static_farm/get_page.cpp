@@ -86,9 +86,10 @@ response to_directory(const request& asked)
     std::string location = http::encode_path(asked.path.view()) + '/';
     if (!asked.query.empty()) location.append("?").append(asked.query);
     response r{.code = status::moved_permanently, .fields = {}, .body = {}};
-    r.body = fmt::format("<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This is a directory: <a "
-                         "href=\"{0}\">{0}</a></p>\n</html>\n",
-                         http::encode_path(asked.path.view()) + '/');
+    r.body = fmt::format(
+        "<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This is a directory: <a "
+        "href=\"{0}\">{0}</a></p>\n</html>\n",
+        http::encode_path(asked.path.view()) + '/');
     r.fields.add("Location", location)
         .add("Content-Type", "text/html; charset=utf-8")
         .add("Content-Length", std::get<std::string>(r.body).size());
