@@ -28,10 +28,10 @@ struct operation {
     operation* next = nullptr;
     record* who = nullptr;
     std::uint32_t* together = nullptr;  // communications of one PAR still to come, when this is one of several
-    bool extended = false;   // a reader that will hold its writer
-    bool is_claim = false;   // waits for a turn, not for a communication
-    bool accepted = false;   // a writer whose message the reader has
-    bool held = false;       // a writer whose message the reader has, and who waits for the reader's scope to end
+    bool extended = false;              // a reader that will hold its writer
+    bool is_claim = false;              // waits for a turn, not for a communication
+    bool accepted = false;              // a writer whose message the reader has
+    bool held = false;  // a writer whose message the reader has, and who waits for the reader's scope to end
 
     operation() = default;
     operation(const operation&) = delete;
@@ -213,7 +213,8 @@ class channel : public channel_base, public pooled {
     }
     void wait_for_reader(output_operation<T>& op)
     {
-        if (op.held) [[unlikely]] return;
+        if (op.held) [[unlikely]]
+            return;
         queue_.push(op);
         if (waiting_ == party::alternative) alternative_->fire();
         waiting_ = party::writers;
@@ -248,7 +249,8 @@ class channel : public channel_base, public pooled {
 
     bool offer_in_turn(output_operation<T>& op)
     {
-        if (turns_ != nullptr && !turns_->writing.idle()) [[unlikely]] return false;
+        if (turns_ != nullptr && !turns_->writing.idle()) [[unlikely]]
+            return false;
         return offer(op);
     }
     void wait_for_reader_in_turn(output_operation<T>& op)
@@ -261,7 +263,8 @@ class channel : public channel_base, public pooled {
     }
     bool accept_in_turn(input_operation<T>& op)
     {
-        if (turns_ != nullptr && !turns_->reading.idle()) [[unlikely]] return false;
+        if (turns_ != nullptr && !turns_->reading.idle()) [[unlikely]]
+            return false;
         return accept(op);
     }
     void wait_for_writer_in_turn(input_operation<T>& op)
@@ -350,12 +353,14 @@ class channel : public channel_base, public pooled {
     void readers_served()
     {
         waiting_ = party::nobody;
-        if (turns_ != nullptr) [[unlikely]] next_readers();
+        if (turns_ != nullptr) [[unlikely]]
+            next_readers();
     }
     void writers_served()
     {
         waiting_ = party::nobody;
-        if (turns_ != nullptr) [[unlikely]] next_writers();
+        if (turns_ != nullptr) [[unlikely]]
+            next_writers();
     }
 
     /// Lets in from the line whoever may go now: plain communications until a claim, or one claim alone.
@@ -428,6 +433,10 @@ class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
         this->together = &together;
         enqueue();
         return true;
+    }
+    void withdraw() noexcept
+    {
+        if (this->who != nullptr) channel_.forget(*this->who);
     }
 
   private:

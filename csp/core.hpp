@@ -9,8 +9,9 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <source_location>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "csp/check.hpp"
@@ -25,7 +26,20 @@ using duration = std::chrono::nanoseconds;
 using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
 
 /// What a process is doing when it does not run; each tells the post-mortem how to read `record::awaits`.
-enum class wait : std::uint8_t { nothing, input, output, extended, alternative, claim, timer, join, barrier, kernel };
+enum class wait : std::uint8_t {
+    nothing,
+    input,
+    output,
+    outputs,  // several at once
+    extended,
+    alternative,
+    claim,
+    timer,
+    join,
+    barrier,
+    bridge,
+    kernel
+};
 
 /// Something that another core puts into a core's mailbox; `deliver` runs on the core that receives it.
 struct mail {
@@ -34,8 +48,12 @@ struct mail {
 };
 
 /// What the runtime knows of a process: occam's workspace descriptor. It is the first part of the process's frame.
-/// While the process is ready, `next` links the run queue; while it crosses to another core, the mailbox.
+/// While the process is ready, `next` links the run queue; while word for it crosses to its core, the mailbox, and to
+/// deliver it is to make it ready.
 struct record : mail {
+    record() noexcept { deliver = make_ready_here; }
+    static void make_ready_here(mail& m) noexcept;
+
     // `awaits` and `where` do not stand together: they are copied from fields that do, and a copy of both at once
     // would be one wide load just after two narrow stores, which a processor cannot forward.
     std::coroutine_handle<> resume_point;
@@ -46,7 +64,7 @@ struct record : mail {
     record* older = nullptr;  // neighbours in the core's list of the living
     record* younger = nullptr;
     const char* name = nullptr;  // as the compiler spells the coroutine, or as given with process::named
-    std::uint32_t number = 0;        // counts the processes of its core
+    std::uint32_t number = 0;    // counts the processes of its core
     wait state = wait::nothing;
     bool faulted = false;
 };
@@ -122,10 +140,10 @@ class core {
   public:
     struct options {
         unsigned index = 0;
-        bool virtual_time = false;        // time moves only by advance()
-        bool shuffled = false;            // draw the next process at random
+        bool virtual_time = false;  // time moves only by advance()
+        bool shuffled = false;      // draw the next process at random
         std::uint64_t seed = 0x9E3779B97F4A7C15U;
-        duration spin{0};                 // how long an idle core watches its mailbox before it sleeps
+        duration spin{0};  // how long an idle core watches its mailbox before it sleeps
     };
 
     explicit core(options how);
@@ -134,10 +152,7 @@ class core {
     ~core();
 
     /// The core of this thread. REQUIRES: the thread runs one.
-    [[nodiscard]] static core& here()
-    {
-        return *here_;
-    }
+    [[nodiscard]] static core& here() { return *here_; }
     [[nodiscard]] static core* here_or_null() { return here_; }
     /// Makes this the core of the calling thread, until the returned guard is destroyed.
     class residence {
@@ -174,8 +189,12 @@ class core {
     [[nodiscard]] std::uint64_t started() const { return started_; }
     [[nodiscard]] const record* oldest() const { return oldest_; }
 
-    /// The time, taken once a round of the scheduler: monotonic, at most a round old.
-    [[nodiscard]] time_point now() const { return now_; }
+    /// The time, taken at most once a round of the scheduler: monotonic, at most a round old.
+    [[nodiscard]] time_point now()
+    {
+        if (!clock_read_) read_clock();
+        return now_;
+    }
     [[nodiscard]] timer_queue& timers() { return timers_; }
     /// A uniformly distributed number below `n`; from the seed, so a test's choices can be repeated.
     [[nodiscard]] std::uint32_t random_below(std::uint32_t n);
@@ -192,12 +211,17 @@ class core {
     [[nodiscard]] bool expects_anything() const;
     [[nodiscard]] bool mail_waits() const { return mailbox_.load(std::memory_order_seq_cst) != nullptr; }
 
+    /// Delivers what is in the mailbox. Yields whether there was anything.
+    bool collect_mail();
+
     /// Virtual time only.
     void advance(time_point to);
 
-    /// Ends every living process where it waits, the youngest first: its frame is destroyed and its ends close. For
-    /// a network that has gone quiet and will never end by itself.
+    /// Ends every living process where it waits, the youngest first: its frame is destroyed and its ends close, and
+    /// nobody is told. For networks that have gone quiet and will never end by themselves. The first form is for a
+    /// core that is alone, the second for several whose threads have stopped.
     void end_all();
+    static void end_all(std::span<const std::unique_ptr<core>> cores);
     [[nodiscard]] bool ending_all() const { return ending_all_; }
 
     /// Hears of every process that ended by an exception: its name, and what the exception said. The default writes
@@ -212,8 +236,13 @@ class core {
   private:
     record* take_next();
     record* take_at_random();
-    bool collect_mail();
     void read_clock();
+    void end_living();
+    void forget_ready()
+    {
+        queue_ = nullptr;
+        queue_end_ = &queue_;
+    }
 
     static constinit thread_local core* here_;
 
@@ -230,6 +259,7 @@ class core {
     std::size_t population_ = 0;
     std::uint64_t started_ = 0;
     fault_listener fault_listener_;
+    bool clock_read_ = false;  // in this round
     bool ending_all_ = false;
 
     // The mailbox: a stack that many push and one takes whole. States of `sleeping_`: false, the core looks at its
@@ -255,6 +285,8 @@ struct family : pooled {
     void ended(bool by_fault) noexcept;
 };
 
+void make_ready_elsewhere(record& r) noexcept;
+
 /// Makes a waiting process ready, on whatever core it lives.
 inline void make_ready(record& r)
 {
@@ -262,9 +294,11 @@ inline void make_ready(record& r)
     if (&home == core::here_or_null()) [[likely]] {
         home.ready(r);
     } else {
-        home.post(r);
+        make_ready_elsewhere(r);
     }
 }
+
+inline void record::make_ready_here(mail& m) noexcept { core::here().ready(static_cast<record&>(m)); }
 
 /// Notes where and for what the running process is about to wait. Call it in await_suspend, with the handle given
 /// there; then hand the record to whoever will make_ready() it.

@@ -46,7 +46,8 @@ class kernel {
     void request_post_mortem() noexcept;
 
   private:
-    class others;
+    void deliver_the_rest();
+
     std::vector<std::unique_ptr<core>> cores_;
     options how_;
     neighbour_maker make_neighbour_;

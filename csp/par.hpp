@@ -22,8 +22,8 @@
 
 namespace csp {
 
-/// How a family ended.
-struct [[nodiscard]] family_end {
+/// How a family ended. Not [[nodiscard]]: whoever only waits has nothing to ask, and the fault listener has heard all.
+struct family_end {
     std::uint32_t faulted = 0;  // children that ended by an exception
 };
 
@@ -39,7 +39,7 @@ class [[nodiscard("await it")]] join_awaiter {
         family_.parent = &park(self, wait::join, &family_, where_);
         family_.joining = true;
     }
-    [[nodiscard]] family_end await_resume() const noexcept { return {family_.faulted}; }
+    family_end await_resume() const noexcept { return {family_.faulted}; }
 
   private:
     family& family_;
@@ -61,7 +61,7 @@ class [[nodiscard("await it")]] par<Processes...> {
     }
     [[nodiscard]] bool await_ready() const { return join_.await_ready(); }
     void await_suspend(std::coroutine_handle<> self) { join_.await_suspend(self); }
-    [[nodiscard]] family_end await_resume() const noexcept { return join_.await_resume(); }
+    family_end await_resume() const noexcept { return join_.await_resume(); }
 
   private:
     family family_;
@@ -79,7 +79,7 @@ class [[nodiscard("await it")]] par<std::vector<process>> {
     }
     [[nodiscard]] bool await_ready() const { return join_.await_ready(); }
     void await_suspend(std::coroutine_handle<> self) { join_.await_suspend(self); }
-    [[nodiscard]] family_end await_resume() const noexcept { return join_.await_resume(); }
+    family_end await_resume() const noexcept { return join_.await_resume(); }
 
   private:
     family family_;
@@ -99,10 +99,17 @@ class [[nodiscard("await it")]] par<Outputs...> {
         : outputs_(outputs...), where_(where)
     {
     }
+    par(const par&) = delete;
+    par& operator=(const par&) = delete;
+    ~par()
+    {
+        if (to_come_ > 0) [[unlikely]]
+            withdraw();
+    }
     static bool await_ready() noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> self)
     {
-        record& who = park(self, wait::output, nullptr, where_);
+        record& who = park(self, wait::outputs, nullptr, where_);
         std::apply([&](Outputs&... o) { ((to_come_ += o.begin(who, to_come_) ? 1U : 0U), ...); }, outputs_);
         return to_come_ > 0;
     }
@@ -112,6 +119,11 @@ class [[nodiscard("await it")]] par<Outputs...> {
     }
 
   private:
+    /// The process is ended where it waits: nothing of its frame may be left in a channel.
+    void withdraw() noexcept
+    {
+        std::apply([](Outputs&... o) { (o.withdraw(), ...); }, outputs_);
+    }
     std::tuple<Outputs&...> outputs_;  // of the same full expression as the co_await
     std::uint32_t to_come_ = 0;
     std::source_location where_;
