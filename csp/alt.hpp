@@ -290,7 +290,7 @@ class [[nodiscard("await it")]] alternative : alternative_operation {
                 position += g.size();
                 return false;
             };
-            return std::apply([&](auto&... g) { return (take_first(g) || ...) ? 1 : 0; }, guards_);
+            return std::apply([&](auto&... g) { return (take_first(g) || ...) ? 1U : 0U; }, guards_);
         } else {
             std::array<std::uint32_t, sizeof...(Guards)> ready{};
             std::uint32_t all = 0;
