@@ -44,6 +44,7 @@ descriptor socket::release() &&
               "a socket is given up only when no bytes are on their way to it here");
     // A second descriptor of the same socket, so that the engine can let go of the first in its own time.
     descriptor kept(fcntl(e.fd, F_DUPFD_CLOEXEC, 0));
+    e.released = true;
     e.home.drop(e);
     return kept;
 }
