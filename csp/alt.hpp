@@ -11,8 +11,8 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <concepts>
+#include <cstddef>
 #include <ranges>
 #include <source_location>
 #include <tuple>
@@ -90,7 +90,10 @@ class channel_guard {
     {
     }
     [[nodiscard]] static std::size_t size() { return 1; }
-    [[nodiscard]] std::uint32_t count_ready() const { return channel_ != nullptr && channel_->ready_to_input() ? 1 : 0; }
+    [[nodiscard]] std::uint32_t count_ready() const
+    {
+        return channel_ != nullptr && channel_->ready_to_input() ? 1 : 0;
+    }
     [[nodiscard]] selection ready_one(std::uint32_t /*k*/, std::size_t position) const { return {channel_, position}; }
     void enable(alternative_operation& alt)
     {

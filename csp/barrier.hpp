@@ -28,7 +28,10 @@ class barrier {
     }
 
     /// Waits until all enrolled have come.
-    auto sync(std::source_location where = std::source_location::current()) { return awaiter{*place_, where, nullptr, nullptr}; }
+    auto sync(std::source_location where = std::source_location::current())
+    {
+        return awaiter{*place_, where, nullptr, nullptr};
+    }
 
   private:
     struct awaiter;

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <source_location>
 #include <utility>
@@ -27,10 +28,10 @@ struct operation {
     operation* next = nullptr;
     record* who = nullptr;
     std::uint32_t* together = nullptr;  // communications of one PAR still to come, when this is one of several
-    bool extended = false;   // a reader that will hold its writer
-    bool is_claim = false;   // waits for a turn, not for a communication
-    bool accepted = false;   // a writer whose message the reader has
-    bool held = false;       // a writer whose message the reader has, and who waits for the reader's scope to end
+    bool extended = false;              // a reader that will hold its writer
+    bool is_claim = false;              // waits for a turn, not for a communication
+    bool accepted = false;              // a writer whose message the reader has
+    bool held = false;  // a writer whose message the reader has, and who waits for the reader's scope to end
 
     operation() = default;
     operation(const operation&) = delete;
@@ -149,9 +150,39 @@ struct output_operation : operation {
     explicit output_operation(T&& m) noexcept : message(std::move(m)) {}
 };
 
+/// Where a message arrives. A std::optional of a small T would be returned by one load just after the two stores that
+/// filled it, which a processor cannot forward: some 4 ns a message.
+template <class T>
+class arrival {
+  public:
+    arrival() noexcept {}
+    arrival(const arrival&) = delete;
+    arrival& operator=(const arrival&) = delete;
+    ~arrival()
+    {
+        if (full_) std::destroy_at(&message_);
+    }
+    void fill(T&& message) noexcept
+    {
+        std::construct_at(&message_, std::move(message));
+        full_ = true;
+    }
+    std::optional<T> take() noexcept
+    {
+        if (full_) return std::optional<T>(std::move(message_));
+        return std::nullopt;
+    }
+
+  private:
+    union {
+        T message_;
+    };
+    bool full_ = false;
+};
+
 template <class T>
 struct input_operation : operation {
-    std::optional<T> message;
+    arrival<T> message;
     operation* writer = nullptr;  // held, when extended
 };
 
@@ -169,7 +200,7 @@ class channel : public channel_base, public pooled {
         if (waiting_ == party::readers) {
             auto& reader = static_cast<input_operation<T>&>(queue_.pop());
             if (queue_.empty()) readers_served();
-            reader.message.emplace(std::move(op.message));
+            reader.message.fill(std::move(op.message));
             op.accepted = true;
             if (reader.extended) [[unlikely]] {
                 op.held = true;
@@ -182,7 +213,8 @@ class channel : public channel_base, public pooled {
     }
     void wait_for_reader(output_operation<T>& op)
     {
-        if (op.held) [[unlikely]] return;
+        if (op.held) [[unlikely]]
+            return;
         queue_.push(op);
         if (waiting_ == party::alternative) alternative_->fire();
         waiting_ = party::writers;
@@ -195,7 +227,7 @@ class channel : public channel_base, public pooled {
         if (waiting_ == party::writers) {
             auto& writer = static_cast<output_operation<T>&>(queue_.pop());
             if (queue_.empty()) writers_served();
-            op.message.emplace(std::move(writer.message));
+            op.message.fill(std::move(writer.message));
             writer.accepted = true;
             if (op.extended) [[unlikely]] {
                 op.writer = &writer;
@@ -217,7 +249,8 @@ class channel : public channel_base, public pooled {
 
     bool offer_in_turn(output_operation<T>& op)
     {
-        if (turns_ != nullptr && !turns_->writing.idle()) [[unlikely]] return false;
+        if (turns_ != nullptr && !turns_->writing.idle()) [[unlikely]]
+            return false;
         return offer(op);
     }
     void wait_for_reader_in_turn(output_operation<T>& op)
@@ -230,7 +263,8 @@ class channel : public channel_base, public pooled {
     }
     bool accept_in_turn(input_operation<T>& op)
     {
-        if (turns_ != nullptr && !turns_->reading.idle()) [[unlikely]] return false;
+        if (turns_ != nullptr && !turns_->reading.idle()) [[unlikely]]
+            return false;
         return accept(op);
     }
     void wait_for_writer_in_turn(input_operation<T>& op)
@@ -319,12 +353,14 @@ class channel : public channel_base, public pooled {
     void readers_served()
     {
         waiting_ = party::nobody;
-        if (turns_ != nullptr) [[unlikely]] next_readers();
+        if (turns_ != nullptr) [[unlikely]]
+            next_readers();
     }
     void writers_served()
     {
         waiting_ = party::nobody;
-        if (turns_ != nullptr) [[unlikely]] next_writers();
+        if (turns_ != nullptr) [[unlikely]]
+            next_writers();
     }
 
     /// Lets in from the line whoever may go now: plain communications until a claim, or one claim alone.
@@ -430,7 +466,7 @@ class [[nodiscard("await it")]] input_awaiter : input_operation<T> {
             channel_.wait_for_writer(*this);
         }
     }
-    std::optional<T> await_resume() noexcept { return std::move(this->message); }
+    std::optional<T> await_resume() noexcept { return this->message.take(); }
 
   private:
     channel<T>& channel_;
@@ -474,7 +510,7 @@ class [[nodiscard("await it")]] extended_awaiter : input_operation<T> {
         this->who = &park(self, wait::extended, &channel_, where_);
         channel_.wait_for_writer(*this);
     }
-    csp::extended<T> await_resume() noexcept { return {std::move(this->message), this->writer}; }
+    csp::extended<T> await_resume() noexcept { return {this->message.take(), this->writer}; }
 
   private:
     channel<T>& channel_;

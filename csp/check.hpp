@@ -10,8 +10,8 @@ namespace csp {
 }  // namespace csp
 
 /// Always on, in every build: the contracts of the runtime are cheap to check and dear to break.
-#define CSP_CHECK(condition, what)                                                             \
-    do {                                                                                       \
-        if (!(condition)) [[unlikely]]                                                         \
-            ::csp::contract_broken(#condition, what, __FILE__, __LINE__);                      \
+#define CSP_CHECK(condition, what)                                        \
+    do {                                                                  \
+        if (!(condition)) [[unlikely]]                                    \
+            ::csp::contract_broken(#condition, what, __FILE__, __LINE__); \
     } while (false)

@@ -37,7 +37,8 @@ void contract_broken(const char* condition, const char* what, const char* file, 
 
 timer::~timer()
 {
-    if (pending()) [[unlikely]] core::here().timers().cancel(*this);
+    if (pending()) [[unlikely]]
+        core::here().timers().cancel(*this);
 }
 
 void timer_queue::place(std::size_t position, const entry& e)
@@ -135,12 +136,15 @@ void family::ended(bool by_fault) noexcept
 
 // ---- the core
 
+core& core::sibling(unsigned index) const
+{
+    CSP_CHECK(siblings_ != nullptr && index < siblings_->size(), "the kernel has no core of this index");
+    return *(*siblings_)[index];
+}
+
 core::core(options how) : how_(how), random_(how.seed), fault_listener_(fault_to_stderr) { read_clock(); }
 
-core::~core()
-{
-    CSP_CHECK(population_ == 0, "a core is destroyed only after all its processes have ended");
-}
+core::~core() { CSP_CHECK(population_ == 0, "a core is destroyed only after all its processes have ended"); }
 
 void core::post(mail& m) noexcept
 {
@@ -203,8 +207,8 @@ std::uint32_t core::random_below(std::uint32_t n)
     // wyrand's step, and Lemire's reduction without the rejection: its bias is below n / 2^32.
     random_ += 0xA0761D6478BD642FU;
     const auto product = static_cast<unsigned __int128>(random_) * (random_ ^ 0xE7037ED1A0B428DBU);
-    const auto mixed = static_cast<std::uint32_t>(static_cast<std::uint64_t>(product >> 64) ^
-                                                  static_cast<std::uint64_t>(product));
+    const auto mixed =
+        static_cast<std::uint32_t>(static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product));
     return static_cast<std::uint32_t>((std::uint64_t{mixed} * n) >> 32);
 }
 

@@ -9,6 +9,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <string>
 #include <vector>
@@ -36,15 +37,17 @@ struct mail {
 /// What the runtime knows of a process: occam's workspace descriptor. It is the first part of the process's frame.
 /// While the process is ready, `next` links the run queue; while it crosses to another core, the mailbox.
 struct record : mail {
+    // `awaits` and `where` do not stand together: they are copied from fields that do, and a copy of both at once
+    // would be one wide load just after two narrow stores, which a processor cannot forward.
     std::coroutine_handle<> resume_point;
+    const void* awaits = nullptr;  // a channel, a family, a barrier, or for wait::kernel the call's name
     core* home = nullptr;
+    std::source_location where;  // of the co_await in which it waits
     family* owner = nullptr;
     record* older = nullptr;  // neighbours in the core's list of the living
     record* younger = nullptr;
-    const char* name = nullptr;      // as the compiler spells the coroutine, or as given with process::named
-    const void* awaits = nullptr;    // a channel, a family, a barrier, or for wait::kernel the call's name
-    std::source_location where;      // of the co_await in which it waits
-    std::uint32_t number = 0;        // counts the processes of its core
+    const char* name = nullptr;  // as the compiler spells the coroutine, or as given with process::named
+    std::uint32_t number = 0;    // counts the processes of its core
     wait state = wait::nothing;
     bool faulted = false;
 };
@@ -120,10 +123,10 @@ class core {
   public:
     struct options {
         unsigned index = 0;
-        bool virtual_time = false;        // time moves only by advance()
-        bool shuffled = false;            // draw the next process at random
+        bool virtual_time = false;  // time moves only by advance()
+        bool shuffled = false;      // draw the next process at random
         std::uint64_t seed = 0x9E3779B97F4A7C15U;
-        duration spin{0};                 // how long an idle core watches its mailbox before it sleeps
+        duration spin{0};  // how long an idle core watches its mailbox before it sleeps
     };
 
     explicit core(options how);
@@ -132,10 +135,7 @@ class core {
     ~core();
 
     /// The core of this thread. REQUIRES: the thread runs one.
-    [[nodiscard]] static core& here()
-    {
-        return *here_;
-    }
+    [[nodiscard]] static core& here() { return *here_; }
     [[nodiscard]] static core* here_or_null() { return here_; }
     /// Makes this the core of the calling thread, until the returned guard is destroyed.
     class residence {
@@ -150,6 +150,8 @@ class core {
     };
 
     [[nodiscard]] unsigned index() const { return how_.index; }
+    /// The core of that index in the same kernel. REQUIRES: a kernel runs this core, and has that many.
+    [[nodiscard]] core& sibling(unsigned index) const;
     [[nodiscard]] record* running() const { return running_; }
 
     /// Appends a process of this core to the run queue.
@@ -180,6 +182,9 @@ class core {
 
     [[nodiscard]] neighbour* outside() const { return outside_; }
     void set_outside(neighbour* n) { outside_ = n; }
+
+    /// For the kernel: who the siblings are.
+    void join(const std::vector<std::unique_ptr<core>>& all) { siblings_ = &all; }
 
     /// Runs what is ready, at most a round of it, with the mail and the timers that came in before.
     /// Returns whether anything happened.
@@ -223,6 +228,7 @@ class core {
     std::uint64_t random_;
     timer_queue timers_;
     neighbour* outside_ = nullptr;
+    const std::vector<std::unique_ptr<core>>* siblings_ = nullptr;
     record* oldest_ = nullptr;
     record* youngest_ = nullptr;
     std::size_t population_ = 0;

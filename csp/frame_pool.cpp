@@ -3,7 +3,6 @@
 
 #include <array>
 #include <new>
-
 #include <sys/mman.h>
 
 #if defined(__has_feature)
@@ -15,9 +14,9 @@
 namespace csp {
 namespace {
 
-constexpr std::size_t grain = 32;           // bytes; the step between size classes
-constexpr std::size_t largest = 2048;       // bytes; beyond this the general allocator serves as well
-constexpr std::size_t slab = 1024 * 1024;   // bytes taken from the kernel at once; touched only as they are used
+constexpr std::size_t grain = 32;          // bytes; the step between size classes
+constexpr std::size_t largest = 2048;      // bytes; beyond this the general allocator serves as well
+constexpr std::size_t slab = 1024 * 1024;  // bytes taken from the kernel at once; touched only as they are used
 
 struct free_block {
     free_block* next;
@@ -25,7 +24,7 @@ struct free_block {
 
 struct thread_pool {
     std::array<free_block*, largest / grain> classes;
-    char* fresh;      // the untouched rest of the newest slab
+    char* fresh;  // the untouched rest of the newest slab
     char* fresh_end;
     frame_pool::figures live;
 };

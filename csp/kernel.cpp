@@ -2,14 +2,14 @@
 #include "csp/kernel.hpp"
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <latch>
-#include <thread>
-
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 
 #include "csp/post_mortem.hpp"
@@ -117,6 +117,9 @@ void live(core& c, shared_state& shared, Over is_over)
     }
 }
 
+/// The kernel that the signal of print_post_mortem_on is for: a handler has no other way to know.
+std::atomic<kernel*> signalled = nullptr;
+
 }  // namespace
 
 kernel::kernel(options how, neighbour_maker make_neighbour) : how_(how), make_neighbour_(std::move(make_neighbour))
@@ -125,9 +128,14 @@ kernel::kernel(options how, neighbour_maker make_neighbour) : how_(how), make_ne
     for (unsigned i = 0; i < how.cores; ++i) {
         cores_.push_back(std::make_unique<core>(core::options{.index = i, .spin = how.spin}));
     }
+    for (const auto& c : cores_) c->join(cores_);
 }
 
-kernel::~kernel() = default;
+kernel::~kernel()
+{
+    kernel* self = this;
+    signalled.compare_exchange_strong(self, nullptr);
+}
 
 outcome kernel::run(process&& first)
 {
@@ -173,6 +181,17 @@ outcome kernel::run(process&& first)
         return outcome::deadlock;
     }
     return network->faulted > 0 ? outcome::faulted : outcome::finished;
+}
+
+void kernel::print_post_mortem_on(int signal)
+{
+    signalled.store(this);
+    struct sigaction action = {};
+    action.sa_handler = [](int) {
+        if (kernel* k = signalled.load()) k->request_post_mortem();
+    };
+    action.sa_flags = SA_RESTART;
+    CSP_CHECK(sigaction(signal, &action, nullptr) == 0, "no handler can be set for this signal");
 }
 
 void kernel::request_post_mortem() noexcept

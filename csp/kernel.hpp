@@ -45,8 +45,10 @@ class kernel {
     /// Has every core print its table to standard error. Safe in a signal handler.
     void request_post_mortem() noexcept;
 
+    /// From now on this signal makes every core print its table: kill -QUIT, say. For one kernel of a program.
+    void print_post_mortem_on(int signal);
+
   private:
-    class others;
     std::vector<std::unique_ptr<core>> cores_;
     options how_;
     neighbour_maker make_neighbour_;

@@ -22,8 +22,8 @@
 
 namespace csp {
 
-/// How a family ended.
-struct [[nodiscard]] family_end {
+/// How a family ended. May be ignored: what a fault said has been told to the core's fault listener.
+struct family_end {
     std::uint32_t faulted = 0;  // children that ended by an exception
 };
 
@@ -39,7 +39,7 @@ class [[nodiscard("await it")]] join_awaiter {
         family_.parent = &park(self, wait::join, &family_, where_);
         family_.joining = true;
     }
-    [[nodiscard]] family_end await_resume() const noexcept { return {family_.faulted}; }
+    family_end await_resume() const noexcept { return {family_.faulted}; }
 
   private:
     family& family_;
@@ -61,7 +61,7 @@ class [[nodiscard("await it")]] par<Processes...> {
     }
     [[nodiscard]] bool await_ready() const { return join_.await_ready(); }
     void await_suspend(std::coroutine_handle<> self) { join_.await_suspend(self); }
-    [[nodiscard]] family_end await_resume() const noexcept { return join_.await_resume(); }
+    family_end await_resume() const noexcept { return join_.await_resume(); }
 
   private:
     family family_;
@@ -79,7 +79,7 @@ class [[nodiscard("await it")]] par<std::vector<process>> {
     }
     [[nodiscard]] bool await_ready() const { return join_.await_ready(); }
     void await_suspend(std::coroutine_handle<> self) { join_.await_suspend(self); }
-    [[nodiscard]] family_end await_resume() const noexcept { return join_.await_resume(); }
+    family_end await_resume() const noexcept { return join_.await_resume(); }
 
   private:
     family family_;

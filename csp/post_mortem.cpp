@@ -78,7 +78,10 @@ std::string describe_wait(const living_set& living, const record& r)
 std::string name_of(const record& r)
 {
     // "csp::process server::page_worker(shared_in<conn>, ...)" or a literal given with named()
+    // The compiler writes an unnamed namespace in brackets, which would be taken for the parameters.
+    constexpr std::string_view unnamed = "(anonymous namespace)::";
     std::string_view name = r.name;
+    if (const auto at = name.find(unnamed); at != std::string_view::npos) name.remove_prefix(at + unnamed.size());
     if (const auto parameters = name.find('('); parameters != std::string_view::npos) {
         name = name.substr(0, parameters);
         if (const auto blank = name.rfind(' '); blank != std::string_view::npos) name = name.substr(blank + 1);

@@ -63,7 +63,8 @@ class [[nodiscard("a process does nothing until par() or start() runs it")]] pro
     process& operator=(process&&) = delete;
     ~process()
     {
-        if (record_ != nullptr) [[unlikely]] abandon();
+        if (record_ != nullptr) [[unlikely]]
+            abandon();
     }
 
     /// Gives it a name for the tables of the living. REQUIRES: `name` lives as long as the program (a literal).
@@ -126,7 +127,8 @@ struct step_core : pooled {
     void unhandled_exception() noexcept { thrown = std::current_exception(); }
     void rethrow() const
     {
-        if (thrown) [[unlikely]] std::rethrow_exception(thrown);
+        if (thrown) [[unlikely]]
+            std::rethrow_exception(thrown);
     }
 };
 

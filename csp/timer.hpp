@@ -48,10 +48,7 @@ class [[nodiscard("await it")]] yield {
   public:
     explicit yield(std::source_location where = std::source_location::current()) : where_(where) {}
     static bool await_ready() noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> self) const
-    {
-        make_ready(park(self, wait::nothing, nullptr, where_));
-    }
+    void await_suspend(std::coroutine_handle<> self) const { make_ready(park(self, wait::nothing, nullptr, where_)); }
     void await_resume() const noexcept {}
 
   private:

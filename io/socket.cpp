@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "io/socket.hpp"
 
+#include <ranges>
 #include <algorithm>
 #include <fcntl.h>
 #include <memory>
@@ -134,16 +135,15 @@ bool recv_call::attempt()
     return true;
 }
 
-send_call::send_call(socket& s, std::initializer_list<std::span<const char>> pieces, amount how_much, int flags,
+send_call::send_call(socket& s, std::span<const std::span<const char>> pieces, amount how_much, int flags,
                      deadline until, std::source_location where)
     : socket_call(s.at(), side::write, until, "a peer to take bytes", where),
       how_much_(how_much),
       flags_(MSG_NOSIGNAL | MSG_DONTWAIT | flags)
 {
     CSP_CHECK(pieces.size() <= most_pieces, "at most four pieces are sent at once");
-    for (const std::span<const char>* p = pieces.end(); p != pieces.begin();) {
-        --p;
-        if (!p->empty()) pieces_[--first_] = {const_cast<char*>(p->data()), p->size()};
+    for (const std::span<const char>& p : std::views::reverse(pieces)) {
+        if (!p.empty()) pieces_[--first_] = {const_cast<char*>(p.data()), p.size()};
     }
 }
 
@@ -204,19 +204,25 @@ int flags_for(more_follows more) { return more == more_follows::yes ? MSG_MORE :
 detail::send_call send(socket& s, std::span<const char> bytes, deadline until, more_follows more,
                        std::source_location where)
 {
-    return {s, {bytes}, detail::amount::some, flags_for(more), until, where};
+    return {s, std::span(&bytes, 1), detail::amount::some, flags_for(more), until, where};
+}
+
+detail::send_call send(socket& s, std::span<const std::span<const char>> pieces, deadline until, more_follows more,
+                       std::source_location where)
+{
+    return {s, pieces, detail::amount::some, flags_for(more), until, where};
 }
 
 detail::send_call send_all(socket& s, std::initializer_list<std::span<const char>> pieces, deadline until,
                            more_follows more, std::source_location where)
 {
-    return {s, pieces, detail::amount::all, flags_for(more), until, where};
+    return {s, std::span(pieces.begin(), pieces.size()), detail::amount::all, flags_for(more), until, where};
 }
 
 detail::send_call send_all(socket& s, std::span<const char> bytes, deadline until, more_follows more,
                            std::source_location where)
 {
-    return {s, {bytes}, detail::amount::all, flags_for(more), until, where};
+    return {s, std::span(&bytes, 1), detail::amount::all, flags_for(more), until, where};
 }
 
 namespace {

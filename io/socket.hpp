@@ -204,8 +204,8 @@ class send_call : public socket_call<send_call> {
   public:
     static constexpr std::size_t most_pieces = 4;
 
-    send_call(socket& s, std::initializer_list<std::span<const char>> pieces, amount how_much, int flags,
-              deadline until, std::source_location where);
+    send_call(socket& s, std::span<const std::span<const char>> pieces, amount how_much, int flags, deadline until,
+              std::source_location where);
     [[nodiscard]] bool attempt();
 
   private:
@@ -246,6 +246,10 @@ enum class more_follows : bool { no, yes };  // yes: the kernel may hold the byt
 
 /// Sends at least one byte of the pieces, yields how many.
 [[nodiscard]] detail::send_call send(socket& s, std::span<const char> bytes, deadline until,
+                                     more_follows more = more_follows::no,
+                                     std::source_location where = std::source_location::current());
+/// The same of several pieces (at most four), gathered.
+[[nodiscard]] detail::send_call send(socket& s, std::span<const std::span<const char>> pieces, deadline until,
                                      more_follows more = more_follows::no,
                                      std::source_location where = std::source_location::current());
 /// Sends all pieces (at most four), in one call where they fit: a head and its body. After an error it is unknown how

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# The front door. Everything is done by the CMake presets; `make help` lists what there is.
+
+PORT ?= 8080
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+DEPENDENCIES = packaging/dependencies.sh
+server = build/release/occwserv
+ours = csp io http server ogi modules tests fuzz bench
+sources = $(shell find $(ours) -name '*.cpp' -o -name '*.hpp' 2>/dev/null)
+
+.PHONY: all run test asan tsan bench lint format fuzz install clean help
+.DEFAULT_GOAL = all
+
+all: ## build the server (build/release/occwserv)
+	@$(DEPENDENCIES) build
+	@cmake --preset release -DOCCWSERV_TESTS=OFF -DOCCWSERV_BENCH=OFF $(QUIET)
+	@cmake --build --preset release -j $(JOBS)
+
+run: QUIET = >/dev/null
+run: all ## serve site/ on http://127.0.0.1:8080 (PORT= changes it)
+	@exec $(server) site --port $(PORT)
+
+test: ## build all and run every test
+	@$(DEPENDENCIES) test
+	@cmake --preset release -DOCCWSERV_TESTS=ON
+	@cmake --build --preset release -j $(JOBS)
+	@ctest --preset release -j $(JOBS)
+
+asan tsan: ## the tests under AddressSanitizer with UBSan, or under ThreadSanitizer
+	@$(DEPENDENCIES) test
+	@cmake --preset $@
+	@cmake --build --preset $@ -j $(JOBS)
+	@ctest --preset $@ -j $(JOBS)
+
+bench: ## measure the runtime and the server beside others
+	@$(DEPENDENCIES) test
+	@packaging/bench-dependencies.sh
+	@cmake --preset release -DOCCWSERV_BENCH=ON
+	@cmake --build --preset release -j $(JOBS)
+	@cmake --build --preset release -j $(JOBS) --target bench_programs
+	@bench/run
+
+lint: ## clang-format and clang-tidy, warnings as errors
+	@$(DEPENDENCIES) lint
+	@clang-format-22 --dry-run --Werror $(sources)
+	@cmake --preset dev >/dev/null
+	@run-clang-tidy-22 -quiet -p build/dev -j $(JOBS) '/(csp|io|http|server)/[^/]*\.cpp$$' | grep -v '^$$' | tail -n 50
+
+format: ## put every source into the house's form
+	@$(DEPENDENCIES) lint
+	@clang-format-22 -i $(sources)
+
+fuzz: ## build the fuzzers (build/fuzz/fuzz)
+	@$(DEPENDENCIES) test
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz -j $(JOBS)
+
+install: all ## install into PREFIX (/usr/local)
+	@cmake --install build/release --prefix $(DESTDIR)$(PREFIX)
+
+clean: ## remove what was built
+	@rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

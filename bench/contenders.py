@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""The servers that are compared: for each, its configuration and its command line.
+
+All serve the same files with one worker, long keep-alive, and an access log in the combined format, written in large
+pieces to memory. The floor has neither files nor a log.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Setting:
+    """What a contender is started with."""
+
+    port: int
+    pages: Path  # the document root
+    scratch: Path  # for its configuration and log; also its working directory
+    size: int  # of the page that will be asked for; only the floor must know
+
+
+@dataclass
+class Contender:
+    name: str
+    executable: Path | None  # None: not installed
+    prepare: Callable[[Path, Setting], list]  # writes the configuration, returns the command
+
+
+def occwserv_command(executable, s, io):
+    """The one place that knows our command line."""
+    return [executable, s.pages, "--listen", f"127.0.0.1:{s.port}", "--workers", "1", "--io", io]
+
+
+def floor_command(executable, s, io):
+    return [executable, "--port", s.port, "--size", s.size, "--io", io]
+
+
+# Both drop to this user if started as root; Apache refuses to run as root.
+UNPRIVILEGED = "www-data"
+
+# What serves it best on loopback: small pages without sendfile (measured for 8 KiB: 13 us of CPU time an answer instead
+# of 16; for 100 bytes: 10 instead of 14), the large one with sendfile, where tcp_nopush was never a gain.
+NGINX = """
+{user}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid {s.scratch}/pid;
+error_log stderr warn;
+events {{ worker_connections 16384; }}
+http {{
+    types {{ text/html html; }}
+    access_log {s.scratch}/access.log combined buffer=64k flush=1s;
+    sendfile off;
+    tcp_nodelay on;
+    keepalive_timeout 300s;
+    keepalive_requests 1000000000;
+    {cache}
+    client_body_temp_path {s.scratch}/body;
+    proxy_temp_path {s.scratch}/proxy;
+    fastcgi_temp_path {s.scratch}/fastcgi;
+    uwsgi_temp_path {s.scratch}/uwsgi;
+    scgi_temp_path {s.scratch}/scgi;
+    server {{
+        listen 127.0.0.1:{s.port} backlog=4096;
+        root {s.pages};
+        location = /1m.html {{ sendfile on; }}
+    }}
+}}
+"""
+
+
+def nginx_command(executable, s, cache):
+    config = s.scratch / "nginx.conf"
+    user = f"user {UNPRIVILEGED};" if os.geteuid() == 0 else ""
+    config.write_text(NGINX.format(s=s, user=user, cache=cache))
+    return [executable, "-p", s.scratch, "-c", config, "-e", "stderr"]
+
+
+OPEN_FILE_CACHE = "open_file_cache max=1000 inactive=60s; open_file_cache_valid 1s; open_file_cache_min_uses 1;"
+
+APACHE = """
+ServerRoot {s.scratch}
+PidFile {s.scratch}/pid
+DefaultRuntimeDir {s.scratch}
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule mime_module /usr/lib/apache2/modules/mod_mime.so
+{user}
+ServerName 127.0.0.1
+Listen 127.0.0.1:{s.port}
+ListenBacklog 4096
+StartServers 1
+ServerLimit 1
+ThreadsPerChild 64
+ThreadLimit 64
+MaxRequestWorkers 64
+MinSpareThreads 1
+MaxSpareThreads 64
+MaxConnectionsPerChild 0
+AsyncRequestWorkerFactor 400
+KeepAlive On
+KeepAliveTimeout 300
+MaxKeepAliveRequests 0
+EnableSendfile On
+HostnameLookups Off
+TypesConfig /dev/null
+AddType text/html .html
+LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
+BufferedLogs On
+CustomLog {s.scratch}/access.log combined
+ErrorLog /dev/stderr
+DocumentRoot {s.pages}
+<Directory />
+    Options FollowSymLinks
+    AllowOverride None
+    Require all granted
+</Directory>
+"""
+
+
+def apache_command(executable, s):
+    config = s.scratch / "apache.conf"
+    user = f"User {UNPRIVILEGED}\nGroup {UNPRIVILEGED}" if os.geteuid() == 0 else ""
+    config.write_text(APACHE.format(s=s, user=user))
+    return [executable, "-DFOREGROUND", "-f", config]
+
+
+def find(name, *places):
+    found = shutil.which(name) or next((place for place in places if os.access(place, os.X_OK)), None)
+    return Path(found) if found else None
+
+
+def contenders(build):
+    """All of them, in the order of the tables. `build` is the directory of a release build."""
+    floor = find("", build / "bench/floor")
+    ours = find("", build / "occwserv", build / "server/occwserv")
+    nginx = find("nginx", "/usr/sbin/nginx", PROJECT / "build/bench/debian/usr/sbin/nginx")
+    apache = find("apache2", "/usr/sbin/apache2")
+    return [
+        Contender("floor epoll", floor, lambda e, s: floor_command(e, s, "epoll")),
+        Contender("floor uring", floor, lambda e, s: floor_command(e, s, "uring")),
+        Contender("occwserv epoll", ours, lambda e, s: occwserv_command(e, s, "epoll")),
+        Contender("occwserv uring", ours, lambda e, s: occwserv_command(e, s, "uring")),
+        Contender("nginx", nginx, lambda e, s: nginx_command(e, s, "")),
+        Contender("nginx file cache", nginx, lambda e, s: nginx_command(e, s, OPEN_FILE_CACHE)),
+        Contender("apache", apache, apache_command),
+    ]

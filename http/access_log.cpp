@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+#include "http/access_log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <charconv>
+#include <cstring>
+
+#include "http/date.hpp"
+
+namespace http {
+namespace {
+
+constexpr std::string_view cut_mark = "...";
+
+// How long a byte is once escaped.
+std::size_t escaped_length(char c) noexcept { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' ? 1 : 4; }
+
+class line_writer {
+  public:
+    explicit line_writer(std::span<char> into) noexcept : into_(into) {}
+
+    void plain(std::string_view text) noexcept
+    {
+        std::memcpy(into_.data() + used_, text.data(), text.size());
+        used_ += text.size();
+    }
+
+    void number(std::uint64_t value) noexcept
+    {
+        std::array<char, 20> digits{};
+        plain({digits.data(), std::to_chars(digits.begin(), digits.end(), value).ptr});
+    }
+
+    // The text escaped, or a dash if it is empty, in at most `room` bytes. REQUIRES: room >= 3.
+    void escaped(std::string_view text, std::size_t room) noexcept
+    {
+        if (text.empty()) return plain("-");
+        std::size_t length = 0;
+        for (char c : text) length += escaped_length(c);
+        const bool is_cut = length > room;
+        const std::size_t end = used_ + room - (is_cut ? cut_mark.size() : 0);
+        for (char c : text) {
+            if (used_ + escaped_length(c) > end) break;
+            put(c);
+        }
+        if (is_cut) plain(cut_mark);
+    }
+
+    [[nodiscard]] std::size_t used() const noexcept { return used_; }
+
+  private:
+    void put(char c) noexcept
+    {
+        constexpr std::string_view digits = "0123456789ABCDEF";
+        if (escaped_length(c) == 1) return plain({&c, 1});
+        const auto byte = static_cast<unsigned char>(c);
+        plain("\\x");
+        plain(digits.substr(byte >> 4, 1));
+        plain(digits.substr(byte & 15, 1));
+    }
+
+    std::span<char> into_;
+    std::size_t used_ = 0;
+};
+
+// 06/Nov/1994:08:49:37 +0000, from the parts of the date in a Date field.
+void write_time(line_writer& line, std::chrono::sys_seconds time) noexcept
+{
+    const date_text date = format_date(time);
+    const std::string_view text(date.data(), date.size());
+    line.plain(text.substr(5, 2));
+    line.plain("/");
+    line.plain(text.substr(8, 3));
+    line.plain("/");
+    line.plain(text.substr(12, 4));
+    line.plain(":");
+    line.plain(text.substr(17, 8));
+    line.plain(" +0000");
+}
+
+}  // namespace
+
+std::size_t format_access(const access_entry& entry, std::span<char> into) noexcept
+{
+    // What is left when each text has its least and the numbers their most is shared out in the order of the texts,
+    // so a long request line leaves a mark of the others and not the reverse.
+    constexpr std::string_view widest = " - - [06/Nov/1994:08:49:37 +0000] \"\" 65535 18446744073709551615 \"\" \"\"\n";
+    constexpr std::size_t client_room = 64;
+    constexpr std::size_t least = 3;
+    assert(into.size() >= 256);
+    std::size_t spare = into.size() - widest.size() - client_room - 3 * least;
+
+    line_writer line(into);
+    const auto text = [&](std::string_view what) {
+        const std::size_t begin = line.used();
+        line.escaped(what, spare + least);
+        const std::size_t length = line.used() - begin;
+        spare -= length > least ? length - least : 0;
+    };
+
+    line.escaped(entry.client, client_room);
+    line.plain(" - - [");
+    write_time(line, entry.time);
+    line.plain("] \"");
+    text(entry.request_line);
+    line.plain("\" ");
+    line.number(number(entry.code));
+    line.plain(" ");
+    line.number(entry.body_bytes);
+    line.plain(" \"");
+    text(entry.referer);
+    line.plain("\" \"");
+    text(entry.user_agent);
+    line.plain("\"\n");
+    return line.used();
+}
+
+}  // namespace http

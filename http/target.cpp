@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include "http/target.hpp"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "http/characters.hpp"
+
+namespace http {
+namespace {
+
+std::unexpected<error> bad(std::string_view text) { return std::unexpected(error{status::bad_request, text}); }
+
+constexpr bool is_continuation(unsigned char c) noexcept { return (c & 0xC0) == 0x80; }
+
+// The length of the UTF-8 sequence at the text's beginning, after the table of RFC 3629 section 4: no overlong forms,
+// no surrogates, nothing above U+10FFFF. 0 if there is none. REQUIRES: the text is not empty.
+std::size_t sequence_length(std::string_view text) noexcept
+{
+    const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+    const unsigned lead = byte(0);
+    const unsigned second = byte(1);
+    if (lead < 0x80) return 1;
+    if (lead >= 0xC2 && lead <= 0xDF) return is_continuation(static_cast<unsigned char>(second)) ? 2 : 0;
+
+    const unsigned lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (lead < 0xE0 || lead > 0xF4 || second < lowest || second > highest) return 0;
+    if (!is_continuation(static_cast<unsigned char>(byte(2)))) return 0;
+    if (lead < 0xF0) return 3;
+    return is_continuation(static_cast<unsigned char>(byte(3))) ? 4 : 0;
+}
+
+bool is_ascii(std::string_view text) noexcept
+{
+    unsigned char bits = 0;
+    for (char c : text) bits |= static_cast<unsigned char>(c);
+    return bits < 0x80;
+}
+
+bool is_utf8(std::string_view text) noexcept
+{
+    if (is_ascii(text)) return true;
+    while (!text.empty()) {
+        const std::size_t length = sequence_length(text);
+        if (length == 0) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+// The byte which the escape at the text's beginning stands for.
+std::expected<char, error> escaped_byte(std::string_view text)
+{
+    const int high = text.size() > 2 ? hex_value(text[1]) : -1;
+    const int low = text.size() > 2 ? hex_value(text[2]) : -1;
+    if (high < 0 || low < 0) return bad("The path contains an invalid percent escape.");
+    const char byte = static_cast<char>(high * 16 + low);
+    if (byte == '/') return bad("The path contains an encoded slash.");
+    return byte;
+}
+
+// Decodes the escapes of `raw` into a text of its own, once.
+std::expected<std::string, error> decode(std::string_view raw)
+{
+    std::string path;
+    path.resize(raw.size());
+    std::size_t used = 0;
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+        char c = raw[i];
+        if (c == '%') {
+            const auto byte = escaped_byte(raw.substr(i));
+            if (!byte) return std::unexpected(byte.error());
+            c = *byte;
+            i += 2;
+        }
+        // Some file systems and some clients take it for a slash.
+        if (c == '\\') return bad("The path contains a backslash.");
+        if (is_control(c)) return bad("The path contains a control character.");
+        path[used++] = c;
+    }
+    path.resize(used);
+    return path;
+}
+
+// Takes the last segment off `path[0, size)`, which ends in a slash; yields the new size, or 0 at the root.
+std::size_t parent(const std::string& path, std::size_t size) noexcept
+{
+    return size == 1 ? 0 : path.rfind('/', size - 2) + 1;
+}
+
+// Merges slashes and removes dot segments, in place: the result is never longer, so it is written over what was read.
+// Slashes are merged first, as file systems do: /a//../b is /b, where RFC 3986 alone has /a/b.
+std::expected<void, error> remove_segments(std::string& path)
+{
+    std::size_t size = 1;  // of the result so far, which always ends in a slash here
+    for (std::size_t at = 1; at < path.size();) {
+        const std::size_t slash = path.find('/', at);
+        const bool is_last = slash == std::string::npos;
+        const std::size_t end = is_last ? path.size() : slash;
+        const std::string_view segment(path.data() + at, end - at);
+
+        if (segment == "..") {
+            size = parent(path, size);
+            if (size == 0) return bad("The path climbs above the root.");
+        } else if (!segment.empty() && segment != ".") {
+            std::ranges::copy(segment, path.begin() + static_cast<std::ptrdiff_t>(size));
+            size += segment.size();
+            if (!is_last) path[size++] = '/';
+        }
+        at = end + 1;
+    }
+    path.resize(size);
+    return {};
+}
+
+// What needs no encoding: unreserved, the slash, and those sub-delims which mean nothing in HTML or Markdown. The colon
+// is encoded too, lest a relative reference seem to have a scheme.
+constexpr char_set plain_path_chars{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/!$+,;=@"};
+
+// The path and the query within the target, apart from scheme and authority.
+std::string_view path_and_query(const request_head& head) noexcept
+{
+    if (head.form == target_form::origin) return head.target;
+    const auto begin = static_cast<std::size_t>(head.authority.data() + head.authority.size() - head.target.data());
+    return head.target.substr(begin);
+}
+
+}  // namespace
+
+std::string_view canonical_path::relative() const noexcept
+{
+    std::string_view path = view().substr(1);
+    if (path.ends_with('/')) path.remove_suffix(1);
+    return path;
+}
+
+std::string_view canonical_path::extension() const noexcept
+{
+    const std::string_view name = view().substr(view().rfind('/') + 1);
+    const auto dot = name.rfind('.');
+    if (dot == std::string_view::npos || dot == 0) return {};
+    return name.substr(dot + 1);
+}
+
+std::expected<canonical_path, error> canonicalize(std::string_view raw_path)
+{
+    if (!raw_path.starts_with('/')) return bad("The path does not begin with a slash.");
+    auto path = decode(raw_path);
+    if (!path) return std::unexpected(path.error());
+    if (!is_utf8(*path)) return bad("The path is not UTF-8.");
+    if (auto r = remove_segments(*path); !r) return std::unexpected(r.error());
+    return canonical_path(std::move(*path));
+}
+
+std::expected<target, error> parse_target(const request_head& head)
+{
+    if (head.form == target_form::authority || head.form == target_form::asterisk)
+        return bad("The request target has no path.");
+    const std::string_view whole = path_and_query(head);
+    const auto mark = whole.find('?');
+    const std::string_view raw_path = whole.substr(0, mark);
+    const std::string_view query = mark == std::string_view::npos ? std::string_view{} : whole.substr(mark + 1);
+
+    auto path = canonicalize(raw_path.empty() ? "/" : raw_path);
+    if (!path) return std::unexpected(path.error());
+    return target{std::move(*path), query};
+}
+
+bool is_hidden(const canonical_path& path) noexcept
+{
+    std::string_view rest = path.view();
+    const std::string_view well_known = "/.well-known";
+    if (rest.starts_with(well_known) && (rest.size() == well_known.size() || rest[well_known.size()] == '/'))
+        rest.remove_prefix(well_known.size());
+    return rest.find("/.") != std::string_view::npos;
+}
+
+std::string encode_path(std::string_view path)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string encoded;
+    encoded.reserve(path.size());
+    for (char c : path) {
+        if (plain_path_chars.contains(c)) {
+            encoded.push_back(c);
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(c);
+        encoded.push_back('%');
+        encoded.push_back(digits[byte >> 4]);
+        encoded.push_back(digits[byte & 15]);
+    }
+    return encoded;
+}
+
+}  // namespace http

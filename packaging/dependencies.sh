@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what occwserv needs from Debian 12's own packages, for one purpose at a time:
+#
+#   dependencies.sh build        to compile the server
+#   dependencies.sh test         to run the tests as well
+#   dependencies.sh lint         to check form and style
+#
+# Says what it installs, and does nothing when all is there. Runs as root, or with sudo. What only `make bench` needs
+# is in bench-dependencies.sh.
+set -eu
+
+build="clang-22 lld-22 llvm-22 cmake ninja-build pkg-config libfmt-dev libcli11-dev libtomlplusplus-dev liburing-dev"
+tests="libgtest-dev libgmock-dev libclang-rt-22-dev python3 python3-pytest python3-pytest-xdist curl wget node-llhttp"
+tests="$tests libbenchmark-dev"
+lint="clang-tidy-22 clang-format-22"
+
+case "${1:-build}" in
+    build) wanted=$build ;;
+    test) wanted="$build $tests" ;;
+    lint) wanted="$build $tests $lint" ;;
+    *)
+        echo "usage: $0 build|test|lint" >&2
+        exit 2
+        ;;
+esac
+
+missing=""
+for package in $wanted; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=""
+elif command -v sudo >/dev/null 2>&1; then
+    as_root="sudo"
+else
+    echo "These packages are missing and installing them needs root or sudo:$missing" >&2
+    exit 1
+fi
+
+echo "Installing with apt:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+# shellcheck disable=SC2086  # words on purpose
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing

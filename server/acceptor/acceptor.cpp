@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "server/acceptor/acceptor.hpp"
+
+#include <memory>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "csp/alt.hpp"
+#include "csp/forking.hpp"
+
+namespace server {
+
+csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<conn> to_parking,
+                      csp::shared_out<log_lines> to_log)
+{
+    bool complained = false;  // once for a row of errors: they come several times a second
+    io::acceptor connections(std::move(from));
+    for (;;) {
+        const auto chosen = co_await csp::pri_alt(stops, connections);
+        if (chosen == stops) co_return;
+
+        auto accepted = co_await connections.next();
+        if (!accepted && accepted.error().closed()) co_return;
+        if (!accepted) {
+            // No descriptor or memory left. The engine pauses before it tries again; the client waits in the kernel.
+            if (!std::exchange(complained, true)) {
+                co_await to_log.output(
+                    error_line("error", fmt::format("a connection could not be accepted: {}", accepted.error().text)));
+            }
+            continue;
+        }
+        complained = false;
+        if (!co_await to_parking.output(std::make_unique<connection>(std::move(*accepted)))) co_return;
+    }
+}
+
+csp::process acceptors(std::vector<io::listener> from, csp::in<stop> stops, csp::shared_out<conn> to_parking,
+                       csp::out<stop> stop_parking, csp::shared_out<log_lines> to_log)
+{
+    csp::forking each;
+    std::vector<csp::out<stop>> to_each;
+    for (io::listener& l : from) {
+        csp::chan<stop> link;
+        to_each.push_back(link.tx());
+        each.start(acceptor(std::move(l), link.rx(), to_parking, to_log));
+    }
+    co_await stops.input();
+    for (auto& to_acceptor : to_each) co_await to_acceptor.output({});
+    co_await each.join();
+    co_await stop_parking.output({});
+}
+
+}  // namespace server

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include "server/back_end/back_end.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "csp/alt.hpp"
+#include "http/access_log.hpp"
+
+namespace server {
+namespace {
+
+constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a hit known here alone
+constexpr std::size_t telling_bytes = 32 * 1024;         // or until so many bytes of lines have come together
+
+/// What is to be told of the hits since the last time.
+class hits {
+  public:
+    explicit hits(access_log wanted) : wanted_(wanted) {}
+
+    void note(const exchange_record& x)
+    {
+        if (empty()) tell_at_ = csp::core::here().now() + telling_pause;
+        const auto status_class = static_cast<std::size_t>(http::number(x.sent.code) / 100 - 1);
+        ++told_.exchanges;
+        told_.content_bytes += x.sent.content_bytes;
+        told_.incomplete += x.sent.complete ? 0 : 1;
+        ++told_.by_class[std::min(status_class, told_.by_class.size() - 1)];
+        if (wanted_ == access_log::on) add_line(x);
+    }
+    [[nodiscard]] bool empty() const { return told_.exchanges == 0; }
+    [[nodiscard]] bool many() const { return lines_.size() >= telling_bytes; }
+    [[nodiscard]] csp::time_point tell_at() const { return tell_at_; }
+
+    [[nodiscard]] tally take_tally() { return std::exchange(told_, {}); }
+    [[nodiscard]] log_lines take_lines()
+    {
+        log_lines taken{log_kind::access, std::move(lines_)};
+        lines_ = {};
+        return taken;
+    }
+
+  private:
+    void add_line(const exchange_record& x)
+    {
+        if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);
+        const auto* http1 = std::get_if<http1_carrier>(&x.carrier);
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        std::array<char, http::access_line_bytes> room;
+        const std::size_t bytes = http::format_access({.client = http1 != nullptr ? http1->connection->peer : "",
+                                                       .time = now,
+                                                       .request_line = x.asked.line,
+                                                       .code = x.sent.code,
+                                                       .body_bytes = x.sent.content_bytes,
+                                                       .referer = x.asked.referer,
+                                                       .user_agent = x.asked.user_agent},
+                                                      room);
+        lines_.append(room.data(), bytes);
+    }
+
+    access_log wanted_;
+    tally told_;
+    std::string lines_;
+    csp::time_point tell_at_;
+};
+
+/// Once for each connection.
+void ask_peer(exchange_record& x)
+{
+    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    if (http1 == nullptr || !http1->connection->peer.empty()) return;
+    const auto address = io::peer(http1->connection->socket);
+    http1->connection->peer = address ? address->host() : "-";
+}
+
+/// What becomes of the connection when its exchange is over: itself, to be parked, or nothing when it is closed here.
+conn take_connection(exchange x)
+{
+    auto* const http1 = std::get_if<http1_carrier>(&x->carrier);
+    if (http1 == nullptr) return {};
+    conn c = std::move(http1->connection);
+    if (!x->sent.complete) return {};
+    if (http1->persists) {
+        c->input.consume(c->head_bytes);
+        c->head_bytes = 0;
+        c->scan.reset();
+        ++c->exchanges;
+        return c;
+    }
+    if (c->now != connection::phase::lingering) return {};
+    c->refused.reset();
+    if (!io::shutdown_write(c->socket)) return {};
+    return c;
+}
+
+}  // namespace
+
+csp::process back_end(access_log wanted, csp::in<exchange> done, csp::out<conn> to_parking,
+                      csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
+{
+    hits fresh(wanted);
+    bool over = false;
+    while (!over) {
+        const csp::timeout pause = csp::at(fresh.empty() ? csp::time_point::max() : fresh.tell_at());
+        const auto chosen = co_await csp::pri_alt(done, pause);
+
+        if (chosen == done) {
+            auto answered = co_await done.input();
+            over = !answered;
+            if (answered) {
+                exchange x = std::move(*answered);
+                if (wanted == access_log::on) ask_peer(*x);
+                fresh.note(*x);
+                co_await to_parking.output(take_connection(std::move(x)));
+            }
+        }
+        if (!fresh.empty() && (over || fresh.many() || csp::core::here().now() >= fresh.tell_at())) {
+            co_await to_stats.output(fresh.take_tally());
+            if (wanted == access_log::on) co_await to_log.output(fresh.take_lines());
+        }
+    }
+}
+
+}  // namespace server

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "csp/bridge.hpp"
+#include "csp/channel.hpp"
+#include "server/exchange.hpp"
+#include "server/observers/log.hpp"
+#include "server/observers/stats.hpp"
+#include "server/settings.hpp"
+
+namespace server {
+
+enum class access_log : bool { off, on };
+
+/// The drain of the network: takes the connection out of an answered exchange and sends it round again, or lets it
+/// close; notes the hit for the log and the statistics, and tells both a few times a second (paper, section 2.5).
+///
+///   done         exchange    answered, from every farm
+///   to_parking   conn        for its next request, or to linger; null: one that was under way has ended
+///   to_log       log_lines   access lines, many at once
+///   to_stats     tally       what came since the last one
+///
+/// Deadlock: a client of parking, the log and the statistics, none of which is a client of anybody who waits for the
+/// back end; a server to the farms.
+csp::process back_end(access_log wanted, csp::in<exchange> done, csp::out<conn> to_parking,
+                      csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats);
+
+}  // namespace server

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "server/command_line.hpp"
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include "io/address.hpp"
+#include "server/configuration.hpp"
+
+namespace server {
+namespace {
+
+constexpr int wrong_usage = 2;
+
+/// As given; what was not given leaves the configuration as it is.
+struct options {
+    std::string directory;
+    std::string configuration;
+    std::optional<std::uint16_t> port;
+    std::vector<std::string> listen;
+    std::optional<unsigned> workers;
+    std::string engine;
+    std::optional<std::string> access_log;
+    std::optional<std::string> error_log;
+};
+
+void describe(CLI::App& app, options& o)
+{
+    app.add_option("DIR", o.directory, "the directory to serve");
+    app.add_option("-p,--port", o.port, "serve on 127.0.0.1 and this port (8080 if nothing is said)")
+        ->check(CLI::Range(1, 65'535));
+    app.add_option("-l,--listen", o.listen,
+                   "serve on this address: 127.0.0.1:80, [::1]:80, or :80 for all; may be given again")
+        ->allow_extra_args(false);
+    app.add_option("-w,--workers", o.workers, "cores that serve, one thread each (as many as there are)")
+        ->check(CLI::Range(1, 1024));
+    app.add_option("--io", o.engine, "how to speak to the kernel: auto, uring or epoll")
+        ->check(CLI::IsMember({"auto", "uring", "epoll"}));
+    app.add_option("-c,--config", o.configuration, "a configuration file; what is said here goes before it");
+    app.add_option("--access-log", o.access_log, "a file for a line a request; - is standard output, '' none");
+    app.add_option("--error-log", o.error_log, "a file for what goes wrong; - is standard error");
+    app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION);
+}
+
+std::optional<std::string> apply(const options& o, settings& s)
+{
+    if (!o.directory.empty()) s.files.root = o.directory;
+    if (o.workers) s.workers = *o.workers;
+    if (o.engine == "uring") s.engine = io::engine_choice::uring;
+    if (o.engine == "epoll") s.engine = io::engine_choice::epoll;
+    if (o.engine == "auto") s.engine = io::engine_choice::automatic;
+    if (o.access_log) s.log.access = *o.access_log;
+    if (o.error_log) s.log.error = *o.error_log;
+    if (!o.listen.empty() || o.port) s.listen = o.listen;
+    if (o.port) s.listen.push_back(fmt::format("127.0.0.1:{}", *o.port));
+    if (s.listen.empty()) s.listen.emplace_back("127.0.0.1:8080");
+    for (const std::string& where : s.listen) {
+        if (!io::address::parse(where)) {
+            return fmt::format(
+                "`{}` is not an address: expected ADDRESS:PORT with a numeric address, as "
+                "127.0.0.1:8080, [::1]:8080 or :8080",
+                where);
+        }
+    }
+    if (s.files.root.empty()) return "nothing to serve: name a directory, as in `occwserv site`";
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<settings, int> read_command_line(int count, const char* const* words)
+{
+    options o;
+    CLI::App app("A web server that is a network of communicating processes.", "occwserv");
+    describe(app, o);
+    try {
+        app.parse(count, words);
+    } catch (const CLI::Success& wanted) {
+        return std::unexpected(app.exit(wanted));
+    } catch (const CLI::ParseError& wrong) {
+        fmt::print(stderr, "occwserv: {}\nTry `occwserv --help`.\n", wrong.what());
+        return std::unexpected(wrong_usage);
+    }
+
+    settings s;
+    if (!o.configuration.empty()) {
+        auto configured = load_configuration(o.configuration, std::move(s));
+        if (!configured) {
+            for (const complaint& c : configured.error()) fmt::print(stderr, "{}\n", c);
+            return std::unexpected(wrong_usage);
+        }
+        s = std::move(*configured);
+    }
+    if (const auto wrong = apply(o, s)) {
+        fmt::print(stderr, "occwserv: {}\n", *wrong);
+        return std::unexpected(wrong_usage);
+    }
+    return s;
+}
+
+}  // namespace server

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+//
+// The configuration file: TOML, each key named as in README.md. What is wrong is told all at once.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/settings.hpp"
+
+namespace server {
+
+/// One thing wrong, ready to show: "occwserv.toml:7:1: `listne` is not known here; did you mean `listen`?"
+using complaint = std::string;
+
+/// Reads `text` on top of `base`; `file_name` is for the complaints only.
+[[nodiscard]] std::expected<settings, std::vector<complaint>> read_configuration(std::string_view text,
+                                                                                 std::string_view file_name,
+                                                                                 settings base);
+
+/// The same from a file; that it cannot be read is a complaint too.
+[[nodiscard]] std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name,
+                                                                                 settings base);
+
+}  // namespace server

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// A client's connection: the socket and what belongs to it. One process holds it at a time, and whoever holds it owns
+// it; dropping it closes the socket.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "csp/frame_pool.hpp"
+#include "csp/mobile.hpp"
+#include "http/chunked.hpp"
+#include "http/error.hpp"
+#include "http/request.hpp"
+#include "io/buffer.hpp"
+#include "io/socket.hpp"
+
+namespace server {
+
+/// What has arrived and is not dealt with yet. While a request is worked on it lies in the buffer in which it came;
+/// a connection that waits for the rest of something keeps just those bytes, and no buffer.
+class input_bytes {
+  public:
+    [[nodiscard]] std::string_view text() const { return kept_.empty() ? buffer_.text() : std::string_view(kept_); }
+    [[nodiscard]] bool empty() const { return text().empty(); }
+
+    void add(io::buffer&& arrived);
+    /// Forgets the first `bytes`.
+    void consume(std::size_t bytes);
+    /// Gives the buffer back; what is left moves to memory of its own size.
+    void shed_buffer();
+
+  private:
+    io::buffer buffer_;
+    std::string kept_;  // when not empty, all of it is here
+};
+
+/// A request's body that nobody wants, as far as it has not come yet: so many bytes, or chunks until the last.
+using body_to_skip = std::variant<std::uint64_t, http::chunked_decoder>;
+
+struct connection : csp::pooled {
+    enum class phase : std::uint8_t {
+        idle,      // waits for the first byte of a request
+        head,      // has a part of a head
+        body,      // skips the body of a request that was answered
+        lingering  // answered for the last time; what still comes is thrown away, until the client has read the answer
+    };
+
+    explicit connection(io::socket s) : socket(std::move(s)) {}
+
+    io::socket socket;
+    input_bytes input;
+    http::head_scan scan;
+    phase now = phase::idle;
+    body_to_skip skipping;
+    csp::time_point since;               // when this phase began
+    std::uint64_t progress = 0;          // bytes that came in it
+    std::size_t head_bytes = 0;          // a complete head stands at the beginning of `input`
+    std::optional<http::error> refused;  // why there will be no complete head
+    std::uint32_t exchanges = 0;         // answered so far
+    std::string peer;                    // the client's address, once it was asked for
+};
+
+/// The mobile record that goes round the network.
+using conn = std::unique_ptr<connection>;
+
+static_assert(csp::mobile<conn>);
+
+}  // namespace server

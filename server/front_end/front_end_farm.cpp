@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "server/front_end/front_end_farm.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "http/request.hpp"
+#include "server/front_end/understand.hpp"
+
+namespace server {
+
+csp::process front_end_worker(http::limits sizes, seat farm, csp::shared_in<conn> requests,
+                              csp::shared_out<exchange> to_cache)
+{
+    http::request_head head;
+    while (auto request = co_await requests.input()) {
+        co_await farm.reports.output(idle::less);
+
+        // Everything that is not a page will branch off here: CGI scripts and OGI modules to farms of their own.
+        if (!co_await to_cache.output(understand(std::move(*request), sizes, head))) break;
+
+        co_await farm.reports.output(idle::more);
+        if (co_await farm.orders.input() == order::leave) co_return;
+    }
+    co_await farm.reports.output(idle::over);
+}
+
+csp::process front_end_farm(std::size_t spare, http::limits sizes, csp::shared_in<conn> requests,
+                            csp::shared_out<exchange> to_cache)
+{
+    csp::forking workers;
+    co_await keep_idle(spare, [&](const seat& s) { workers.start(front_end_worker(sizes, s, requests, to_cache)); });
+}
+
+}  // namespace server

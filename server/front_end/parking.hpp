@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "csp/channel.hpp"
+#include "server/connection.hpp"
+#include "server/settings.hpp"
+
+namespace server {
+
+/// Told to every core's parking and acceptor when the server is to stop: end what is under way, begin nothing.
+struct stop {};
+
+/// Where connections wait: for their next request, for the rest of a head, for the end of a body that nobody wants.
+/// A parked connection has no worker and no buffer, just a deadline. This is the pipeline of timed buffers of the
+/// paper's Figure 10 in one process, since the kernel now watches any number of sockets for us.
+///
+///   stops         stop   once: the idle are closed, and when nobody is under way any more parking ends
+///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
+///   returned      conn   from the back end, for its next request; null: one that was under way has ended
+///   to_front_end  conn   with a complete head at the beginning of its input, or with the reason why none will come
+///
+/// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
+/// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a
+/// server to the acceptor and the back end. See docs/DEADLOCK.md.
+csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
+                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end);
+
+}  // namespace server

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "server/front_end/understand.hpp"
+
+#include <utility>
+
+#include "http/request.hpp"
+#include "http/target.hpp"
+
+namespace server {
+namespace {
+
+using http::field_id;
+using http::method;
+using http::status;
+
+/// Notes what of the body is still to come, so that the next request is found behind it. Yields whether that can be
+/// told: a client that waits for "100 Continue" may or may not send its body once it has been answered without.
+bool note_body(const http::request_head& head, connection& c)
+{
+    if (!head.has_body()) return true;
+    if (head.expect_continue) return false;
+    c.now = connection::phase::body;
+    if (head.chunked) {
+        c.skipping = http::chunked_decoder();
+    } else {
+        c.skipping = *head.content_length;
+    }
+    return true;
+}
+
+}  // namespace
+
+void understand_request(const http::request_head& head, exchange_record& x)
+{
+    request& asked = x.asked;
+    asked.method = head.method;
+    asked.line = head.line;
+    asked.authority = head.authority;
+    asked.referer = head.find(field_id::referer).value_or("");
+    asked.user_agent = head.find(field_id::user_agent).value_or("");
+
+    if (head.method == method::other) {
+        x.refused = http::error{status::not_implemented, "The server does not know this request method."};
+    } else if (head.form == http::target_form::asterisk) {
+        // About the server as a whole (RFC 9110, section 9.3.7); the answer is that of any page.
+    } else if (head.form == http::target_form::authority) {
+        x.refused = http::error{status::method_not_allowed, "The server is no proxy: it opens no tunnels."};
+    } else if (auto target = http::parse_target(head); !target) {
+        x.refused = target.error();
+    } else {
+        asked.path = std::move(target->path);
+        asked.query = target->query;
+        const bool for_pages =
+            head.method == method::get || head.method == method::head || head.method == method::options;
+        if (!for_pages) {
+            x.refused = http::error{status::method_not_allowed, "A page can be asked for with GET and HEAD only."};
+        } else if (http::is_hidden(asked.path)) {
+            x.refused = http::error{status::forbidden, "Names that begin with a dot are not served."};
+        }
+    }
+}
+
+exchange understand(conn c, const http::limits& sizes, http::request_head& head)
+{
+    connection& client = *c;
+    auto x = std::make_unique<exchange_record>(http1_carrier{.connection = std::move(c)});
+    x->began = csp::core::here().now();
+    x->refused = client.refused;
+
+    if (!x->refused) {
+        const std::string_view bytes = client.input.text().substr(0, client.head_bytes);
+        if (const auto understood = http::parse_head(bytes, sizes, head); !understood) {
+            x->refused = understood.error();
+            x->asked.line = head.line;
+        }
+    }
+    auto& carrier = std::get<http1_carrier>(x->carrier);
+    bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
+    if (!x->refused) {
+        const bool end_is_known = note_body(head, client);
+        carrier.persists = head.keep_alive && end_is_known;
+        more_may_come = head.has_body() || client.input.text().size() > client.head_bytes;
+        understand_request(head, *x);
+    }
+    // Closed with input unread, a connection is reset, and the client may lose the answer (RFC 9112, section 9.6).
+    if (!carrier.persists && more_may_come) client.now = connection::phase::lingering;
+    return x;
+}
+
+}  // namespace server

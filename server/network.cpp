@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+//
+// The picture of the server. Channels are the arrows; par() is the picture. This is the only file that joins channels
+// to processes.
+#include "server/network.hpp"
+
+#include <utility>
+
+#include "csp/bridge.hpp"
+#include "csp/forking.hpp"
+#include "csp/par.hpp"
+#include "server/acceptor/acceptor.hpp"
+#include "server/back_end/back_end.hpp"
+#include "server/cache/cache_hash_request.hpp"
+#include "server/front_end/front_end_farm.hpp"
+#include "server/front_end/parking.hpp"
+#include "server/observers/config.hpp"
+#include "server/observers/relay.hpp"
+#include "server/observers/stats.hpp"
+#include "server/observers/supervisor.hpp"
+#include "server/static_farm/static_farm.hpp"
+
+namespace server {
+namespace {
+
+/// What joins a core to the observers, which the whole server has once.
+struct observers_link {
+    csp::in<settings> from_config;
+    csp::in<stop> stops;
+    csp::buffered_out<log_lines> to_log;
+    csp::buffered_out<tally> to_stats;
+};
+
+/// Figure 1 of the paper, on one core:
+///
+///                  +---------------------------- returned ----------------------------+
+///                  v                                                                  |
+///   acceptor -> parking -front-> front_end_farm -plain-> cache_hash_request           |
+///                                                            |       ^                |
+///                                                          pages   found              |
+///                                                            v       |                |
+///                                                        static_farm -----done----> back_end -> log, stats
+csp::process hot_path(std::vector<io::listener> listeners, io::directory root, observers_link link)
+{
+    auto configured = co_await link.from_config.input();
+    if (!configured) co_return;
+    const settings s = std::move(*configured);
+    const csp::frozen<page_rules> pages_by(page_rules{std::move(root), s.files, s.cache, s.patience});
+
+    csp::chan<conn> arrivals, front, returned;  // connections between requests
+    csp::chan<exchange> plain, pages, done;     // requests on their way
+    csp::chan<looked_up> found;
+    csp::chan<stop> no_more;
+    csp::chan<log_lines> lines;
+
+    co_await csp::par(
+        acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
+        parking(s.patience, s.limits, s.connections, no_more.rx(), arrivals.rx(), returned.rx(), front.tx()),
+        front_end_farm(s.spare_workers, s.limits, front.shared_rx(), plain.shared_tx()),
+        cache_hash_request(s.cache, plain.rx(), found.rx(), pages.tx()),
+        static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), done.shared_tx()),
+        back_end(s.log.access.empty() ? access_log::off : access_log::on, done.rx(), returned.tx(), lines.shared_tx(),
+                 std::move(link.to_stats)),
+        relay(lines.rx(), std::move(link.to_log)));
+}
+
+}  // namespace
+
+csp::process web_server(settings s, opened o)
+{
+    constexpr std::size_t batches = 64;  // of lines or figures that a core may be ahead of the observers
+    csp::core& first = csp::core::here();
+
+    csp::chan<log_lines> lines;
+    csp::chan<tally> hits, totals;
+    csp::forking cores;
+    std::vector<csp::bridge_out<settings>> to_configure;
+    std::vector<csp::bridge_out<stop>> to_stop;
+    for (unsigned i = 0; i < o.listeners.size(); ++i) {
+        csp::core& core = first.sibling(i);
+        csp::bridge<settings> configured(core);
+        csp::bridge<stop> stops(core);
+        csp::buffered_bridge<log_lines> core_lines(first, batches);
+        csp::buffered_bridge<tally> core_hits(first, batches);
+        to_configure.push_back(configured.tx());
+        to_stop.push_back(stops.tx());
+        cores.start(relay(core_lines.rx(), lines.shared_tx()));
+        cores.start(relay(core_hits.rx(), hits.shared_tx()));
+        cores.start_on(core, hot_path(std::move(o.listeners[i]), std::move(o.roots[i]),
+                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx()}));
+    }
+
+    co_await csp::par(
+        config(s, std::move(to_configure)), log(std::move(o.logs), lines.rx()), stats(hits.rx(), totals.tx()),
+        supervisor(s.patience.grace, std::move(o.first_lines), totals.rx(), std::move(to_stop), lines.shared_tx()));
+    co_await cores.join();
+}
+
+}  // namespace server

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>
+
+#include "csp/mobile.hpp"
+#include "csp/process.hpp"
+
+namespace server {
+
+/// Passes on what comes, one message ahead: so that whoever writes here does not wait for another core, or so that many
+/// cores' messages come together in one channel.
+template <csp::mobile From, csp::mobile To>
+csp::process relay(From from, To to)
+{
+    while (auto message = co_await from.input()) {
+        if (!co_await to.output(std::move(*message))) co_return;
+    }
+}
+
+}  // namespace server

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "csp/mobile.hpp"
+#include "http/limits.hpp"
+#include "io/engine.hpp"
+
+namespace server {
+
+/// Everything an operator can set. Each process is given a copy of the part it needs; nobody shares it.
+
+/// How long a client may take. What it does must make progress; no limit is on a whole transfer.
+struct patience {
+    std::chrono::milliseconds idle{60'000};   // between requests on one connection
+    std::chrono::milliseconds head{20'000};   // from a request's first byte to the end of its head
+    std::chrono::milliseconds stall{30'000};  // head start given to a body or a response before its rate counts
+    std::chrono::milliseconds linger{2'000};  // for a client that still sends when its connection is to be closed
+    std::chrono::milliseconds grace{10'000};  // for what is under way when the server is told to stop
+    std::uint64_t least_rate = 128;           // bytes a second; slower than this after `stall` is cut off
+};
+
+struct cache_rules {
+    std::size_t largest_page = 64 * 1024;        // bytes; larger files are sent from the disk
+    std::size_t memory = 64 * 1024 * 1024;       // bytes a core for all pages together
+    std::chrono::milliseconds freshness{1'000};  // how old a look at the file may be
+};
+
+struct static_rules {
+    std::string root;  // directory, as the operator wrote it
+    std::vector<std::string> index{"index.html", "index.htm"};
+};
+
+struct log_rules {
+    std::string access = "-";  // a file; "-" is standard output, "" is none
+    std::string error = "-";   // a file; "-" is standard error
+};
+
+struct settings {
+    std::vector<std::string> listen;  // ADDRESS:PORT, as io::address reads it
+    unsigned workers = 0;             // cores that serve, one thread each; 0: as many as this process may use
+    io::engine_choice engine = io::engine_choice::automatic;
+    unsigned spare_workers = 4;        // idle workers that each farm keeps ready
+    std::size_t connections = 10'000;  // at once on each core; more wait in the kernel's queue
+    static_rules files;
+    cache_rules cache;
+    log_rules log;
+    patience patience;
+    http::limits limits;
+};
+
+static_assert(csp::mobile<settings>);
+
+}  // namespace server
