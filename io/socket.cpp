@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "io/socket.hpp"
 
-#include <ranges>
 #include <algorithm>
 #include <fcntl.h>
 #include <memory>
 #include <netinet/tcp.h>
+#include <ranges>
 #include <sys/sendfile.h>
 
 #include "csp/timer.hpp"

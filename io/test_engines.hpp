@@ -55,7 +55,7 @@ inline std::string engine_name(const testing::TestParamInfo<engine_choice>& info
     return info.param == engine_choice::uring ? "uring" : "epoll";
 }
 
-#define ON_BOTH_ENGINES(suite)                                                                                        \
+#define ON_BOTH_ENGINES(suite)                                                                                    \
     INSTANTIATE_TEST_SUITE_P(engines, suite, testing::Values(io::engine_choice::uring, io::engine_choice::epoll), \
                              io::test::engine_name)
 
