@@ -434,6 +434,10 @@ class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
         enqueue();
         return true;
     }
+    void withdraw() noexcept
+    {
+        if (this->who != nullptr) channel_.forget(*this->who);
+    }
 
   private:
     void enqueue()

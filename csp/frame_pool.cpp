@@ -32,7 +32,7 @@ struct thread_pool {
 constinit thread_local thread_pool pool{};
 
 // Slabs are never returned: the pool's high-water mark is the server's, and a block may outlive its thread.
-[[gnu::noinline]] void* carve(std::size_t bytes)
+[[maybe_unused, gnu::noinline]] void* carve(std::size_t bytes)
 {
     if (static_cast<std::size_t>(pool.fresh_end - pool.fresh) < bytes) {
         void* memory = mmap(nullptr, slab, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

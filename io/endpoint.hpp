@@ -78,6 +78,7 @@ struct endpoint : member_link {
     bool maybe_writable = true;
     bool peer_is_done = false;  // an end or an error was announced: a short read does not mean that nothing more comes
     bool is_pipe = false;       // read(2) and write(2), not recv and send
+    bool released = false;      // its descriptor was duplicated: the open file outlives the endpoint
     bool closing = false;
 
     // epoll: whether it was added. io_uring: what is in flight; the endpoint is freed only when nothing is.

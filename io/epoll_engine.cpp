@@ -54,6 +54,7 @@ class epoll_engine final : public engine {
     {
         // Closing takes it out of the epoll set. Where a child still holds the descriptor it stays in, and its events
         // are known by their generation.
+        if (e.released && e.registered) epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, e.fd, nullptr);
         ::close(e.fd);
         owned().free(e);
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "io/socket.hpp"
 
-#include <ranges>
 #include <algorithm>
 #include <fcntl.h>
 #include <memory>
 #include <netinet/tcp.h>
+#include <ranges>
 #include <sys/sendfile.h>
 
 #include "csp/timer.hpp"
@@ -45,6 +45,7 @@ descriptor socket::release() &&
               "a socket is given up only when no bytes are on their way to it here");
     // A second descriptor of the same socket, so that the engine can let go of the first in its own time.
     descriptor kept(fcntl(e.fd, F_DUPFD_CLOEXEC, 0));
+    e.released = true;
     e.home.drop(e);
     return kept;
 }

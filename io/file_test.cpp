@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+#include "io/file.hpp"
+
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <gtest/gtest.h>
+
+#include "csp/par.hpp"
+#include "io/test_engines.hpp"
+
+namespace io::test {
+namespace {
+
+namespace fs = std::filesystem;
+using csp::par;
+using csp::process;
+
+/// A site in a temporary directory, and a secret beside it.
+class site {
+  public:
+    site()
+    {
+        std::string name = fs::temp_directory_path() / "io-test-XXXXXX";
+        base_ = mkdtemp(name.data());
+        fs::create_directories(root() / "sub");
+        std::ofstream(base_ / "secret") << "secret";
+        std::ofstream(root() / "index.html") << "<p>hello";
+        std::ofstream(root() / "sub/page") << "page";
+        fs::create_symlink("sub/page", root() / "inside");
+        fs::create_symlink("../secret", root() / "outside");
+        fs::create_symlink("/etc/passwd", root() / "absolute");
+        fs::create_symlink(root() / "index.html", root() / "absolute-inside");
+        fs::create_symlink("..", root() / "sub/up");
+        mkfifo((root() / "fifo").c_str(), 0600);
+    }
+    site(const site&) = delete;
+    site& operator=(const site&) = delete;
+    ~site() { fs::remove_all(base_); }
+    [[nodiscard]] fs::path root() const { return base_ / "root"; }
+    [[nodiscard]] fs::path base() const { return base_; }
+
+  private:
+    fs::path base_;
+};
+
+class files : public on_engine {};
+ON_BOTH_ENGINES(files);
+
+csp::step<std::string> content(const directory& root, const std::string& path)
+{
+    const auto f = co_await open_beneath(root, path);
+    if (!f) co_return std::string(f.error().text);
+    std::string into(100, '\0');
+    const auto got = co_await read(*f, into, 0);
+    into.resize(got.value_or(0));
+    co_return into;
+}
+
+process opens_beneath()
+{
+    const site s;
+    const auto root = open_directory(s.root());
+    EXPECT_EQ(co_await content(*root, "index.html"), "<p>hello");
+    EXPECT_EQ(co_await content(*root, "sub/page"), "page");
+    EXPECT_EQ(co_await content(*root, "sub/../index.html"), "<p>hello");
+    EXPECT_EQ(co_await content(*root, "sub/up/index.html"), "<p>hello");
+    EXPECT_EQ(co_await content(*root, "inside"), "page");
+
+    const std::string refused(error::of(EXDEV).text);
+    EXPECT_EQ(co_await content(*root, "../secret"), refused);
+    EXPECT_EQ(co_await content(*root, "sub/../../secret"), refused);
+    EXPECT_EQ(co_await content(*root, "outside"), refused);
+    EXPECT_EQ(co_await content(*root, "absolute"), refused);
+    EXPECT_EQ(co_await content(*root, "absolute-inside"), refused);
+    EXPECT_EQ(co_await content(*root, "/etc/passwd"), refused);
+    EXPECT_EQ(co_await content(*root, "sub/up/../secret"), refused);
+    EXPECT_EQ(co_await content(*root, "absent"), error::of(ENOENT).text);
+    EXPECT_EQ(co_await content(*root, "index.html/x"), error::of(ENOTDIR).text);
+    EXPECT_EQ(co_await content(*root, ""), error::of(ENOENT).text);
+    EXPECT_EQ(co_await content(*root, std::string("index.html\0.png", 15)), error::of(EINVAL).text);
+    const auto self = open_directory("/proc");
+    EXPECT_EQ(co_await content(*self, "self/fd/0"), error::of(ELOOP).text);
+}
+TEST_P(files, open_beneath_their_root_and_nowhere_else) { run(opens_beneath()); }
+
+process opens_oddities()
+{
+    const site s;
+    const auto root = open_directory(s.root());
+    const auto fifo = co_await open_beneath(*root, "fifo", O_RDONLY, soon());
+    EXPECT_TRUE(fifo.has_value());
+    EXPECT_TRUE(S_ISFIFO(status(*fifo)->mode));
+    const auto sub = co_await open_directory_beneath(*root, "sub");
+    EXPECT_TRUE(status(*sub)->is_directory());
+    EXPECT_EQ(co_await content(*sub, "page"), "page");
+    EXPECT_EQ(co_await content(*sub, "../index.html"), error::of(EXDEV).text);
+    EXPECT_FALSE(co_await open_directory_beneath(*root, "index.html"));
+    const auto f = co_await open_beneath(*root, "sub");
+    EXPECT_TRUE(f.has_value());
+    EXPECT_TRUE(status(*f)->is_directory());
+    EXPECT_NE(fcntl(f->number(), F_GETFD) & FD_CLOEXEC, 0);
+    EXPECT_FALSE(open_directory(s.root() / "absent"));
+}
+TEST_P(files, that_are_fifos_or_directories_open_without_hanging) { run(opens_oddities()); }
+
+process tells_status()
+{
+    const site s;
+    const auto root = open_directory(s.root());
+    const auto f = co_await open_beneath(*root, "index.html");
+    struct stat truth;
+    EXPECT_EQ(::stat((s.root() / "index.html").c_str(), &truth), 0);
+    const auto told = status(*f);
+    EXPECT_TRUE(told->is_regular());
+    EXPECT_EQ(told->size, 8U);
+    EXPECT_EQ(told->inode, truth.st_ino);
+    EXPECT_EQ(told->modified.count(), truth.st_mtim.tv_sec * 1'000'000'000 + truth.st_mtim.tv_nsec);
+    EXPECT_EQ(told->changed.count(), truth.st_ctim.tv_sec * 1'000'000'000 + truth.st_ctim.tv_nsec);
+}
+TEST_P(files, tell_their_status) { run(tells_status()); }
+
+process reads_cold()
+{
+    const site s;
+    const std::string text(300'000, 'q');
+    std::ofstream(s.root() / "big") << text;
+    const auto root = open_directory(s.root());
+    const auto f = co_await open_beneath(*root, "big");
+    for (int i = 0; i < 20; ++i) {
+        // Out of the page cache, where the file system has any; then the read has to go to the disk.
+        fdatasync(f->number());
+        posix_fadvise(f->number(), 0, 0, POSIX_FADV_DONTNEED);
+        std::string all;
+        std::string piece(70'000, '\0');
+        for (;;) {
+            const auto got = co_await read(*f, piece, all.size(), i % 2 == 0 ? no_deadline : soon());
+            EXPECT_TRUE(got.has_value());
+            if (!got || *got == 0) break;
+            all.append(piece, 0, *got);
+        }
+        EXPECT_TRUE(all == text);
+    }
+    EXPECT_EQ(co_await read(*f, {}, 0), 0U);
+    const directory d(descriptor(dup(f->number())));
+    EXPECT_EQ((co_await open_beneath(d, "x")).error().number, ENOTDIR);
+}
+TEST_P(files, are_read_from_disk) { run(reads_cold()); }
+
+process writes()
+{
+    const site s;
+    const std::string path = s.base() / "log";
+    const auto log = open_to_append(path);
+    EXPECT_TRUE(log.has_value());
+    EXPECT_TRUE(co_await append_all(*log, std::string_view("one\n")));
+    EXPECT_TRUE(co_await append_all(*log, std::string_view("two\n"), soon()));
+    const file f(descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC)));
+    EXPECT_TRUE(co_await write_all(f, std::string_view("O"), 0));
+    EXPECT_TRUE(co_await append_all(*log, std::string_view("three\n")));
+    std::string into(100, '\0');
+    EXPECT_EQ(co_await read(f, into, 0), 14U);
+    EXPECT_EQ(into.substr(0, 14), "One\ntwo\nthree\n");
+    const file full(descriptor(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
+    EXPECT_EQ((co_await append_all(full, std::string_view("x"))).error().number, ENOSPC);
+}
+TEST_P(files, are_written) { run(writes()); }
+
+process lists()
+{
+    const site s;
+    const auto root = open_directory(s.root());
+    const auto all = co_await list(*root, 1000);
+    EXPECT_TRUE(all.has_value());
+    std::size_t found = 0;
+    for (const directory_entry& e : *all) {
+        EXPECT_NE(e.name, ".");
+        if (e.name == "sub") EXPECT_TRUE(e.is_directory);
+        if (e.name == "index.html") EXPECT_EQ(e.size, 8U);
+        found += e.name == "sub" || e.name == "index.html" ? 1U : 0U;
+    }
+    EXPECT_EQ(found, 2U);
+    EXPECT_EQ((co_await list(*root, 1))->size(), 1U);
+}
+TEST_P(files, are_listed) { run(lists()); }
+
+process many_cold_reads(std::size_t count)
+{
+    const site s;
+    std::ofstream(s.root() / "big") << std::string(1'000'000, 'z');
+    const auto root = open_directory(s.root());
+    std::vector<csp::process> readers;
+    struct reader {
+        static process run(file f, std::uint64_t at)
+        {
+            posix_fadvise(f.number(), 0, 0, POSIX_FADV_DONTNEED);
+            std::string into(1000, '\0');
+            // Whatever wins the race with the deadline, the answer is one or the other and nothing dangles.
+            const auto got = co_await read(f, into, at, in(csp::duration(1us) * (at % 300)));
+            EXPECT_TRUE(got ? *got > 0 : got.error().timed_out());
+        }
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+        auto f = co_await open_beneath(*root, "big");
+        fdatasync(f->number());
+        readers.push_back(reader::run(std::move(*f), i * 997));
+    }
+    EXPECT_EQ((co_await par(std::move(readers))).faulted, 0U);
+}
+TEST_P(files, race_with_their_deadlines) { run(many_cold_reads(500)); }
+
+}  // namespace
+}  // namespace io::test

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+//
+// A test that runs under each engine, or is skipped where io_uring is refused; and that leaks no descriptor.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "csp/kernel.hpp"
+#include "csp/process.hpp"
+#include "csp/timer.hpp"
+#include "io/acceptor.hpp"
+#include "io/engine.hpp"
+#include "io/socket.hpp"
+
+namespace io::test {
+
+using namespace std::chrono_literals;
+
+inline std::size_t open_descriptors()
+{
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+class on_engine : public testing::TestWithParam<engine_choice> {
+  protected:
+    void SetUp() override
+    {
+        if (const auto probed = probe(GetParam()); !probed) GTEST_SKIP() << probed.error();
+        before_ = open_descriptors();
+    }
+    void TearDown() override
+    {
+        if (!IsSkipped()) EXPECT_EQ(open_descriptors(), before_) << "descriptors leaked";
+    }
+    static void run(csp::process&& p, unsigned cores = 1)
+    {
+        csp::kernel k({.cores = cores}, engines(GetParam()));
+        EXPECT_EQ(k.run(std::move(p)), csp::outcome::finished);
+    }
+
+  private:
+    std::size_t before_ = 0;
+};
+
+inline std::string engine_name(const testing::TestParamInfo<engine_choice>& info)
+{
+    return info.param == engine_choice::uring ? "uring" : "epoll";
+}
+
+#define ON_BOTH_ENGINES(suite)                                                                                    \
+    INSTANTIATE_TEST_SUITE_P(engines, suite, testing::Values(io::engine_choice::uring, io::engine_choice::epoll), \
+                             io::test::engine_name)
+
+inline deadline in(csp::duration d) { return csp::core::here().now() + d; }
+/// Long enough for whatever is expected to come, on a slow machine and under a sanitizer.
+inline deadline soon() { return in(20s); }
+
+struct connected {
+    socket client;
+    socket server;
+};
+
+inline csp::step<connected> tcp_pair()
+{
+    auto l = listen(address::loopback(0));
+    const address where = *local(*l);
+    acceptor accepts(std::move(*l));
+    auto client = co_await connect(where, soon());
+    auto server = co_await accepts.next();
+    EXPECT_TRUE(client.has_value() && server.has_value());
+    co_return connected{std::move(*client), std::move(*server)};
+}
+
+inline csp::step<void> put(socket& s, std::string_view text)
+{
+    const auto sent = co_await send_all(s, text, soon());
+    EXPECT_EQ(sent.value_or(0), text.size());
+}
+
+/// What one recv yields; an error or the end as words.
+inline csp::step<std::string> get(socket& s, deadline until = no_deadline)
+{
+    std::string into(4096, '\0');
+    const auto got = co_await recv(s, into, until == no_deadline ? soon() : until);
+    if (!got) co_return std::string(got.error().text);
+    if (*got == 0) co_return "end";
+    into.resize(*got);
+    co_return into;
+}
+
+inline csp::step<std::string> get_all(socket& s)
+{
+    std::string all;
+    std::string piece(16384, '\0');
+    for (;;) {
+        const auto got = co_await recv(s, piece, soon());
+        if (!got) co_return all + "|" + std::string(got.error().text);
+        if (*got == 0) co_return all;
+        all.append(piece, 0, *got);
+    }
+}
+
+/// Its close() resets the connection.
+inline void reset_on_close(const socket& s)
+{
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    setsockopt(s.number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+}  // namespace io::test
