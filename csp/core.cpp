@@ -18,6 +18,16 @@ namespace {
 // at the speed of a channel, far below what a network client could notice.
 constexpr int round_length = 256;
 
+/// Tells the processor that this is a loop of waiting.
+inline void pause()
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
 void fault_to_stderr(const record& r, const char* what) noexcept
 {
     std::fprintf(stderr, "process %s faulted: %s\n", name_of(r).c_str(), what);
@@ -263,17 +273,26 @@ bool core::run_round()
     return happened || has_ready();
 }
 
+bool core::watch_mailbox() const
+{
+    if (how_.spin == duration::zero()) return false;
+    const auto look_a_while = [this] {
+        for (int i = 0; i < 64; ++i) {
+            if (mail_waits()) return true;
+            pause();
+        }
+        return false;
+    };
+    if (look_a_while()) return true;  // before the clock, which costs as much as an answer from an awake core
+    const time_point enough = std::chrono::steady_clock::now() + how_.spin;
+    do {
+        if (look_a_while()) return true;
+    } while (std::chrono::steady_clock::now() < enough);
+    return false;
+}
+
 void core::wait(time_point until)
 {
-    if (how_.spin > duration::zero()) {
-        const time_point enough = std::chrono::steady_clock::now() + how_.spin;
-        do {
-            for (int i = 0; i < 64; ++i) {
-                if (mail_waits()) return;
-                __builtin_ia32_pause();
-            }
-        } while (std::chrono::steady_clock::now() < enough);
-    }
     if (!timers_.empty()) until = std::min(until, timers_.soonest());
     // Sequentially consistent, and before the look into the mailbox: see post().
     sleeping_.store(true, std::memory_order_seq_cst);
@@ -299,8 +318,7 @@ void core::end_living()
     while (youngest_ != nullptr) {
         forget_ready();  // what the last end made ready will not run
         record& r = *youngest_;
-        if (r.state == wait::input || r.state == wait::output || r.state == wait::extended || r.state == wait::claim ||
-            r.state == wait::bridge) {
+        if (r.state == wait::input || r.state == wait::output || r.state == wait::extended || r.state == wait::claim) {
             const_cast<channel_base*>(static_cast<const channel_base*>(r.awaits))->forget(r);
         }
         running_ = &r;
@@ -332,6 +350,9 @@ void core::end_all()
     ending_all_ = true;
     end_living();
     for (family* f : orphans) delete f;
+    const residence here(*this);
+    while (collect_mail()) {  // the last words of bridges
+    }
 }
 
 void core::end_all(std::span<const std::unique_ptr<core>> cores)

@@ -210,7 +210,9 @@ class core {
     /// Runs what is ready, at most a round of it, with the mail and the timers that came in before.
     /// Returns whether anything happened.
     bool run_round();
-    /// Nothing is ready: waits for mail, timers or the neighbour until `until` at the latest.
+    /// Nothing is ready: watches the mailbox for as long as options::spin says. Yields whether mail has come.
+    [[nodiscard]] bool watch_mailbox() const;
+    /// Nothing is ready: sleeps and waits for mail, timers or the neighbour until `until` at the latest.
     void wait(time_point until);
     /// Whether something can still happen without another core's doing.
     [[nodiscard]] bool expects_anything() const;

@@ -107,6 +107,7 @@ void live(core& c, shared_state& shared, Over is_over)
 {
     while (!is_over()) {
         if (c.run_round() || is_over()) continue;
+        if (c.watch_mailbox()) continue;  // before the others need to know that this core is idle
         if (c.expects_anything()) {
             if (!c.has_ready() && !c.mail_waits()) c.wait(time_point::max());
         } else if (shared.go_quiet()) {

@@ -50,6 +50,8 @@ std::string describe_wait(const living_set& living, const record& r)
             return "ready";
         case wait::input:
         case wait::extended:
+            if (channel_of(r).bridged())
+                return fmt::format("input from the bridge made at {}", place(channel_of(r).made()));
             return fmt::format("input from the channel made at {}, {}", place(channel_of(r).made()),
                                last_user(living, channel_of(r).last_writer(), "written"));
         case wait::output:
@@ -58,7 +60,8 @@ std::string describe_wait(const living_set& living, const record& r)
         case wait::outputs:
             return "several outputs at once";
         case wait::bridge:
-            return fmt::format("output over the bridge made at {}", place(channel_of(r).made()));
+            return fmt::format("the other side of the bridge made at {}",
+                               place(*static_cast<const std::source_location*>(r.awaits)));
         case wait::claim:
             return fmt::format("its turn at the channel made at {}", place(channel_of(r).made()));
         case wait::alternative:
