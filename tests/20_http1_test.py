@@ -61,7 +61,7 @@ def head(line, *fields):
         ("CONNECT localhost HTTP/1.1", 400),
         ("GET /a.txt HTTP/2.0", 505),
         ("GET /a.txt HTTP/0.9", 505),
-        ("PRI * HTTP/2.0", 400),
+        ("PRI * HTTP/2.0", 505),
         ("A" * 33 + " / HTTP/1.1", 501),
     ],
 )
@@ -402,7 +402,7 @@ BODIES = {
     "none": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
     "length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nGET / HTTP/1",
     "long": b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000,
-    "chunked": CHUNKED + b"5\r\nhello\r\n6; a=\"b\"\r\n world\r\n0\r\n\r\n",
+    "chunked": CHUNKED + b"5\r\nhello\r\n6;a=\"b\"\r\n world\r\n0\r\n\r\n",
     "chunked, empty": CHUNKED + b"0\r\n\r\n",
     "chunked, trailers": CHUNKED + b"000A\r\n0123456789\r\n0\r\nTrailer: a\r\nOther: b\r\n\r\n",
     "chunked, long": CHUNKED + b"8000\r\n" + b"x" * 0x8000 + b"\r\n" + b"1\r\ny\r\n" * 1000 + b"0\r\n\r\n",
