@@ -33,7 +33,8 @@ class Contender:
 
 def occwserv_command(executable, s, io):
     """The one place that knows our command line."""
-    return [executable, s.pages, "--listen", f"127.0.0.1:{s.port}", "--workers", "1", "--io", io]
+    return [executable, s.pages, "--listen", f"127.0.0.1:{s.port}", "--workers", "1", "--io", io,
+            "--access-log", s.scratch / "access.log"]
 
 
 def floor_command(executable, s, io):
@@ -139,7 +140,7 @@ def find(name, *places):
 def contenders(build):
     """All of them, in the order of the tables. `build` is the directory of a release build."""
     floor = find("", build / "bench/floor")
-    ours = find("", build / "occwserv", build / "server/occwserv")
+    ours = find("", build / "occwserv")
     nginx = find("nginx", "/usr/sbin/nginx", PROJECT / "build/bench/debian/usr/sbin/nginx")
     apache = find("apache2", "/usr/sbin/apache2")
     return [

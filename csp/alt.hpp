@@ -62,7 +62,7 @@ class timeout {
 [[nodiscard]] inline timeout at(time_point moment) { return timeout(moment); }
 [[nodiscard]] inline timeout after(duration d) { return timeout(core::here().now() + d); }
 
-/// An end that counts only if `condition`: occam's boolean guard.
+/// A guard that counts only if `condition`: occam's boolean guard.
 template <class End>
 struct guarded_end {
     bool condition;
@@ -85,10 +85,6 @@ class channel_guard {
     explicit channel_guard(const End& end) : channel_(end.guarded())
     {
     }
-    template <class End>
-    explicit channel_guard(const guarded_end<End>& g) : channel_(g.condition ? g.end.guarded() : nullptr)
-    {
-    }
     [[nodiscard]] static std::size_t size() { return 1; }
     [[nodiscard]] std::uint32_t count_ready() const
     {
@@ -106,31 +102,6 @@ class channel_guard {
 
   private:
     channel_base* channel_;
-};
-
-/// when() with a source that has a guard of its own.
-template <class End>
-class conditional_guard {
-  public:
-    explicit conditional_guard(const guarded_end<End>& g) : guard_(g.end), condition_(g.condition) {}
-    [[nodiscard]] std::size_t size() const { return guard_.size(); }
-    [[nodiscard]] std::uint32_t count_ready() const { return condition_ ? guard_.count_ready() : 0; }
-    [[nodiscard]] selection ready_one(std::uint32_t k, std::size_t position) const
-    {
-        return guard_.ready_one(k, position);
-    }
-    void enable(alternative_operation& alt)
-    {
-        if (condition_) guard_.enable(alt);
-    }
-    void disable() noexcept
-    {
-        if (condition_) guard_.disable();
-    }
-
-  private:
-    typename End::guard guard_;
-    bool condition_;
 };
 
 template <class Range>
@@ -219,15 +190,6 @@ template <class Source>
 struct guard_for<Source> {
     using type = channel_guard;
 };
-template <class End>
-struct guard_for<guarded_end<End>> {
-    using type = channel_guard;
-};
-template <class End>
-    requires requires { typename End::guard; }
-struct guard_for<guarded_end<End>> {
-    using type = conditional_guard<End>;
-};
 template <>
 struct guard_for<timeout> {
     using type = timeout_guard;
@@ -242,6 +204,35 @@ struct guard_for<Range> {
 };
 template <class Source>
 using guard_of = typename guard_for<std::remove_cvref_t<Source>>::type;
+
+/// A guard that counts only if its condition held when the ALT was entered.
+template <class End>
+class conditional_guard {
+  public:
+    explicit conditional_guard(const guarded_end<End>& g) : counts_(g.condition), guard_(g.end) {}
+    [[nodiscard]] std::size_t size() const { return guard_.size(); }
+    [[nodiscard]] std::uint32_t count_ready() const { return counts_ ? guard_.count_ready() : 0; }
+    [[nodiscard]] selection ready_one(std::uint32_t k, std::size_t position) const
+    {
+        return guard_.ready_one(k, position);
+    }
+    void enable(alternative_operation& alt)
+    {
+        if (counts_) guard_.enable(alt);
+    }
+    void disable() noexcept
+    {
+        if (counts_) guard_.disable();
+    }
+
+  private:
+    bool counts_;
+    guard_of<End> guard_;
+};
+template <class End>
+struct guard_for<guarded_end<End>> {
+    using type = conditional_guard<End>;
+};
 
 enum class preference : std::uint8_t { first, any };
 

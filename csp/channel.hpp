@@ -108,6 +108,9 @@ class channel_base {
     [[nodiscard]] std::source_location made() const { return made_; }
     [[nodiscard]] const record* last_reader() const { return last_reader_; }
     [[nodiscard]] const record* last_writer() const { return last_writer_; }
+    /// Its writers may live on other cores, of whom nothing is known here.
+    void be_bridged() { bridged_ = true; }
+    [[nodiscard]] bool bridged() const { return bridged_; }
     [[nodiscard]] std::uint32_t readers() const { return readers_; }
     [[nodiscard]] std::uint32_t writers() const { return writers_; }
 
@@ -141,6 +144,7 @@ class channel_base {
     std::uint32_t writers_ = 1;  // ends that live; the first of each is with the chan until it is handed out
     std::uint32_t readers_ = 1;
     party waiting_ = party::nobody;
+    bool bridged_ = false;
     bool has_chan_ = true;  // the chan object lives, and may yet hand out an end or check that it must not
 };
 
@@ -433,6 +437,10 @@ class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
         this->together = &together;
         enqueue();
         return true;
+    }
+    void withdraw() noexcept
+    {
+        if (this->who != nullptr) channel_.forget(*this->who);
     }
 
   private:

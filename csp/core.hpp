@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <source_location>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "csp/check.hpp"
@@ -26,7 +26,20 @@ using duration = std::chrono::nanoseconds;
 using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
 
 /// What a process is doing when it does not run; each tells the post-mortem how to read `record::awaits`.
-enum class wait : std::uint8_t { nothing, input, output, extended, alternative, claim, timer, join, barrier, kernel };
+enum class wait : std::uint8_t {
+    nothing,
+    input,
+    output,
+    outputs,  // several at once
+    extended,
+    alternative,
+    claim,
+    timer,
+    join,
+    barrier,
+    bridge,
+    kernel
+};
 
 /// Something that another core puts into a core's mailbox; `deliver` runs on the core that receives it.
 struct mail {
@@ -35,8 +48,12 @@ struct mail {
 };
 
 /// What the runtime knows of a process: occam's workspace descriptor. It is the first part of the process's frame.
-/// While the process is ready, `next` links the run queue; while it crosses to another core, the mailbox.
+/// While the process is ready, `next` links the run queue; while word for it crosses to its core, the mailbox, and to
+/// deliver it is to make it ready.
 struct record : mail {
+    record() noexcept { deliver = make_ready_here; }
+    static void make_ready_here(mail& m) noexcept;
+
     // `awaits` and `where` do not stand together: they are copied from fields that do, and a copy of both at once
     // would be one wide load just after two narrow stores, which a processor cannot forward.
     std::coroutine_handle<> resume_point;
@@ -174,8 +191,12 @@ class core {
     [[nodiscard]] std::uint64_t started() const { return started_; }
     [[nodiscard]] const record* oldest() const { return oldest_; }
 
-    /// The time, taken once a round of the scheduler: monotonic, at most a round old.
-    [[nodiscard]] time_point now() const { return now_; }
+    /// The time, taken at most once a round of the scheduler: monotonic, at most a round old.
+    [[nodiscard]] time_point now()
+    {
+        if (!clock_read_) read_clock();
+        return now_;
+    }
     [[nodiscard]] timer_queue& timers() { return timers_; }
     /// A uniformly distributed number below `n`; from the seed, so a test's choices can be repeated.
     [[nodiscard]] std::uint32_t random_below(std::uint32_t n);
@@ -189,18 +210,25 @@ class core {
     /// Runs what is ready, at most a round of it, with the mail and the timers that came in before.
     /// Returns whether anything happened.
     bool run_round();
-    /// Nothing is ready: waits for mail, timers or the neighbour until `until` at the latest.
+    /// Nothing is ready: watches the mailbox for as long as options::spin says. Yields whether mail has come.
+    [[nodiscard]] bool watch_mailbox() const;
+    /// Nothing is ready: sleeps and waits for mail, timers or the neighbour until `until` at the latest.
     void wait(time_point until);
     /// Whether something can still happen without another core's doing.
     [[nodiscard]] bool expects_anything() const;
     [[nodiscard]] bool mail_waits() const { return mailbox_.load(std::memory_order_seq_cst) != nullptr; }
 
+    /// Delivers what is in the mailbox. Yields whether there was anything.
+    bool collect_mail();
+
     /// Virtual time only.
     void advance(time_point to);
 
-    /// Ends every living process where it waits, the youngest first: its frame is destroyed and its ends close. For
-    /// a network that has gone quiet and will never end by itself.
+    /// Ends every living process where it waits, the youngest first: its frame is destroyed and its ends close, and
+    /// nobody is told. For networks that have gone quiet and will never end by themselves. The first form is for a
+    /// core that is alone, the second for several whose threads have stopped.
     void end_all();
+    static void end_all(std::span<const std::unique_ptr<core>> cores);
     [[nodiscard]] bool ending_all() const { return ending_all_; }
 
     /// Hears of every process that ended by an exception: its name, and what the exception said. The default writes
@@ -215,8 +243,13 @@ class core {
   private:
     record* take_next();
     record* take_at_random();
-    bool collect_mail();
     void read_clock();
+    void end_living();
+    void forget_ready()
+    {
+        queue_ = nullptr;
+        queue_end_ = &queue_;
+    }
 
     static constinit thread_local core* here_;
 
@@ -234,6 +267,7 @@ class core {
     std::size_t population_ = 0;
     std::uint64_t started_ = 0;
     fault_listener fault_listener_;
+    bool clock_read_ = false;  // in this round
     bool ending_all_ = false;
 
     // The mailbox: a stack that many push and one takes whole. States of `sleeping_`: false, the core looks at its
@@ -259,6 +293,8 @@ struct family : pooled {
     void ended(bool by_fault) noexcept;
 };
 
+void make_ready_elsewhere(record& r) noexcept;
+
 /// Makes a waiting process ready, on whatever core it lives.
 inline void make_ready(record& r)
 {
@@ -266,9 +302,11 @@ inline void make_ready(record& r)
     if (&home == core::here_or_null()) [[likely]] {
         home.ready(r);
     } else {
-        home.post(r);
+        make_ready_elsewhere(r);
     }
 }
+
+inline void record::make_ready_here(mail& m) noexcept { core::here().ready(static_cast<record&>(m)); }
 
 /// Notes where and for what the running process is about to wait. Call it in await_suspend, with the handle given
 /// there; then hand the record to whoever will make_ready() it.

@@ -5,7 +5,8 @@ namespace csp {
 
 forking::~forking()
 {
-    if (family_->living == 0) {
+    // When everything ends at once, those who still live elsewhere will tell nobody.
+    if (family_->living == 0 || family_->home->ending_all()) {
         delete family_;
         return;
     }
@@ -22,7 +23,11 @@ void forking::start_on(core& other, process&& p)
     r.owner = family_;
     ++family_->living;
     r.home = &other;
-    r.deliver = [](mail& m) noexcept { core::here().enter(static_cast<record&>(m)); };
+    // Not yet one of the living there: that is what its delivery is for, this once.
+    r.deliver = [](mail& m) noexcept {
+        m.deliver = record::make_ready_here;
+        core::here().enter(static_cast<record&>(m));
+    };
     other.post(r);
 }
 

@@ -63,10 +63,7 @@ void bind_to_processor(unsigned nth)
 /// What the threads of a running kernel tell each other.
 class shared_state {
   public:
-    explicit shared_state(std::vector<std::unique_ptr<core>>& cores)
-        : cores_(cores), active_(static_cast<unsigned>(cores.size()))
-    {
-    }
+    explicit shared_state(std::vector<std::unique_ptr<core>>& cores) : cores_(cores), activity_(cores.size()) {}
 
     [[nodiscard]] bool over() const { return over_.load(std::memory_order_acquire); }
     [[nodiscard]] bool deadlocked() const { return deadlocked_.load(std::memory_order_relaxed); }
@@ -82,22 +79,26 @@ class shared_state {
     bool go_quiet()
     {
         // All sequentially consistent. A core that wakes to mail first becomes active and then takes the mail. So if
-        // all are quiet, the mailboxes are found empty, and all are quiet still, no mail was under way between.
-        if (active_.fetch_sub(1, std::memory_order_seq_cst) > 1) return false;
+        // all are quiet, the mailboxes are found empty, and nobody became active meanwhile, no mail was under way.
+        const std::uint64_t quiet = activity_.fetch_sub(1, std::memory_order_seq_cst) - 1;
+        if (static_cast<std::uint32_t>(quiet) > 0) return false;
         for (const auto& c : cores_) {
             if (c->mail_waits()) return false;
         }
-        if (active_.load(std::memory_order_seq_cst) > 0) return false;
+        if (activity_.load(std::memory_order_seq_cst) != quiet) return false;
         deadlocked_.store(true, std::memory_order_relaxed);  // published by end()
         return true;
     }
-    void become_active() { active_.fetch_add(1, std::memory_order_seq_cst); }
+    void become_active() { activity_.fetch_add(one_awakening + 1, std::memory_order_seq_cst); }
 
   private:
     std::vector<std::unique_ptr<core>>& cores_;
     std::atomic<bool> over_ = false;
     std::atomic<bool> deadlocked_ = false;
-    std::atomic<unsigned> active_;
+    // Low half: how many cores are active. High half: how often one became active, for a core that wakes, sends mail
+    // and is quiet again must not look as if it had never woken.
+    static constexpr std::uint64_t one_awakening = std::uint64_t{1} << 32;
+    std::atomic<std::uint64_t> activity_;
 };
 
 /// The life of a core's thread, until `is_over` or the whole network is quiet.
@@ -106,6 +107,7 @@ void live(core& c, shared_state& shared, Over is_over)
 {
     while (!is_over()) {
         if (c.run_round() || is_over()) continue;
+        if (c.watch_mailbox()) continue;  // before the others need to know that this core is idle
         if (c.expects_anything()) {
             if (!c.has_ready() && !c.mail_waits()) c.wait(time_point::max());
         } else if (shared.go_quiet()) {
@@ -177,9 +179,10 @@ outcome kernel::run(process&& first)
         for (const auto& c : cores_) {
             if (c->population() > 0) std::fputs(post_mortem(*c).c_str(), stderr);
         }
-        for (const auto& c : cores_) c->end_all();
-        return outcome::deadlock;
+        core::end_all(cores_);
     }
+    deliver_the_rest();
+    if (shared.deadlocked()) return outcome::deadlock;
     return network->faulted > 0 ? outcome::faulted : outcome::finished;
 }
 
@@ -192,6 +195,18 @@ void kernel::print_post_mortem_on(int signal)
     };
     action.sa_flags = SA_RESTART;
     CSP_CHECK(sigaction(signal, &action, nullptr) == 0, "no handler can be set for this signal");
+}
+
+void kernel::deliver_the_rest()
+{
+    // Nobody is left to run; but a bridge lives until the last word of its ends has come.
+    bool delivered = true;
+    while (std::exchange(delivered, false)) {
+        for (const auto& c : cores_) {
+            const core::residence here(*c);
+            delivered |= c->collect_mail();
+        }
+    }
 }
 
 void kernel::request_post_mortem() noexcept

@@ -49,6 +49,8 @@ class kernel {
     void print_post_mortem_on(int signal);
 
   private:
+    void deliver_the_rest();
+
     std::vector<std::unique_ptr<core>> cores_;
     options how_;
     neighbour_maker make_neighbour_;

@@ -22,7 +22,7 @@
 
 namespace csp {
 
-/// How a family ended. May be ignored: what a fault said has been told to the core's fault listener.
+/// How a family ended. Not [[nodiscard]]: whoever only waits has nothing to ask, and the fault listener has heard all.
 struct family_end {
     std::uint32_t faulted = 0;  // children that ended by an exception
 };
@@ -99,10 +99,17 @@ class [[nodiscard("await it")]] par<Outputs...> {
         : outputs_(outputs...), where_(where)
     {
     }
+    par(const par&) = delete;
+    par& operator=(const par&) = delete;
+    ~par()
+    {
+        if (to_come_ > 0) [[unlikely]]
+            withdraw();
+    }
     static bool await_ready() noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> self)
     {
-        record& who = park(self, wait::output, nullptr, where_);
+        record& who = park(self, wait::outputs, nullptr, where_);
         std::apply([&](Outputs&... o) { ((to_come_ += o.begin(who, to_come_) ? 1U : 0U), ...); }, outputs_);
         return to_come_ > 0;
     }
@@ -112,6 +119,11 @@ class [[nodiscard("await it")]] par<Outputs...> {
     }
 
   private:
+    /// The process is ended where it waits: nothing of its frame may be left in a channel.
+    void withdraw() noexcept
+    {
+        std::apply([](Outputs&... o) { (o.withdraw(), ...); }, outputs_);
+    }
     std::tuple<Outputs&...> outputs_;  // of the same full expression as the co_await
     std::uint32_t to_come_ = 0;
     std::source_location where_;

@@ -50,12 +50,18 @@ std::string describe_wait(const living_set& living, const record& r)
             return "ready";
         case wait::input:
         case wait::extended:
+            if (channel_of(r).bridged())
+                return fmt::format("input from the bridge made at {}", place(channel_of(r).made()));
             return fmt::format("input from the channel made at {}, {}", place(channel_of(r).made()),
                                last_user(living, channel_of(r).last_writer(), "written"));
         case wait::output:
-            if (r.awaits == nullptr) return "several outputs at once";
             return fmt::format("output to the channel made at {}, {}", place(channel_of(r).made()),
                                last_user(living, channel_of(r).last_reader(), "read"));
+        case wait::outputs:
+            return "several outputs at once";
+        case wait::bridge:
+            return fmt::format("the other side of the bridge made at {}",
+                               place(*static_cast<const std::source_location*>(r.awaits)));
         case wait::claim:
             return fmt::format("its turn at the channel made at {}", place(channel_of(r).made()));
         case wait::alternative:
@@ -77,11 +83,10 @@ std::string describe_wait(const living_set& living, const record& r)
 
 std::string name_of(const record& r)
 {
-    // "csp::process server::page_worker(shared_in<conn>, ...)" or a literal given with named()
-    // The compiler writes an unnamed namespace in brackets, which would be taken for the parameters.
-    constexpr std::string_view unnamed = "(anonymous namespace)::";
+    // "csp::process server::(anonymous namespace)::page_worker(shared_in<conn>, ...)" or a literal given with named()
+    constexpr std::string_view anonymous = "(anonymous namespace)::";
     std::string_view name = r.name;
-    if (const auto at = name.find(unnamed); at != std::string_view::npos) name.remove_prefix(at + unnamed.size());
+    if (const auto at = name.find(anonymous); at != std::string_view::npos) name.remove_prefix(at + anonymous.size());
     if (const auto parameters = name.find('('); parameters != std::string_view::npos) {
         name = name.substr(0, parameters);
         if (const auto blank = name.rfind(' '); blank != std::string_view::npos) name = name.substr(blank + 1);
@@ -117,7 +122,7 @@ std::vector<std::uint32_t> cycle_of_waits(const core& c)
     for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
         const record* other = nullptr;
         if (r->state == wait::input || r->state == wait::extended) other = channel_of(*r).last_writer();
-        if (r->state == wait::output && r->awaits != nullptr) other = channel_of(*r).last_reader();
+        if (r->state == wait::output) other = channel_of(*r).last_reader();
         if (other != nullptr && living.contains(other)) awaited.emplace(r, other);
         const record* const parent = r->owner->parent;
         if (r->owner->joining && living.contains(parent)) awaited.emplace(parent, r);

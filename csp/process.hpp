@@ -31,9 +31,6 @@ class process;
 
 namespace detail {
 
-/// Destroys the frame of a process that does not run, and tells its owner.
-inline void end_process(record& r) noexcept;
-
 /// Ends a process: its frame is destroyed, which closes its channel ends, and then its owner is told.
 struct process_end {
     static bool await_ready() noexcept { return false; }
@@ -232,10 +229,11 @@ void process_end::await_suspend(std::coroutine_handle<Promise> self) noexcept
     owner.ended(faulted);
 }
 
-inline void end_process(record& r) noexcept
+/// Destroys the frame of a process where it waits.
+inline void destroy_frame(record& r) noexcept
 {
     // A process_promise adds nothing to its process_core, so the frame is found from either.
-    process_end::await_suspend(std::coroutine_handle<process_core>::from_promise(static_cast<process_core&>(r)));
+    std::coroutine_handle<process_core>::from_promise(static_cast<process_core&>(r)).destroy();
 }
 
 }  // namespace detail

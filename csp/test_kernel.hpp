@@ -31,8 +31,7 @@ class test_kernel {
     /// Runs until nobody is ready. Time stands still. Yields who still waits, and for what.
     std::vector<living_process> run_until_quiescent()
     {
-        while (core_.run_round()) {
-        }
+        settle();
         return census(core_);
     }
 
@@ -40,10 +39,10 @@ class test_kernel {
     std::vector<living_process> run_for(duration d)
     {
         const time_point end = core_.now() + d;
-        run_until_quiescent();
+        settle();
         while (!core_.timers().empty() && core_.timers().soonest() <= end) {
             core_.advance(core_.timers().soonest());
-            run_until_quiescent();
+            settle();
         }
         core_.advance(end);
         return run_until_quiescent();
@@ -52,10 +51,10 @@ class test_kernel {
     /// Runs, with time passing as fast as anybody waits for it, until all have ended or only the dead wait.
     std::vector<living_process> run()
     {
-        run_until_quiescent();
+        settle();
         while (!core_.timers().empty()) {
             core_.advance(core_.timers().soonest());
-            run_until_quiescent();
+            settle();
         }
         return census(core_);
     }
@@ -66,6 +65,12 @@ class test_kernel {
     [[nodiscard]] std::string post_mortem() const { return csp::post_mortem(core_); }
 
   private:
+    void settle()
+    {
+        while (core_.run_round()) {
+        }
+    }
+
     core core_;
     core::residence here_;
     family network_;

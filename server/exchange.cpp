@@ -14,52 +14,44 @@ namespace server {
 namespace {
 
 constexpr std::size_t pieces_from_file = 64 * 1024;  // bytes; for carriers that cannot send from the file itself
-
-/// The head of an HTTP/1.1 response up to the fields of the response itself; those follow, then the empty line.
-class http1_head {
-  public:
-    http1_head(http::status code, bool persists)
-    {
-        http::head_writer writer(room_);
-        writer.status_line(code).field("Server", "occwserv").date(today());
-        writer.field("Connection", persists ? "keep-alive" : "close");
-        // The writer ends the head; the fields that follow need that empty line taken back.
-        const auto written = writer.finish();
-        CSP_CHECK(written, "the fixed part of a head fits in its room");
-        bytes_ = *written - 2;
-    }
-    [[nodiscard]] std::span<const char> bytes() const { return std::span(room_).first(bytes_); }
-
-  private:
-    static std::chrono::sys_seconds today()
-    {
-        return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    }
-    std::array<char, 256> room_;
-    std::size_t bytes_;
-};
-
 constexpr std::string_view end_of_head = "\r\n";
 
 using pieces = std::array<std::span<const char>, 4>;
 
-/// Sends all of them: in one call where the socket takes them, else bit by bit as long as there is progress.
-csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, progress& going)
+/// What to send, whatever it was made of; all of it outlives the sending.
+struct outgoing {
+    http::status code;
+    const response_fields& fields;
+    std::string_view text;
+    const file_range* range;  // null: no part of a file follows
+};
+
+std::size_t bytes_of(const pieces& all)
 {
-    std::size_t bytes_left = 0;
-    for (const auto& p : left) bytes_left += p.size();
-    while (bytes_left > 0) {
+    std::size_t bytes = 0;
+    for (const auto& p : all) bytes += p.size();
+    return bytes;
+}
+
+void skip(pieces& all, std::size_t bytes)
+{
+    for (auto& p : all) {
+        const std::size_t gone = std::min(bytes, p.size());
+        p = p.subspan(gone);
+        bytes -= gone;
+    }
+}
+
+/// Goes on with what the socket did not take at once, as long as there is progress.
+csp::step<bool> send_rest(connection& c, pieces left, io::more_follows more, progress& going)
+{
+    for (std::size_t bytes = bytes_of(left); bytes > 0;) {
         const auto sent =
             co_await io::send(c.socket, std::span<const std::span<const char>>(left), going.next_deadline(), more);
         if (!sent) co_return false;
         going.made(*sent);
-        bytes_left -= *sent;
-        std::size_t skip = *sent;
-        for (auto& p : left) {
-            const std::size_t gone = std::min(skip, p.size());
-            p = p.subspan(gone);
-            skip -= gone;
-        }
+        skip(left, *sent);
+        bytes -= *sent;
     }
     co_return true;
 }
@@ -77,40 +69,16 @@ csp::step<bool> send_range(connection& c, const file_range& range, progress& goi
     co_return true;
 }
 
-struct to_send {
-    http::status code;
-    std::string_view fields;
-    std::string_view text;
-    const file_range* range;
-};
-
-csp::step<void> send_http1(http1_carrier& carrier, const to_send& what, bool head_only, account& sent, patience limits)
+csp::step<void> send_stream(stream_carrier& carrier, const outgoing& what, account& sent)
 {
-    connection& c = *carrier.connection;
-    progress going(limits);
-    const http1_head head(what.code, carrier.persists);
-    const bool range_follows = what.range != nullptr && what.range->bytes > 0 && !head_only;
-    const std::string_view text = head_only ? std::string_view() : what.text;
-    sent.complete = co_await send_pieces(c, pieces{head.bytes(), what.fields, end_of_head, text},
-                                         range_follows ? io::more_follows::yes : io::more_follows::no, going);
-    if (sent.complete) sent.content_bytes = text.size();
-    if (sent.complete && range_follows) {
-        sent.complete = co_await send_range(c, *what.range, going, sent.content_bytes);
-    }
-}
-
-csp::step<void> send_stream(stream_carrier& carrier, const to_send& what, response_fields fields, bool head_only,
-                            account& sent)
-{
-    const std::uint64_t ranged = what.range != nullptr && !head_only ? what.range->bytes : 0;
-    const std::string_view text = head_only ? std::string_view() : what.text;
+    const std::uint64_t ranged = what.range != nullptr ? what.range->bytes : 0;
     stream_piece first{.stream = carrier.stream,
                        .code = what.code,
-                       .fields = std::move(fields),
-                       .bytes = std::string(text),
+                       .fields = what.fields,
+                       .bytes = std::string(what.text),
                        .last = ranged == 0};
     if (!co_await carrier.to_session.output(std::move(first))) co_return;
-    sent.content_bytes = text.size();
+    sent.content_bytes = what.text.size();
     while (sent.content_bytes < ranged) {
         std::string bytes(std::min<std::uint64_t>(pieces_from_file, ranged - sent.content_bytes), '\0');
         const auto got = co_await io::read(what.range->from, bytes, what.range->offset + sent.content_bytes);
@@ -127,33 +95,81 @@ csp::step<void> send_stream(stream_carrier& carrier, const to_send& what, respon
     sent.complete = true;
 }
 
-csp::step<void> send(exchange_record& x, const to_send& what, const response_fields& fields, patience limits)
+csp::step<void> send(exchange_record& x, outgoing what, patience limits, http1_pen& pen)
 {
     x.sent.code = what.code;
-    const bool head_only = x.asked.method == http::method::head;
-    if (auto* http1 = std::get_if<http1_carrier>(&x.carrier)) {
-        co_await send_http1(*http1, what, head_only, x.sent, limits);
-    } else {
-        co_await send_stream(std::get<stream_carrier>(x.carrier), what, fields, head_only, x.sent);
+    if (x.asked.method == http::method::head) {
+        what.text = {};
+        what.range = nullptr;
     }
+    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    if (http1 == nullptr) {
+        co_await send_stream(std::get<stream_carrier>(x.carrier), what, x.sent);
+        co_return;
+    }
+
+    connection& c = *http1->connection;
+    progress going(limits);
+    const auto fixed = pen.fixed_part(what.code, http1->persists);
+    const auto whole = pen.whole(what.fields.lines(), what.text);
+    pieces out = whole ? pieces{*whole} : pieces{fixed, what.fields.lines(), end_of_head, what.text};
+    const auto more = what.range != nullptr ? io::more_follows::yes : io::more_follows::no;
+
+    // In nearly every case the socket takes all of it here.
+    const auto sent =
+        co_await io::send(c.socket, std::span<const std::span<const char>>(out), going.next_deadline(), more);
+    if (!sent) co_return;
+    skip(out, *sent);
+    if (bytes_of(out) > 0 && !co_await send_rest(c, out, more, going)) co_return;
+    x.sent.content_bytes = what.text.size();
+    x.sent.complete = what.range == nullptr || co_await send_range(c, *what.range, going, x.sent.content_bytes);
 }
 
 }  // namespace
 
-csp::step<void> respond(exchange_record& x, response&& r, patience limits)
+std::span<const char> http1_pen::fixed_part(http::status code, bool persists)
 {
-    const auto* text = std::get_if<std::string>(&r.body);
-    const to_send what{.code = r.code,
-                       .fields = r.fields.lines(),
-                       .text = text != nullptr ? std::string_view(*text) : std::string_view(),
-                       .range = std::get_if<file_range>(&r.body)};
-    co_await send(x, what, r.fields, limits);
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    if (fixed_bytes_ == 0 || code != code_ || persists != persists_ || now != second_) {
+        code_ = code;
+        persists_ = persists;
+        second_ = now;
+        http::head_writer writer(room_);
+        writer.status_line(code).field("Server", "occwserv").date(now);
+        writer.field("Connection", persists ? "keep-alive" : "close");
+        const auto written = writer.finish();
+        CSP_CHECK(written, "the fixed part of a head has room");
+        fixed_bytes_ = *written - end_of_head.size();  // the fields of the response follow
+    }
+    return std::span(room_).first(fixed_bytes_);
 }
 
-csp::step<void> respond(exchange_record& x, frozen_page p, patience limits)
+std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, std::string_view text)
 {
-    co_await send(x, {.code = p->code, .fields = p->fields.lines(), .text = p->content, .range = nullptr}, p->fields,
-                  limits);
+    const std::size_t bytes = fixed_bytes_ + fields.size() + end_of_head.size() + text.size();
+    if (bytes > room_.size()) return std::nullopt;
+    char* to = room_.data() + fixed_bytes_;
+    for (const std::string_view part : {fields, end_of_head, text}) {
+        to = std::ranges::copy(part, to).out;
+    }
+    return std::span(room_).first(bytes);
+}
+
+csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen)
+{
+    const auto* text = std::get_if<std::string>(&r.body);
+    const auto* range = std::get_if<file_range>(&r.body);
+    co_await send(x,
+                  {.code = r.code,
+                   .fields = r.fields,
+                   .text = text != nullptr ? std::string_view(*text) : std::string_view(),
+                   .range = range != nullptr && range->bytes > 0 ? range : nullptr},
+                  limits, pen);
+}
+
+csp::step<void> respond(exchange_record& x, frozen_page p, patience limits, http1_pen& pen)
+{
+    co_await send(x, {.code = p->code, .fields = p->fields, .text = p->content, .range = nullptr}, limits, pen);
 }
 
 }  // namespace server

@@ -6,9 +6,12 @@
 // exchanges at once the end of a channel to the process that keeps the connection.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -99,11 +102,27 @@ using exchange = std::unique_ptr<exchange_record>;
 static_assert(csp::mobile<exchange>);
 static_assert(csp::mobile<stream_piece>);
 
+/// What a worker writes the heads of HTTP/1.1 with, and keeps for the next one: most of a head is that of the last.
+class http1_pen {
+  public:
+    /// The head up to the fields that are the response's own: status line, Server, Date, Connection.
+    [[nodiscard]] std::span<const char> fixed_part(http::status code, bool persists);
+    /// Adds to the fixed part last written; yields all of it if there was room. A short response is one piece then.
+    [[nodiscard]] std::optional<std::span<const char>> whole(std::string_view fields, std::string_view text);
+
+  private:
+    std::array<char, 1024> room_;
+    std::size_t fixed_bytes_ = 0;
+    http::status code_{};
+    bool persists_ = false;
+    std::chrono::sys_seconds second_;
+};
+
 /// Sends the response (for HEAD, its head) and writes the account. When the client leaves or does not make progress,
 /// the account stays incomplete and the carrier is not used again.
-csp::step<void> respond(exchange_record& x, response&& r, patience limits);
+csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen);
 
 /// The same for a page out of the cache, in one call where the socket takes it.
-csp::step<void> respond(exchange_record& x, frozen_page p, patience limits);
+csp::step<void> respond(exchange_record& x, frozen_page p, patience limits, http1_pen& pen);
 
 }  // namespace server

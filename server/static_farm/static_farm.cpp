@@ -14,15 +14,16 @@ response options()
     return r;
 }
 
-csp::step<void> answer(const page_rules& rules, exchange_record& x, csp::shared_out<looked_up>& to_cache)
+csp::step<void> answer(const page_rules& rules, exchange_record& x, csp::shared_out<looked_up>& to_cache,
+                       http1_pen& pen)
 {
     if (!x.refused) {
         if (x.asked.method == http::method::options) {
-            co_await respond(x, options(), rules.limits);
+            co_await respond(x, options(), rules.limits, pen);
             co_return;
         }
         if (x.kept_is_fresh) {
-            co_await respond(x, x.kept, rules.limits);
+            co_await respond(x, x.kept, rules.limits, pen);
             co_return;
         }
         auto found = co_await get_page(rules, x.asked, x.kept);
@@ -31,14 +32,14 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, csp::shared_
             co_await to_cache.output({.path = x.asked.path.text(), .found = page != nullptr ? *page : frozen_page()});
         }
         if (page != nullptr) {
-            co_await respond(x, std::move(*page), rules.limits);
+            co_await respond(x, std::move(*page), rules.limits, pen);
         } else if (found) {
-            co_await respond(x, std::get<response>(std::move(*found)), rules.limits);
+            co_await respond(x, std::get<response>(std::move(*found)), rules.limits, pen);
         } else {
             x.refused = found.error();
         }
     }
-    if (x.refused) co_await respond(x, co_await error_page(rules.root, *x.refused), rules.limits);
+    if (x.refused) co_await respond(x, co_await error_page(rules.root, *x.refused), rules.limits, pen);
 }
 
 }  // namespace
@@ -46,11 +47,12 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, csp::shared_
 csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_in<exchange> requests,
                          csp::shared_out<looked_up> to_cache, csp::shared_out<exchange> to_back_end)
 {
+    http1_pen pen;
     while (auto request = co_await requests.input()) {
         co_await farm.reports.output(idle::less);
 
         exchange x = std::move(*request);
-        co_await answer(*rules, *x, to_cache);
+        co_await answer(*rules, *x, to_cache, pen);
         co_await to_back_end.output(std::move(x));
 
         co_await farm.reports.output(idle::more);

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+#include "csp/kernel.hpp"
+
+#include <array>
+#include <atomic>
+#include <stdexcept>
+#include <string>
+
+#include <gmock/gmock.h>
+
+#include "csp/channel.hpp"
+#include "csp/par.hpp"
+#include "csp/test_support.hpp"
+#include "csp/timer.hpp"
+
+namespace csp {
+namespace {
+
+using testing::HasSubstr;
+using testing::internal::CaptureStderr;
+using testing::internal::GetCapturedStderr;
+
+process says_hello(out<int> to_reader) { co_await to_reader.output(1); }
+process hears(in<int> values) { co_await values.input(); }
+process hello()
+{
+    chan<int> c;
+    auto end = co_await par(says_hello(c.tx()), hears(c.rx()));
+    EXPECT_EQ(end.faulted, 0U);
+}
+
+TEST(Kernel, RunsANetworkToItsEnd) { EXPECT_EQ(run(hello()), outcome::finished); }
+
+process faults()
+{
+    co_await yield();
+    throw std::runtime_error("lost");
+}
+
+TEST(Kernel, TellsOfAFault)
+{
+    CaptureStderr();
+    EXPECT_EQ(run(faults()), outcome::faulted);
+    EXPECT_THAT(GetCapturedStderr(), HasSubstr("process faults faulted: lost"));
+}
+
+process says_and_hears(in<int> values, out<int> to_other)
+{
+    co_await to_other.output(1);
+    co_await values.input();
+}
+process deadlocks()
+{
+    chan<int> there;
+    chan<int> back;
+    co_await par(says_and_hears(there.rx(), back.tx()), says_and_hears(back.rx(), there.tx()));
+}
+
+TEST(Kernel, ReportsADeadlock)
+{
+    CaptureStderr();
+    EXPECT_EQ(run(deadlocks()), outcome::deadlock);
+    const std::string table = GetCapturedStderr();
+    EXPECT_THAT(table, HasSubstr("the network has gone quiet"));
+    EXPECT_THAT(table, HasSubstr("says_and_hears"));
+    EXPECT_THAT(table, HasSubstr("output to the channel made at kernel_test.cpp:"));
+}
+
+TEST(Kernel, ReportsADeadlockOfSeveralCores)
+{
+    CaptureStderr();
+    kernel k({.cores = 3});
+    EXPECT_EQ(k.run(deadlocks()), outcome::deadlock);
+    EXPECT_THAT(GetCapturedStderr(), HasSubstr("core 0: 3 living processes"));
+}
+
+process sleeps_a_while() { co_await sleep(std::chrono::milliseconds(20)); }
+
+TEST(Kernel, WhoSleepsIsNotDeadlocked)
+{
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(kernel({.cores = 2}).run(sleeps_a_while()), outcome::finished);
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(20));
+}
+
+// ---- several cores
+
+std::atomic<int> ended_elsewhere;
+
+process notes_its_core(unsigned expected)
+{
+    EXPECT_EQ(core::here().index(), expected);
+    co_await yield();
+    EXPECT_EQ(core::here().index(), expected);
+    ended_elsewhere.fetch_add(1, std::memory_order_relaxed);
+}
+process starts_everywhere(notebook<kernel> k, unsigned each)
+{
+    forking children;
+    for (unsigned n = 0; n < each * k->cores(); ++n) {
+        const unsigned where = n % k->cores();
+        children.start_on(k->at(where), notes_its_core(where));
+    }
+    auto end = co_await children.join();
+    EXPECT_EQ(end.faulted, 0U);
+}
+
+TEST(Kernel, StartsProcessesOnOtherCoresAndHearsOfTheirEnd)
+{
+    for (int i = 0; i < 20; ++i) {
+        ended_elsewhere = 0;
+        kernel k({.cores = 3});
+        EXPECT_EQ(k.run(starts_everywhere(notebook(k), 50)), outcome::finished);
+        EXPECT_EQ(ended_elsewhere.load(), 150);
+    }
+}
+
+process starts_and_leaves(notebook<kernel> k, int depth)
+{
+    forking children;
+    for (unsigned c = 0; c < k->cores(); ++c) {
+        if (depth > 0) {
+            children.start_on(k->at(c), starts_and_leaves(k, depth - 1));
+        } else {
+            children.start_on(k->at(c), notes_its_core(c));
+        }
+    }
+    co_return;
+}
+
+TEST(Kernel, WaitsForOrphansOnOtherCores)
+{
+    for (int i = 0; i < 20; ++i) {
+        ended_elsewhere = 0;
+        kernel k({.cores = 3});
+        EXPECT_EQ(k.run(starts_and_leaves(notebook(k), 3)), outcome::finished);
+        EXPECT_EQ(ended_elsewhere.load(), 81);
+    }
+}
+
+process faults_elsewhere(notebook<kernel> k, notebook<std::uint32_t> faults_seen)
+{
+    forking children;
+    children.start_on(k->at(1), faults());
+    children.start_on(k->at(1), hello());
+    auto end = co_await children.join();
+    *faults_seen = end.faulted;
+}
+
+TEST(Kernel, HearsOfAFaultOnAnotherCore)
+{
+    std::uint32_t faults_seen = 0;
+    kernel k({.cores = 2});
+    CaptureStderr();
+    EXPECT_EQ(k.run(faults_elsewhere(notebook(k), notebook(faults_seen))), outcome::finished);
+    EXPECT_EQ(faults_seen, 1U);
+    EXPECT_THAT(GetCapturedStderr(), HasSubstr("lost"));
+}
+
+process deadlocks_everywhere(notebook<kernel> k, int depth)
+{
+    forking children;
+    for (unsigned c = 0; c < k->cores(); ++c) {
+        children.start_on(k->at(c), deadlocks());
+        if (depth > 0) children.start_on(k->at(c), deadlocks_everywhere(k, depth - 1));
+    }
+    if (depth % 2 == 0) co_await children.join();
+}
+
+TEST(Kernel, EndsAStuckNetworkOfSeveralCores)
+{
+    for (int i = 0; i < 5; ++i) {
+        CaptureStderr();
+        {
+            kernel k({.cores = 3});
+            EXPECT_EQ(k.run(deadlocks_everywhere(notebook(k), 2)), outcome::deadlock);
+        }
+        EXPECT_THAT(GetCapturedStderr(), HasSubstr("core 2:"));
+    }
+}
+
+// ---- asked while it runs
+
+process asks_for_a_post_mortem(notebook<kernel> k)
+{
+    chan<int> c;
+    const auto silent = c.tx();
+    forking children;
+    children.start_on(k->at(1), sleeps_a_while());
+    children.start(sleeps_a_while().named("the one who sleeps"));
+    co_await yield();
+    k->request_post_mortem();
+    co_await sleep(std::chrono::milliseconds(10));
+}
+
+TEST(Kernel, PrintsItsTableWhenAskedAndGoesOn)
+{
+    CaptureStderr();
+    kernel k({.cores = 2});
+    EXPECT_EQ(k.run(asks_for_a_post_mortem(notebook(k))), outcome::finished);
+    const std::string table = GetCapturedStderr();
+    EXPECT_THAT(table, HasSubstr("core 0:"));
+    EXPECT_THAT(table, HasSubstr("core 1:"));
+    EXPECT_THAT(table, HasSubstr("the one who sleeps"));
+    EXPECT_THAT(table, HasSubstr("a moment"));
+}
+
+}  // namespace
+}  // namespace csp
