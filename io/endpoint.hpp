@@ -115,10 +115,10 @@ struct endpoint : member_link {
 /// Takes it out of its select set.
 void leave_set(endpoint& e) noexcept;
 
-/// Tells its set what a fetch brought: bytes in `early`, or the end. Without a set they stay for the next reader.
-void report_fetched(endpoint& e);
+/// Tells its set, if it is waiting in one, that it has bytes or an end: in `early`, or still in the kernel.
+void report_readable(endpoint& e);
 
-/// Reads what is there into a buffer and reports it. Yields false when there was nothing.
+/// Reads what is there into `early`. Yields false when there was nothing.
 bool fetch_now(endpoint& e);
 
 /// Hears, once a start(), that an endpoint may have become readable.
@@ -160,6 +160,9 @@ class estate {
 
     /// Memory for a ring of buffers that the engine hands to the kernel. A buffer that lies in it goes back by
     /// `give_back`.
+    /// From one buffer to the next: a cache line more than a buffer has, or the first lines of all of them, which are
+    /// the ones in use, would compete for the same few places of the processor's cache.
+    static constexpr std::size_t ring_stride = buffer::capacity + 64;
     using ring_return = void (*)(engine&, char* memory) noexcept;
     [[nodiscard]] char* make_ring(std::size_t buffers, ring_return give_back);
     /// A buffer of the ring that the kernel has filled.
@@ -170,7 +173,7 @@ class estate {
     }
 
     /// Whether `e`, as an event from the kernel names it, is still the tenant it was.
-    [[nodiscard]] static bool is_current(const endpoint& e, std::uint16_t generation);
+    [[nodiscard]] static bool is_current(endpoint& e, std::uint16_t generation);
 
     /// Null when the engine has ended.
     [[nodiscard]] engine* owner() const { return owner_; }

@@ -60,9 +60,11 @@ class epoll_engine final : public engine {
     }
     void begin_fetch(endpoint& e) override
     {
-        if (e.maybe_readable && fetch_now(e)) return;
-        if (!e.registered) enroll(e);
-        if (e.maybe_readable) fetch_now(e);
+        if (e.maybe_readable && fetch_now(e)) {
+            report_readable(e);
+        } else if (!e.registered) {
+            enroll(e);
+        }
     }
     void end_fetch(endpoint& /*e*/) noexcept override {}
     void begin_accept(accepting& a) override { a.accept_when_readable(); }
@@ -86,6 +88,7 @@ class epoll_engine final : public engine {
         e.peer_is_done = true;
         e.tell(side::read);
         e.tell(side::write);
+        report_readable(e);
     }
 
     /// Rounded up, or a timer would be waited for in ever shorter turns.
@@ -116,7 +119,7 @@ class epoll_engine final : public engine {
         // What was told may have closed it.
         if ((event.events & ~EPOLLOUT) == 0 || !estate::is_current(e, generation)) return;
         e.tell(side::read);
-        if (e.member == membership::waiting) fetch_now(e);
+        report_readable(e);
     }
 
     descriptor epoll_;

@@ -13,12 +13,16 @@ constexpr std::size_t most_free_buffers = 256;
 
 }  // namespace
 
-// The endpoint comes first, so that each is found from the other. A slot's memory is never used for anything else
-// while the engine lives: a late event may look at its generation.
-struct estate::slot {
-    alignas(endpoint) std::byte tenant[sizeof(endpoint)];
+// A slot's memory is never used for anything else while the engine lives: a late event may look at its generation.
+struct alignas(64) estate::slot {
     slot* next_free;
     std::uint16_t generation;
+    alignas(endpoint) std::byte tenant[sizeof(endpoint)];
+
+    [[nodiscard]] static slot& of(endpoint& e)
+    {
+        return *reinterpret_cast<slot*>(reinterpret_cast<std::byte*>(&e) - offsetof(slot, tenant));
+    }
 };
 
 estate::estate(engine& e) : owner_(&e) {}
@@ -40,10 +44,7 @@ endpoint& estate::new_endpoint(int fd)
     return *e;
 }
 
-bool estate::is_current(const endpoint& e, std::uint16_t generation)
-{
-    return reinterpret_cast<const slot&>(e).generation == generation;
-}
+bool estate::is_current(endpoint& e, std::uint16_t generation) { return slot::of(e).generation == generation; }
 
 void estate::drop(endpoint& e) noexcept
 {
@@ -59,7 +60,7 @@ void estate::drop(endpoint& e) noexcept
 
 void estate::free(endpoint& e) noexcept
 {
-    auto& s = reinterpret_cast<slot&>(e);
+    slot& s = slot::of(e);
     e.~endpoint();
     ++s.generation;
     s.next_free = std::exchange(free_slots_, &s);
@@ -77,7 +78,7 @@ buffer estate::new_buffer()
 
 char* estate::make_ring(std::size_t buffers, ring_return give_back)
 {
-    ring_bytes_ = buffers * buffer::capacity;
+    ring_bytes_ = buffers * ring_stride;
     ring_ = std::make_unique_for_overwrite<char[]>(ring_bytes_);
     ring_return_ = give_back;
     return ring_.get();

@@ -26,25 +26,39 @@ class gathering : public select_source {
         e.token = token;
         e.until = until;
         e.expired = false;
-        e.member = membership::waiting;
-        e.append_to(waiting_);
-        engine& outside = *e.home.owner();
-        outside.expect();
+        wait_on(e);
         if (e.early || e.early_end) {
             report(e);
-            return;
+        } else {
+            e.home.owner()->begin_fetch(e);
         }
-        set_alarm(e);
-        outside.begin_fetch(e);
     }
 
     void report(endpoint& e)
     {
+        // Whoever is woken must find an event, so the one that wakes is read at once.
+        if (is_awaited() && reported_.alone() && !is_known(e) && !fetch_now(e)) {
+            e.home.owner()->begin_fetch(e);
+            return;
+        }
         e.home.owner()->expect_no_more();
         e.member = membership::reported;
         e.unlink();
         e.append_to(reported_);
         notify();
+    }
+
+    /// Whether the front of the queue is an event that take() can yield. What is only known to be readable is read
+    /// now: just before it is wanted, so that one warm buffer serves one connection after the other.
+    [[nodiscard]] bool ready()
+    {
+        while (!reported_.alone()) {
+            auto& e = static_cast<endpoint&>(*reported_.next);
+            if (is_known(e) || fetch_now(e)) return true;
+            wait_on(e);  // told wrongly
+            e.home.owner()->begin_fetch(e);
+        }
+        return false;
     }
 
     void leave(endpoint& e) noexcept
@@ -64,6 +78,17 @@ class gathering : public select_source {
     [[nodiscard]] std::size_t size() const { return size_; }
 
   private:
+    [[nodiscard]] static bool is_known(const endpoint& e) { return e.early || e.early_end || e.expired; }
+
+    void wait_on(endpoint& e)
+    {
+        e.member = membership::waiting;
+        e.unlink();
+        e.append_to(waiting_);
+        e.home.owner()->expect();
+        set_alarm(e);
+    }
+
     static void set_alarm(endpoint& e)
     {
         // An alarm that is still set from an earlier stay, and goes off before `until`, will do: most stays end long
@@ -95,12 +120,12 @@ void endpoint::alarm::gone_off(csp::timer& t) noexcept
     if (!e.fetch_in_flight) e.set->report(e);  // else the end of the fetch reports, perhaps bytes after all
 }
 
-void leave_set(endpoint& e) noexcept { e.set->leave(e); }
-
-void report_fetched(endpoint& e)
+void report_readable(endpoint& e)
 {
     if (e.member == membership::waiting) e.set->report(e);
 }
+
+void leave_set(endpoint& e) noexcept { e.set->leave(e); }
 
 bool fetch_now(endpoint& e)
 {
@@ -122,11 +147,12 @@ bool fetch_now(endpoint& e)
         e.early_end = true;
         e.early_error = got < 0 ? errno : 0;
     }
-    report_fetched(e);
     return true;
 }
 
 void gathering_end::operator()(gathering* g) const noexcept { delete g; }
+
+bool select_source::ready() { return static_cast<gathering&>(*this).ready(); }
 
 select_event select_source::take()
 {

@@ -36,7 +36,7 @@ struct gathering_end {
 
 class select_source : public event_source {
   public:
-    [[nodiscard]] bool ready() const { return !reported_.alone(); }
+    [[nodiscard]] bool ready();
     static void arm() {}
     [[nodiscard]] select_event take();
 

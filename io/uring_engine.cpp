@@ -220,13 +220,14 @@ class uring_engine final : public engine {
         memory_ = owned().make_ring(ring_buffers, [](engine& e, char* memory) noexcept {
             static_cast<uring_engine&>(e).offer_to_kernel(memory);
         });
-        for (std::size_t i = 0; i < ring_buffers; ++i) offer_to_kernel(memory_ + i * buffer::capacity);
+        for (std::size_t i = 0; i < ring_buffers; ++i) offer_to_kernel(memory_ + i * estate::ring_stride);
         return 0;
     }
 
     void offer_to_kernel(char* memory)
     {
-        const auto number = static_cast<unsigned short>(static_cast<std::size_t>(memory - memory_) / buffer::capacity);
+        const auto number =
+            static_cast<unsigned short>(static_cast<std::size_t>(memory - memory_) / estate::ring_stride);
         io_uring_buf_ring_add(buffers_, memory, buffer::capacity, number, ring_buffers - 1, 0);
         io_uring_buf_ring_advance(buffers_, 1);
     }
@@ -338,7 +339,7 @@ class uring_engine final : public engine {
     {
         buffer came;
         if ((cqe.flags & IORING_CQE_F_BUFFER) != 0) {
-            char* const memory = memory_ + (cqe.flags >> IORING_CQE_BUFFER_SHIFT) * buffer::capacity;
+            char* const memory = memory_ + (cqe.flags >> IORING_CQE_BUFFER_SHIFT) * estate::ring_stride;
             came = owned().filled(memory, static_cast<std::size_t>(std::max(cqe.res, 0)));
         }
         e.fetch_in_flight = false;
@@ -356,7 +357,7 @@ class uring_engine final : public engine {
             e.early_error = -cqe.res;
         }
         if (e.member == membership::waiting) {
-            report_fetched(e);
+            report_readable(e);
         } else {
             tell_reader(e);
         }
@@ -367,10 +368,10 @@ class uring_engine final : public engine {
     {
         if (e.member != membership::waiting) {
             tell_reader(e);
-        } else if (e.expired) {
-            report_fetched(e);
-        } else if (why != -ENOBUFS || !fetch_now(e)) {
-            // For want of a free buffer in the ring, memory of our own was tried first.
+        } else if (e.expired || why == -ENOBUFS) {
+            // With no buffer left in the ring, the bytes will be read into one of our own.
+            report_readable(e);
+        } else {
             begin_fetch(e);
         }
     }

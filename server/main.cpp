@@ -74,12 +74,14 @@ std::expected<std::vector<io::listener>, problem> listen_on(const std::string& w
     return listeners;
 }
 
-std::expected<io::file, problem> open_log(const std::string& name, const char* standard)
+/// "-" is the standard stream as we were given it. Opening /dev/stdout anew would fail where it is a socket, and would
+/// write beside our own messages where it is a file.
+std::expected<io::file, problem> open_log(const std::string& name, int standard_stream)
 {
     if (name.empty()) return io::file();
-    const std::string path = name == "-" ? standard : name;
-    auto f = io::open_to_append(path);
-    if (!f) return std::unexpected(fmt::format("the log {} cannot be opened: {}", path, f.error().text));
+    if (name == "-") return io::file(io::descriptor(fcntl(standard_stream, F_DUPFD_CLOEXEC, 0)));
+    auto f = io::open_to_append(name);
+    if (!f) return std::unexpected(fmt::format("the log {} cannot be opened: {}", name, f.error().text));
     return std::move(*f);
 }
 
@@ -97,9 +99,9 @@ std::expected<opened, problem> open_all(const settings& s)
         if (!listeners) return std::unexpected(listeners.error());
         for (unsigned i = 0; i < s.workers; ++i) o.listeners[i].push_back(std::move((*listeners)[i]));
     }
-    auto access = open_log(s.log.access, "/dev/stdout");
+    auto access = open_log(s.log.access, STDOUT_FILENO);
     if (!access) return std::unexpected(access.error());
-    auto error = open_log(s.log.error, "/dev/stderr");
+    auto error = open_log(s.log.error, STDERR_FILENO);
     if (!error) return std::unexpected(error.error());
     o.logs = {.access = std::move(*access), .error = std::move(*error)};
     return o;
