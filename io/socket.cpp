@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <memory>
 #include <netinet/tcp.h>
 #include <ranges>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 
 #include "csp/timer.hpp"
@@ -72,6 +74,12 @@ result<listener> listen(const address& where, int backlog, port_sharing sharing)
 result<address> peer(const socket& s) { return name_of(s.number(), getpeername); }
 result<address> local(const socket& s) { return name_of(s.number(), getsockname); }
 result<address> local(const listener& l) { return name_of(l.number(), getsockname); }
+
+std::size_t unacknowledged(const socket& s)
+{
+    int bytes = 0;
+    return ioctl(s.number(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
 
 result<std::pair<socket, socket>> socket_pair()
 {

@@ -270,6 +270,9 @@ enum class more_follows : bool { no, yes };  // yes: the kernel may hold the byt
 /// The data is written through buffers of the engine's choosing; a stream or unix path.
 [[nodiscard]] csp::step<result<socket>> connect(address where, deadline until);
 
+/// How many of the bytes sent the peer's system has not acknowledged yet; 0 if that cannot be told.
+[[nodiscard]] std::size_t unacknowledged(const socket& s);
+
 /// Tells the peer that nothing more will be sent; it may still be read from.
 result<void> shutdown_write(socket& s);
 

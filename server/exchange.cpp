@@ -42,12 +42,19 @@ void skip(pieces& all, std::size_t bytes)
     }
 }
 
+/// Whether to try again after `e`: the deadline passed, and yet there is progress.
+bool still_goes(const io::error& e, const connection& c, progress& going)
+{
+    return e.timed_out() && going.goes_on(io::unacknowledged(c.socket));
+}
+
 /// Goes on with what the socket did not take at once, as long as there is progress.
 csp::step<bool> send_rest(connection& c, pieces left, io::more_follows more, progress& going)
 {
     for (std::size_t bytes = bytes_of(left); bytes > 0;) {
         const auto sent =
             co_await io::send(c.socket, std::span<const std::span<const char>>(left), going.next_deadline(), more);
+        if (!sent && still_goes(sent.error(), c, going)) continue;
         if (!sent) co_return false;
         going.made(*sent);
         skip(left, *sent);
@@ -61,6 +68,7 @@ csp::step<bool> send_range(connection& c, const file_range& range, progress& goi
     while (sent_bytes < range.bytes) {
         const auto sent = co_await io::send_file(c.socket, range.from, range.offset + sent_bytes,
                                                  range.bytes - sent_bytes, going.next_deadline());
+        if (!sent && still_goes(sent.error(), c, going)) continue;
         // A file that became shorter than its announced length: the response cannot be completed any more.
         if (!sent || *sent == 0) co_return false;
         sent_bytes += *sent;
@@ -118,8 +126,11 @@ csp::step<void> send(exchange_record& x, outgoing what, patience limits, http1_p
     // In nearly every case the socket takes all of it here.
     const auto sent =
         co_await io::send(c.socket, std::span<const std::span<const char>>(out), going.next_deadline(), more);
-    if (!sent) co_return;
-    skip(out, *sent);
+    if (!sent && !still_goes(sent.error(), c, going)) co_return;
+    if (sent) {
+        going.made(*sent);
+        skip(out, *sent);
+    }
     if (bytes_of(out) > 0 && !co_await send_rest(c, out, more, going)) co_return;
     x.sent.content_bytes = what.text.size();
     x.sent.complete = what.range == nullptr || co_await send_range(c, *what.range, going, x.sent.content_bytes);

@@ -1,40 +1,68 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <utility>
 
 #include "csp/core.hpp"
 #include "server/settings.hpp"
 
 namespace server {
 
-/// Tells slow from stuck. Something must get through within every `stall`, and after the first `stall` the least rate
+/// Tells slow from stuck, for what is sent. The client must take something within every `stall`, and the least rate
 /// must be kept on the whole; so a transfer of any length may go on as long as it goes on.
+///
+/// What the kernel takes from us is no measure of that: it buffers megabytes, and has room again only when a third of
+/// them are gone, which a slow client needs minutes for. So when it has been silent for a `stall`, we ask how much of
+/// its queue the client has taken meanwhile.
 class progress {
   public:
     explicit progress(patience limits)
-        : stall_(limits.stall), rate_(limits.least_rate), began_(csp::core::here().now()), latest_(began_)
+        : stall_(limits.stall), rate_(limits.least_rate), latest_(csp::core::here().now())
     {
     }
+    /// The kernel took so many bytes of us.
     void made(std::uint64_t bytes)
     {
-        bytes_ += bytes;
+        handed_ += bytes;
         latest_ = csp::core::here().now();
     }
-    /// By when the next byte must have got through.
-    [[nodiscard]] csp::time_point next_deadline() const
+    /// How long to wait for the kernel.
+    [[nodiscard]] csp::time_point next_deadline() const { return latest_ + stall_; }
+
+    /// That deadline has passed, with so many bytes in the kernel's queue: whether to wait on. Yes the first time,
+    /// since there is nothing yet to compare with.
+    [[nodiscard]] bool goes_on(std::uint64_t queued)
     {
-        return std::min(latest_ + stall_, began_ + stall_ + std::chrono::milliseconds(bytes_ * 1000 / rate_));
+        const csp::time_point now = csp::core::here().now();
+        const look seen{now, static_cast<std::int64_t>(handed_) - static_cast<std::int64_t>(queued)};
+        const look before = std::exchange(last_, seen).value_or(seen);
+        const bool is_first = !first_;
+        if (is_first) first_ = seen;
+        latest_ = now;
+        return is_first || (seen.taken > before.taken && keeps_rate(seen));
     }
 
   private:
+    struct look {
+        csp::time_point at;
+        std::int64_t taken = 0;  // by the client, of what we handed; negative while answers before it are queued
+    };
+
+    [[nodiscard]] bool keeps_rate(const look& seen) const
+    {
+        const auto bytes = static_cast<std::uint64_t>(seen.taken - first_->taken);
+        return seen.at <= first_->at + stall_ + std::chrono::milliseconds(bytes * 1000 / rate_);
+    }
+
     std::chrono::milliseconds stall_;
     std::uint64_t rate_;
-    csp::time_point began_;
     csp::time_point latest_;
-    std::uint64_t bytes_ = 0;
+    std::uint64_t handed_ = 0;
+    std::optional<look> first_;
+    std::optional<look> last_;
 };
 
 }  // namespace server
