@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import random
+import socket
 import threading
 
 import pytest
@@ -26,6 +27,17 @@ def large_site(server):
     """Adds a file that no socket's buffers hold."""
     with open(server.site / "large.bin", "wb") as f:
         f.truncate(LARGE)
+
+
+def is_cut_off(client):
+    """Whether the server has closed, as whoever goes on sending finds out."""
+    try:
+        client.socket.send(b"x", socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        pass
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+    return False
 
 
 # --- slow to ask ------------------------------------------------------------------------------------------------------
@@ -108,14 +120,7 @@ def test_lingering_is_bounded(serve):
     with server.connect() as c:
         c.send("BAD\r\n\r\n")
         assert c.response().status == 400
-
-        def refused():
-            try:
-                return bool(c.send(b"x" * 1000)) and False
-            except (ConnectionResetError, BrokenPipeError):
-                return True
-
-        wait_until(refused, "the server does not listen to this client any more")
+        wait_until(lambda: is_cut_off(c), "the server does not listen to this client any more")
     server.expect_healthy()
 
 
@@ -168,10 +173,25 @@ def test_a_reader_that_is_slow_but_goes_on(serve):
     server.expect_healthy()
 
 
+def test_a_reader_below_the_least_rate(serve):
+    """It takes something every now and then, which is not enough."""
+    server = serve({"patience": {"stall_seconds": 0.5, "least_bytes_a_second": 1_000_000}})
+    large_site(server)
+    with server.connect(receive_buffer=4096) as c:
+        c.request("/large.bin")
+
+        def cut_off():
+            assert c.socket.recv(200)
+            return server.access_log.read_text()
+
+        entry = wait_until(cut_off, "the server has given up")
+        assert "/large.bin" in entry and f" {LARGE} " not in entry
+    server.expect_healthy()
+
+
 def test_a_client_that_only_asks(serve):
     """It sends requests without end and reads no answer; the server neither grows nor waits for it."""
-    server = serve({"patience": {"stall_seconds": 0.5}})
-    large_site(server)
+    server = serve({"patience": {"stall_seconds": 0.5}}, access_log="")
     with server.connect(receive_buffer=4096) as c:
         c.socket.settimeout(0.5)
         with contextlib.suppress(TimeoutError, ConnectionResetError, BrokenPipeError):
@@ -179,8 +199,7 @@ def test_a_client_that_only_asks(serve):
                 c.send(GET_A * 10)
         for _ in range(20):
             assert server.ask("/a.txt").body == A
-        c.socket.settimeout(60)
-        c.rest()
+        wait_until(lambda: is_cut_off(c), "the client was cut off")
     server.expect_healthy()
 
 
