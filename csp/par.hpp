@@ -72,6 +72,7 @@ class [[nodiscard("await it")]] par<Processes...> {
 template <>
 class [[nodiscard("await it")]] par<std::vector<process>> {
   public:
+    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): each of its elements is
     explicit par(std::vector<process>&& processes, std::source_location where = std::source_location::current())
         : join_(family_, where)
     {

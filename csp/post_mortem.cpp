@@ -148,6 +148,7 @@ std::vector<std::uint32_t> cycle_of_waits(const core& c)
         };
         if (walk(walk, start)) {
             std::vector<std::uint32_t> numbers;
+            numbers.reserve(path.size());
             for (const record* r : path) numbers.push_back(r->number);
             return numbers;
         }

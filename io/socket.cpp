@@ -110,7 +110,7 @@ bool recv_call::attempt()
     endpoint& e = endpoint_;
     if (e.early) [[unlikely]] {
         done_ = std::min(into_.size(), e.early.size());
-        std::copy_n(e.early.text().data(), done_, into_.data());
+        std::ranges::copy(e.early.text().substr(0, done_), into_.begin());
         e.early.consume(done_);
         if (e.early.empty()) e.early = buffer();
         return true;

@@ -365,10 +365,9 @@ class uring_engine final : public engine {
     {
         if (e.member != membership::waiting) {
             tell_reader(e);
-        } else if (e.expired) {
+        } else if (e.expired || why == -ENOBUFS) {
+            // With no buffer left in the ring, the bytes will be read into one of our own.
             report_readable(e);
-        } else if (why == -ENOBUFS) {
-            report_readable(e);  // the ring has no buffer left; the bytes will be read into one of our own
         } else {
             begin_fetch(e);
         }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+// expect: constraints not satisfied
+#include "csp/channel.hpp"
+
+csp::chan<int&> numbers;
