@@ -10,6 +10,18 @@
 #include "csp/forking.hpp"
 
 namespace server {
+namespace {
+
+conn make_connection(io::socket s)
+{
+    auto c = std::make_unique<connection>(std::move(s));
+    // Asked now: of a client that has left there is no address any more, and just that one an operator looks for.
+    const auto address = io::peer(c->socket);
+    c->peer = address ? address->host() : "-";
+    return c;
+}
+
+}  // namespace
 
 csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<conn> to_parking,
                       csp::shared_out<log_lines> to_log)
@@ -31,7 +43,7 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
             continue;
         }
         complained = false;
-        if (!co_await to_parking.output(std::make_unique<connection>(std::move(*accepted)))) co_return;
+        if (!co_await to_parking.output(make_connection(std::move(*accepted)))) co_return;
     }
 }
 

@@ -67,15 +67,6 @@ class hits {
     csp::time_point tell_at_;
 };
 
-/// Once for each connection.
-void ask_peer(exchange_record& x)
-{
-    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
-    if (http1 == nullptr || !http1->connection->peer.empty()) return;
-    const auto address = io::peer(http1->connection->socket);
-    http1->connection->peer = address ? address->host() : "-";
-}
-
 /// What becomes of the connection when its exchange is over: itself, to be parked, or nothing when it is closed here.
 conn take_connection(exchange x)
 {
@@ -112,7 +103,6 @@ csp::process back_end(access_log wanted, csp::in<exchange> done, csp::out<conn> 
             over = !answered;
             if (answered) {
                 exchange x = std::move(*answered);
-                if (wanted == access_log::on) ask_peer(*x);
                 fresh.note(*x);
                 co_await to_parking.output(take_connection(std::move(x)));
             }

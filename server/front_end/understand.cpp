@@ -17,6 +17,7 @@ using http::status;
 /// told: a client that waits for "100 Continue" may or may not send its body once it has been answered without.
 bool note_body(const http::request_head& head, connection& c)
 {
+    c.now = connection::phase::idle;  // no more `head`, in which it was if the head came in pieces
     if (!head.has_body()) return true;
     if (head.expect_continue) return false;
     c.now = connection::phase::body;

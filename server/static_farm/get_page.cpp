@@ -16,6 +16,8 @@ namespace {
 
 using http::status;
 
+constexpr http::error not_a_page{status::forbidden, "This is not a file that can be served."};
+
 http::error refusal(const io::error& e)
 {
     switch (e.number) {
@@ -27,6 +29,9 @@ http::error refusal(const io::error& e)
         case EACCES:
         case EPERM:
             return {status::forbidden, "The server may not read this file."};
+        case ENXIO:  // a socket or a device without a driver
+        case ENODEV:
+            return not_a_page;
         case EXDEV:
             return {status::forbidden, "This name leads out of what is served."};
         default:
@@ -124,7 +129,7 @@ csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rul
     }
     // Devices, sockets and pipes are no pages, and reading some of them would never end.
     if (!opened->what.is_regular()) {
-        co_return std::unexpected(http::error{status::forbidden, "This is not a file that can be served."});
+        co_return std::unexpected(not_a_page);
     }
 
     const file_identity identity = identity_of(opened->what);

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: MIT
+"""Clients that are slow, silent, many, or gone: each costs itself and nobody else."""
+
+import concurrent.futures
+import contextlib
+import random
+import threading
+
+import pytest
+
+from harness import resident_files, wait_until
+
+A = b"the letter a\n"  # /a.txt
+GET_A = b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LARGE = 20 * 1024 * 1024
+
+
+@contextlib.contextmanager
+def many(server, count, **options):
+    """So many connections at once."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(server.connect(**options)) for _ in range(count)]
+
+
+def large_site(server):
+    """Adds a file that no socket's buffers hold."""
+    with open(server.site / "large.bin", "wb") as f:
+        f.truncate(LARGE)
+
+
+# --- slow to ask ------------------------------------------------------------------------------------------------------
+
+
+def drip(client, over, data=b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000):
+    """Sends a byte five times a second, until the server has had enough."""
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        for i in range(len(data)):
+            client.send(data[i : i + 1])
+            if over.wait(0.2):
+                return
+
+
+def test_a_head_that_takes_too_long(serve):
+    server = serve({"patience": {"head_seconds": 1}})
+    over = threading.Event()
+    with server.connect() as c, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        sender = pool.submit(drip, c, over)
+        try:
+            r = c.response()  # before the drip is over, which would take days
+        finally:
+            over.set()
+        sender.result()
+        assert (r.status, r.closes) == (408, True)
+        assert "time" in r.text
+        c.finish_sending()
+        c.expect_closed()
+    server.expect_healthy()
+
+
+def test_slow_clients_do_not_hold_up_others(serve):
+    server = serve({"patience": {"head_seconds": 1}})
+    over = threading.Event()
+    with many(server, 50) as slow, concurrent.futures.ThreadPoolExecutor(50) as pool:
+        senders = [pool.submit(drip, c, over) for c in slow]
+        try:
+            for _ in range(100):
+                assert server.ask("/a.txt").body == A
+            assert [c.response().status for c in slow] == [408] * 50
+        finally:
+            over.set()
+        for sender in senders:
+            sender.result()
+    server.expect_healthy()
+
+
+def test_the_time_for_a_head_begins_with_its_first_byte(serve):
+    """A connection that has been idle for longer than head_seconds has all of it for the next head."""
+    server = serve({"patience": {"head_seconds": 2, "idle_seconds": 600}})
+    with server.connect() as c:
+        # In two writes, so that the server has seen a part of the first head.
+        c.send_bytewise(GET_A)
+        assert c.response().body == A
+        c.expect_silence(3)  # in particular no 408: nothing is owed
+        assert c.ask("/a.txt").body == A
+
+
+def test_an_idle_connection_is_closed_in_silence(serve):
+    server = serve({"patience": {"idle_seconds": 0.5}})
+    with server.connect() as fresh, server.connect() as used:
+        assert used.ask("/a.txt").body == A
+        fresh.expect_closed()
+        used.expect_closed()
+    assert all('" 200 ' in line for line in server.log_lines(1))  # closing was no request
+
+
+def test_a_body_that_stalls(serve):
+    server = serve({"patience": {"stall_seconds": 0.5, "least_bytes_a_second": 1000}})
+    with server.connect() as c:
+        r = c.ask("/a.txt", "Content-Length: 1000", method="POST", body=b"x" * 10)
+        assert r.status == 405
+        c.expect_closed()
+    server.expect_healthy()
+
+
+def test_lingering_is_bounded(serve):
+    """A client that goes on sending after it was refused does not keep its connection for that."""
+    server = serve({"patience": {"linger_seconds": 0.5}})
+    with server.connect() as c:
+        c.send("BAD\r\n\r\n")
+        assert c.response().status == 400
+
+        def refused():
+            try:
+                return bool(c.send(b"x" * 1000)) and False
+            except (ConnectionResetError, BrokenPipeError):
+                return True
+
+        wait_until(refused, "the server does not listen to this client any more")
+    server.expect_healthy()
+
+
+# --- slow to listen ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("readers", [1, 20])
+def test_a_reader_that_stalls_is_cut_off(serve, readers):
+    server = serve({"patience": {"stall_seconds": 0.5}})
+    large_site(server)
+    with many(server, readers, receive_buffer=4096) as stalled:
+        for c in stalled:
+            c.request("/large.bin")
+        for _ in range(20):
+            assert server.ask("/a.txt").body == A
+        # The log tells when the server has given up, and that not all was sent.
+        lines = server.log_lines(20 + readers)
+        sent = [int(line.split('" 200 ')[1].split()[0]) for line in lines if "/large.bin" in line]
+        assert len(sent) == readers and all(0 < size < LARGE for size in sent)
+        for c in stalled:
+            assert len(c.rest()) < LARGE
+    server.expect_healthy()
+
+
+def test_a_page_from_the_cache_that_stalls(serve):
+    server = serve({"patience": {"stall_seconds": 0.5}, "cache": {"largest_page_bytes": LARGE}})
+    large_site(server)
+    assert len(server.ask("/large.bin").body) == LARGE
+    with server.connect(receive_buffer=4096) as c:
+        c.request("/large.bin")
+        server.log_lines(2)  # it was given up
+        assert len(c.rest()) < LARGE
+    server.expect_healthy()
+
+
+def test_a_reader_that_is_slow_but_goes_on(serve):
+    """What makes progress is not cut off, though it takes many times as long as a stall may."""
+    server = serve({"patience": {"stall_seconds": 0.5, "least_bytes_a_second": 1000}})
+    large_site(server)
+    with server.connect(receive_buffer=16 * 1024) as c:
+        c.request("/large.bin")
+        got = 0
+        pause = threading.Event()
+        while got < LARGE:
+            data = c.socket.recv(1024 * 1024)
+            assert data, f"cut off after {got} bytes"
+            got += len(data)
+            if got < 400_000:
+                pause.wait(0.1)  # the client's slowness, not a wait for an effect
+    server.expect_healthy()
+
+
+def test_a_client_that_only_asks(serve):
+    """It sends requests without end and reads no answer; the server neither grows nor waits for it."""
+    server = serve({"patience": {"stall_seconds": 0.5}})
+    large_site(server)
+    with server.connect(receive_buffer=4096) as c:
+        c.socket.settimeout(0.5)
+        with contextlib.suppress(TimeoutError, ConnectionResetError, BrokenPipeError):
+            for _ in range(100_000):
+                c.send(GET_A * 10)
+        for _ in range(20):
+            assert server.ask("/a.txt").body == A
+        c.socket.settimeout(60)
+        c.rest()
+    server.expect_healthy()
+
+
+# --- many -------------------------------------------------------------------------------------------------------------
+
+
+def test_five_hundred_idle_connections(server):
+    with many(server, 500) as clients:
+        for c in clients:
+            c.request("/a.txt")
+        for c in clients:
+            assert c.response().body == A
+        for c in reversed(clients):
+            assert c.ask("/dir/b.css").status == 200
+    server.expect_healthy()
+
+
+def test_descriptors_are_given_back(server):
+    server.expect_healthy()
+    before = len(resident_files(server))
+    for _ in range(3):
+        with many(server, 100) as clients:
+            for i, c in enumerate(clients):
+                c.send(GET_A[: i % len(GET_A)] if i % 2 else GET_A)
+    wait_until(lambda: len(resident_files(server)) <= before, "all descriptors are closed again")
+
+
+def test_clients_beyond_the_limit_wait(serve):
+    server = serve({"limits": {"connections": 4}})
+
+    def take_turn(c):
+        """Whoever is answered leaves, and makes room for another."""
+        body = c.response().body
+        c.close()
+        return body
+
+    with many(server, 40) as clients, concurrent.futures.ThreadPoolExecutor(len(clients)) as pool:
+        for c in clients:
+            c.request("/a.txt")  # none is refused
+        assert list(pool.map(take_turn, clients)) == [A] * len(clients)
+    server.expect_healthy()
+
+
+def test_the_limit_holds(serve):
+    server = serve({"limits": {"connections": 3}}, workers=1)
+    with contextlib.ExitStack() as stack:
+        inside = []
+        for _ in range(3):
+            inside.append(stack.enter_context(server.connect()))
+            assert inside[-1].ask("/a.txt").body == A
+        outside = [stack.enter_context(server.connect()) for _ in range(5)]
+        for c in outside:
+            c.request("/a.txt")
+        outside[0].expect_silence(0.3)
+        for c in inside:
+            assert c.ask("/a.txt").body == A  # those inside are served all the while
+        while outside:
+            inside.pop(0).close()
+            c = outside.pop(0)
+            assert c.response().body == A
+            inside.append(c)
+
+
+def test_every_worker_of_a_small_farm_is_busy(serve):
+    """Slow readers hold a worker each; the farm makes more."""
+    server = serve({"spare_workers": 1}, workers=1)
+    large_site(server)
+    with many(server, 60, receive_buffer=4096) as readers:
+        for c in readers:
+            c.request("/large.bin")
+        for c in readers:
+            while b"\r\n\r\n" not in c.arrived:
+                assert c.more()  # each has a worker of its own now
+        assert server.ask("/a.txt").body == A
+
+
+# --- gone -------------------------------------------------------------------------------------------------------------
+
+STAGES = {
+    "at once": b"",
+    "in an empty line": b"\r",
+    "in the request line": b"GET /a.t",
+    "in a field": GET_A[:40],
+    "before the last byte": GET_A[:-1],
+    "after a request": GET_A,
+    "after a request for much": b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "in a pipeline": (GET_A + b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n") * 5 + GET_A[:30],
+    "in a body": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\nabc",
+    "in a chunk": b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc",
+    "after a mistake": b"BAD\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("leave", ["close", "reset"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_clients_leave_at_every_stage(serve, stage, leave):
+    server = serve()
+    large_site(server)
+    server.expect_healthy()
+    before = len(resident_files(server))
+    for read in (False, True) * 5:
+        c = server.connect(receive_buffer=4096)
+        c.send(STAGES[stage])
+        if read and stage.startswith("after"):
+            assert c.socket.recv(100)
+        getattr(c, leave)()
+    server.expect_healthy()
+    wait_until(lambda: len(resident_files(server)) <= before, "all descriptors are closed again")
+    with server.connect() as c:
+        assert c.ask("/a.txt").body == A
+
+
+def test_a_crowd_that_behaves_in_every_way(serve):
+    """All of the above at once, by chance but always the same; honest clients among them are served."""
+    server = serve({"patience": {"head_seconds": 1, "stall_seconds": 1, "linger_seconds": 0.5}})
+    large_site(server)
+    over = threading.Event()
+
+    def rude(seed):
+        r = random.Random(seed)
+        while not over.is_set():
+            c = server.connect(receive_buffer=r.choice([4096, 65536]))
+            with contextlib.suppress(OSError):
+                c.socket.settimeout(0.05)
+                c.send(r.choice(list(STAGES.values())))
+                for _ in range(r.randrange(3)):
+                    c.socket.recv(r.choice([1, 1000, 100_000]))
+            r.choice([c.close, c.reset])()
+
+    def honest(_):
+        for i in range(20):
+            with server.connect() as c:
+                assert c.ask(f"/a.txt?{i}").body == A
+                assert c.ask("/none").status == 404
+                assert c.ask("/dir", method="HEAD").status == 301
+                assert c.ask("/a.txt", "Content-Length: 3", method="POST", body=b"abc").status == 405
+                assert c.ask("/a.txt").body == A
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        crowd = [pool.submit(rude, seed) for seed in range(8)]
+        try:
+            list(pool.map(honest, range(8)))
+        finally:
+            over.set()
+        for one in crowd:
+            one.result()
+    server.expect_healthy()

@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: MIT
+"""What the black-box tests share: a server of their own, and a client that sees every byte.
+
+Nothing here sleeps in order to wait for an effect: what is waited for is polled or read, until DEADLINE. That is
+generous, since the tests also run against binaries with sanitizers; it passes only when something is wrong.
+"""
+
+import contextlib
+import dataclasses
+import email.utils
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+DEADLINE = 60.0  # seconds
+ENGINES = ("uring", "epoll")
+
+
+def binary():
+    """The server under test: $OCCWSERV, else the release build."""
+    path = os.environ.get("OCCWSERV", "build/release/occwserv")
+    if not os.access(path, os.X_OK):
+        raise FileNotFoundError(f"no server to test: {path} (set OCCWSERV)")
+    return str(pathlib.Path(path).resolve())
+
+
+def wait_until(condition, what, deadline=DEADLINE):
+    """The first true value of condition(), which is asked again and again."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= end:
+            raise AssertionError(f"this did not come about within {deadline} s: {what}")
+        time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def toml(settings):
+    """The text of a configuration; a table for each value that is a dictionary."""
+    plain = {key: value for key, value in settings.items() if not isinstance(value, dict)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    for name, table in settings.items():
+        if isinstance(table, dict):
+            lines.append(f"[{name}]")
+            lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+# --- the client -------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Response:
+    status: int
+    reason: str
+    fields: list  # of (name, value), as sent
+    body: bytes
+
+    def all(self, name):
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
+    def get(self, name):
+        """The value of a field that may occur once at most."""
+        values = self.all(name)
+        assert len(values) <= 1, f"{name} occurs {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    @property
+    def closes(self):
+        return self.get("Connection") == "close"
+
+
+def check_every_response(r):
+    """What is true of all responses."""
+    assert r.get("Server") == "occwserv"
+    assert email.utils.parsedate_to_datetime(r.get("Date")).tzinfo is not None
+    assert r.get("Date").endswith(" GMT")
+    assert r.get("Connection") in ("keep-alive", "close")
+    assert r.get("Transfer-Encoding") is None
+    if r.status == 204:
+        assert r.get("Content-Length") is None and r.body == b""
+    else:
+        assert r.get("Content-Length") is not None
+        assert r.get("Content-Type") is not None
+    if r.status == 405:
+        assert r.get("Allow") == "GET, HEAD, OPTIONS"
+    if r.status >= 400:
+        assert r.get("Content-Type") == "text/html; charset=utf-8"
+    if r.status in (408, 413, 414, 431, 505):
+        assert r.closes
+
+
+class Client:
+    """One connection, byte by byte."""
+
+    def __init__(self, port, receive_buffer=None):
+        self.socket = socket.socket()
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(DEADLINE)
+        self.socket.connect(("127.0.0.1", port))
+        self.arrived = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def reset(self):
+        """Closes with RST instead of FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def finish_sending(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def send(self, data):
+        self.socket.sendall(data if isinstance(data, bytes) else data.encode())
+        return self
+
+    def send_bytewise(self, data):
+        for i in range(len(data)):
+            self.send(data[i : i + 1])
+        return self
+
+    def request(self, target="/", *fields, method="GET", version="HTTP/1.1", body=b""):
+        """Sends a request with a Host field."""
+        lines = [f"{method} {target} {version}", "Host: localhost", *fields]
+        return self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+    def more(self):
+        """Reads what has come, or waits for it; false at the end."""
+        data = self.socket.recv(256 * 1024)
+        self.arrived += data
+        return bool(data)
+
+    def _read_head(self):
+        while b"\r\n\r\n" not in self.arrived:
+            assert self.more(), f"closed before the end of a response's head: {self.arrived!r}"
+        head, self.arrived = self.arrived.split(b"\r\n\r\n", 1)
+        status_line, *lines = head.decode("latin-1").split("\r\n")
+        version, status, reason = status_line.split(" ", 2)
+        assert version == "HTTP/1.1"
+        fields = [tuple(line.split(": ", 1)) for line in lines]
+        return Response(int(status), reason, fields, b"")
+
+    def read_exactly(self, size):
+        pieces = [self.arrived]
+        got = len(self.arrived)
+        while got < size:
+            data = self.socket.recv(min(size - got, 1024 * 1024))
+            assert data, f"closed after {got} of {size} bytes"
+            pieces.append(data)
+            got += len(data)
+        whole = b"".join(pieces)
+        self.arrived = whole[size:]
+        return whole[:size]
+
+    def response(self, to="GET"):
+        """Reads one response to a request with the method `to`."""
+        r = self._read_head()
+        if to != "HEAD":
+            r.body = self.read_exactly(int(r.get("Content-Length") or 0))
+        check_every_response(r)
+        return r
+
+    def ask(self, target="/", *fields, method="GET", version="HTTP/1.1", body=b""):
+        return self.request(target, *fields, method=method, version=version, body=body).response(to=method)
+
+    def rest(self):
+        """Everything until the server closes; a reset counts as that."""
+        with contextlib.suppress(ConnectionResetError):
+            while self.more():
+                pass
+        rest, self.arrived = self.arrived, b""
+        return rest
+
+    def expect_closed(self):
+        """The server closes and has nothing more to say."""
+        rest = self.rest()
+        assert rest == b"", f"more came before the end: {rest[:200]!r}"
+
+    def expect_silence(self, seconds):
+        """Nothing comes in that time, not even the end. It proves little; use it for what must never come."""
+        self.socket.settimeout(seconds)
+        try:
+            data = self.socket.recv(1)
+            raise AssertionError(f"silence was expected, not {data!r}")
+        except TimeoutError:
+            pass
+        finally:
+            self.socket.settimeout(DEADLINE)
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+class EngineRefused(Exception):
+    """The kernel does not let us have io_uring."""
+
+
+class Server:
+    """A running server with a site and logs of its own."""
+
+    def __init__(self, place, engine, settings=None, arguments=(), site=None, access_log=None, workers=2):
+        place.mkdir(parents=True, exist_ok=True)
+        self.site = site or place / "site"
+        self.site.mkdir(exist_ok=True)
+        self.access_log = place / "access.log"
+        self.error_log = place / "error.log"
+        self.stderr = place / "stderr"
+        self.engine = engine
+        self.process = None
+        self.exit_code = None
+        words = ["--workers", str(workers), "--io", engine]
+        words += ["--access-log", str(self.access_log) if access_log is None else access_log]
+        words += ["--error-log", str(self.error_log)]
+        if settings is not None:
+            (place / "occwserv.toml").write_text(toml(settings))
+            words += ["--config", str(place / "occwserv.toml")]
+        self.words = [binary(), str(self.site), *words, *arguments]
+
+    def start(self):
+        # Between our look for a free port and the server's taking it, another test may have got it.
+        for _ in range(10):
+            self.port = free_port()
+            with open(self.stderr, "wb") as stderr:
+                self.process = subprocess.Popen(
+                    [*self.words, "--listen", f"127.0.0.1:{self.port}"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stderr,
+                    stderr=stderr,
+                    start_new_session=True,
+                )
+            if wait_until(self._accepts_or_ended, "the server accepts connections") == "accepts":
+                return self
+            said = self.stderr.read_text()
+            if self.engine == "uring" and "io_uring" in said and self.process.returncode == 1:
+                raise EngineRefused(said.strip())
+            assert "in use" in said, f"the server ended with {self.process.returncode}: {said}"
+        raise AssertionError("no free port was found")
+
+    def _accepts_or_ended(self):
+        if self.process.poll() is not None:
+            return "ended"
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.port), DEADLINE):
+            # Whoever listens there may be somebody else's server, if ours is about to find that out.
+            serving = self.error_log.exists() and f"http://127.0.0.1:{self.port} " in self.error_log.read_text()
+            return "accepts" if serving else None
+        return None
+
+    def is_alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """The server ends by itself, and leaves nothing behind."""
+        self.exit_code = self.process.wait(DEADLINE)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise AssertionError("a process of the server lives on")
+        assert self.exit_code == 0, f"exit code {self.exit_code}"
+
+    def stop(self):
+        """Unless the test has seen to it."""
+        if self.process is None or self.exit_code is not None:
+            return
+        if not self.is_alive() and self.process.returncode != 0:
+            raise AssertionError(f"the server ended before its time, with exit code {self.process.returncode}")
+        try:
+            self.signal(signal.SIGTERM)
+            self.wait()
+        except subprocess.TimeoutExpired:
+            # It is stuck; before it goes it shall say where.
+            self.signal(signal.SIGQUIT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
+            raise
+        finally:
+            if self.is_alive():
+                self.process.kill()
+                self.process.wait()
+
+    def connect(self, **options):
+        return Client(self.port, **options)
+
+    def ask(self, target="/", *fields, **options):
+        """One request on a connection of its own."""
+        with self.connect() as c:
+            return c.ask(target, *fields, **options)
+
+    def expect_healthy(self):
+        """It still answers, in every way that we know of."""
+        with self.connect() as c:
+            assert c.ask("/no-such-page").status == 404
+            assert c.ask("/", method="OPTIONS").status == 204
+
+    def log_lines(self, least=0):
+        """The lines of the access log, when there are at least so many."""
+
+        def enough():
+            text = self.access_log.read_bytes().decode("ascii")
+            lines = text.splitlines()
+            return (lines or [""]) if len(lines) >= least and (not text or text.endswith("\n")) else None
+
+        lines = wait_until(enough, f"{least} lines in the access log")
+        return [line for line in lines if line]
+
+    def story(self):
+        """All that it said, for whoever must find out why a test failed."""
+        parts = [("command", " ".join(self.words))]
+        for path in (self.stderr, self.error_log, self.access_log):
+            if path.exists():
+                parts.append((path.name, path.read_text(errors="replace")[-20_000:]))
+        return "\n".join(f"--- {name}\n{text}" for name, text in parts)
+
+
+def resident_files(server):
+    """The descriptors that the server has open."""
+    return os.listdir(f"/proc/{server.process.pid}/fd")
+
+
+def fill_tree(root, files):
+    """Makes files, given as {relative name: content}."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
