@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <latch>
+#include <optional>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -44,21 +45,34 @@ class sleeper : public neighbour {
     int bell_;
 };
 
-void bind_to_processor(unsigned nth)
-{
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-    const auto usable = static_cast<unsigned>(CPU_COUNT(&allowed));
-    nth %= usable;
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-        if (!CPU_ISSET(cpu, &allowed) || nth-- > 0) continue;
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(cpu, &one);
-        pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-        return;
+/// Binds this thread to the `nth` of the processors that it may use, until the end of the scope.
+class binding {
+  public:
+    explicit binding(unsigned nth)
+    {
+        bound_ = sched_getaffinity(0, sizeof before_, &before_) == 0;
+        if (!bound_) return;
+        nth %= static_cast<unsigned>(CPU_COUNT(&before_));
+        for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+            if (!CPU_ISSET(cpu, &before_) || nth-- > 0) continue;
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            CPU_SET(cpu, &one);
+            sched_setaffinity(0, sizeof one, &one);
+            return;
+        }
     }
-}
+    binding(const binding&) = delete;
+    binding& operator=(const binding&) = delete;
+    ~binding()
+    {
+        if (bound_) sched_setaffinity(0, sizeof before_, &before_);
+    }
+
+  private:
+    cpu_set_t before_;
+    bool bound_;
+};
 
 /// What the threads of a running kernel tell each other.
 class shared_state {
@@ -147,7 +161,8 @@ outcome kernel::run(process&& first)
 
     const auto life = [&](core& c, auto begin, auto is_over) {
         const core::residence here(c);
-        if (how_.pinned) bind_to_processor(c.index());
+        std::optional<binding> to_its_processor;
+        if (how_.pinned) to_its_processor.emplace(c.index());
         const std::unique_ptr<neighbour> outside = make_neighbour_ ? make_neighbour_(c) : std::make_unique<sleeper>();
         c.set_outside(outside.get());
         all_have_neighbours.arrive_and_wait();

@@ -101,8 +101,9 @@ std::vector<living_process> census(const core& c)
     std::vector<living_process> all;
     all.reserve(living.size());
     for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
-        const record* const parent = r->owner->parent;
-        const bool parent_here = r->owner->home == &c && living.contains(parent);
+        // A family of another core is that core's to look into.
+        const record* const parent = r->owner->home == &c ? r->owner->parent : nullptr;
+        const bool parent_here = living.contains(parent);
         all.push_back({.core = c.index(),
                        .number = r->number,
                        .name = name_of(*r),
@@ -124,8 +125,8 @@ std::vector<std::uint32_t> cycle_of_waits(const core& c)
         if (r->state == wait::input || r->state == wait::extended) other = channel_of(*r).last_writer();
         if (r->state == wait::output) other = channel_of(*r).last_reader();
         if (other != nullptr && living.contains(other)) awaited.emplace(r, other);
-        const record* const parent = r->owner->parent;
-        if (r->owner->joining && living.contains(parent)) awaited.emplace(parent, r);
+        const record* const parent = r->owner->home == &c && r->owner->joining ? r->owner->parent : nullptr;
+        if (living.contains(parent)) awaited.emplace(parent, r);
     }
 
     std::unordered_set<const record*> finished;

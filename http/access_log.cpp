@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "http/characters.hpp"
 #include "http/date.hpp"
 
 namespace http {
@@ -15,7 +16,7 @@ namespace {
 constexpr std::string_view cut_mark = "...";
 
 // How long a byte is once escaped.
-std::size_t escaped_length(char c) noexcept { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' ? 1 : 4; }
+std::size_t escaped_length(char c) noexcept { return is_log_char(c) ? 1 : 4; }
 
 class line_writer {
   public:
@@ -37,6 +38,7 @@ class line_writer {
     void escaped(std::string_view text, std::size_t room) noexcept
     {
         if (text.empty()) return plain("-");
+        if (text.size() <= room && find_not_log_char(text) == text.size()) return plain(text);
         std::size_t length = 0;
         for (char c : text) length += escaped_length(c);
         const bool is_cut = length > room;

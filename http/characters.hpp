@@ -4,6 +4,7 @@
 // The character classes of RFC 9110 and RFC 3986, and fast searches for the first byte outside one. For use within
 // http/.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -62,42 +63,83 @@ constexpr bool is_target_char(char c) noexcept
     return c > 0x20 && c < 0x7f && c != '"' && c != '#' && c != '<' && c != '>';
 }
 
+// What stands in a line of the log as it is: printable ASCII but for the quote and the backslash.
+constexpr bool is_log_char(char c) noexcept { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+namespace detail {
+
+// The index of the first byte at or after `from` that is not `good`; the text's size if there is none. `bad` says the
+// same of 16 bytes at once, a mask with FF for each that is not good.
+template <class Bad, class Good>
+std::size_t find_first_not(std::string_view text, std::size_t from, [[maybe_unused]] Bad bad, Good good) noexcept
+{
+#if defined(__SSE2__)
+    while (text.size() >= 16 && from < text.size()) {
+        // The last block overlaps the one before: looking twice at some bytes is cheaper than at each of the rest.
+        const std::size_t at = std::min(from, text.size() - 16);
+        const auto found = static_cast<unsigned>(
+            _mm_movemask_epi8(bad(_mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at)))));
+        const unsigned ahead = found >> (from - at);
+        if (ahead != 0) return from + static_cast<std::size_t>(std::countr_zero(ahead));
+        from = at + 16;
+    }
+#endif
+    while (from < text.size() && good(text[from])) ++from;
+    return from;
+}
+
+#if defined(__SSE2__)
+inline __m128i equal(__m128i bytes, char c) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); }
+inline __m128i either(__m128i a, __m128i b) noexcept { return _mm_or_si128(a, b); }
+// Compared as signed, bytes beyond ASCII are below the space.
+inline __m128i below(__m128i bytes, char c) noexcept { return _mm_cmplt_epi8(bytes, _mm_set1_epi8(c)); }
+#endif
+
+}  // namespace detail
+
 // The index of the first byte at or after `from` which is no field char; the text's size if there is none.
 inline std::size_t find_not_field_char(std::string_view text, std::size_t from) noexcept
 {
+    using namespace detail;
+    constexpr auto bad = [](auto bytes) {
 #if defined(__SSE2__)
-    for (; text.size() - from >= 16; from += 16) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + from));
         const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-        const __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
-        const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-        const int found = _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del));
-        if (found != 0) return from + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(found)));
-    }
+        return either(_mm_andnot_si128(equal(bytes, '\t'), low), equal(bytes, 0x7f));
+#else
+        return bytes;
 #endif
-    while (from < text.size() && is_field_char(text[from])) ++from;
-    return from;
+    };
+    return find_first_not(text, from, bad, is_field_char);
 }
 
 // The index of the first byte at or after `from` which is no target char; the text's size if there is none.
 inline std::size_t find_not_target_char(std::string_view text, std::size_t from) noexcept
 {
+    using namespace detail;
+    constexpr auto bad = [](auto bytes) {
 #if defined(__SSE2__)
-    for (; text.size() - from >= 16; from += 16) {
-        // Compared as signed, bytes beyond ASCII are below the space.
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + from));
-        const __m128i low = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x21));
-        const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-        const __m128i quote_or_hash =
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('#')));
-        const __m128i angle =
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('<')), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('>')));
-        const int found = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, del), _mm_or_si128(quote_or_hash, angle)));
-        if (found != 0) return from + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(found)));
-    }
+        return either(
+            either(below(bytes, 0x21), equal(bytes, 0x7f)),
+            either(either(equal(bytes, '"'), equal(bytes, '#')), either(equal(bytes, '<'), equal(bytes, '>'))));
+#else
+        return bytes;
 #endif
-    while (from < text.size() && is_target_char(text[from])) ++from;
-    return from;
+    };
+    return find_first_not(text, from, bad, is_target_char);
+}
+
+// The index of the first byte which is no log char; the text's size if there is none.
+inline std::size_t find_not_log_char(std::string_view text) noexcept
+{
+    using namespace detail;
+    constexpr auto bad = [](auto bytes) {
+#if defined(__SSE2__)
+        return either(either(below(bytes, 0x20), equal(bytes, 0x7f)), either(equal(bytes, '"'), equal(bytes, '\\')));
+#else
+        return bytes;
+#endif
+    };
+    return find_first_not(text, 0, bad, is_log_char);
 }
 
 }  // namespace http

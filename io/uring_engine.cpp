@@ -29,9 +29,6 @@
 #include "io/engines.hpp"
 #include "io/file_call.hpp"
 
-// Sanitizers do not see the kernel write into a buffer on another processor's behalf: the pages of the ring are
-// ordered by the acquire on the completion queue's tail, which liburing does with a plain builtin they know.
-
 namespace io::detail {
 namespace {
 
@@ -436,16 +433,17 @@ class uring_engine final : public engine {
 
 std::string refusal(int number) { return fmt::format("io_uring refused: {}", error::of(number).text); }
 
-/// Operations that we need and that some kernel, or some filter before it, may lack.
+/// Operations that we need and that some kernel, or some filter before it, may lack. SOCKET is not used, but it came
+/// with the same release as rings of buffers and multishot accept, which cannot be asked for.
 std::string lacking_operation(io_uring& ring)
 {
-    constexpr std::array needed{IORING_OP_POLL_ADD, IORING_OP_RECV,  IORING_OP_ACCEPT,      IORING_OP_OPENAT2,
-                                IORING_OP_READ,     IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL};
+    constexpr std::array needed{IORING_OP_POLL_ADD, IORING_OP_RECV,  IORING_OP_ACCEPT,       IORING_OP_OPENAT2,
+                                IORING_OP_READ,     IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL, IORING_OP_SOCKET};
     io_uring_probe* const known = io_uring_get_probe_ring(&ring);
     if (known == nullptr) return "io_uring refused: it does not tell what it can do";
     const bool has_all = std::ranges::all_of(needed, [&](int op) { return io_uring_opcode_supported(known, op) != 0; });
     io_uring_free_probe(known);
-    return has_all ? "" : "io_uring refused: this kernel's lacks operations";
+    return has_all ? "" : "io_uring refused: this kernel's is too old (before Linux 5.19) or restricted";
 }
 
 }  // namespace

@@ -161,7 +161,8 @@ std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, s
     if (bytes > room_.size()) return std::nullopt;
     char* to = room_.data() + fixed_bytes_;
     for (const std::string_view part : {fields, end_of_head, text}) {
-        to = std::ranges::copy(part, to).out;
+        std::memcpy(to, part.data(), part.size());
+        to += part.size();
     }
     return std::span(room_).first(bytes);
 }
