@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+#include "server/front_end/understand.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "server/test_support.hpp"
+
+namespace server {
+namespace {
+
+using http::method;
+using http::status;
+using phase = connection::phase;
+
+struct understood {
+    std::string_view sent;
+    std::optional<status> refused;
+    bool persists;
+    phase afterwards;  // of the connection when the answer has been sent
+    std::string_view path = "/";
+    std::string_view query = "";
+};
+
+// The numbers are sections of RFC 9110 or 9112.
+const std::vector<understood> table = {
+    {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle},
+    {"GET /a/../b%20c?x=%20 HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, "/b c", "x=%20"},
+    {"GET http://a/b HTTP/1.1\r\nHost: c\r\n\r\n", {}, true, phase::idle, "/b"},  // 9112 3.2.2
+    {"GET / HTTP/1.0\r\n\r\n", {}, false, phase::idle},                           // 9112 9.3
+    {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", {}, true, phase::idle},
+    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {}, false, phase::idle},
+    {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle},  // 9110 9.3.7
+    // What comes behind the last request must be read, or the answer may be lost (9112 9.6).
+    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET", {}, false, phase::lingering},
+    // Bodies that nobody wants are skipped (9112 9.3).
+    {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", {}, true, phase::body},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", status::method_not_allowed, true, phase::body},
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", status::method_not_allowed, true, phase::body},
+    {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", status::method_not_allowed, true, phase::idle},
+    // Who waits for 100 may or may not send the body after another answer (9110 10.1.1).
+    {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", status::method_not_allowed,
+     false, phase::lingering},
+    {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", status::not_implemented, true, phase::idle},
+    {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", status::method_not_allowed, true, phase::idle},
+    {"GET /.git/config HTTP/1.1\r\nHost: a\r\n\r\n", status::forbidden, true, phase::idle},
+    {"GET /.well-known/x HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, "/.well-known/x"},
+    {"GET /../etc HTTP/1.1\r\nHost: a\r\n\r\n", status::bad_request, true, phase::idle},
+    // After a head that is not one, nobody knows where the next begins.
+    {"GET / HTTP/1.1\r\n\r\n", status::bad_request, false, phase::lingering},
+    {"GET / HTTP/1.1\nHost: a\n\n", status::bad_request, false, phase::lingering},
+    {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", status::http_version_not_supported, false, phase::lingering},
+    {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", status::content_too_large, false,
+     phase::lingering},
+};
+
+TEST(Understand, Heads)
+{
+    test::buffers_kernel kernel(1);
+    http::request_head head;
+    for (const understood& row : table) {
+        const exchange x = understand(kernel.connection_with(row.sent), {}, head);
+        const auto& carrier = std::get<http1_carrier>(x->carrier);
+        EXPECT_EQ(x->refused ? std::optional(x->refused->code) : std::nullopt, row.refused) << row.sent;
+        EXPECT_EQ(carrier.persists, row.persists) << row.sent;
+        EXPECT_EQ(carrier.connection->now, row.afterwards) << row.sent;
+        if (row.refused) continue;
+        EXPECT_EQ(x->asked.path.view(), row.path) << row.sent;
+        EXPECT_EQ(x->asked.query, row.query) << row.sent;
+    }
+}
+
+TEST(Understand, KeepsForTheLogWhatWasAsked)
+{
+    test::buffers_kernel kernel(1);
+    http::request_head head;
+    const exchange x = understand(
+        kernel.connection_with("GET /x HTTP/1.1\r\nHost: a\r\nReferer: r\r\nUser-Agent: u\r\n\r\n"), {}, head);
+    EXPECT_EQ(x->asked.line, "GET /x HTTP/1.1");
+    EXPECT_EQ(x->asked.referer, "r");
+    EXPECT_EQ(x->asked.user_agent, "u");
+    EXPECT_EQ(x->asked.authority, "a");
+}
+
+TEST(Understand, ARefusalByParkingStands)
+{
+    test::buffers_kernel kernel(1);
+    http::request_head head;
+    conn late = kernel.connection_with("GET / HT");
+    late->refused = http::error{status::request_timeout, "late"};
+    const exchange x = understand(std::move(late), {}, head);
+    ASSERT_TRUE(x->refused);
+    EXPECT_EQ(x->refused->code, status::request_timeout);
+    EXPECT_EQ(std::get<http1_carrier>(x->carrier).connection->now, phase::lingering);
+}
+
+}  // namespace
+}  // namespace server
