@@ -161,6 +161,7 @@ std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, s
     if (bytes > room_.size()) return std::nullopt;
     char* to = room_.data() + fixed_bytes_;
     for (const std::string_view part : {fields, end_of_head, text}) {
+        if (part.empty()) continue;  // memcpy may not be given its null
         std::memcpy(to, part.data(), part.size());
         to += part.size();
     }
