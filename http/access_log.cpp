@@ -67,22 +67,26 @@ class line_writer {
     std::size_t used_ = 0;
 };
 
-// 06/Nov/1994:08:49:37 +0000, from the parts of the date in a Date field.
-void write_time(line_writer& line, std::chrono::sys_seconds time) noexcept
-{
-    const date_text date = format_date(time);
-    const std::string_view text(date.data(), date.size());
-    line.plain(text.substr(5, 2));
-    line.plain("/");
-    line.plain(text.substr(8, 3));
-    line.plain("/");
-    line.plain(text.substr(12, 4));
-    line.plain(":");
-    line.plain(text.substr(17, 8));
-    line.plain(" +0000");
-}
-
 }  // namespace
+
+std::string_view log_time::text(std::chrono::sys_seconds time) noexcept
+{
+    if (time != written_) {
+        written_ = time;
+        const date_text date = format_date(time);  // the same parts in another order
+        const std::string_view parts(date.data(), date.size());
+        line_writer line(text_);
+        line.plain(parts.substr(5, 2));
+        line.plain("/");
+        line.plain(parts.substr(8, 3));
+        line.plain("/");
+        line.plain(parts.substr(12, 4));
+        line.plain(":");
+        line.plain(parts.substr(17, 8));
+        line.plain(" +0000");
+    }
+    return {text_.data(), text_.size()};
+}
 
 std::size_t format_access(const access_entry& entry, std::span<char> into) noexcept
 {
@@ -91,7 +95,7 @@ std::size_t format_access(const access_entry& entry, std::span<char> into) noexc
     constexpr std::string_view widest = " - - [06/Nov/1994:08:49:37 +0000] \"\" 65535 18446744073709551615 \"\" \"\"\n";
     constexpr std::size_t client_room = 64;
     constexpr std::size_t least = 3;
-    assert(into.size() >= 256);
+    assert(into.size() >= 256 && entry.time.size() <= 26);
     std::size_t spare = into.size() - widest.size() - client_room - 3 * least;
 
     line_writer line(into);
@@ -104,7 +108,7 @@ std::size_t format_access(const access_entry& entry, std::span<char> into) noexc
 
     line.escaped(entry.client, client_room);
     line.plain(" - - [");
-    write_time(line, entry.time);
+    line.plain(entry.time);
     line.plain("] \"");
     text(entry.request_line);
     line.plain("\" ");

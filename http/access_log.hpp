@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -11,10 +12,20 @@
 
 namespace http {
 
+// The time of a line, "06/Nov/1994:08:49:37 +0000". Keeps the text for the other lines of the same second.
+class log_time {
+  public:
+    std::string_view text(std::chrono::sys_seconds time) noexcept;
+
+  private:
+    std::chrono::sys_seconds written_ = std::chrono::sys_seconds::min();
+    std::array<char, 26> text_{};
+};
+
 // What one line of the log tells. An empty text is written as a dash.
 struct access_entry {
-    std::string_view client;  // address in its text form
-    std::chrono::sys_seconds time;
+    std::string_view client;        // address in its text form
+    std::string_view time;          // as log_time writes it
     std::string_view request_line;  // as sent, without CRLF
     status code = status::ok;
     std::uint64_t body_bytes = 0;  // content sent

@@ -17,7 +17,7 @@ using http::access_entry;
 access_entry example()
 {
     return {.client = "127.0.0.1",
-            .time = std::chrono::sys_days{2000y / 10 / 10} + 13h + 55min + 36s,
+            .time = "10/Oct/2000:13:55:36 +0000",
             .request_line = "GET /a.gif HTTP/1.0",
             .code = http::status::ok,
             .body_bytes = 2326,
@@ -36,7 +36,17 @@ TEST(AccessLog, CombinedFormat)
     EXPECT_EQ(line_of(example()),
               "127.0.0.1 - - [10/Oct/2000:13:55:36 +0000] \"GET /a.gif HTTP/1.0\" 200 2326 "
               "\"http://example.org/start\" \"Mozilla/5.0\"\n");
-    EXPECT_EQ(line_of({}), "- - - [01/Jan/1970:00:00:00 +0000] \"-\" 200 0 \"-\" \"-\"\n");
+    EXPECT_EQ(line_of({}), "- - - [] \"-\" 200 0 \"-\" \"-\"\n");
+}
+
+TEST(AccessLog, TimeIsThatOfTheSecond)
+{
+    const auto first = std::chrono::sys_days{2000y / 10 / 10} + 13h + 55min + 36s;
+    http::log_time time;
+    EXPECT_EQ(time.text(first), "10/Oct/2000:13:55:36 +0000");
+    EXPECT_EQ(time.text(first), "10/Oct/2000:13:55:36 +0000");
+    EXPECT_EQ(time.text(first + 1s), "10/Oct/2000:13:55:37 +0000");
+    EXPECT_EQ(time.text(std::chrono::sys_seconds{}), "01/Jan/1970:00:00:00 +0000");
 }
 
 TEST(AccessLog, ALineCannotBeForged)

@@ -51,7 +51,7 @@ class hits {
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
         std::array<char, http::access_line_bytes> room;
         const std::size_t bytes = http::format_access({.client = http1 != nullptr ? http1->connection->peer : "",
-                                                       .time = now,
+                                                       .time = time_.text(now),
                                                        .request_line = x.asked.line,
                                                        .code = x.sent.code,
                                                        .body_bytes = x.sent.content_bytes,
@@ -63,6 +63,7 @@ class hits {
 
     access_log wanted_;
     tally told_;
+    http::log_time time_;
     std::string lines_;
     csp::time_point tell_at_;
 };
