@@ -33,7 +33,7 @@ def is_cut_off(client):
     """Whether the server has closed, as whoever goes on sending finds out."""
     try:
         client.socket.send(b"x", socket.MSG_DONTWAIT)
-    except BlockingIOError:
+    except (BlockingIOError, TimeoutError):
         pass
     except (ConnectionResetError, BrokenPipeError):
         return True
