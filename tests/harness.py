@@ -343,7 +343,7 @@ class Server:
         return "\n".join(f"--- {name}\n{text}" for name, text in parts)
 
 
-def resident_files(server):
+def open_descriptors(server):
     """The descriptors that the server has open."""
     return os.listdir(f"/proc/{server.process.pid}/fd")
 
