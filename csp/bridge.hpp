@@ -258,7 +258,7 @@ class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
   public:
     bridge_claim_awaiter(crossing<T>& over, std::source_location where) noexcept : over_(over), where_(where)
     {
-        is_claim = true;
+        become(operation::is_claim);
     }
     bridge_claim_awaiter(const bridge_claim_awaiter&) = delete;
     bridge_claim_awaiter& operator=(const bridge_claim_awaiter&) = delete;

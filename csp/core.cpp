@@ -214,16 +214,6 @@ void core::leave(record& r) noexcept
     --population_;
 }
 
-std::uint32_t core::random_below(std::uint32_t n)
-{
-    // wyrand's step, and Lemire's reduction without the rejection: its bias is below n / 2^32.
-    random_ += 0xA0761D6478BD642FU;
-    const auto product = static_cast<unsigned __int128>(random_) * (random_ ^ 0xE7037ED1A0B428DBU);
-    const auto mixed =
-        static_cast<std::uint32_t>(static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product));
-    return static_cast<std::uint32_t>((std::uint64_t{mixed} * n) >> 32);
-}
-
 inline record* core::take_next()
 {
     mail* const first = queue_;

@@ -59,14 +59,14 @@ struct record : mail {
     std::coroutine_handle<> resume_point;
     const void* awaits = nullptr;  // a channel, a family, a barrier, or for wait::kernel the call's name
     core* home = nullptr;
+    std::uint32_t number = 0;  // counts the processes of its core
+    wait state = wait::nothing;
+    bool faulted = false;        // so far, with the frame's own two pointers, the 64 bytes that a switch reads
     std::source_location where;  // of the co_await in which it waits
     family* owner = nullptr;
     record* older = nullptr;  // neighbours in the core's list of the living
     record* younger = nullptr;
     const char* name = nullptr;  // as the compiler spells the coroutine, or as given with process::named
-    std::uint32_t number = 0;    // counts the processes of its core
-    wait state = wait::nothing;
-    bool faulted = false;
 };
 
 /// A moment at which something happens; kept in the core's queue while it is pending. Not movable: the queue points
@@ -114,6 +114,25 @@ class timer_queue {
 
     std::vector<entry> heap_;
     std::uint64_t set_so_far_ = 0;
+};
+
+/// Numbers from a seed, good enough to be fair with: wyrand's step.
+class random_numbers {
+  public:
+    explicit random_numbers(std::uint64_t seed) : state_(seed) {}
+    /// Uniformly distributed below `n`, by Lemire's reduction without the rejection: its bias is below n / 2^32.
+    [[nodiscard]] std::uint32_t below(std::uint32_t n)
+    {
+        state_ += 0xA0761D6478BD642FU;
+        const auto product = static_cast<uint128>(state_) * (state_ ^ 0xE7037ED1A0B428DBU);
+        const auto mixed =
+            static_cast<std::uint32_t>(static_cast<std::uint64_t>(product >> 64) ^ static_cast<std::uint64_t>(product));
+        return static_cast<std::uint32_t>((std::uint64_t{mixed} * n) >> 32);
+    }
+
+  private:
+    __extension__ using uint128 = unsigned __int128;
+    std::uint64_t state_;
 };
 
 /// What lies outside the network of processes: the kernel's events. An I/O engine implements it; csp itself has one
@@ -199,7 +218,7 @@ class core {
     }
     [[nodiscard]] timer_queue& timers() { return timers_; }
     /// A uniformly distributed number below `n`; from the seed, so a test's choices can be repeated.
-    [[nodiscard]] std::uint32_t random_below(std::uint32_t n);
+    [[nodiscard]] std::uint32_t random_below(std::uint32_t n) { return random_.below(n); }
 
     [[nodiscard]] neighbour* outside() const { return outside_; }
     void set_outside(neighbour* n) { outside_ = n; }
@@ -258,7 +277,7 @@ class core {
     record* running_ = nullptr;
     time_point now_;
     options how_;
-    std::uint64_t random_;
+    random_numbers random_;
     timer_queue timers_;
     neighbour* outside_ = nullptr;
     const std::vector<std::unique_ptr<core>>* siblings_ = nullptr;

@@ -5,7 +5,6 @@
 #include <array>
 #include <cassert>
 #include <charconv>
-#include <cstring>
 
 #include "http/characters.hpp"
 #include "http/date.hpp"
@@ -22,11 +21,7 @@ class line_writer {
   public:
     explicit line_writer(std::span<char> into) noexcept : into_(into) {}
 
-    void plain(std::string_view text) noexcept
-    {
-        std::memcpy(into_.data() + used_, text.data(), text.size());
-        used_ += text.size();
-    }
+    void plain(std::string_view text) noexcept { used_ += text.copy(into_.data() + used_, text.size()); }
 
     void number(std::uint64_t value) noexcept
     {

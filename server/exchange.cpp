@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstring>
 #include <span>
 
 #include "http/response.hpp"
@@ -79,26 +78,29 @@ csp::step<bool> send_range(connection& c, const file_range& range, progress& goi
 
 csp::step<void> send_stream(stream_carrier& carrier, const outgoing& what, account& sent)
 {
+    using enum stream_piece::what_follows;
     const std::uint64_t ranged = what.range != nullptr ? what.range->bytes : 0;
     stream_piece first{.stream = carrier.stream,
                        .code = what.code,
                        .fields = what.fields,
                        .bytes = std::string(what.text),
-                       .last = ranged == 0};
+                       .next = ranged == 0 ? nothing : more};
     if (!co_await carrier.to_session.output(std::move(first))) co_return;
     sent.content_bytes = what.text.size();
     while (sent.content_bytes < ranged) {
         std::string bytes(std::min<std::uint64_t>(pieces_from_file, ranged - sent.content_bytes), '\0');
         const auto got = co_await io::read(what.range->from, bytes, what.range->offset + sent.content_bytes);
-        if (!got || *got == 0) co_return;
-        bytes.resize(*got);
-        sent.content_bytes += *got;
-        stream_piece next{.stream = carrier.stream,
+        const bool broken = !got || *got == 0;  // a file that cannot be read, or is shorter than was announced
+        bytes.resize(broken ? 0 : *got);
+        sent.content_bytes += bytes.size();
+        stream_piece rest{.stream = carrier.stream,
                           .code = std::nullopt,
                           .fields = {},
                           .bytes = std::move(bytes),
-                          .last = sent.content_bytes == ranged};
-        if (!co_await carrier.to_session.output(std::move(next))) co_return;
+                          .next = broken                         ? never
+                                  : sent.content_bytes == ranged ? nothing
+                                                                 : more};
+        if (!co_await carrier.to_session.output(std::move(rest)) || broken) co_return;
     }
     sent.complete = true;
 }
@@ -161,9 +163,7 @@ std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, s
     if (bytes > room_.size()) return std::nullopt;
     char* to = room_.data() + fixed_bytes_;
     for (const std::string_view part : {fields, end_of_head, text}) {
-        if (part.empty()) continue;  // memcpy may not be given its null
-        std::memcpy(to, part.data(), part.size());
-        to += part.size();
+        to += part.copy(to, part.size());
     }
     return std::span(room_).first(bytes);
 }

@@ -70,7 +70,11 @@ struct stream_piece {
     std::optional<http::status> code;  // of the first piece, with `fields`
     response_fields fields;
     std::string bytes;
-    bool last = false;
+    enum class what_follows : std::uint8_t {
+        more,
+        nothing,
+        never
+    } next = what_follows::more;  // never: it was cut short
 };
 
 /// Any protocol that carries several exchanges at once over one connection.

@@ -96,8 +96,8 @@ csp::process back_end(access_log wanted, csp::in<exchange> done, csp::out<conn> 
     hits fresh(wanted);
     bool over = false;
     while (!over) {
-        const csp::timeout pause = csp::at(fresh.empty() ? csp::time_point::max() : fresh.tell_at());
-        const auto chosen = co_await csp::pri_alt(done, pause);
+        const csp::timeout pause = csp::at(fresh.tell_at());
+        const auto chosen = co_await csp::pri_alt(done, csp::when(!fresh.empty(), pause));
 
         if (chosen == done) {
             auto answered = co_await done.input();
