@@ -12,6 +12,7 @@ A = b"the letter a\n"  # /a.txt
 GET_A = b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GET_B = b"GET /dir/b.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
 B = b"b { color: black }\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"  # and then its body
 
 
 def refusal(server, request, status, saying=None):
@@ -184,7 +185,7 @@ HOST = "Host: localhost"
         [HOST, "Content-Length: +1"],
         [HOST, "Content-Length: -1"],
         [HOST, "Content-Length: 0x1"],
-        [HOST, "Content-Length: 1 "  "2"],
+        [HOST, "Content-Length: 1 2"],
         [HOST, "Content-Length:"],
         [HOST, "Content-Length: 18446744073709551616"],
         [HOST, "Content-Length: 5", "Transfer-Encoding: chunked"],
@@ -235,8 +236,9 @@ def test_line_ends_and_control_bytes(standing, request_):
 
 def test_fields_that_are_fine(standing):
     with standing.connect() as c:
-        assert c.ask("/a.txt", "x:", "X: \t spaced \t ", "X: caf\u00e9".encode().decode("latin-1"), "!#$%&'*+-.^_`|~: 1",
-                     "HOSTS: 2", "Connection: ,keep-alive,,", "Content-Length: 0", "Expect: 100-CONTINUE").body == A
+        fields = ["x:", "X: \t spaced \t ", "X: caf\u00e9", "!#$%&'*+-.^_`|~: 1", "HOSTS: 2"]
+        fields += ["Connection: ,keep-alive,,", "Content-Length: 0", "Expect: 100-CONTINUE"]
+        assert c.ask("/a.txt", *fields).body == A
         assert c.ask("/a.txt").body == A
 
 
@@ -375,7 +377,7 @@ def test_a_client_that_ends_before_its_request_does(standing, part):
         (GET_A, 200, A),
         (b"\r\nGET /dir HTTP/1.1\r\nHost: a\r\n\r\n", 301, None),
         (b"POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", 405, None),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: t\r\n\r\n", 405, None),
+        (CHUNKED + b"3;x=y\r\nabc\r\n0\r\nT: t\r\n\r\n", 405, None),
     ],
 )
 def test_a_request_cut_at_every_byte(standing, request_, status, body):
@@ -397,10 +399,9 @@ def test_a_request_byte_by_byte(standing, request_, status):
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
 
-CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 BODIES = {
     "none": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
-    "length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nGET / HTTP/1",
+    "length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12\r\n\r\nGET / HTTP/1",
     "long": b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000,
     "chunked": CHUNKED + b"5\r\nhello\r\n6;a=\"b\"\r\n world\r\n0\r\n\r\n",
     "chunked, empty": CHUNKED + b"0\r\n\r\n",
@@ -408,7 +409,6 @@ BODIES = {
     "chunked, long": CHUNKED + b"8000\r\n" + b"x" * 0x8000 + b"\r\n" + b"1\r\ny\r\n" * 1000 + b"0\r\n\r\n",
     "of GET": b"GET /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
 }
-BODIES["length"] = BODIES["length"].replace(b"11", b"12")
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -443,8 +443,11 @@ def test_connection_close_with_a_body(standing):
         c.expect_closed()
 
 
-@pytest.mark.parametrize("broken", [b"x\r\n", b"5\nhello\r\n", b"5 \r\nhello\r\n", b"1\r\nab\r\n", b"11111111111111111\r\n",
-                                    b"-1\r\n", b"0\r\nbad trailer\r\n\r\n", b"0\r\n\n", b"\r\n"])
+@pytest.mark.parametrize(
+    "broken",
+    [b"x\r\n", b"5\nhello\r\n", b"5 \r\nhello\r\n", b"1\r\nab\r\n", b"11111111111111111\r\n", b"-1\r\n",
+     b"0\r\nbad trailer\r\n\r\n", b"0\r\n\n", b"\r\n"],
+)
 def test_a_broken_chunked_body_ends_the_connection(standing, broken):
     with standing.connect() as c:
         c.send(CHUNKED + broken + GET_A)
@@ -518,7 +521,7 @@ def test_error_pages_are_html_and_name_no_version(standing):
 
 
 def test_nothing_of_the_request_is_repeated_in_an_error_page(standing):
-    for target in ("/%3Cscript%3E", "/none?<script>".replace("<", "%3C"), "/%22onload=%22"):
+    for target in ("/%3Cscript%3E", "/none?%3Cscript%3E", "/%22onload=%22"):
         assert "script" not in standing.ask(target).text
 
 

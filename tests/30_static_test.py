@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from harness import fill_tree, resident_files, wait_until
+from harness import fill_tree, open_descriptors, wait_until
 
 LARGEST_PAGE = 64 * 1024  # the default: larger files are sent from the disk
 
@@ -469,11 +469,11 @@ def test_a_generated_tree(serve):
         files[name] = r.randbytes(size)
     server = serve(files=files)
     expected = {f"/{name}": hashlib.sha256(content).digest() for name, content in files.items()}
-    before = len(resident_files(server))
+    before = len(open_descriptors(server))
     fetch_all(server, expected)
     fetch_all(server, expected)  # now much of it is in the caches
     # No file stays open. The connections just closed may take a moment to go.
-    wait_until(lambda: len(resident_files(server)) <= before, "all descriptors are closed again")
+    wait_until(lambda: len(open_descriptors(server)) <= before, "all descriptors are closed again")
 
 
 def test_a_documentation_tree(serve):

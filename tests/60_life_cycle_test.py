@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from harness import DEADLINE, wait_until
+from harness import DEADLINE, has_sanitizer, wait_until
 
 A = b"the letter a\n"  # /a.txt
 GET_A = b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -255,11 +255,15 @@ def test_signals_that_mean_nothing(server, number):
 # --- running long -----------------------------------------------------------------------------------------------------
 
 
+without_sanitizer = pytest.mark.skipif(has_sanitizer(), reason="sanitizers need memory of their own")
+
+
 def resident_kilobytes(server):
     with open(f"/proc/{server.process.pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
 
 
+@without_sanitizer
 def test_memory_does_not_grow_with_requests(serve):
     server = serve()
 
@@ -277,6 +281,7 @@ def test_memory_does_not_grow_with_requests(serve):
     assert resident_kilobytes(server) - first < 8 * 1024
 
 
+@without_sanitizer
 def test_memory_of_idle_connections(server):
     """A connection between two requests keeps little more than its socket."""
     with contextlib.ExitStack() as stack:

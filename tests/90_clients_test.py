@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from harness import DEADLINE, fill_tree
+from harness import DEADLINE
 
 curl_is_there = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 wget_is_there = pytest.mark.skipif(shutil.which("wget") is None, reason="wget is not installed")
@@ -65,12 +65,11 @@ def test_curl_follows_to_the_directory(standing):
 
 @curl_is_there
 @pytest.mark.parametrize("size", [5, 100_000, 900_000, 5_000_000])
-@pytest.mark.parametrize("how", [[], ["-H", "Expect:"], ["-H", "Expect: 100-continue"], ["-H", "Transfer-Encoding: chunked"]],
-                         ids=["", "no Expect", "Expect", "chunked"])
-def test_curl_uploads_are_refused(standing, place, size, how):
+@pytest.mark.parametrize("field", [None, "Expect:", "Expect: 100-continue", "Transfer-Encoding: chunked"])
+def test_curl_uploads_are_refused(standing, place, size, field):
     (place / "upload").write_bytes(b"x" * size)
-    chunked = any("chunked" in word for word in how)
-    status = "413" if size > 1024 * 1024 and not chunked else "405"
+    how = ["-H", field] if field else []
+    status = "413" if size > 1024 * 1024 and field != "Transfer-Encoding: chunked" else "405"
     for verb in (["-T", str(place / "upload")], ["--data-binary", f"@{place / 'upload'}"]):
         said = curl("-o", "/dev/null", "-w", "%{http_code}", *verb, *how, address(standing, "/a.txt"))
         assert said == status

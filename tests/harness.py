@@ -29,6 +29,11 @@ def binary():
     return str(pathlib.Path(path).resolve())
 
 
+def has_sanitizer():
+    """Whether the binary was built with one, which needs memory of its own."""
+    return any(name in pathlib.Path(binary()).read_bytes() for name in (b"__asan_init", b"__tsan_init"))
+
+
 def wait_until(condition, what, deadline=DEADLINE):
     """The first true value of condition(), which is asked again and again."""
     end = time.monotonic() + deadline
@@ -338,7 +343,7 @@ class Server:
         return "\n".join(f"--- {name}\n{text}" for name, text in parts)
 
 
-def resident_files(server):
+def open_descriptors(server):
     """The descriptors that the server has open."""
     return os.listdir(f"/proc/{server.process.pid}/fd")
 
