@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/static_farm/static_farm.hpp"
 
+#include <exception>
 #include <utility>
 
 namespace server {
@@ -52,7 +53,14 @@ csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_i
         co_await farm.reports.output(idle::less);
 
         exchange x = std::move(*request);
-        co_await answer(*rules, *x, to_cache, pen);
+        try {
+            co_await answer(*rules, *x, to_cache, pen);
+        } catch (const std::exception& fault) {
+            // Costs this exchange, whose connection closes, and nothing else; so it must go on to the back end.
+            x->sent.complete = false;
+            csp::core& here = csp::core::here();
+            here.report_fault(*here.running(), fault.what());
+        }
         co_await to_back_end.output(std::move(x));
 
         co_await farm.reports.output(idle::more);
