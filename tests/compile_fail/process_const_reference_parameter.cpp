@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // expect: A process owns what it is given
 #include <string>
+
 #include "csp/process.hpp"
 
 csp::process greeter(const std::string& name)

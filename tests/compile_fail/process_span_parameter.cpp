@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // expect: A process owns what it is given
 #include <span>
+
 #include "csp/process.hpp"
 
 csp::process summer(std::span<const int> numbers)

@@ -2,6 +2,7 @@
 // expect: A process owns what it is given
 #include <string_view>
 #include <vector>
+
 #include "csp/process.hpp"
 
 csp::process greeter(std::vector<std::string_view> names)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // expect: (aka 'csp::step<void>')
 #include <utility>
+
 #include "csp/process.hpp"
 
 csp::step<> idle() { co_return; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // expect: returning address of local temporary object
 #include <string>
+
 #include "csp/process.hpp"
 
 csp::step<> greets(const std::string& name)
