@@ -71,6 +71,7 @@ class head_parser {
         head_.chunked = head_.keep_alive = head_.expect_continue = false;
         head_.first_index.fill(max_fields);
         head_.field_count = 0;
+        head_.repeated = 0;
     }
 
     // Everything up to the CRLF, which is passed over. Field chars only (RFC 9112 section 2.2: a bare CR or LF may
@@ -222,8 +223,12 @@ class head_parser {
     void add(const field& f) noexcept
     {
         if (f.id != field_id::none) {
-            std::uint8_t& first = head_.first_index[static_cast<std::size_t>(f.id)];
-            if (first == max_fields) first = static_cast<std::uint8_t>(head_.field_count);
+            const auto id = static_cast<std::size_t>(f.id);
+            std::uint8_t& first = head_.first_index[id];
+            if (first == max_fields)
+                first = static_cast<std::uint8_t>(head_.field_count);
+            else
+                head_.repeated |= std::uint64_t{1} << id;
         }
         head_.field_store[head_.field_count++] = f;
     }
@@ -378,6 +383,19 @@ std::optional<std::string_view> request_head::find(field_id id) const noexcept
     const std::uint8_t first = first_index[static_cast<std::size_t>(id)];
     if (first >= field_count) return std::nullopt;
     return field_store[first].value;
+}
+
+std::optional<std::string_view> request_head::find_list(field_id id, std::string& joined) const
+{
+    const auto first = find(id);
+    if ((repeated >> static_cast<unsigned>(id) & 1U) == 0) return first;
+    joined.clear();
+    for (const field& f : fields()) {
+        if (f.id != id) continue;
+        if (!joined.empty()) joined.append(", ");
+        joined.append(f.value);
+    }
+    return joined;
 }
 
 std::optional<std::string_view> request_head::find(std::string_view name) const noexcept

@@ -7,6 +7,7 @@
 #include <expected>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "http/error.hpp"
@@ -95,6 +96,7 @@ enum class field_id : std::uint8_t {
     none,  // any other name
 };
 inline constexpr std::size_t known_fields = static_cast<std::size_t>(field_id::none);
+static_assert(known_fields <= 64, "request_head::repeated has a bit for each");
 
 // The id of a field name, in whatever case it is written. REQUIRES: a token.
 [[nodiscard]] field_id identify_field(std::string_view name) noexcept;
@@ -127,12 +129,17 @@ struct request_head {
     std::array<field, max_fields> field_store;
     std::array<std::uint8_t, known_fields> first_index{};  // of each id in field_store; max_fields: none
     std::size_t field_count = 0;
+    std::uint64_t repeated = 0;  // a bit for each id that more than one line has
 
     // In the order sent.
     [[nodiscard]] std::span<const field> fields() const noexcept { return {field_store.data(), field_count}; }
 
     // Value of the first field line with this id: one look-up. REQUIRES: id != field_id::none.
     [[nodiscard]] std::optional<std::string_view> find(field_id id) const noexcept;
+
+    // Value of all field lines with this id, as one list "a, b" (RFC 9110 section 5.3), if lists are what the field
+    // has. Usually there is but one line: then this is find(id). Else the list is made in `joined`, and points there.
+    [[nodiscard]] std::optional<std::string_view> find_list(field_id id, std::string& joined) const;
 
     // Value of the first field line with this name, in whatever case it is written. For names without an id this
     // compares with each field.
