@@ -30,13 +30,16 @@ class frozen {
         if (shared_ != nullptr && --shared_->holders == 0) delete shared_;
     }
 
+    /// The value, to be changed, if nobody else holds it: what one process alone holds is not shared. Null otherwise.
+    [[nodiscard]] T* sole() { return shared_ != nullptr && shared_->holders == 1 ? &shared_->value : nullptr; }
+
     explicit operator bool() const { return shared_ != nullptr; }
     const T& operator*() const { return shared_->value; }
     const T* operator->() const { return &shared_->value; }
 
   private:
     struct counted : pooled {
-        const T value;
+        T value;  // handed out as const but for sole()
         std::uint32_t holders;
         counted(pooled /*base*/, T&& v, std::uint32_t h) : value(std::move(v)), holders(h) {}
     };

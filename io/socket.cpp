@@ -221,6 +221,12 @@ detail::send_call send(socket& s, std::span<const std::span<const char>> pieces,
     return {s, pieces, detail::amount::some, flags_for(more), until, where};
 }
 
+std::size_t send_now(socket& s, std::span<const std::span<const char>> pieces)
+{
+    auto call = send(s, pieces, no_deadline);
+    return call.attempt() ? call.await_resume().value_or(0) : 0;
+}
+
 detail::send_call send_all(socket& s, std::initializer_list<std::span<const char>> pieces, deadline until,
                            more_follows more, std::source_location where)
 {

@@ -27,6 +27,7 @@ struct options {
     std::string engine;
     std::optional<std::string> access_log;
     std::optional<std::string> error_log;
+    std::string listing;
 };
 
 void describe(CLI::App& app, options& o)
@@ -44,6 +45,8 @@ void describe(CLI::App& app, options& o)
     app.add_option("-c,--config", o.configuration, "a configuration file; what is said here goes before it");
     app.add_option("--access-log", o.access_log, "a file for a line a request; - is standard output, '' none");
     app.add_option("--error-log", o.error_log, "a file for what goes wrong; - is standard error");
+    app.add_option("--listing", o.listing, "what a directory without an index page shows: on, for a list of its files, or off")
+        ->check(CLI::IsMember({"on", "off"}));
     app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION);
 }
 
@@ -54,6 +57,9 @@ std::optional<std::string> apply(const options& o, settings& s)
     if (o.engine == "uring") s.engine = io::engine_choice::uring;
     if (o.engine == "epoll") s.engine = io::engine_choice::epoll;
     if (o.engine == "auto") s.engine = io::engine_choice::automatic;
+    // Who serves a directory by naming it wants to see what is in it; who writes a configuration has a site.
+    if (o.listing == "on" || (o.listing.empty() && o.configuration.empty())) s.files.directories = listing::on;
+    if (o.listing == "off") s.files.directories = listing::off;
     if (o.access_log) s.log.access = *o.access_log;
     if (o.error_log) s.log.error = *o.error_log;
     if (!o.listen.empty() || o.port) s.listen = o.listen;

@@ -119,6 +119,22 @@ class table_reader {
         };
     }
 
+    template <class Value>
+    value_reader choice(Value& into, std::vector<std::pair<std::string_view, Value>> among)
+    {
+        return [this, &into, among = std::move(among)](const toml::node& node) {
+            const auto name = node.value_exact<std::string>();
+            const auto chosen = std::ranges::find(among, name.value_or(""), &std::pair<std::string_view, Value>::first);
+            if (name && chosen != among.end()) {
+                into = chosen->second;
+                return;
+            }
+            std::string names;
+            for (const auto& [known, value] : among) names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", known);
+            complain(node.source(), fmt::format("expected one of {}", names));
+        };
+    }
+
     value_reader table(std::string_view name, std::vector<key> keys)
     {
         return [this, name, keys = std::move(keys)](const toml::node& node) {
@@ -166,18 +182,6 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
 
     settings s = std::move(base);
     table_reader r(file_name, complaints);
-    const auto engine = [&](const toml::node& node) {
-        const auto name = node.value_exact<std::string>();
-        if (name == "auto") {
-            s.engine = io::engine_choice::automatic;
-        } else if (name == "uring") {
-            s.engine = io::engine_choice::uring;
-        } else if (name == "epoll") {
-            s.engine = io::engine_choice::epoll;
-        } else {
-            r.complain(node.source(), R"(expected "auto", "uring" or "epoll")");
-        }
-    };
     const auto listen = [&](const toml::node& node) {
         r.texts(s.listen)(node);
         for (const std::string& where : s.listen) {
@@ -191,13 +195,20 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
     r.read(document, "",
            {{"root", r.text(s.files.root)},
             {"index", r.texts(s.files.index)},
+            {"try", r.texts(s.files.tries)},
+            {"listing", r.choice(s.files.directories, {{"off", listing::off}, {"on", listing::on}})},
+            {"cache_control", r.text(s.files.cache_control)},
             {"listen", listen},
             {"workers", r.whole(s.workers, 1, 1024)},
-            {"io", engine},
+            {"io", r.choice(s.engine, {{"auto", io::engine_choice::automatic},
+                                       {"uring", io::engine_choice::uring},
+                                       {"epoll", io::engine_choice::epoll}})},
             {"spare_workers", r.whole(s.spare_workers, 1, 1024)},
             {"log", r.table("log", {{"access", r.text(s.log.access)}, {"error", r.text(s.log.error)}})},
-            {"cache", r.table("cache", {{"memory_bytes", r.whole(s.cache.memory, 0, 1024 * gigabyte)},
-                                        {"largest_page_bytes", r.whole(s.cache.largest_page, 0, gigabyte)}})},
+            {"cache", r.table("cache", {{"pages", r.whole(s.cache.pages, 1, 1024 * 1024)},
+                                        {"memory_bytes", r.whole(s.cache.memory, 0, 1024 * gigabyte)},
+                                        {"largest_page_bytes", r.whole(s.cache.largest_page, 0, gigabyte)},
+                                        {"largest_text_bytes", r.whole(s.cache.largest_text, 0, gigabyte)}})},
             {"patience", r.table("patience", {{"idle_seconds", r.seconds(s.patience.idle)},
                                               {"head_seconds", r.seconds(s.patience.head)},
                                               {"stall_seconds", r.seconds(s.patience.stall)},

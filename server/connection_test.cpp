@@ -15,7 +15,7 @@ class InputBytes : public testing::Test {
     [[nodiscard]] io::buffer bytes(std::string_view text) { return test::arrived(kernel_.engine(), text); }
 
   private:
-    test::buffers_kernel kernel_{1};
+    test::engine_kernel kernel_{1};
 };
 
 TEST_F(InputBytes, AreEmptyAtFirst)

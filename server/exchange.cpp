@@ -17,14 +17,6 @@ constexpr std::string_view end_of_head = "\r\n";
 
 using pieces = std::array<std::span<const char>, 4>;
 
-/// What to send, whatever it was made of; all of it outlives the sending.
-struct outgoing {
-    http::status code;
-    const response_fields& fields;
-    std::string_view text;
-    const file_range* range;  // null: no part of a file follows
-};
-
 std::size_t bytes_of(const pieces& all)
 {
     std::size_t bytes = 0;
@@ -47,8 +39,8 @@ bool still_goes(const io::error& e, const connection& c, progress& going)
     return e.timed_out() && going.goes_on(io::unacknowledged(c.socket));
 }
 
-/// Goes on with what the socket did not take at once, as long as there is progress.
-csp::step<bool> send_rest(connection& c, pieces left, io::more_follows more, progress& going)
+/// Sends all of it, as long as there is progress.
+csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, progress& going)
 {
     for (std::size_t bytes = bytes_of(left); bytes > 0;) {
         const auto sent =
@@ -62,97 +54,172 @@ csp::step<bool> send_rest(connection& c, pieces left, io::more_follows more, pro
     co_return true;
 }
 
-csp::step<bool> send_range(connection& c, const file_range& range, progress& going, std::uint64_t& sent_bytes)
+csp::step<bool> send_file_part(connection& c, const io::file& file, slice part, progress& going, std::uint64_t& sent_bytes)
 {
-    while (sent_bytes < range.bytes) {
-        const auto sent = co_await io::send_file(c.socket, range.from, range.offset + sent_bytes,
-                                                 range.bytes - sent_bytes, going.next_deadline());
+    while (part.bytes > 0) {
+        const auto sent = co_await io::send_file(c.socket, file, part.offset, part.bytes, going.next_deadline());
         if (!sent && still_goes(sent.error(), c, going)) continue;
         // A file that became shorter than its announced length: the response cannot be completed any more.
         if (!sent || *sent == 0) co_return false;
+        part.offset += *sent;
+        part.bytes -= *sent;
         sent_bytes += *sent;
         going.made(*sent);
     }
     co_return true;
 }
 
-csp::step<void> send_stream(stream_carrier& carrier, const outgoing& what, account& sent)
+/// The bytes of a segment that are in memory; nothing for a part of a file.
+std::string_view text_of(const response& r, const segment& s)
 {
-    using enum stream_piece::what_follows;
-    const std::uint64_t ranged = what.range != nullptr ? what.range->bytes : 0;
-    stream_piece first{.stream = carrier.stream,
-                       .code = what.code,
-                       .fields = what.fields,
-                       .bytes = std::string(what.text),
-                       .next = ranged == 0 ? nothing : more};
-    if (!co_await carrier.to_session.output(std::move(first))) co_return;
-    sent.content_bytes = what.text.size();
-    while (sent.content_bytes < ranged) {
-        std::string bytes(std::min<std::uint64_t>(pieces_from_file, ranged - sent.content_bytes), '\0');
-        const auto got = co_await io::read(what.range->from, bytes, what.range->offset + sent.content_bytes);
-        const bool broken = !got || *got == 0;  // a file that cannot be read, or is shorter than was announced
-        bytes.resize(broken ? 0 : *got);
-        sent.content_bytes += bytes.size();
-        stream_piece rest{.stream = carrier.stream,
-                          .code = std::nullopt,
-                          .fields = {},
-                          .bytes = std::move(bytes),
-                          .next = broken                         ? never
-                                  : sent.content_bytes == ranged ? nothing
-                                                                 : more};
-        if (!co_await carrier.to_session.output(std::move(rest)) || broken) co_return;
-    }
-    sent.complete = true;
+    if (const auto* text = std::get_if<std::string>(&s)) return *text;
+    const slice& part = std::get<slice>(s);
+    return r.page ? r.page->as(r.coding).whole.content().substr(part.offset, part.bytes) : std::string_view();
 }
 
-csp::step<void> send(exchange_record& x, outgoing what, patience limits, http1_pen& pen)
+csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience limits, http1_pen& pen, account& account)
 {
-    x.sent.code = what.code;
-    if (x.asked.method == http::method::head) {
-        what.text = {};
-        what.range = nullptr;
-    }
-    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
-    if (http1 == nullptr) {
-        co_await send_stream(std::get<stream_carrier>(x.carrier), what, x.sent);
-        co_return;
-    }
-
-    connection& c = *http1->connection;
+    connection& c = *carrier.connection;
     progress going(limits);
-    const auto fixed = pen.fixed_part(what.code, http1->persists);
-    const auto whole = pen.whole(what.fields.lines(), what.text);
-    pieces out = whole ? pieces{*whole} : pieces{fixed, what.fields.lines(), end_of_head, what.text};
-    const auto more = what.range != nullptr ? io::more_follows::yes : io::more_follows::no;
+    // The head goes out with what of the content is in memory and comes first: nearly always, that is all.
+    const std::string_view first = r.content.empty() ? std::string_view() : text_of(r, r.content.front());
+    const auto fixed = pen.fixed_part(r.code, carrier.then);
+    const auto whole = pen.whole(r.fields.lines(), first);
+    const pieces head = whole ? pieces{*whole} : pieces{fixed, r.fields.lines(), end_of_head, first};
+    const std::uint64_t all = r.content_bytes();
+    const auto more_after = [&](std::uint64_t bytes) {
+        return bytes < all ? io::more_follows::yes : io::more_follows::no;
+    };
+    if (!co_await send_pieces(c, head, more_after(first.size()), going)) co_return;
+    account.content_bytes = first.size();
 
-    // In nearly every case the socket takes all of it here.
-    const auto sent =
-        co_await io::send(c.socket, std::span<const std::span<const char>>(out), going.next_deadline(), more);
-    if (!sent && !still_goes(sent.error(), c, going)) co_return;
-    if (sent) {
-        going.made(*sent);
-        skip(out, *sent);
+    for (std::size_t i = first.empty() ? 0 : 1; i < r.content.size(); ++i) {
+        const std::string_view text = text_of(r, r.content[i]);
+        if (!text.empty()) {
+            const auto more = more_after(account.content_bytes + text.size());
+            if (!co_await send_pieces(c, {text}, more, going)) co_return;
+            account.content_bytes += text.size();
+        } else if (const auto* part = std::get_if<slice>(&r.content[i])) {
+            if (!co_await send_file_part(c, r.file, *part, going, account.content_bytes)) co_return;
+        }
     }
-    if (bytes_of(out) > 0 && !co_await send_rest(c, out, more, going)) co_return;
-    x.sent.content_bytes = what.text.size();
-    x.sent.complete = what.range == nullptr || co_await send_range(c, *what.range, going, x.sent.content_bytes);
+    account.complete = true;
+}
+
+/// The next piece of a part of a file; empty when the file cannot be read, or is shorter than was announced.
+csp::step<std::string> read_piece(const io::file& file, slice& part)
+{
+    std::string bytes(std::min<std::uint64_t>(pieces_from_file, part.bytes), '\0');
+    const auto got = co_await io::read(file, bytes, part.offset);
+    bytes.resize(got.value_or(0));
+    part.offset += bytes.size();
+    part.bytes -= bytes.size();
+    co_return bytes;
+}
+
+/// A stream's pieces: each is sent when it is known whether another follows.
+class stream_writer {
+  public:
+    stream_writer(stream_carrier& to, const response& r) : to_(to), next_{.stream = to.stream, .code = r.code, .fields = r.fields, .bytes = {}} {}
+
+    csp::step<bool> add(std::string bytes)
+    {
+        if (next_.bytes.empty()) {
+            next_.bytes = std::move(bytes);
+            co_return true;
+        }
+        stream_piece piece = std::exchange(next_, {.stream = to_.stream, .code = std::nullopt, .fields = {}, .bytes = std::move(bytes)});
+        co_return co_await to_.to_session.output(std::move(piece));
+    }
+    csp::step<bool> end(stream_piece::what_follows how)
+    {
+        next_.next = how;
+        co_return co_await to_.to_session.output(std::move(next_));
+    }
+
+  private:
+    stream_carrier& to_;
+    stream_piece next_;
+};
+
+csp::step<void> send_stream(stream_carrier& carrier, const response& r, account& account)
+{
+    using enum stream_piece::what_follows;
+    stream_writer writer(carrier, r);
+    for (const segment& s : r.content) {
+        const std::string_view text = text_of(r, s);
+        if (!text.empty() && !co_await writer.add(std::string(text))) co_return;
+        account.content_bytes += text.size();
+        const auto* in_file = text.empty() ? std::get_if<slice>(&s) : nullptr;
+        for (slice part = in_file != nullptr ? *in_file : slice(); part.bytes > 0;) {
+            std::string bytes = co_await read_piece(r.file, part);
+            if (bytes.empty()) {
+                co_await writer.end(never);
+                co_return;
+            }
+            account.content_bytes += bytes.size();
+            if (!co_await writer.add(std::move(bytes))) co_return;
+        }
+    }
+    account.complete = co_await writer.end(nothing);
+}
+
+constexpr std::string_view connection_field(http1_carrier::fate then)
+{
+    switch (then) {
+        case http1_carrier::fate::closes:
+            return "Connection: close\r\n";
+        case http1_carrier::fate::persists:
+            return "";  // as HTTP/1.1 does of itself (RFC 9112, section 9.3)
+        case http1_carrier::fate::persists_as_told:
+            return "Connection: keep-alive\r\n";
+    }
+    std::unreachable();
+}
+
+/// A ready response with what the connection adds to it, but for the first `sent` bytes.
+pieces what_is_left(const ready_response& ready, http1_carrier::fate then, std::size_t sent)
+{
+    pieces all{ready.bytes()};
+    if (then != http1_carrier::fate::persists) {
+        const std::string_view beginning = ready.beginning();
+        all = {beginning, connection_field(then), ready.bytes().substr(beginning.size())};
+    }
+    skip(all, sent);
+    return all;
+}
+
+void note_all_sent(exchange_record& x, const ready_response& ready)
+{
+    x.sent.content_bytes = ready.content().size();
+    x.sent.complete = true;
 }
 
 }  // namespace
 
-std::span<const char> http1_pen::fixed_part(http::status code, bool persists)
+std::uint64_t response::content_bytes() const
+{
+    std::uint64_t bytes = 0;
+    for (const segment& s : content) {
+        const auto* text = std::get_if<std::string>(&s);
+        bytes += text != nullptr ? text->size() : std::get<slice>(s).bytes;
+    }
+    return bytes;
+}
+
+std::span<const char> http1_pen::fixed_part(http::status code, http1_carrier::fate then)
 {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    if (fixed_bytes_ == 0 || code != code_ || persists != persists_ || now != second_) {
+    if (fixed_bytes_ == 0 || code != code_ || then != then_ || now != second_) {
         code_ = code;
-        persists_ = persists;
+        then_ = then;
         second_ = now;
         http::head_writer writer(room_);
         writer.status_line(code).field("Server", "occwserv").date(now);
-        writer.field("Connection", persists ? "keep-alive" : "close");
         const auto written = writer.finish();
         CSP_CHECK(written, "the fixed part of a head has room");
-        fixed_bytes_ = *written - end_of_head.size();  // the fields of the response follow
+        fixed_bytes_ = *written - end_of_head.size();  // the fields of the connection and of the response follow
+        fixed_bytes_ += connection_field(then).copy(room_.data() + fixed_bytes_, room_.size() - fixed_bytes_);
     }
     return std::span(room_).first(fixed_bytes_);
 }
@@ -170,19 +237,35 @@ std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, s
 
 csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen)
 {
-    const auto* text = std::get_if<std::string>(&r.body);
-    const auto* range = std::get_if<file_range>(&r.body);
-    co_await send(x,
-                  {.code = r.code,
-                   .fields = r.fields,
-                   .text = text != nullptr ? std::string_view(*text) : std::string_view(),
-                   .range = range != nullptr && range->bytes > 0 ? range : nullptr},
-                  limits, pen);
+    x.sent.code = r.code;
+    if (x.asked.method == http::method::head) r.content.clear();
+    if (auto* const http1 = std::get_if<http1_carrier>(&x.carrier)) {
+        co_await send_http1(*http1, r, limits, pen, x.sent);
+    } else {
+        co_await send_stream(std::get<stream_carrier>(x.carrier), r, x.sent);
+    }
 }
 
-csp::step<void> respond(exchange_record& x, frozen_page p, patience limits, http1_pen& pen)
+bool send_at_once(exchange_record& x, const ready_response& ready)
 {
-    co_await send(x, {.code = p->code, .fields = p->fields, .text = p->content, .range = nullptr}, limits, pen);
+    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    if (http1 == nullptr) return false;
+    x.sent.code = http::status::ok;
+    const pieces all = what_is_left(ready, http1->then, 0);
+    x.ready_sent = io::send_now(http1->connection->socket, all);
+    if (x.ready_sent < bytes_of(all)) return false;
+    note_all_sent(x, ready);
+    return true;
+}
+
+csp::step<void> send_rest(exchange_record& x, patience limits)
+{
+    auto& carrier = std::get<http1_carrier>(x.carrier);
+    const ready_response& ready = x.kept->best(x.asked.accepted).whole;
+    progress going(limits);
+    going.made(x.ready_sent);
+    const pieces left = what_is_left(ready, carrier.then, x.ready_sent);
+    if (co_await send_pieces(*carrier.connection, left, io::more_follows::no, going)) note_all_sent(x, ready);
 }
 
 }  // namespace server

@@ -9,18 +9,23 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <forward_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "csp/channel.hpp"
 #include "csp/frame_pool.hpp"
 #include "csp/process.hpp"
+#include "http/content_coding.hpp"
 #include "http/error.hpp"
 #include "http/method.hpp"
+#include "http/precondition.hpp"
 #include "http/target.hpp"
 #include "io/file.hpp"
 #include "server/connection.hpp"
@@ -34,34 +39,56 @@ namespace server {
 struct request {
     http::method method = http::method::get;
     http::canonical_path path;
+    std::uint64_t path_hash = 0;
     std::string_view query;
     std::string_view line;  // for the log
     std::string_view authority;
     std::string_view referer;
     std::string_view user_agent;
-    std::string own_head;  // of a carrier whose connection does not keep it
+    std::string_view accept;
+    http::accepted_codings accepted;
+    http::preconditions conditions;
+    bool is_conditional = false;  // it has conditions, or wants a range
+    std::string own_head;         // of a carrier whose connection does not keep it
+    std::forward_list<std::string> own_fields;  // lists that came in several lines
+
+    /// For the whole of a page, whatever it is.
+    [[nodiscard]] bool is_plain() const { return method == http::method::get && !is_conditional; }
 };
 
-/// A part of a file, to be sent from there.
-struct file_range {
-    io::file from;
+/// A part of what a response's content is sent from: its file, or the ready content of its page.
+struct slice {
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
 };
+using segment = std::variant<std::string, slice>;
 
-/// What follows the head.
-using content = std::variant<std::monostate, std::string, file_range>;
-
+/// A response: what slices are cut from is either `file` or the page in one of its codings.
 struct response {
+    response() = default;
+    response(http::status c, response_fields f) : code(c), fields(std::move(f)) {}
+
     http::status code = http::status::ok;
     response_fields fields;
-    content body;
+    std::vector<segment> content;
+    io::file file;
+    frozen_page page;
+    http::coding coding = http::coding::identity;
+
+    [[nodiscard]] std::uint64_t content_bytes() const;
 };
 
 /// HTTP/1.0 and 1.1: the exchange has the connection to itself.
 struct http1_carrier {
+    enum class fate : std::uint8_t {
+        closes,
+        persists,
+        persists_as_told,  // HTTP/1.0 needs to be told
+    };
     conn connection;
-    bool persists = false;  // the client may send another request when this one is answered
+    fate then = fate::closes;  // persists: the client may send another request when this one is answered
+
+    [[nodiscard]] bool persists() const { return then != fate::closes; }
 };
 
 /// A piece of a response on its way to the process that shares a connection among many exchanges.
@@ -95,8 +122,10 @@ struct exchange_record : csp::pooled {
 
     request asked;
     std::optional<http::error> refused;  // to be answered with this error's page
+    response_fields refused_with;        // and these fields beside those of the page
     frozen_page kept;                    // the page that the cache has for this path
     bool kept_is_fresh = false;          // and it need not be compared with the file
+    std::size_t ready_sent = 0;          // so many bytes of it, ready made, have gone out: the rest must follow
     account sent;
     csp::time_point began;
     std::variant<http1_carrier, stream_carrier> carrier;
@@ -110,7 +139,7 @@ static_assert(csp::mobile<stream_piece>);
 class http1_pen {
   public:
     /// The head up to the fields that are the response's own: status line, Server, Date, Connection.
-    [[nodiscard]] std::span<const char> fixed_part(http::status code, bool persists);
+    [[nodiscard]] std::span<const char> fixed_part(http::status code, http1_carrier::fate then);
     /// Adds to the fixed part last written; yields all of it if there was room. A short response is one piece then.
     [[nodiscard]] std::optional<std::span<const char>> whole(std::string_view fields, std::string_view text);
 
@@ -118,7 +147,7 @@ class http1_pen {
     std::array<char, 1024> room_;
     std::size_t fixed_bytes_ = 0;
     http::status code_{};
-    bool persists_ = false;
+    http1_carrier::fate then_{};
     std::chrono::sys_seconds second_;
 };
 
@@ -126,7 +155,10 @@ class http1_pen {
 /// the account stays incomplete and the carrier is not used again.
 csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen);
 
-/// The same for a page out of the cache, in one call where the socket takes it.
-csp::step<void> respond(exchange_record& x, frozen_page p, patience limits, http1_pen& pen);
+/// Sends what of a ready response the socket takes in one call. True: that was all of it, and the account is written;
+/// else `ready_sent` tells how much. Only over HTTP/1.1.
+[[nodiscard]] bool send_at_once(exchange_record& x, const ready_response& ready);
+/// Sends the rest of it. REQUIRES: the page is in `kept`.
+csp::step<void> send_rest(exchange_record& x, patience limits);
 
 }  // namespace server

@@ -137,7 +137,7 @@ int main(int count, const char** words)
 
     std::signal(SIGPIPE, SIG_IGN);
     io::block_signals({SIGTERM, SIGINT});
-    csp::kernel kernel({.cores = s.workers}, io::engines(engine->runs));
+    csp::kernel kernel({.cores = s.workers + 1}, io::engines(engine->runs));  // one is the workshop
     kernel.print_post_mortem_on(SIGQUIT);
     const csp::outcome end = kernel.run(web_server(std::move(s), std::move(*o)));
     return end == csp::outcome::finished ? EXIT_SUCCESS : EXIT_FAILURE;

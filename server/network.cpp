@@ -11,13 +11,17 @@
 #include "csp/par.hpp"
 #include "server/acceptor/acceptor.hpp"
 #include "server/back_end/back_end.hpp"
+#include "server/cache/cache_control.hpp"
 #include "server/cache/cache_hash_request.hpp"
+#include "server/cache/cache_hits.hpp"
+#include "server/cache/cache_process.hpp"
 #include "server/front_end/front_end_farm.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/config.hpp"
 #include "server/observers/relay.hpp"
 #include "server/observers/stats.hpp"
 #include "server/observers/supervisor.hpp"
+#include "server/static_farm/etags.hpp"
 #include "server/static_farm/static_farm.hpp"
 
 namespace server {
@@ -29,17 +33,31 @@ struct observers_link {
     csp::in<stop> stops;
     csp::buffered_out<log_lines> to_log;
     csp::buffered_out<tally> to_stats;
+    csp::bridge_out<compression_job> to_compressor;
 };
+
+/// The cache processes. Yields what each is sent its work along.
+std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const cache_rules& rules,
+                                                        cache_process_links to)
+{
+    std::vector<csp::out<cache_work>> to_each;
+    for (slot_number slot = 0; slot < rules.pages; ++slot) {
+        csp::chan<cache_work> work;
+        to_each.push_back(work.tx());
+        all.start(cache_process(slot, rules.freshness, work.rx(), to));
+    }
+    return to_each;
+}
 
 /// Figure 1 of the paper, on one core:
 ///
-///                  +---------------------------- returned ----------------------------+
-///                  v                                                                  |
-///   acceptor -> parking -front-> front_end_farm -plain-> cache_hash_request           |
-///                                                            |       ^                |
-///                                                          pages   found              |
-///                                                            v       |                |
-///                                                        static_farm -----done----> back_end -> log, stats
+///                  +------------------------------ returned -------------------------------+
+///                  v                                                                       |
+///   acceptor -> parking -front-> front_end_farm -plain-> page_cache ------done------> back_end -> log, stats
+///                                                         |      ^                       ^
+///                                                       pages  found                     |
+///                                                         v      |                       |
+///                                                       static_farm --------done---------+
 csp::process hot_path(std::vector<io::listener> listeners, io::directory root, observers_link link)
 {
     auto configured = co_await link.from_config.input();
@@ -50,6 +68,7 @@ csp::process hot_path(std::vector<io::listener> listeners, io::directory root, o
     csp::chan<conn> arrivals, front, returned;  // connections between requests
     csp::chan<exchange> plain, pages, done;     // requests on their way
     csp::chan<looked_up> found;
+    csp::chan<etag_question> questions;
     csp::chan<stop> no_more;
     csp::chan<log_lines> lines;
 
@@ -57,14 +76,38 @@ csp::process hot_path(std::vector<io::listener> listeners, io::directory root, o
         acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
         parking(s.patience, s.limits, s.connections, no_more.rx(), arrivals.rx(), returned.rx(), front.tx()),
         front_end_farm(s.spare_workers, s.limits, front.shared_rx(), plain.shared_tx()),
-        cache_hash_request(s.cache, plain.rx(), found.rx(), pages.tx()),
-        static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), done.shared_tx()),
+        page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
+        static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
+        etags({}, questions.rx()),
         back_end(s.log.access.empty() ? access_log::off : access_log::on, done.rx(), returned.tx(), lines.shared_tx(),
                  std::move(link.to_stats)),
         relay(lines.rx(), std::move(link.to_log)));
 }
 
 }  // namespace
+
+csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
+                        csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_static,
+                        csp::shared_out<exchange> to_back_end)
+{
+    constexpr std::size_t waiting_jobs_bytes = 16 * 1024 * 1024;
+    csp::chan<slot_number> hits;
+    csp::chan<hits_question> how_many;
+    csp::chan<recent_hits> so_many;
+    csp::chan<change> changes;
+    csp::chan<compression_job> jobs;
+    csp::bridge<compressed> texts(csp::core::here());
+
+    csp::forking cache_processes;
+    auto to_each = start_cache_processes(
+        cache_processes, rules,
+        {hits.shared_tx(), jobs.shared_tx(), texts.tx(), to_static, std::move(to_back_end)});
+    co_await csp::par(
+        cache_hash_request(std::move(requests), changes.rx(), std::move(to_each), std::move(to_static)),
+        cache_hits(rules.pages, hits.rx(), how_many.rx(), so_many.tx()),
+        cache_control(rules, std::move(found), texts.rx(), how_many.tx(), so_many.rx(), changes.tx()),
+        compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));
+}
 
 csp::process web_server(settings s, opened o)
 {
@@ -74,6 +117,9 @@ csp::process web_server(settings s, opened o)
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
     csp::forking cores;
+    csp::core& workshop = first.sibling(static_cast<unsigned>(o.listeners.size()));  // for what takes a processor long
+    csp::bridge<compression_job> texts(workshop);
+    cores.start_on(workshop, compressor(texts.rx()));
     std::vector<csp::bridge_out<settings>> to_configure;
     std::vector<csp::bridge_out<stop>> to_stop;
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
@@ -87,7 +133,7 @@ csp::process web_server(settings s, opened o)
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
         cores.start_on(core, hot_path(std::move(o.listeners[i]), std::move(o.roots[i]),
-                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx()}));
+                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), texts.tx()}));
     }
 
     co_await csp::par(

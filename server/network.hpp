@@ -3,9 +3,13 @@
 
 #include <vector>
 
+#include "csp/bridge.hpp"
+#include "csp/channel.hpp"
 #include "csp/process.hpp"
 #include "io/file.hpp"
 #include "io/socket.hpp"
+#include "server/cache/protocols.hpp"
+#include "server/exchange.hpp"
 #include "server/observers/log.hpp"
 #include "server/settings.hpp"
 
@@ -18,6 +22,27 @@ struct opened {
     log_files logs;
     std::vector<log_lines> first_lines;  // of the error log: what is served, and how
 };
+
+/// Figure 3 of the paper: the pages that are kept, and the competition for being one of them.
+///
+///                                   +-------------------- changes --------------------+
+///                                   v                                                 |
+///   requests --------------> cache_hash_request ---> to_static                  cache_control <--- found
+///                               | | | | | |             ^                         |       ^  ^
+///                               v v v v v v             |                      how_many   |  |
+///                              cache_process -----------+                         v  so_many |
+///                              |          | +--------------- hits ------------> cache_hits   |
+///                              v          |                                                  |
+///                         to_back_end     +-- jobs --> compression_desk --> (compressor) -- texts
+///
+///   requests        exchange          from the front end
+///   found           looked_up         from the static workers
+///   to_compressor   compression_job   on a core of its own
+///   to_static       exchange          what is not kept, and what a cache process cannot do at once
+///   to_back_end     exchange          answered
+csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
+                        csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_static,
+                        csp::shared_out<exchange> to_back_end);
 
 /// The whole server: Figure 1 on every core, and the observers on the first. Ends when SIGTERM or SIGINT has come and
 /// what was under way is done, or `patience::grace` is over.

@@ -12,9 +12,9 @@
 #include "csp/bridge.hpp"
 #include "csp/par.hpp"
 #include "server/back_end/back_end.hpp"
-#include "server/cache/cache_hash_request.hpp"
 #include "server/farm.hpp"
 #include "server/front_end/front_end_farm.hpp"
+#include "server/network.hpp"
 #include "server/test_support.hpp"
 
 namespace server {
@@ -56,7 +56,8 @@ csp::process quick_worker(seat farm, csp::shared_in<exchange> requests, csp::sha
         co_await farm.reports.output(idle::less);
         exchange x = std::move(*request);
         if (!x->kept_is_fresh) {
-            co_await to_cache.output({x->asked.path.text(), test::page_of("page")});
+            co_await to_cache.output(
+                {x->asked.path.text(), x->asked.path_hash, test::page_of("page"), csp::core::here().now()});
         }
         x->sent = {.code = http::status::ok, .content_bytes = 4, .complete = true};
         co_await to_back_end.output(std::move(x));
@@ -102,7 +103,7 @@ csp::process loop(std::vector<conn> all)
 
     co_await csp::par(carousel(std::move(all), returned.rx(), front.tx()),
                       front_end_farm(2, {}, front.shared_rx(), plain.shared_tx()),
-                      cache_hash_request({}, plain.rx(), found.rx(), pages.tx()),
+                      page_cache({.pages = 2}, plain.rx(), found.rx(), pages.shared_tx(), done.shared_tx()),
                       quick_farm(pages.shared_rx(), found.shared_tx(), done.shared_tx()),
                       back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
                       counting_lines(lines.rx()), adding_up(hits.rx()));
@@ -111,7 +112,7 @@ csp::process loop(std::vector<conn> all)
 TEST(Network, EverybodyComesRoundTheKeepAliveLoop)
 {
     csp::for_seeds(200, [](std::uint64_t seed) {
-        test::buffers_kernel kernel(seed);
+        test::engine_kernel kernel(seed);
         std::vector<conn> all;
         for (unsigned i = 0; i < connections; ++i) {
             std::string requests;
@@ -119,7 +120,6 @@ TEST(Network, EverybodyComesRoundTheKeepAliveLoop)
                 requests += "GET /" + std::to_string(i % 3) + " HTTP/1.1\r\nHost: test\r\n\r\n";
             }
             all.push_back(kernel.connection_with(requests));
-            all.back()->peer = "test";
         }
         kernel.start(loop(std::move(all)));
         kernel.run();

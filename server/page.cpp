@@ -5,8 +5,17 @@
 #include <charconv>
 
 #include "csp/check.hpp"
+#include "http/date.hpp"
+#include "http/response.hpp"
+#include "server/static_farm/etags.hpp"
 
 namespace server {
+namespace {
+
+constexpr std::string_view end_of_line = "\r\n";
+constexpr std::size_t date_bytes = std::tuple_size_v<http::date_text>;
+
+}  // namespace
 
 response_fields& response_fields::add(std::string_view name, std::string_view value)
 {
@@ -22,6 +31,81 @@ response_fields& response_fields::add(std::string_view name, std::uint64_t value
     std::array<char, 20> digits{};
     const auto end = std::to_chars(digits.begin(), digits.end(), value).ptr;
     return add(name, std::string_view(digits.begin(), end));
+}
+
+response_fields& response_fields::add(const response_fields& more)
+{
+    lines_ += more.lines_;
+    return *this;
+}
+
+response_fields fields_of_any(const description& d)
+{
+    const http::date_text modified = http::format_date(d.modified);
+    response_fields f;
+    if (!d.etag.empty()) f.add("ETag", d.etag);
+    f.add("Last-Modified", std::string_view(modified.data(), modified.size()));
+    if (!d.cache_control.empty()) f.add("Cache-Control", d.cache_control);
+    if (d.varies) f.add("Vary", "Accept-Encoding");
+    return f;
+}
+
+response_fields fields_of_whole(const description& d)
+{
+    response_fields f = fields_of_any(d);
+    f.add("Content-Type", d.media_type).add("Content-Length", d.bytes);
+    if (d.coding != http::coding::identity) f.add("Content-Encoding", http::token(d.coding));
+    return f.add("Accept-Ranges", "bytes").add("X-Content-Type-Options", "nosniff");
+}
+
+ready_response::ready_response(http::status code, const response_fields& fields, std::string_view content)
+{
+    std::array<char, 128> room;
+    http::head_writer head(room);
+    head.status_line(code).field("Server", "occwserv").date(date_);
+    const auto written = head.finish();
+    CSP_CHECK(written, "the beginning of a head has room");
+    fields_at_ = *written - end_of_line.size();  // in place of the empty line the fields follow
+    content_at_ = fields_at_ + fields.lines().size() + end_of_line.size();
+    bytes_.reserve(content_at_ + content.size());
+    bytes_.append(room.data(), fields_at_).append(fields.lines()).append(end_of_line).append(content);
+}
+
+void ready_response::set_date(std::chrono::sys_seconds now)
+{
+    date_ = now;
+    const http::date_text text = http::format_date(now);
+    bytes_.replace(fields_at_ - end_of_line.size() - date_bytes, date_bytes, text.data(), text.size());
+}
+
+const representation& page::best(const http::accepted_codings& accepted) const
+{
+    http::coding_set available;
+    for (const auto& r : in) {
+        if (r) available.add(r->about.coding);
+    }
+    return as(accepted.choose(available));
+}
+
+void page::add(http::coding c, std::string&& text)
+{
+    auto& place = in[static_cast<std::size_t>(c)];
+    if (text.empty() || place) return;
+    description about = as(http::coding::identity).about;
+    about.coding = c;
+    about.etag = coded_etag(about.etag, c);
+    about.bytes = text.size();
+    ready_response whole(http::status::ok, fields_of_whole(about), text);
+    place = representation{.about = std::move(about), .whole = std::move(whole)};
+}
+
+std::size_t page::bytes() const
+{
+    std::size_t bytes = sizeof *this + made_from.size() * sizeof made_from[0];
+    for (const auto& r : in) {
+        if (r) bytes += r->whole.bytes().size() + r->about.media_type.size() + r->about.etag.size();
+    }
+    return bytes;
 }
 
 }  // namespace server

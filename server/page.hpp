@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "csp/frozen.hpp"
 #include "csp/mobile.hpp"
+#include "http/content_coding.hpp"
 #include "http/status.hpp"
 
 namespace server {
@@ -19,6 +24,7 @@ class response_fields {
     /// REQUIRES: `name` a token; neither has a CR, an LF or a NUL.
     response_fields& add(std::string_view name, std::string_view value);
     response_fields& add(std::string_view name, std::uint64_t value);
+    response_fields& add(const response_fields& more);
     [[nodiscard]] std::string_view lines() const { return lines_; }
 
   private:
@@ -35,12 +41,64 @@ struct file_identity {
     friend bool operator==(const file_identity&, const file_identity&) = default;
 };
 
-/// A response made ready: all of it but what depends on the moment and the connection.
+/// What is known of a representation but for its bytes (RFC 9110, section 3.2).
+struct description {
+    std::string media_type;
+    std::string etag;  // strong, in its quotes; empty while it is not known
+    std::chrono::sys_seconds modified;
+    std::uint64_t bytes = 0;
+    http::coding coding = http::coding::identity;
+    bool varies = false;        // there are others, or may be, among which Accept-Encoding decides
+    std::string cache_control;  // a field value; empty: nothing is said
+};
+
+/// What every answer about a representation tells, a 304 too (RFC 9110, section 15.4.5): its validators, and for whom
+/// and how long it may be kept.
+[[nodiscard]] response_fields fields_of_any(const description& d);
+/// What a whole one is sent with.
+[[nodiscard]] response_fields fields_of_whole(const description& d);
+
+/// A whole response of HTTP/1.1, ready to leave in one call. Only its date goes stale.
+class ready_response {
+  public:
+    ready_response() = default;
+    ready_response(http::status code, const response_fields& fields, std::string_view content);
+
+    [[nodiscard]] std::string_view bytes() const { return bytes_; }
+    /// Status line, Server and Date; fields of a connection's own may stand between them and the others.
+    [[nodiscard]] std::string_view beginning() const { return bytes().substr(0, fields_at_); }
+    [[nodiscard]] std::string_view fields() const { return bytes().substr(fields_at_, content_at_ - 2 - fields_at_); }
+    [[nodiscard]] std::string_view content() const { return bytes().substr(content_at_); }
+
+    [[nodiscard]] std::chrono::sys_seconds date() const { return date_; }
+    void set_date(std::chrono::sys_seconds now);
+
+  private:
+    std::string bytes_;
+    std::size_t fields_at_ = 0;
+    std::size_t content_at_ = 0;
+    std::chrono::sys_seconds date_;
+};
+
+struct representation {
+    description about;
+    ready_response whole;
+};
+
+/// A resource small enough to be kept in memory, in the codings that there are of it.
 struct page {
-    http::status code = http::status::ok;
-    response_fields fields;
-    std::string content;
-    file_identity made_from;
+    std::vector<file_identity> made_from;  // one for each file looked for, in that order; of an absent one the empty
+    std::array<std::optional<representation>, http::codings> in;  // by coding; identity is always there
+    bool compressible = false;                                    // others than identity may yet be made
+
+    [[nodiscard]] const representation& as(http::coding c) const { return *in[static_cast<std::size_t>(c)]; }
+    [[nodiscard]] representation& as(http::coding c) { return *in[static_cast<std::size_t>(c)]; }
+    /// The best of those that are there for a client that takes `accepted`.
+    [[nodiscard]] const representation& best(const http::accepted_codings& accepted) const;
+    /// Adds what the text is in another coding; if it is empty, or there is one already, does nothing.
+    void add(http::coding c, std::string&& text);
+    /// In memory, roughly.
+    [[nodiscard]] std::size_t bytes() const;
 };
 
 using frozen_page = csp::frozen<page>;

@@ -26,14 +26,24 @@ struct patience {
 };
 
 struct cache_rules {
-    std::size_t largest_page = 64 * 1024;        // bytes; larger files are sent from the disk
+    unsigned pages = 1024;                       // kept at once on a core, each by a process of its own
     std::size_t memory = 64 * 1024 * 1024;       // bytes a core for all pages together
+    std::size_t largest_page = 64 * 1024;        // bytes; larger files are sent from the disk
+    std::size_t largest_text = 1024 * 1024;      // bytes; the same for what is worth compressing
     std::chrono::milliseconds freshness{1'000};  // how old a look at the file may be
+    std::chrono::milliseconds ageing{10'000};    // after so long a page's count is halved
 };
+
+enum class listing : std::uint8_t { off, on };
 
 struct static_rules {
     std::string root;  // directory, as the operator wrote it
     std::vector<std::string> index{"index.html", "index.htm"};
+    /// What to look for, in this order; "{path}" stands for the path that was asked for. "{path}.html" makes addresses
+    /// without an ending, "/index.html" at the end serves an application that has its pages in one file.
+    std::vector<std::string> tries{"{path}"};
+    listing directories = listing::off;     // what of those without an index page
+    std::string cache_control = "no-cache";  // kept by whoever wants, but asked for again: a 304 is cheap
 };
 
 struct log_rules {

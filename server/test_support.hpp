@@ -8,10 +8,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -46,25 +48,42 @@ inline void receive(connection& c, io::buffer&& text, const http::limits& sizes 
     }
 }
 
-/// A test kernel that also has the memory of an engine, for connections without a socket.
-class buffers_kernel : public csp::test_kernel {
+/// A test kernel that also has an engine, for its memory and for sockets that take bytes at once.
+class engine_kernel : public csp::test_kernel {
   public:
-    explicit buffers_kernel(std::uint64_t seed) : test_kernel(seed)
+    explicit engine_kernel(std::uint64_t seed) : test_kernel(seed)
     {
         auto made = io::make_engine(io::engine_choice::epoll, on());
         EXPECT_TRUE(made.has_value());
         engine_ = std::move(*made);
+        on().set_outside(engine_.get());
     }
+    ~engine_kernel() { on().set_outside(nullptr); }
+
     [[nodiscard]] io::engine& engine() { return *engine_; }
+    /// A connection with its client, which nobody else has: what it is sent stays in the kernel.
     [[nodiscard]] conn connection_with(std::string_view text, const http::limits& sizes = {})
     {
-        auto c = std::make_unique<connection>(io::socket());
-        receive(*c, arrived(*engine_, text), sizes);
+        int ends[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+        auto c = std::make_unique<connection>(io::socket(io::descriptor(ends[0])));
+        clients_.emplace(c.get(), io::descriptor(ends[1]));
+        c->peer = "test";
+        if (!text.empty()) receive(*c, arrived(*engine_, text), sizes);
         return c;
+    }
+    /// What the client of `c` has been sent and not read yet.
+    [[nodiscard]] std::string sent_to(const connection& c)
+    {
+        std::string text(1 << 20, '\0');
+        const ssize_t got = ::recv(clients_.at(&c).number(), text.data(), text.size(), 0);
+        text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+        return text;
     }
 
   private:
     std::unique_ptr<io::engine> engine_;
+    std::map<const connection*, io::descriptor> clients_;
 };
 
 inline http::canonical_path path(std::string_view text)
@@ -74,10 +93,12 @@ inline http::canonical_path path(std::string_view text)
     return std::move(*p);
 }
 
-inline frozen_page page_of(std::string content, http::status code = http::status::ok)
+/// A page as if made from a file of that content.
+inline frozen_page page_of(std::string_view content, std::uint64_t version = 0)
 {
-    page p{.code = code, .fields = {}, .content = std::move(content), .made_from = {}};
-    p.fields.add("Content-Length", p.content.size());
+    page p{.made_from = {{.inode = version}}, .in = {}};
+    const description about{.media_type = "text/plain", .etag = "\"x\"", .bytes = content.size()};
+    p.in.front() = representation{about, ready_response(http::status::ok, fields_of_whole(about), content)};
     return frozen_page(std::move(p));
 }
 

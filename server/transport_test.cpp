@@ -17,8 +17,8 @@
 #include "csp/kernel.hpp"
 #include "csp/par.hpp"
 #include "server/back_end/back_end.hpp"
-#include "server/cache/cache_hash_request.hpp"
 #include "server/front_end/understand.hpp"
+#include "server/network.hpp"
 #include "server/static_farm/static_farm.hpp"
 #include "server/test_support.hpp"
 
@@ -225,7 +225,7 @@ csp::process both_transports(std::string root)
         multiplexing_client(std::move(pair->first), multiplexed.tx()),
         session_reader(std::move(pair->second), pieces.shared_tx(), plain.shared_tx()),
         session_writer(std::move(writing_half), pieces.rx()), http1_client(plain.shared_tx(), one_by_one.tx()),
-        cache_hash_request({}, plain.rx(), found.rx(), pages.tx()),
+        page_cache({}, plain.rx(), found.rx(), pages.shared_tx(), done.shared_tx()),
         static_farm(4, rules, pages.shared_rx(), found.shared_tx(), done.shared_tx()),
         back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()), sink(returned.rx()),
         sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));

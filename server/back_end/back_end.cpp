@@ -75,7 +75,7 @@ conn take_connection(exchange x)
     if (http1 == nullptr) return {};
     conn c = std::move(http1->connection);
     if (!x->sent.complete) return {};
-    if (http1->persists) {
+    if (http1->persists()) {
         c->input.consume(c->head_bytes);
         c->head_bytes = 0;
         c->scan.reset();

@@ -1,40 +1,63 @@
 // SPDX-License-Identifier: MIT
 #include "server/cache/cache_hash_request.hpp"
 
+#include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "csp/alt.hpp"
-#include "server/cache/kept_pages.hpp"
 
 namespace server {
+namespace {
 
-csp::process cache_hash_request(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
-                                csp::out<exchange> to_static)
+/// Which slot keeps the page of which hash.
+class slot_table {
+  public:
+    explicit slot_table(std::size_t slots) : hashes_(slots) {}
+
+    [[nodiscard]] std::optional<slot_number> find(std::uint64_t hash) const
+    {
+        const auto known = slots_.find(hash);
+        if (known == slots_.end()) return std::nullopt;
+        return known->second;
+    }
+    void set(slot_number slot, std::optional<std::uint64_t> hash)
+    {
+        // Of two pages with one hash the later has the entry, and keeps it when the other goes.
+        if (auto& old = hashes_[slot]; old && find(*old) == slot) slots_.erase(*old);
+        hashes_[slot] = hash;
+        if (hash) slots_.insert_or_assign(*hash, slot);
+    }
+
+  private:
+    std::vector<std::optional<std::uint64_t>> hashes_;
+    std::unordered_map<std::uint64_t, slot_number> slots_;
+};
+
+}  // namespace
+
+csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> changes,
+                                std::vector<csp::out<cache_work>> to_cache, csp::shared_out<exchange> to_static)
 {
-    kept_pages pages(rules);
+    slot_table table(to_cache.size());
+    bool may_change = true;
     for (;;) {
-        const auto chosen = co_await csp::fair_alt(requests, found);
+        const auto chosen = co_await csp::fair_alt(csp::when(may_change, changes), requests);
 
         if (chosen == requests) {
             auto request = co_await requests.input();
-            if (!request) break;
+            if (!request) co_return;
             exchange x = std::move(*request);
-            if (!x->refused) {
-                auto kept = pages.find(x->asked.path.view(), csp::core::here().now());
-                x->kept = std::move(kept.page);
-                x->kept_is_fresh = kept.fresh;
-            }
-            if (!co_await to_static.output(std::move(x))) co_return;
+            const auto slot = x->refused ? std::nullopt : table.find(x->asked.path_hash);
+            if (slot && co_await to_cache[*slot].output(std::move(x))) continue;
+            if (x && !co_await to_static.output(std::move(x))) co_return;
         } else {
-            auto look = co_await found.input();
-            if (!look) co_return;
-            pages.put(std::move(look->path), std::move(look->found), csp::core::here().now());
+            auto held = co_await changes.extended_input();
+            may_change = static_cast<bool>(held);
+            if (!held) continue;
+            if (!co_await to_cache[held->slot].output(std::move(held->to))) held->path_hash.reset();
+            table.set(held->slot, held->path_hash);
         }
-    }
-
-    // The front end has ended. The workers may still have something to tell until they have, too.
-    to_static = {};
-    while (co_await found.input()) {
     }
 }
 

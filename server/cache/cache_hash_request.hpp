@@ -1,33 +1,27 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <string>
+#include <vector>
 
 #include "csp/channel.hpp"
-#include "csp/mobile.hpp"
-#include "server/exchange.hpp"
-#include "server/settings.hpp"
+#include "server/cache/protocols.hpp"
 
 namespace server {
 
-/// What a static worker tells the cache after it had to look at a file.
-struct looked_up {
-    std::string path;   // canonical
-    frozen_page found;  // the page as it is now; none: there is none that could be kept
-};
-static_assert(csp::mobile<looked_up>);
-
-/// Stands between the front end and the static farm, and gives each request for a page that it keeps that page to take
-/// along. It never sends anything to a client itself, so a slow one cannot hold it up.
+/// Stands between the front end and the static farm, and sends each request for a page that is kept to the process
+/// that keeps it (paper, section 2.2). It knows the pages by the hash of their path only; a cache process that is sent
+/// a request for another page of the same hash passes it on.
 ///
-///   requests    exchange    from the front end
-///   found       looked_up   from the static workers: what to keep from now on
-///   to_static   exchange    the same exchanges, each with its page if there is one
+///   requests    exchange     from the front end
+///   changes     change       from cache_control, in extended rendezvous
+///   to_cache    cache_work   to each cache process: requests, and what to keep from now on
+///   to_static   exchange     all other requests
 ///
-/// Promise: a page handed out as fresh was compared with its file within cache_rules::freshness.
-/// Deadlock: a client of the static farm, which always takes (it forks a worker for whoever comes); a server to the
-/// front end and to the static workers.
-csp::process cache_hash_request(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
-                                csp::out<exchange> to_static);
+/// Promise: cache_control is released from a change only when the cache process has taken its assignment and the table
+/// tells it; so no request is ever sent to a process that was not given its page.
+/// Deadlock: a client of the cache processes and of the static farm, which always takes (it forks a worker for whoever
+/// comes); a server to the front end and to cache_control. See docs/DEADLOCK.md.
+csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> changes,
+                                std::vector<csp::out<cache_work>> to_cache, csp::shared_out<exchange> to_static);
 
 }  // namespace server

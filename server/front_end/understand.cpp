@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "server/front_end/understand.hpp"
 
+#include <optional>
 #include <utility>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "http/request.hpp"
 #include "http/target.hpp"
@@ -31,6 +35,28 @@ bool note_body(const http::request_head& head, connection& c)
 
 }  // namespace
 
+/// What the client says of the representation that it wants.
+void note_wishes(const http::request_head& head, request& asked)
+{
+    using enum http::field_id;
+    const auto list = [&](http::field_id id) -> std::optional<std::string_view> {
+        std::string joined;
+        const auto one = head.find_list(id, joined);
+        return joined.empty() ? one : asked.own_fields.emplace_front(std::move(joined));
+    };
+    asked.accept = list(accept).value_or("");
+    asked.accepted = http::parse_accept_encoding(list(accept_encoding));
+    const auto value = [&](http::field_id id) { return head.find(id).value_or(""); };
+    asked.conditions = {.if_match = list(if_match).value_or(""),
+                        .if_none_match = list(if_none_match).value_or(""),
+                        .if_modified_since = value(if_modified_since),
+                        .if_unmodified_since = value(if_unmodified_since),
+                        .if_range = value(if_range),
+                        .range = value(range)};
+    asked.is_conditional = head.find(if_match) || head.find(if_none_match) || head.find(if_modified_since) ||
+                           head.find(if_unmodified_since) || head.find(range);
+}
+
 void understand_request(const http::request_head& head, exchange_record& x)
 {
     request& asked = x.asked;
@@ -50,7 +76,9 @@ void understand_request(const http::request_head& head, exchange_record& x)
         x.refused = target.error();
     } else {
         asked.path = std::move(target->path);
+        asked.path_hash = XXH3_64bits(asked.path.view().data(), asked.path.view().size());
         asked.query = target->query;
+        note_wishes(head, asked);
         const bool for_pages =
             head.method == method::get || head.method == method::head || head.method == method::options;
         if (!for_pages) {
@@ -79,12 +107,15 @@ exchange understand(conn c, const http::limits& sizes, http::request_head& head)
     bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
     if (!x->refused) {
         const bool end_is_known = note_body(head, client);
-        carrier.persists = head.keep_alive && end_is_known;
+        if (head.keep_alive && end_is_known) {
+            const bool as_told = head.version == http::version::http_1_0;
+            carrier.then = as_told ? http1_carrier::fate::persists_as_told : http1_carrier::fate::persists;
+        }
         more_may_come = head.has_body() || client.input.text().size() > client.head_bytes;
         understand_request(head, *x);
     }
     // Closed with input unread, a connection is reset, and the client may lose the answer (RFC 9112, section 9.6).
-    if (!carrier.persists && more_may_come) client.now = connection::phase::lingering;
+    if (!carrier.persists() && more_may_come) client.now = connection::phase::lingering;
     return x;
 }
 

@@ -61,7 +61,7 @@ const std::vector<understood> table = {
 
 TEST(Understand, Heads)
 {
-    test::buffers_kernel kernel(1);
+    test::engine_kernel kernel(1);
     http::request_head head;
     for (const understood& row : table) {
         const exchange x = understand(kernel.connection_with(row.sent), {}, head);
@@ -77,7 +77,7 @@ TEST(Understand, Heads)
 
 TEST(Understand, KeepsForTheLogWhatWasAsked)
 {
-    test::buffers_kernel kernel(1);
+    test::engine_kernel kernel(1);
     http::request_head head;
     const exchange x = understand(
         kernel.connection_with("GET /x HTTP/1.1\r\nHost: a\r\nReferer: r\r\nUser-Agent: u\r\n\r\n"), {}, head);
@@ -89,7 +89,7 @@ TEST(Understand, KeepsForTheLogWhatWasAsked)
 
 TEST(Understand, ARefusalByParkingStands)
 {
-    test::buffers_kernel kernel(1);
+    test::engine_kernel kernel(1);
     http::request_head head;
     conn late = kernel.connection_with("GET / HT");
     late->refused = http::error{status::request_timeout, "late"};

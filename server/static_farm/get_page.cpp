@@ -1,68 +1,40 @@
 // SPDX-License-Identifier: MIT
 #include "server/static_farm/get_page.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <string_view>
 #include <utility>
 
 #include <fmt/core.h>
 
-#include "http/date.hpp"
+#include "http/accept.hpp"
 #include "http/media_type.hpp"
 #include "http/target.hpp"
+#include "server/static_farm/error_text.hpp"
+#include "server/static_farm/etags.hpp"
+#include "server/static_farm/listing.hpp"
+#include "server/static_farm/lookup.hpp"
 
 namespace server {
 namespace {
 
+using http::coding;
 using http::status;
 
-constexpr http::error not_a_page{status::forbidden, "This is not a file that can be served."};
+constexpr std::array coded{coding::gzip, coding::brotli, coding::zstd};
+constexpr std::string_view html = "text/html; charset=utf-8";
+constexpr std::string_view json = "application/json";
+constexpr std::size_t longest_listing = 10'000;  // entries
 
-http::error refusal(const io::error& e)
+/// Reads the whole file. An error when it is shorter than it was said to be.
+csp::step<io::result<std::string>> read_all(const open_file& f)
 {
-    switch (e.number) {
-        case ENOENT:
-        case ENOTDIR:
-        case ENAMETOOLONG:
-        case ELOOP:
-            return {status::not_found, "There is no such page."};
-        case EACCES:
-        case EPERM:
-            return {status::forbidden, "The server may not read this file."};
-        case ENXIO:  // a socket or a device without a driver
-        case ENODEV:
-            return not_a_page;
-        case EXDEV:
-            return {status::forbidden, "This name leads out of what is served."};
-        default:
-            return {status::internal_server_error, "The file could not be read."};
-    }
-}
-
-file_identity identity_of(const io::file_status& s)
-{
-    return {.device = s.device, .inode = s.inode, .size = s.size, .modified = s.modified, .changed = s.changed};
-}
-
-response_fields fields_of_file(const std::string& name, const io::file_status& s)
-{
-    const auto modified = std::chrono::sys_seconds(std::chrono::floor<std::chrono::seconds>(s.modified));
-    const http::date_text date = http::format_date(modified);
-    response_fields f;
-    f.add("Content-Type", http::media_type_of(name).text)
-        .add("Content-Length", s.size)
-        .add("Last-Modified", std::string_view(date.data(), date.size()))
-        .add("X-Content-Type-Options", "nosniff");
-    return f;
-}
-
-/// Reads the whole file. Nothing when it is shorter than it was said to be.
-csp::step<io::result<std::string>> read_all(const io::file& f, std::uint64_t size)
-{
-    std::string content(size, '\0');
+    std::string content(f.what.size, '\0');
     std::size_t got = 0;
-    while (got < size) {
-        const auto n = co_await io::read(f, std::span(content).subspan(got), got);
+    while (got < content.size()) {
+        const auto n = co_await io::read(f.file, std::span(content).subspan(got), got);
         if (!n) co_return std::unexpected(n.error());
         if (*n == 0) co_return std::unexpected(io::error::of(EIO));
         got += *n;
@@ -70,45 +42,119 @@ csp::step<io::result<std::string>> read_all(const io::file& f, std::uint64_t siz
     co_return content;
 }
 
-struct open_file {
-    io::file file;
-    io::file_status what;
-    std::string name;  // beneath the root, from which the media type follows
+/// A file, and what stands beside it in other codings: a.css, a.css.gz, a.css.br, a.css.zst.
+struct file_family {
+    open_file identity;
+    std::array<std::optional<open_file>, coded.size()> in;
+
+    [[nodiscard]] std::vector<file_identity> identities() const
+    {
+        std::vector<file_identity> all{identity.identity()};
+        for (const auto& f : in) all.push_back(f ? f->identity() : file_identity());
+        return all;
+    }
 };
 
-csp::step<io::result<open_file>> look_beneath(const io::directory& root, std::string name)
+csp::step<file_family> family_of(const io::directory& root, open_file f, bool compressible)
 {
-    auto f = co_await io::open_beneath(root, name.empty() ? "." : name);
-    if (!f) co_return std::unexpected(f.error());
-    const auto what = io::status(*f);
-    if (!what) co_return std::unexpected(what.error());
-    co_return open_file{.file = std::move(*f), .what = *what, .name = std::move(name)};
+    file_family family{.identity = std::move(f), .in = {}};
+    if (!compressible) co_return family;
+    for (std::size_t i = 0; i < coded.size(); ++i) {
+        auto sidecar = co_await open_by_name(root, family.identity.name + std::string(http::suffix(coded[i])));
+        if (sidecar && sidecar->what.is_regular()) family.in[i] = std::move(*sidecar);
+    }
+    co_return family;
 }
 
-/// A directory's address ends with a slash, or the links in its pages would lead elsewhere.
-response to_directory(const request& asked)
+description describe(const static_rules& rules, const open_file& plain, const open_file& as_sent, coding c)
 {
-    std::string location = http::encode_path(asked.path.view()) + '/';
-    if (!asked.query.empty()) location.append("?").append(asked.query);
-    response r{.code = status::moved_permanently, .fields = {}, .body = {}};
-    r.body = fmt::format(
-        "<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This is a directory: <a "
-        "href=\"{0}\">{0}</a></p>\n</html>\n",
-        http::encode_path(asked.path.view()) + '/');
-    r.fields.add("Location", location)
-        .add("Content-Type", "text/html; charset=utf-8")
-        .add("Content-Length", std::get<std::string>(r.body).size());
+    const http::media_type type = http::media_type_of(plain.name);
+    return {.media_type = std::string(type.text),
+            .etag = {},
+            .modified = std::chrono::sys_seconds(std::chrono::floor<std::chrono::seconds>(plain.what.modified)),
+            .bytes = as_sent.what.size,
+            .coding = c,
+            .varies = type.compressible,
+            .cache_control = rules.cache_control};
+}
+
+csp::step<io::result<representation>> load(const static_rules& rules, const open_file& plain, const open_file& as_sent,
+                                           coding c)
+{
+    auto content = co_await read_all(as_sent);
+    if (!content) co_return std::unexpected(content.error());
+    description about = describe(rules, plain, as_sent, c);
+    about.etag = content_etag(*content, c);
+    ready_response whole(status::ok, fields_of_whole(about), *content);
+    co_return representation{.about = std::move(about), .whole = std::move(whole)};
+}
+
+csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const file_family& files)
+{
+    constexpr std::uint64_t least_worth_compressing = 256;  // bytes; less fits into the packet all the same
+    page p{.made_from = files.identities(), .in = {}};
+    auto plain = co_await load(rules.files, files.identity, files.identity, coding::identity);
+    if (!plain) co_return std::unexpected(plain.error());
+    p.compressible = plain->about.varies && plain->about.bytes >= least_worth_compressing;
+    p.in.front() = std::move(*plain);
+    for (std::size_t i = 0; i < coded.size(); ++i) {
+        if (!files.in[i] || files.in[i]->what.size > rules.cache.largest_text) continue;
+        auto r = co_await load(rules.files, files.identity, *files.in[i], coded[i]);
+        if (r) p.in[static_cast<std::size_t>(coded[i])] = std::move(*r);
+    }
+    co_return frozen_page(std::move(p));
+}
+
+large_file best_of(const static_rules& rules, file_family files, const http::accepted_codings& accepted)
+{
+    http::coding_set available;
+    available.add(coding::identity);
+    for (std::size_t i = 0; i < coded.size(); ++i) {
+        if (files.in[i]) available.add(coded[i]);
+    }
+    const coding best = accepted.choose(available);
+    const auto at = std::ranges::find(coded, best) - coded.begin();
+    open_file& chosen = best == coding::identity ? files.identity : *files.in[static_cast<std::size_t>(at)];
+    description about = describe(rules, files.identity, chosen, best);
+    const file_identity identity = chosen.identity();
+    return {.file = std::move(chosen.file), .identity = identity, .about = std::move(about)};
+}
+
+response text_response(status code, std::string_view media_type, std::string text)
+{
+    response r(code, {});
+    r.fields.add("Content-Type", media_type)
+        .add("Content-Length", text.size())
+        .add("X-Content-Type-Options", "nosniff");
+    if (!text.empty()) r.content.emplace_back(std::move(text));
     return r;
 }
 
-csp::step<std::expected<open_file, http::error>> open_index(const page_rules& rules, std::string_view directory)
+response to_directory(const request& asked)
 {
-    for (const std::string& index : rules.files.index) {
-        auto f = co_await look_beneath(rules.root, directory.empty() ? index : fmt::format("{}/{}", directory, index));
-        if (f && f->what.is_regular()) co_return std::move(*f);
-        if (!f && f.error().number != ENOENT) co_return std::unexpected(refusal(f.error()));
-    }
-    co_return std::unexpected(http::error{status::forbidden, "This directory has no index page, and is not listed."});
+    const std::string path = http::encode_path(asked.path.view()) + '/';
+    response r = text_response(status::moved_permanently, html,
+                               fmt::format("<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This is a "
+                                           "directory: <a href=\"{0}\">{0}</a></p>\n</html>\n",
+                                           path));
+    r.fields.add("Location", asked.query.empty() ? path : fmt::format("{}?{}", path, asked.query));
+    return r;
+}
+
+csp::step<std::expected<found_page, http::error>> list(const page_rules& rules, const request& asked,
+                                                       const std::string& name)
+{
+    constexpr http::error unreadable{status::forbidden, "The server may not read this directory."};
+    auto directory = co_await io::open_directory_beneath(rules.root, name.empty() ? "." : name);
+    if (!directory) co_return std::unexpected(unreadable);
+    auto entries = co_await io::list(*directory, longest_listing);
+    if (!entries) co_return std::unexpected(unreadable);
+    const extent what = entries->size() < longest_listing ? extent::all : extent::the_first;
+    response r = http::prefers_json(asked.accept)
+                     ? text_response(status::ok, json, listing_json(std::move(*entries)))
+                     : text_response(status::ok, html, listing_html(asked.path, std::move(*entries), what));
+    r.fields.add("Cache-Control", "no-cache").add("Vary", "Accept");
+    co_return r;
 }
 
 }  // namespace
@@ -116,59 +162,41 @@ csp::step<std::expected<open_file, http::error>> open_index(const page_rules& ru
 csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rules, const request& asked,
                                                            const frozen_page& kept)
 {
-    auto opened = co_await look_beneath(rules.root, std::string(asked.path.relative()));
-    if (!opened) co_return std::unexpected(refusal(opened.error()));
-
-    if (opened->what.is_directory()) {
-        if (!asked.path.ends_with_slash()) co_return to_directory(asked);
-        auto index = co_await open_index(rules, opened->name);
-        if (!index) co_return std::unexpected(index.error());
-        *opened = std::move(*index);
-    } else if (asked.path.ends_with_slash()) {
-        co_return std::unexpected(http::error{status::not_found, "There is no such directory."});
+    auto found = co_await find_file(rules.root, rules.files, asked);
+    if (!found) co_return std::unexpected(found.error());
+    if (std::holds_alternative<needs_slash>(*found)) co_return to_directory(asked);
+    if (const auto* directory = std::get_if<may_be_listed>(&*found)) {
+        co_return co_await list(rules, asked, directory->name);
     }
-    // Devices, sockets and pipes are no pages, and reading some of them would never end.
-    if (!opened->what.is_regular()) {
-        co_return std::unexpected(not_a_page);
-    }
+    open_file& file = std::get<open_file>(*found);
+    const bool is_text = http::media_type_of(file.name).compressible;
+    const bool is_large = file.what.size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
+    file_family files = co_await family_of(rules.root, std::move(file), is_text);
 
-    const file_identity identity = identity_of(opened->what);
-    if (kept && kept->made_from == identity) co_return kept;
-
-    response_fields fields = fields_of_file(opened->name, opened->what);
-    if (identity.size > rules.cache.largest_page) {
-        response whole{.code = status::ok, .fields = std::move(fields), .body = {}};
-        whole.body = file_range{.from = std::move(opened->file), .offset = 0, .bytes = identity.size};
-        co_return whole;
+    if (is_large) co_return best_of(rules.files, std::move(files), asked.accepted);
+    if (kept && kept->made_from == files.identities()) co_return kept;
+    auto made = co_await make_page(rules, files);
+    if (!made) {
+        co_return std::unexpected(http::error{status::internal_server_error, "The file could not be read."});
     }
-    auto text = co_await read_all(opened->file, identity.size);
-    if (!text) co_return std::unexpected(refusal(text.error()));
-    page p{.code = status::ok, .fields = std::move(fields), .content = std::move(*text), .made_from = identity};
-    co_return frozen_page(std::move(p));
+    co_return std::move(*made);
 }
 
-csp::step<response> error_page(const io::directory& root, http::error why)
+csp::step<response> error_page(const page_rules& rules, const request& asked, http::error why, response_fields with)
 {
     constexpr std::uint64_t longest_page = 1024 * 1024;
-    const auto code = http::number(why.code);
-    response r{.code = why.code, .fields = {}, .body = {}};
-
-    if (auto own = co_await look_beneath(root, fmt::format("error.{}.html", code));
-        own && own->what.is_regular() && own->what.size <= longest_page) {
-        if (auto text = co_await read_all(own->file, own->what.size)) r.body = std::move(*text);
+    response r;
+    if (http::prefers_json(asked.accept)) {
+        r = text_response(why.code, json, error_json(why.code, why.text));
+    } else if (auto own = co_await open_by_name(rules.root, fmt::format("error.{}.html", http::number(why.code)));
+               own && own->what.is_regular() && own->what.size <= longest_page) {
+        auto text = co_await read_all(*own);
+        r = text_response(why.code, html, text ? std::move(*text) : error_html(why.code, why.text));
+    } else {
+        r = text_response(why.code, html, error_html(why.code, why.text));
     }
-    if (std::holds_alternative<std::monostate>(r.body)) {
-        const std::string_view reason = http::reason_phrase(why.code);
-        r.body = fmt::format(
-            "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>{0} {1}</title>\n"
-            "<meta name=\"viewport\" content=\"width=device-width\"></head>\n"
-            "<body><h1>{0} {1}</h1>\n<p>{2}</p></body>\n</html>\n",
-            code, reason, why.text);
-    }
-    r.fields.add("Content-Type", "text/html; charset=utf-8")
-        .add("Content-Length", std::get<std::string>(r.body).size())
-        .add("X-Content-Type-Options", "nosniff");
     if (why.code == status::method_not_allowed) r.fields.add("Allow", "GET, HEAD, OPTIONS");
+    r.fields.add(with);
     co_return r;
 }
 

@@ -21,15 +21,23 @@ struct page_rules {
     patience limits;
 };
 
-/// What is to be found under a path: a page small enough to be kept, or any other response.
-using found_page = std::variant<frozen_page, response>;
+/// A file that is sent from the disk.
+struct large_file {
+    io::file file;
+    file_identity identity;
+    description about;  // but for its etag
+};
 
-/// Looks for the file that answers `asked`. `kept` is the page that the cache has; if the file is still that version,
-/// it is handed back rather than read again. Errors: 403, 404, 500.
+/// What is to be found under a path: a page small enough to be kept, a file that is not, or another response.
+using found_page = std::variant<frozen_page, large_file, response>;
+
+/// Looks for what answers `asked`. `kept` is the page that the cache has; if its files are still those versions, it is
+/// handed back rather than read again. Errors: 403, 404, 500, 503.
 csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rules, const request& asked,
                                                            const frozen_page& kept);
 
-/// The page for an error: the site's own `error.<code>.html` at its root if there is one, else a plain one.
-csp::step<response> error_page(const io::directory& root, http::error why);
+/// The page for an error, in the form that `asked` prefers: JSON; or the site's own `error.<code>.html` at its root; or
+/// a plain one.
+csp::step<response> error_page(const page_rules& rules, const request& asked, http::error why, response_fields with);
 
 }  // namespace server

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "server/static_farm/static_farm.hpp"
 
+#include <chrono>
 #include <exception>
+#include <expected>
+#include <stdexcept>
 #include <utility>
+
+#include "server/static_farm/select.hpp"
 
 namespace server {
 namespace {
@@ -10,51 +15,106 @@ namespace {
 /// To OPTIONS every page gives the same answer (RFC 9110, section 9.3.7).
 response options()
 {
-    response r{.code = http::status::no_content, .fields = {}, .body = {}};
+    response r(http::status::no_content, {});
     r.fields.add("Allow", "GET, HEAD, OPTIONS");
     return r;
 }
 
-csp::step<void> answer(const page_rules& rules, exchange_record& x, csp::shared_out<looked_up>& to_cache,
-                       http1_pen& pen)
+/// What `found` answers to what was asked, with what its slices are cut from.
+std::expected<response, not_sent> answer_with(const request& asked, found_page&& found)
 {
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    if (auto* const other = std::get_if<response>(&found)) return std::move(*other);
+    if (auto* const file = std::get_if<large_file>(&found)) {
+        auto chosen = select(asked, file->about, now);
+        if (chosen) chosen->file = std::move(file->file);
+        return chosen;
+    }
+    auto& page = std::get<frozen_page>(found);
+    const representation& best = page->best(asked.accepted);
+    auto chosen = select(asked, best.about, now);
+    if (chosen) {
+        chosen->coding = best.about.coding;
+        chosen->page = std::move(page);
+    }
+    return chosen;
+}
+
+/// Whom a worker asks and tells, while it works.
+struct links {
+    csp::shared_out<looked_up> cache;
+    csp::shared_out<etag_question> etags;
+};
+
+/// Asks for the tag of a file that is too large to be a page.
+csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_etags)
+{
+    csp::chan<etag_answer> reply;
+    csp::in<etag_answer> answers = reply.rx();
+    co_await to_etags.output({.of = f.identity, .file = std::move(f.file), .answer = reply.tx()});
+    auto answer = co_await answers.input();
+    if (!answer) throw std::runtime_error("a file was lost with the process that knows its tag");
+    f.file = std::move(answer->file);
+    f.about.etag = std::move(answer->tag);
+}
+
+/// Looks at the file, and tells the cache what there is to keep.
+csp::step<std::expected<found_page, http::error>> look(const page_rules& rules, exchange_record& x, links& to)
+{
+    const csp::time_point when = csp::core::here().now();
+    auto found = co_await get_page(rules, x.asked, x.kept);
+    const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
+    if (page != nullptr || x.kept) {
+        co_await to.cache.output({.path = x.asked.path.text(),
+                                  .path_hash = x.asked.path_hash,
+                                  .found = page != nullptr ? *page : frozen_page(),
+                                  .when = when});
+    }
+    if (auto* const file = found ? std::get_if<large_file>(&*found) : nullptr) co_await ask_for_tag(*file, to.etags);
+    co_return found;
+}
+
+csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, http1_pen& pen)
+{
+    if (x.ready_sent > 0) {
+        co_await send_rest(x, rules.limits);
+        co_return;
+    }
+    if (!x.refused && x.asked.method == http::method::options) {
+        co_await respond(x, options(), rules.limits, pen);
+        co_return;
+    }
     if (!x.refused) {
-        if (x.asked.method == http::method::options) {
-            co_await respond(x, options(), rules.limits, pen);
-            co_return;
-        }
-        if (x.kept_is_fresh) {
-            co_await respond(x, x.kept, rules.limits, pen);
-            co_return;
-        }
-        auto found = co_await get_page(rules, x.asked, x.kept);
-        auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
-        if (page != nullptr || x.kept) {
-            co_await to_cache.output({.path = x.asked.path.text(), .found = page != nullptr ? *page : frozen_page()});
-        }
-        if (page != nullptr) {
-            co_await respond(x, std::move(*page), rules.limits, pen);
-        } else if (found) {
-            co_await respond(x, std::get<response>(std::move(*found)), rules.limits, pen);
+        auto found = x.kept_is_fresh ? found_page(x.kept) : co_await look(rules, x, to);
+        if (found) {
+            auto chosen = answer_with(x.asked, std::move(*found));
+            if (chosen) {
+                co_await respond(x, std::move(*chosen), rules.limits, pen);
+                co_return;
+            }
+            x.refused = chosen.error().why;
+            x.refused_with = std::move(chosen.error().with);
         } else {
             x.refused = found.error();
         }
     }
-    if (x.refused) co_await respond(x, co_await error_page(rules.root, *x.refused), rules.limits, pen);
+    co_await respond(x, co_await error_page(rules, x.asked, *x.refused, x.refused_with), rules.limits, pen);
 }
 
 }  // namespace
 
 csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_in<exchange> requests,
-                         csp::shared_out<looked_up> to_cache, csp::shared_out<exchange> to_back_end)
+                         csp::shared_out<looked_up> to_cache, csp::shared_out<etag_question> to_etags,
+                         csp::shared_out<exchange> to_back_end)
 {
+    links to{std::move(to_cache), std::move(to_etags)};
     http1_pen pen;
     while (auto request = co_await requests.input()) {
         co_await farm.reports.output(idle::less);
 
         exchange x = std::move(*request);
         try {
-            co_await answer(*rules, *x, to_cache, pen);
+            co_await answer(*rules, *x, to, pen);
         } catch (const std::exception& fault) {
             // Costs this exchange, whose connection closes, and nothing else; so it must go on to the back end.
             x->sent.complete = false;
@@ -70,11 +130,13 @@ csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_i
 }
 
 csp::process static_farm(std::size_t spare, csp::frozen<page_rules> rules, csp::shared_in<exchange> requests,
-                         csp::shared_out<looked_up> to_cache, csp::shared_out<exchange> to_back_end)
+                         csp::shared_out<looked_up> to_cache, csp::shared_out<etag_question> to_etags,
+                         csp::shared_out<exchange> to_back_end)
 {
     csp::forking workers;
-    co_await keep_idle(spare,
-                       [&](const seat& s) { workers.start(page_worker(rules, s, requests, to_cache, to_back_end)); });
+    co_await keep_idle(spare, [&](const seat& s) {
+        workers.start(page_worker(rules, s, requests, to_cache, to_etags, to_back_end));
+    });
 }
 
 }  // namespace server

@@ -2,9 +2,10 @@
 #pragma once
 
 #include "csp/channel.hpp"
-#include "server/cache/cache_hash_request.hpp"
+#include "server/cache/protocols.hpp"
 #include "server/exchange.hpp"
 #include "server/farm.hpp"
+#include "server/static_farm/etags.hpp"
 #include "server/static_farm/get_page.hpp"
 
 namespace server {
@@ -12,17 +13,21 @@ namespace server {
 /// Answers with pages: those that the cache sent along, files beneath the root, and error pages, its own and those of
 /// every other stage. The get.page of the paper's Figure 4.
 ///
-///   farm          seat        reports to the farm and orders from it
-///   requests      exchange    by way of the cache
-///   to_cache      looked_up   what a look at a file has shown
-///   to_back_end   exchange    answered, or as far as the client let us
+///   farm          seat            reports to the farm and orders from it
+///   requests      exchange        by way of the cache
+///   to_cache      looked_up       what a look at a file has shown
+///   to_etags      etag_question   what a large file's tag is
+///   to_back_end   exchange        answered, or as far as the client let us
 ///
 /// A slow client holds its worker, and no other: the farm forks more.
-/// Deadlock: a client of its farm, the cache and the back end, in this order; a server to the cache's requests.
+/// Deadlock: a client of its farm, of etags, cache_control and the back end, in this order; a server to the cache's
+/// requests.
 csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_in<exchange> requests,
-                         csp::shared_out<looked_up> to_cache, csp::shared_out<exchange> to_back_end);
+                         csp::shared_out<looked_up> to_cache, csp::shared_out<etag_question> to_etags,
+                         csp::shared_out<exchange> to_back_end);
 
 csp::process static_farm(std::size_t spare, csp::frozen<page_rules> rules, csp::shared_in<exchange> requests,
-                         csp::shared_out<looked_up> to_cache, csp::shared_out<exchange> to_back_end);
+                         csp::shared_out<looked_up> to_cache, csp::shared_out<etag_question> to_etags,
+                         csp::shared_out<exchange> to_back_end);
 
 }  // namespace server

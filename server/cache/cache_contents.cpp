@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+#include "server/cache/cache_contents.hpp"
+
+#include <algorithm>
+#include <ranges>
+#include <utility>
+
+namespace server {
+
+cache_contents::cache_contents(const cache_rules& rules)
+    : slots_(rules.pages),
+      memory_(rules.memory),
+      ageing_(rules.ageing),
+      entries_(2 * std::size_t{rules.pages}),
+      in_slot_(rules.pages)
+{
+    for (entry_number e = 2 * slots_; e-- > 0;) free_entries_.push_back(e);
+    for (slot_number s = slots_; s-- > 0;) free_slots_.push_back(s);
+}
+
+bool cache_contents::ranks_before(entry_number a, entry_number b) const
+{
+    const entry& x = entries_[a];
+    const entry& y = entries_[b];
+    return x.count != y.count ? x.count > y.count : x.since > y.since;
+}
+
+void cache_contents::insert(ranking& r, entry_number e)
+{
+    r.insert(std::ranges::lower_bound(r, e, [this](auto a, auto b) { return ranks_before(a, b); }), e);
+}
+
+void cache_contents::remove(ranking& r, entry_number e)
+{
+    r.erase(std::ranges::lower_bound(r, e, [this](auto a, auto b) { return ranks_before(a, b); }));
+}
+
+void cache_contents::raise(entry_number e, std::uint32_t by)
+{
+    ranking& half = half_of(entries_[e]);
+    remove(half, e);
+    entries_[e].count = std::min(slots_, entries_[e].count + std::min(slots_, by));
+    entries_[e].since = ++arrivals_;
+    insert(half, e);
+}
+
+void cache_contents::age(csp::time_point now)
+{
+    if (now - aged_at_ < ageing_) return;
+    const auto periods = std::min<std::int64_t>((now - aged_at_) / ageing_, 31);
+    aged_at_ = now;
+    for (ranking* half : {&kept_, &competing_}) {
+        for (const entry_number e : *half) entries_[e].count = std::max(1U, entries_[e].count >> periods);
+        // Counts that were different may be equal now.
+        std::ranges::sort(*half, [this](auto a, auto b) { return ranks_before(a, b); });
+    }
+}
+
+void cache_contents::count(const recent_hits& hits, csp::time_point now)
+{
+    for (const auto& [slot, times] : hits) {
+        // Of a page that has left meanwhile; who came in its place is not to have its hits.
+        const entry_number e = in_slot_[slot];
+        if (entries_[e].slot == slot) raise(e, times);
+    }
+    age(now);
+}
+
+std::optional<cache_contents::entry_number> cache_contents::begin(const looked_up& look)
+{
+    while (!competing_.empty() && (competing_.size() == slots_ || bytes_ + look.path.size() > memory_)) {
+        forget(competing_.back());
+    }
+    if (bytes_ + look.path.size() > memory_) return std::nullopt;
+    const entry_number e = free_entries_.back();
+    free_entries_.pop_back();
+    entries_[e] = {.path = look.path, .path_hash = look.path_hash, .since = ++arrivals_, .made_from = {}};
+    by_path_.emplace(entries_[e].path, e);
+    bytes_ += look.path.size();
+    insert(competing_, e);
+    return e;
+}
+
+void cache_contents::forget(entry_number e)
+{
+    remove(competing_, e);
+    bytes_ -= entries_[e].path.size();
+    by_path_.erase(entries_[e].path);
+    entries_[e].path = {};
+    free_entries_.push_back(e);
+}
+
+std::optional<std::vector<cache_contents::entry_number>> cache_contents::displaced_by(std::uint32_t count,
+                                                                                       std::size_t bytes) const
+{
+    std::vector<entry_number> displaced;
+    std::size_t remaining = bytes_;
+    const auto enough = [&] {
+        return remaining + bytes <= memory_ && free_slots_.size() + displaced.size() > 0;
+    };
+    for (const entry_number e : std::views::reverse(kept_)) {
+        if (enough()) break;
+        if (entries_[e].count >= count) return std::nullopt;
+        displaced.push_back(e);
+        remaining -= entries_[e].page_bytes;
+    }
+    if (!enough()) return std::nullopt;
+    return displaced;
+}
+
+/// The page is not kept any more; its entry competes for its place.
+change cache_contents::release(entry_number number)
+{
+    entry& e = entries_[number];
+    remove(kept_, number);
+    bytes_ -= std::exchange(e.page_bytes, 0);
+    const slot_number slot = std::exchange(e.slot, none);
+    free_slots_.push_back(slot);
+    insert(competing_, number);
+    if (competing_.size() > slots_) forget(competing_.back());
+    return {.slot = slot, .path_hash = std::nullopt, .to = std::make_unique<assignment>()};
+}
+
+change cache_contents::keep(entry_number number, looked_up&& look)
+{
+    entry& e = entries_[number];
+    if (e.slot == none) {
+        remove(competing_, number);
+        e.slot = free_slots_.back();
+        free_slots_.pop_back();
+        in_slot_[e.slot] = number;
+        insert(kept_, number);
+    }
+    bytes_ -= e.page_bytes;
+    e.made_from = look.found->made_from.front();
+    e.page_bytes = look.found->bytes();
+    bytes_ += e.page_bytes;
+    return {.slot = e.slot,
+            .path_hash = e.path_hash,
+            .to = std::make_unique<assignment>(std::move(look.path), std::move(look.found), look.when)};
+}
+
+void cache_contents::look_again(entry_number e, looked_up&& look, std::vector<change>& changes)
+{
+    // A page that has grown must displace others anew, and one that has gone leaves.
+    const std::size_t before = entries_[e].page_bytes;
+    const std::size_t grown = look.found && look.found->bytes() > before ? look.found->bytes() - before : 0;
+    if (!look.found || bytes_ + grown > memory_) {
+        changes.push_back(release(e));
+        if (!look.found && entries_[e].path == look.path) forget(e);
+        if (look.found && entries_[e].path == look.path) compete(e, std::move(look), changes);
+        return;
+    }
+    changes.push_back(keep(e, std::move(look)));
+}
+
+void cache_contents::compete(entry_number e, looked_up&& look, std::vector<change>& changes)
+{
+    const auto displaced = displaced_by(entries_[e].count, look.found->bytes());
+    if (!displaced) return;
+    for (const entry_number other : *displaced) changes.push_back(release(other));
+    changes.push_back(keep(e, std::move(look)));
+}
+
+std::vector<change> cache_contents::decide(looked_up&& look)
+{
+    std::vector<change> changes;
+    const auto known = by_path_.find(look.path);
+    if (known == by_path_.end()) {
+        if (!look.found) return changes;
+        if (const auto e = begin(look)) compete(*e, std::move(look), changes);
+    } else if (const entry_number e = known->second; entries_[e].slot != none) {
+        look_again(e, std::move(look), changes);
+    } else if (!look.found) {
+        forget(e);
+    } else {
+        raise(e, 1);
+        compete(e, std::move(look), changes);
+    }
+    return changes;
+}
+
+std::optional<change> cache_contents::decide(compressed&& text)
+{
+    const auto known = by_path_.find(text.path);
+    if (known == by_path_.end()) return std::nullopt;
+    entry& e = entries_[known->second];
+    const std::size_t bytes = text.gzip.size() + text.brotli.size() + text.zstd.size();
+    if (e.slot == none || e.made_from != text.of || bytes_ + bytes > memory_) return std::nullopt;
+    e.page_bytes += bytes;
+    bytes_ += bytes;
+    return change{.slot = e.slot, .path_hash = e.path_hash, .to = std::make_unique<compressed>(std::move(text))};
+}
+
+}  // namespace server

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#include "server/cache/cache_contents.hpp"
+
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "server/test_support.hpp"
+
+namespace server {
+namespace {
+
+using std::chrono::seconds;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// The contents, and what the cache processes were told of them.
+class followed {
+  public:
+    explicit followed(cache_rules rules) : rules_(rules), contents_(rules) {}
+
+    /// A worker has found this page; none: it has gone.
+    void finds(const std::string& path, std::optional<std::size_t> bytes = 100)
+    {
+        looked_up look{.path = path,
+                       .path_hash = std::hash<std::string>()(path),
+                       .found = bytes ? test::page_of(std::string(*bytes, 'x')) : frozen_page(),
+                       .when = now_};
+        for (change& c : contents_.decide(std::move(look))) {
+            const assignment& to = *std::get<std::unique_ptr<assignment>>(c.to);
+            EXPECT_EQ(c.path_hash.has_value(), static_cast<bool>(to.page));
+            if (to.page) {
+                EXPECT_EQ(kept_.count(c.slot), kept_.count(c.slot) != 0 && kept_[c.slot] == to.path ? 1U : 0U)
+                    << "a slot is released before another page comes";
+                kept_[c.slot] = to.path;
+            } else {
+                EXPECT_EQ(kept_.erase(c.slot), 1U) << "only who keeps something is told to stop";
+            }
+        }
+        EXPECT_EQ(contents_.now().kept, kept_.size());
+        EXPECT_LE(kept_.size(), rules_.pages);
+        EXPECT_LE(contents_.now().competing, rules_.pages);
+        EXPECT_LE(contents_.now().bytes, rules_.memory);
+    }
+    void is_hit(const std::string& path, std::uint32_t times)
+    {
+        for (const auto& [slot, kept] : kept_) {
+            if (kept == path) contents_.count({{slot, times}}, now_);
+        }
+    }
+    void time_passes(seconds s)
+    {
+        now_ += s;
+        contents_.count({}, now_);
+    }
+    [[nodiscard]] std::vector<std::string> kept() const
+    {
+        std::vector<std::string> paths;
+        for (const auto& [slot, path] : kept_) paths.push_back(path);
+        std::ranges::sort(paths);
+        return paths;
+    }
+    [[nodiscard]] bool keeps(const std::string& path) const { return std::ranges::count(kept(), path) == 1; }
+    [[nodiscard]] cache_contents::figures now() const { return contents_.now(); }
+
+  private:
+    cache_rules rules_;
+    cache_contents contents_;
+    std::map<slot_number, std::string> kept_;
+    csp::time_point now_ = csp::time_point(seconds(1000));
+};
+
+TEST(CacheContents, KeepsPagesWhileThereIsRoom)
+{
+    followed cache({.pages = 3});
+    cache.finds("/a");
+    cache.finds("/b");
+    cache.finds("/c");
+    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/b", "/c"));
+}
+
+TEST(CacheContents, APageEntersWhenAnotherWasAskedForLess)
+{
+    followed cache({.pages = 2});
+    cache.finds("/a");
+    cache.finds("/b");
+    cache.is_hit("/a", 1);
+    cache.finds("/c");
+    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/b")) << "as often is not more often";
+    cache.finds("/c");
+    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/c"));
+    cache.finds("/b");
+    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/c")) << "who was displaced competes on, with his count";
+    cache.finds("/b");
+    EXPECT_TRUE(cache.keeps("/b"));
+}
+
+TEST(CacheContents, ScannersDoNotDisplaceWhatIsAskedFor)
+{
+    followed cache({.pages = 10});
+    for (int i = 0; i < 10; ++i) cache.finds("/hot" + std::to_string(i));
+    for (int i = 0; i < 10; ++i) cache.is_hit("/hot" + std::to_string(i), 2);
+    for (int i = 0; i < 10'000; ++i) cache.finds("/" + std::to_string(i));
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(cache.keeps("/hot" + std::to_string(i)));
+    EXPECT_EQ(cache.now().competing, 10U);
+}
+
+TEST(CacheContents, NobodyLeavesThroughAgeAlone)
+{
+    followed cache({.pages = 2});
+    cache.finds("/a");
+    cache.finds("/b");
+    cache.is_hit("/a", 100);
+    cache.time_passes(seconds(3600));
+    cache.finds("/c");
+    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/b"));
+}
+
+TEST(CacheContents, CountsAge)
+{
+    followed cache({.pages = 8, .ageing = seconds(10)});
+    for (int i = 0; i < 8; ++i) {
+        cache.finds("/" + std::to_string(i));
+        cache.is_hit("/" + std::to_string(i), 1000);  // counts as 8: no count is above the number of cache processes
+    }
+    for (int i = 0; i < 8; ++i) cache.finds("/new");
+    EXPECT_FALSE(cache.keeps("/new"));
+    cache.time_passes(seconds(10));  // 4 for all: they age together
+    cache.finds("/new");             // 5
+    EXPECT_TRUE(cache.keeps("/new"));
+}
+
+TEST(CacheContents, AFileThatHasGoneLeaves)
+{
+    followed cache({.pages = 2});
+    cache.finds("/a");
+    cache.finds("/b");
+    cache.finds("/a", std::nullopt);
+    EXPECT_THAT(cache.kept(), ElementsAre("/b"));
+    EXPECT_EQ(cache.now().competing, 0U);
+    cache.finds("/nothing", std::nullopt);
+    EXPECT_THAT(cache.kept(), ElementsAre("/b"));
+}
+
+TEST(CacheContents, MemoryIsBounded)
+{
+    followed cache({.pages = 100, .memory = 10'000});
+    for (int i = 0; i < 100; ++i) cache.finds("/" + std::to_string(i), 1000);
+    EXPECT_LT(cache.kept().size(), 10U);
+    EXPECT_GT(cache.kept().size(), 4U);
+    cache.finds("/large", 9000);
+    cache.finds("/large", 9000);
+    EXPECT_THAT(cache.kept(), ElementsAre("/large")) << "asked for more often than all that it displaces";
+    cache.finds("/huge", 20'000);
+    cache.finds("/huge", 20'000);
+    EXPECT_THAT(cache.kept(), ElementsAre("/large")) << "nobody goes for what does not fit in any case";
+}
+
+TEST(CacheContents, APageThatGrowsMustCompeteForItsPlace)
+{
+    followed cache({.pages = 10, .memory = 5000});
+    cache.finds("/a", 1000);
+    cache.finds("/b", 1000);
+    cache.is_hit("/b", 5);
+    cache.finds("/a", 3500);
+    EXPECT_THAT(cache.kept(), ElementsAre("/b"));
+    cache.finds("/b", 20);
+    EXPECT_THAT(cache.kept(), ElementsAre("/b"));
+    cache.finds("/a", 3500);
+    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/b"));
+}
+
+TEST(CacheContents, WithoutMemoryKeepsNothing)
+{
+    followed cache({.memory = 0});
+    for (int i = 0; i < 3; ++i) cache.finds("/a");
+    EXPECT_THAT(cache.kept(), IsEmpty());
+    EXPECT_EQ(cache.now().bytes, 0U);
+}
+
+TEST(CacheContents, LongNamesOfPagesThatAreNotKeptCountToo)
+{
+    followed cache({.pages = 100, .memory = 10'000});
+    cache.finds("/a");
+    for (int i = 0; i < 100; ++i) cache.finds("/" + std::to_string(i) + std::string(1000, 'x'), 9'500);
+    EXPECT_LE(cache.now().bytes, 10'000U);
+    EXPECT_TRUE(cache.keeps("/a"));
+}
+
+TEST(CacheContents, WhateverHappensTheBooksAgree)
+{
+    std::mt19937_64 random(7);
+    followed cache({.pages = 16, .memory = 20'000});
+    for (int i = 0; i < 20'000; ++i) {
+        const std::string path = "/" + std::to_string(random() % 60);
+        switch (random() % 8) {
+            case 0:
+                cache.finds(path, std::nullopt);
+                break;
+            case 1:
+                cache.time_passes(seconds(random() % 20));
+                break;
+            case 2:
+            case 3:
+                cache.is_hit(path, static_cast<std::uint32_t>(random() % 20));
+                break;
+            default:
+                cache.finds(path, random() % 3000);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace server

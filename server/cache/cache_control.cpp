@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#include "server/cache/cache_control.hpp"
+
+#include <utility>
+
+#include "csp/alt.hpp"
+
+namespace server {
+
+csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<compressed> texts,
+                           csp::out<hits_question> to_hits, csp::in<recent_hits> hits, csp::out<change> to_cache)
+{
+    cache_contents contents(rules);
+    bool more_texts = true;
+    for (;;) {
+        const auto chosen = co_await csp::fair_alt(found, csp::when(more_texts, texts));
+
+        if (chosen == found) {
+            auto look = co_await found.input();
+            if (!look) co_return;
+            co_await to_hits.output({});
+            if (const auto recent = co_await hits.input()) contents.count(*recent, look->when);
+            for (change& c : contents.decide(std::move(*look))) co_await to_cache.output(std::move(c));
+        } else {
+            auto text = co_await texts.input();
+            more_texts = text.has_value();
+            if (!text) continue;
+            if (auto c = contents.decide(std::move(*text))) co_await to_cache.output(std::move(*c));
+        }
+    }
+}
+
+}  // namespace server

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "csp/channel.hpp"
+#include "server/cache/cache_contents.hpp"
+#include "server/cache/protocols.hpp"
+
+namespace server {
+
+/// Decides which pages are kept (paper, section 2.2 and Figure 3), by what the static workers find and by how often the
+/// cache processes are asked. What it decides by is in cache_contents.
+///
+///   found       looked_up       from the static workers: a page that was not kept, or has been compared with its file
+///   texts       compressed      from the compressor: what a kept page is in other codings
+///   to_hits     hits_question   before each decision
+///   hits        recent_hits     the answer
+///   to_cache    change          to cache_hash_request, which holds it until the cache process has its assignment
+///
+/// Deadlock: a client of cache_hits and of cache_hash_request, a server to the static workers and to the compressor.
+/// Ends when the static workers have.
+csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<compressed> texts,
+                           csp::out<hits_question> to_hits, csp::in<recent_hits> hits, csp::out<change> to_cache);
+
+}  // namespace server

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "server/cache/cache_process.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace server {
+namespace {
+
+/// The page, and until when it may be sent without a look at its file.
+class kept_page {
+  public:
+    explicit kept_page(std::chrono::milliseconds freshness) : freshness_(freshness) {}
+
+    void keep(assignment&& a)
+    {
+        if (!page_ || !a.page || page_->made_from != a.page->made_from) wanted_ = 0;
+        path_ = std::move(a.path);
+        page_ = std::move(a.page);
+        stale_from_ = a.looked_at + freshness_ * 3 / 4;
+    }
+    [[nodiscard]] bool is_of(const request& asked) const { return page_ && asked.path.view() == path_; }
+
+    /// A page that is due for a look is not fresh once; until that look is reported, or should have been, it is fresh
+    /// for others: one worker goes to the file, not all of them. With the three quarters that a look is good for, no
+    /// page is older than `freshness`.
+    [[nodiscard]] bool is_fresh(csp::time_point now)
+    {
+        if (now < stale_from_) return true;
+        stale_from_ = now + freshness_ / 4;
+        return false;
+    }
+    [[nodiscard]] const frozen_page& present() const { return page_; }
+
+    /// The page in the coding that is best for `asked`, with the date of now.
+    const ready_response& ready_for(const request& asked)
+    {
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        const http::coding best = page_->best(asked.accepted).about.coding;
+        if (page_->as(best).whole.date() != now) changeable().as(best).whole.set_date(now);
+        return page_->as(best).whole;
+    }
+
+    /// A job, when enough clients have been sent the text as it is who would have taken it compressed.
+    std::optional<compression_job> job_for(const request& asked, const csp::bridge_out<compressed>& answers)
+    {
+        constexpr unsigned worth_it = 3;
+        const bool takes_it_compressed = asked.accepted.choose(http::all_codings) != http::coding::identity;
+        if (!page_->compressible || !takes_it_compressed || ++wanted_ != worth_it) return std::nullopt;
+        return compression_job{.path = path_,
+                               .of = page_->made_from.front(),
+                               .text = std::string(page_->as(http::coding::identity).whole.content()),
+                               .answer = answers};
+    }
+    void add(compressed&& texts)
+    {
+        if (!page_ || path_ != texts.path || page_->made_from.front() != texts.of) return;
+        changeable().add(http::coding::gzip, std::move(texts.gzip));
+        changeable().add(http::coding::brotli, std::move(texts.brotli));
+        changeable().add(http::coding::zstd, std::move(texts.zstd));
+    }
+
+  private:
+    /// The page, to be changed. Who is still being sent the one of now keeps that.
+    page& changeable()
+    {
+        if (page_.sole() == nullptr) page_ = frozen_page(page(*page_));
+        return *page_.sole();
+    }
+
+    std::chrono::milliseconds freshness_;
+    std::string path_;
+    frozen_page page_;
+    csp::time_point stale_from_;
+    unsigned wanted_ = 0;  // compressed
+};
+
+}  // namespace
+
+csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, csp::in<cache_work> work,
+                           cache_process_links to)
+{
+    kept_page kept(freshness);
+    while (auto next = co_await work.input()) {
+        if (auto* const a = std::get_if<std::unique_ptr<assignment>>(&*next)) {
+            kept.keep(std::move(**a));
+            continue;
+        }
+        if (auto* const texts = std::get_if<std::unique_ptr<compressed>>(&*next)) {
+            kept.add(std::move(**texts));
+            continue;
+        }
+        exchange x = std::get<exchange>(std::move(*next));
+        bool answered = false;
+        if (kept.is_of(x->asked)) {
+            co_await to.hits.output(me);
+            if (auto job = kept.job_for(x->asked, to.answers)) co_await to.desk.output(std::move(*job));
+            x->kept_is_fresh = kept.is_fresh(csp::core::here().now());
+            if (x->kept_is_fresh && x->asked.is_plain()) {
+                answered = send_at_once(*x, kept.ready_for(x->asked));
+            }
+            if (!answered) x->kept = kept.present();
+        }
+        co_await (answered ? to.back_end : to.static_farm).output(std::move(x));
+    }
+}
+
+}  // namespace server

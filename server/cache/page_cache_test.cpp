@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+//
+// The cache's network as a whole, as network.cpp joins it.
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "csp/forking.hpp"
+#include "csp/par.hpp"
+#include "csp/timer.hpp"
+#include "server/network.hpp"
+#include "server/test_support.hpp"
+
+namespace server {
+namespace {
+
+using csp::for_seeds;
+using csp::notebook;
+using std::chrono::milliseconds;
+using test::engine_kernel;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// Where an exchange came out, and how.
+struct came_out {
+    std::string path;
+    bool answered = false;  // by a cache process
+    bool kept = false;      // with its page
+    bool fresh = false;
+    std::size_t ready_sent = 0;
+};
+using diary = std::vector<came_out>;
+
+exchange request_for(engine_kernel& k, std::string_view path)
+{
+    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::fate::persists});
+    x->asked.path = test::path(path);
+    x->asked.path_hash = std::hash<std::string_view>()(path);
+    return x;
+}
+
+/// The content that `path` has, in its `version`-th version.
+std::string content_of(const std::string& path, std::uint64_t version)
+{
+    return "version " + std::to_string(version) + " of " + path;
+}
+
+csp::process front_end(std::vector<exchange> all, csp::shared_out<exchange> to_cache)
+{
+    for (exchange& x : all) {
+        if (!co_await to_cache.output(std::move(x))) co_return;
+    }
+}
+
+csp::process tells(looked_up look, csp::shared_out<looked_up> to_cache) { co_await to_cache.output(std::move(look)); }
+
+/// Stands for the static farm: always takes, and has somebody tell of a file that was looked at. Files are at
+/// version 1 until the second second.
+csp::process static_farm_of(csp::in<exchange> requests, csp::shared_out<looked_up> to_cache, notebook<diary> seen)
+{
+    csp::forking telling;
+    while (auto request = co_await requests.input()) {
+        const exchange_record& x = **request;
+        const std::string path = x.asked.path.text();
+        seen->push_back({path, false, static_cast<bool>(x.kept), x.kept_is_fresh, x.ready_sent});
+        if (x.refused || x.kept_is_fresh) continue;
+        const csp::time_point now = csp::core::here().now();
+        const std::uint64_t version = now.time_since_epoch() < std::chrono::seconds(2) ? 1 : 2;
+        const auto page = test::page_of(content_of(path, version), version);
+        telling.start(tells({path, x.asked.path_hash, page, now}, to_cache));
+    }
+}
+
+csp::process back_end_of(csp::in<exchange> answered, notebook<diary> seen, notebook<engine_kernel> kernel)
+{
+    while (auto x = co_await answered.input()) {
+        const connection& c = *std::get<http1_carrier>((*x)->carrier).connection;
+        const std::string path = (*x)->asked.path.text();
+        EXPECT_TRUE((*x)->sent.complete);
+        EXPECT_THAT(kernel->sent_to(c), HasSubstr(" of " + path)) << "it was answered with another page";
+        seen->push_back({.path = path, .answered = true});
+    }
+}
+
+/// The cache between those stand-ins.
+csp::process network(cache_rules rules, csp::in<exchange> requests, notebook<diary> seen,
+                     notebook<engine_kernel> kernel)
+{
+    csp::chan<exchange> pages, done;
+    csp::chan<looked_up> found;
+    co_await csp::par(page_cache(rules, std::move(requests), found.rx(), pages.shared_tx(), done.shared_tx()),
+                      static_farm_of(pages.rx(), found.shared_tx(), seen), back_end_of(done.rx(), seen, kernel));
+}
+
+TEST(PageCache, EveryRequestComesOutOnceAndWithItsOwnPage)
+{
+    for_seeds(200, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        diary seen;
+        csp::chan<exchange> plain;
+        k.start(network({.pages = 2}, plain.rx(), notebook(seen), notebook(k)));
+        for (int who = 0; who < 4; ++who) {
+            std::vector<exchange> all;
+            for (int i = 0; i < 12; ++i) all.push_back(request_for(k, "/" + std::to_string((i * i + who) % 5)));
+            k.start(front_end(std::move(all), plain.shared_tx()));
+        }
+        k.run();
+        EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+        EXPECT_EQ(seen.size(), 48U);
+        EXPECT_GT(std::ranges::count_if(seen, &came_out::answered), 0);
+    });
+}
+
+csp::process at_intervals(std::vector<exchange> all, milliseconds interval, csp::shared_out<exchange> to_cache)
+{
+    for (exchange& x : all) {
+        co_await to_cache.output(std::move(x));
+        co_await csp::sleep(interval);
+    }
+}
+
+TEST(PageCache, LooksAtTheFileOncePerPeriodAndSendsTheNewVersion)
+{
+    for_seeds(200, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        diary seen;
+        csp::chan<exchange> plain;
+        k.start(network({.pages = 2}, plain.rx(), notebook(seen), notebook(k)));
+        std::vector<exchange> all;
+        for (int i = 0; i < 40; ++i) all.push_back(request_for(k, "/a"));
+        std::vector<connection*> connections;
+        for (const exchange& x : all) connections.push_back(std::get<http1_carrier>(x->carrier).connection.get());
+        k.start(at_intervals(std::move(all), milliseconds(100), plain.shared_tx()));
+        k.run();
+        EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+        // In four seconds: the first look, and one every 800 ms, the first moment after three quarters of a second.
+        const auto looks = std::ranges::count_if(seen, [](const came_out& o) { return !o.answered; });
+        EXPECT_EQ(looks, 5);
+        EXPECT_FALSE(seen.front().answered || seen.front().kept);
+        for (const came_out& o : seen) {
+            if (!o.answered) EXPECT_FALSE(o.fresh);
+        }
+    });
+}
+
+TEST(PageCache, ARequestForAnotherPageOfTheSameHashIsPassedOn)
+{
+    for_seeds(200, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        diary seen;
+        csp::chan<exchange> plain;
+        k.start(network({.pages = 4}, plain.rx(), notebook(seen), notebook(k)));
+        std::vector<exchange> all;
+        for (int i = 0; i < 20; ++i) {
+            all.push_back(request_for(k, i % 2 == 0 ? "/a" : "/b"));
+            all.back()->asked.path_hash = 7;
+        }
+        k.start(at_intervals(std::move(all), milliseconds(10), plain.shared_tx()));
+        k.run();
+        EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+        EXPECT_EQ(seen.size(), 20U);
+    });
+}
+
+TEST(PageCache, WhatACacheProcessCannotDoAtOnceGoesToAWorkerWithThePage)
+{
+    for_seeds(200, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        diary seen;
+        csp::chan<exchange> plain;
+        k.start(network({.pages = 4}, plain.rx(), notebook(seen), notebook(k)));
+        std::vector<exchange> all;
+        for (int i = 0; i < 4; ++i) all.push_back(request_for(k, "/a"));
+        all[1]->asked.method = http::method::head;
+        all[2]->asked.is_conditional = true;
+        all[3]->refused = http::error{http::status::bad_request, "no"};
+        k.start(at_intervals(std::move(all), milliseconds(10), plain.shared_tx()));
+        k.run();
+        EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+        ASSERT_EQ(seen.size(), 4U);
+        for (int i : {1, 2}) EXPECT_TRUE(seen[i].kept && seen[i].fresh && !seen[i].answered);
+        EXPECT_FALSE(seen[3].kept) << "one that is refused is passed on as it is";
+    });
+}
+
+TEST(PageCache, AClientThatDoesNotReadHoldsNobodyUp)
+{
+    for_seeds(50, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        diary seen;
+        csp::chan<exchange> plain;
+        k.start(network({.pages = 4}, plain.rx(), notebook(seen), notebook(k)));
+        std::vector<exchange> all;
+        for (int i = 0; i < 5; ++i) all.push_back(request_for(k, "/a"));
+        // The second and the third have room for a part of the page, or for nothing.
+        const auto socket_of = [&](int i) { return std::get<http1_carrier>(all[i]->carrier).connection->socket.number(); };
+        const std::string filling(1 << 20, 'x');
+        EXPECT_GT(::send(socket_of(2), filling.data(), filling.size(), MSG_DONTWAIT), 0);
+        while (::send(socket_of(2), filling.data(), 1, MSG_DONTWAIT) > 0) {
+        }
+        k.start(at_intervals(std::move(all), milliseconds(10), plain.shared_tx()));
+        k.run();
+        EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+        ASSERT_EQ(seen.size(), 5U);
+        for (int i : {1, 3, 4}) EXPECT_TRUE(seen[i].answered) << i;
+        EXPECT_TRUE(seen[2].kept && seen[2].fresh && !seen[2].answered);
+        EXPECT_EQ(seen[2].ready_sent, 0U);
+    });
+}
+
+csp::process tells_late(csp::shared_out<looked_up> to_cache)
+{
+    co_await csp::sleep(milliseconds(100));
+    EXPECT_TRUE(co_await to_cache.output({"/late", 1, test::page_of("x"), csp::core::here().now()}))
+        << "a worker can tell what it found until it ends";
+}
+
+TEST(PageCache, HearsTheWorkersOutWhenTheFrontEndEndsFirst)
+{
+    for_seeds(200, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        diary seen;
+        csp::chan<exchange> plain, pages, done;
+        csp::chan<looked_up> found;
+        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), pages.shared_tx(), done.shared_tx()));
+        k.start(static_farm_of(pages.rx(), found.shared_tx(), notebook(seen)));
+        k.start(back_end_of(done.rx(), notebook(seen), notebook(k)));
+        k.start(tells_late(found.shared_tx()));
+        std::vector<exchange> all;
+        for (int i = 0; i < 3; ++i) all.push_back(request_for(k, "/" + std::to_string(i)));
+        k.start(front_end(std::move(all), plain.shared_tx()));
+        k.run();
+        EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+        EXPECT_EQ(seen.size(), 3U);
+    });
+}
+
+csp::process ends_at_once(csp::in<exchange> requests) { co_await requests.input(); }
+
+TEST(PageCache, EndsWhenTheStaticFarmEndsFirst)
+{
+    for_seeds(200, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        diary seen;
+        csp::chan<exchange> plain, pages, done;
+        csp::chan<looked_up> found;
+        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), pages.shared_tx(), done.shared_tx()));
+        k.start(ends_at_once(pages.rx()));
+        k.start(back_end_of(done.rx(), notebook(seen), notebook(k)));
+        { const auto closes = found.tx(); }
+        std::vector<exchange> all;
+        for (int i = 0; i < 3; ++i) all.push_back(request_for(k, "/" + std::to_string(i)));
+        k.start(front_end(std::move(all), plain.shared_tx()));
+        k.run();
+        EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+    });
+}
+
+}  // namespace
+}  // namespace server

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <expected>
+#include <string>
+#include <variant>
+
+#include "csp/process.hpp"
+#include "http/error.hpp"
+#include "io/file.hpp"
+#include "server/exchange.hpp"
+#include "server/page.hpp"
+#include "server/settings.hpp"
+
+namespace server {
+
+struct open_file {
+    io::file file;
+    io::file_status what;
+    std::string name;  // beneath the root, from which the media type follows
+    [[nodiscard]] file_identity identity() const;
+};
+
+/// A directory that was asked for without its slash. Its address ends with one, or the links in its pages would lead
+/// elsewhere.
+struct needs_slash {};
+/// A directory without an index page that may be listed.
+struct may_be_listed {
+    std::string name;  // beneath the root
+};
+
+using found_file = std::variant<open_file, needs_slash, may_be_listed>;
+
+/// Finds what answers `asked`: the first of static_rules::tries that is there. Errors: 403, 404, 500.
+csp::step<std::expected<found_file, http::error>> find_file(const io::directory& root, const static_rules& rules,
+                                                            const request& asked);
+
+/// Opens one file beneath the root, or says why not; a directory is opened too.
+csp::step<io::result<open_file>> open_by_name(const io::directory& root, std::string name);
+
+}  // namespace server

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "server/static_farm/select.hpp"
+
+#include <functional>
+#include <string>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "http/precondition.hpp"
+#include "http/range.hpp"
+
+namespace server {
+namespace {
+
+using http::status;
+
+/// The fields of an answer with a part: those of the whole, with another length (RFC 9110, section 15.3.7).
+response part_of(const description& about, std::string_view media_type, std::uint64_t bytes)
+{
+    description part = about;
+    part.media_type = media_type;
+    part.bytes = bytes;
+    return {status::partial_content, fields_of_whole(part)};
+}
+
+response one_range(const description& about, const http::byte_range& range)
+{
+    response r = part_of(about, about.media_type, range.bytes);
+    r.fields.add("Content-Range", http::content_range(range, about.bytes).text());
+    r.content.emplace_back(slice{.offset = range.first, .bytes = range.bytes});
+    return r;
+}
+
+/// Text that does not occur in the content but by an accident that nobody can bring about: the content is hashed in it.
+std::string boundary_for(const description& about, std::chrono::sys_seconds now)
+{
+    return fmt::format("part-{:016x}-{:x}", std::hash<std::string>()(about.etag), now.time_since_epoch().count());
+}
+
+response several_ranges(const description& about, const http::range_list& ranges, std::chrono::sys_seconds now)
+{
+    const std::string boundary = boundary_for(about, now);
+    const http::multipart_framing parts{.boundary = boundary, .content_type = about.media_type, .size = about.bytes};
+    response r = part_of(about, parts.response_type(), parts.body_bytes(ranges));
+    for (const http::byte_range& range : ranges) {
+        r.content.emplace_back(parts.part_head(range));
+        r.content.emplace_back(slice{.offset = range.first, .bytes = range.bytes});
+    }
+    r.content.emplace_back(parts.closing_line());
+    return r;
+}
+
+not_sent no_such_range(const description& about)
+{
+    not_sent n{.why = {status::range_not_satisfiable, "The page has no bytes in the range asked for."}, .with = {}};
+    n.with.add("Content-Range", http::unsatisfied_range(about.bytes).text());
+    return n;
+}
+
+constexpr http::error not_the_one_meant{status::precondition_failed,
+                                        "The page is not, or no longer, the one that was meant."};
+
+}  // namespace
+
+std::expected<response, not_sent> select(const request& asked, const description& about, std::chrono::sys_seconds now)
+{
+    if (asked.is_conditional) {
+        const http::validators current{.etag = about.etag, .modified = about.modified, .now = now};
+        const http::outcome met = http::evaluate(asked.method, asked.conditions, current);
+        if (met == http::outcome::failed) return std::unexpected(not_sent{not_the_one_meant, {}});
+        if (met == http::outcome::not_modified) {
+            return response(status::not_modified, fields_of_any(about));
+        }
+        if (http::range_applies(asked.method, asked.conditions, current)) {
+            const http::requested_ranges wanted = http::parse_range(asked.conditions.range, about.bytes);
+            if (wanted.answer == http::range_answer::unsatisfiable) return std::unexpected(no_such_range(about));
+            if (wanted.ranges.size() == 1) return one_range(about, wanted.ranges[0]);
+            if (wanted.ranges.size() > 1) return several_ranges(about, wanted.ranges, now);
+        }
+    }
+    response whole(status::ok, fields_of_whole(about));
+    if (about.bytes > 0) whole.content.emplace_back(slice{.offset = 0, .bytes = about.bytes});
+    return whole;
+}
+
+}  // namespace server
