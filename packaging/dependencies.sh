@@ -11,7 +11,7 @@
 set -eu
 
 build="clang-22 lld-22 llvm-22 cmake ninja-build pkg-config libfmt-dev libcli11-dev libtomlplusplus-dev liburing-dev"
-build="$build zlib1g-dev libbrotli-dev libzstd-dev"
+build="$build zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev"
 tests="libgtest-dev libgmock-dev libclang-rt-22-dev python3 python3-pytest python3-pytest-xdist curl wget node-llhttp"
 tests="$tests libbenchmark-dev"
 lint="clang-tidy-22 clang-format-22"
