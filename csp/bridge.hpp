@@ -294,6 +294,37 @@ class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
     bool waiting_ = false;
 };
 
+/// Asks the reader's core whether anybody can still read.
+template <class T>
+class [[nodiscard("await it")]] bridge_question : operation {
+  public:
+    bridge_question(crossing<T>& over, std::source_location where) noexcept : over_(over), where_(where) {}
+    bridge_question(const bridge_question&) = delete;
+    bridge_question& operator=(const bridge_question&) = delete;
+
+    bool await_ready() { return over_.is_here() && arrive(); }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        who = &park(self, wait::bridge, over_.made(), where_);
+        parcel_.send(over_.home(), *this);
+    }
+    [[nodiscard]] bool await_resume() const { return has_reader_; }
+
+  private:
+    friend parcel<bridge_question>;
+    bool arrive()
+    {
+        has_reader_ = over_.link().readers() > 0;
+        return true;
+    }
+    static void enqueue() {}  // it is answered when it arrives
+
+    crossing<T>& over_;
+    std::source_location where_;
+    parcel<bridge_question> parcel_;
+    bool has_reader_ = false;
+};
+
 }  // namespace detail
 
 /// A writing end of a bridge. It may be copied, and its copies may live on any core.
@@ -322,6 +353,12 @@ class bridge_out {
     auto claim(std::source_location where = std::source_location::current())
     {
         return detail::bridge_claim_awaiter<T>(*over_, where);
+    }
+    /// Whether the reading end still lives: for a writer whose message would be dear to make, and is wanted by nobody
+    /// else. It may be gone by the time of the output, which will say so.
+    auto has_reader(std::source_location where = std::source_location::current())
+    {
+        return detail::bridge_question<T>(*over_, where);
     }
 
   private:

@@ -99,6 +99,52 @@ TEST(Bridge, OnOneCoreIsAChannel)
     });
 }
 
+process asks(bridge_out<int> to_reader, notebook<std::vector<bool>> answers)
+{
+    answers->push_back(co_await to_reader.has_reader());
+    answers->push_back(co_await to_reader.output(1));
+    answers->push_back(co_await to_reader.has_reader());
+    answers->push_back(co_await to_reader.output(2));
+}
+process takes_one(in<int> values) { co_await values.input(); }
+
+TEST(Bridge, TellsWhetherAnybodyReads)
+{
+    for_seeds(200, [](std::uint64_t seed) {
+        std::vector<bool> answers;
+        test_kernel k(seed);
+        bridge<int> b(k.on());
+        k.start(asks(b.tx(), notebook(answers)));
+        k.start(takes_one(b.rx()));
+        EXPECT_THAT(k.run(), IsEmpty());
+        ASSERT_EQ(answers.size(), 4U);
+        EXPECT_TRUE(answers[0] && answers[1]);
+        EXPECT_EQ(answers[3], false);
+    });
+}
+
+process asks_across(notebook<kernel> k, notebook<std::vector<bool>> answers)
+{
+    forking all;
+    bridge<int> b(k->at(1));
+    all.start_on(k->at(1), takes_one(b.rx()));
+    auto to_reader = b.tx();
+    answers->push_back(co_await to_reader.has_reader());
+    answers->push_back(co_await to_reader.output(1));
+    co_await all.join();
+    answers->push_back(co_await to_reader.has_reader());
+}
+
+TEST(Bridge, TellsAnotherCoreWhetherAnybodyReads)
+{
+    for (int i = 0; i < 20; ++i) {
+        std::vector<bool> answers;
+        kernel k({.cores = 2});
+        EXPECT_EQ(k.run(asks_across(notebook(k), notebook(answers))), outcome::finished);
+        EXPECT_THAT(answers, ElementsAre(true, true, false));
+    }
+}
+
 process offers(bridge_out<int> to_reader, notebook<std::vector<std::string>> d)
 {
     d->push_back("offers");

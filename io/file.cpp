@@ -92,6 +92,13 @@ result<file> open_to_append(const std::string& path, mode_t mode)
     return file(std::move(d));
 }
 
+result<file> duplicate(const file& f)
+{
+    descriptor d(fcntl(f.number(), F_DUPFD_CLOEXEC, 0));
+    if (!d) return failed<file>();
+    return file(std::move(d));
+}
+
 csp::step<result<file>> open_beneath(const directory& root, const std::string& path, int flags, deadline until)
 {
     auto opened = co_await open_at(root, path, flags, until);

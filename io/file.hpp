@@ -50,6 +50,9 @@ class directory {
 /// Opens, or makes, a file to append to: for logs. May block.
 [[nodiscard]] result<file> open_to_append(const std::string& path, mode_t mode = 0640);
 
+/// Another of the same open file, to be kept by somebody else. The two share no place: reads and writes name theirs.
+[[nodiscard]] result<file> duplicate(const file& f);
+
 /// Opens what `path` names beneath `root`. The kernel refuses (EXDEV) whatever leads out of it: "..", absolute paths,
 /// symbolic links. Nothing is created, and a FIFO or a device does not hang.
 /// REQUIRES: `flags` has none of O_CREAT, O_TMPFILE, O_TRUNC.

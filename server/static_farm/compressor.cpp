@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "server/static_farm/compressor.hpp"
+
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "csp/alt.hpp"
+#include "csp/forking.hpp"
+#include "server/static_farm/compression.hpp"
+
+namespace server {
+namespace {
+
+/// The text in that coding; empty if it is not worth it, or if it cannot be had.
+std::string smaller(http::coding c, std::string_view text)
+{
+    auto coded = compress(c, text);
+    if (!coded || coded->size() > text.size() - text.size() / 20) return {};
+    coded->shrink_to_fit();  // its room was for the worst case, and it will be kept
+    return std::move(*coded);
+}
+
+/// Yields false when nobody waits for it any more.
+csp::step<bool> compress_all(compression_job& job, compressed& into)
+{
+    // The quickest first: so it is seldom the dearest that is made for nobody.
+    if (!co_await job.answer.has_reader()) co_return false;
+    into.gzip = smaller(http::coding::gzip, job.text);
+    if (!co_await job.answer.has_reader()) co_return false;
+    into.zstd = smaller(http::coding::zstd, job.text);
+    if (!co_await job.answer.has_reader()) co_return false;
+    into.brotli = smaller(http::coding::brotli, job.text);
+    co_return true;
+}
+
+/// What a job takes while it waits: it counts even if it has no text.
+std::size_t bytes_of(const compression_job& job) { return sizeof(compression_job) + job.path.size() + job.text.size(); }
+
+csp::process carry(compression_job job, csp::bridge_out<compression_job> to_compressor,
+                   csp::shared_out<std::size_t> taken)
+{
+    const std::size_t bytes = bytes_of(job);
+    co_await to_compressor.output(std::move(job));
+    co_await taken.output(bytes);
+}
+
+csp::process turn_down(compression_job job)
+{
+    job.text = {};
+    co_await job.answer.output({.path = std::move(job.path), .of = job.of, .gzip = {}, .brotli = {}, .zstd = {}});
+}
+
+}  // namespace
+
+csp::process compressor(csp::in<compression_job> jobs)
+{
+    while (auto job = co_await jobs.input()) {
+        compressed result{.path = std::move(job->path), .of = job->of, .gzip = {}, .brotli = {}, .zstd = {}};
+        try {
+            if (!co_await compress_all(*job, result)) continue;
+        } catch (const std::exception& fault) {
+            // No memory, say. What has been made so far is an answer as well.
+            csp::core& here = csp::core::here();
+            here.report_fault(*here.running(), fault.what());
+        }
+        co_await job->answer.output(std::move(result));
+    }
+}
+
+csp::process compression_desk(std::size_t most_bytes, csp::in<compression_job> jobs,
+                              csp::bridge_out<compression_job> to_compressor)
+{
+    csp::chan<std::size_t> reports;
+    csp::in<std::size_t> taken = reports.rx();
+    const csp::shared_out<std::size_t> report = reports.shared_tx();
+    csp::forking couriers;
+    std::size_t waiting = 0;
+    for (;;) {
+        const auto chosen = co_await csp::pri_alt(taken, jobs);
+
+        if (chosen == taken) {
+            waiting -= *co_await taken.input();
+        } else {
+            auto job = co_await jobs.input();
+            if (!job) co_return;
+            const std::size_t bytes = bytes_of(*job);
+            if (bytes > most_bytes - waiting) {
+                couriers.start(turn_down(std::move(*job)));
+            } else {
+                waiting += bytes;
+                couriers.start(carry(std::move(*job), to_compressor, report));
+            }
+        }
+    }
+}
+
+}  // namespace server

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// Compression off the hot path. One compressor serves the whole server, on a core (a thread) of its own, which it
+// keeps busy for as long as a text takes. Before it stands, on each core that asks, a desk that never makes anybody
+// wait.
+//
+//   cache --jobs--> compression_desk --(bridge)--> compressor --(bridge, in the job)--> cache
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "csp/bridge.hpp"
+#include "csp/channel.hpp"
+#include "csp/mobile.hpp"
+#include "csp/process.hpp"
+#include "server/page.hpp"
+
+namespace server {
+
+/// A text in each coding that makes it smaller by a twentieth at least; the others are empty.
+struct compressed {
+    std::string path;  // canonical
+    file_identity of;
+    std::string gzip;
+    std::string brotli;
+    std::string zstd;
+};
+
+/// A text to be compressed, and where the result goes: to the core that asks.
+struct compression_job {
+    std::string path;
+    file_identity of;
+    std::string text;
+    csp::bridge_out<compressed> answer;
+};
+
+static_assert(csp::crosses_cores<compressed> && csp::crosses_cores<compression_job>);
+
+/// Compresses. One for the whole server.
+///
+///   jobs   compression_job   from the desks of all cores, each with the end for its answer
+///
+/// Promise: every job is answered once, by an empty answer if need be, unless nobody can read the answer any more: then
+/// what is still to be done of the job is not done.
+/// Deadlock: a server to the desks; for each job a client of its asker, who must take answers whatever else it waits
+/// for. Ends when the desks have.
+csp::process compressor(csp::in<compression_job> jobs);
+
+/// Takes jobs for the compressor, on the core that has them. The compressor's thread is busy for tenths of a second at
+/// a time, and a bridge is synchronous: without a desk whoever has a job would wait as long.
+///
+///   jobs            compression_job   from this core
+///   to_compressor   compression_job   in the order they came; at most `most_bytes` of them wait
+///
+/// Promise: always accepts `jobs`. A job for which there is no room is answered at once, with nothing compressed.
+/// Deadlock: a pure server. For each job it forks a courier, which waits for the compressor or for the asker; the desk
+/// itself waits for nobody. Ends when all writers have and the compressor has taken what waits.
+csp::process compression_desk(std::size_t most_bytes, csp::in<compression_job> jobs,
+                              csp::bridge_out<compression_job> to_compressor);
+
+}  // namespace server

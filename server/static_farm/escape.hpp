@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace server {
+
+/// The text for an HTML element or a quoted attribute.
+[[nodiscard]] std::string html_escaped(std::string_view text);
+
+/// The text as a JSON string, with its quotes (RFC 8259 section 7). REQUIRES: `text` is UTF-8.
+[[nodiscard]] std::string json_quoted(std::string_view text);
+
+}  // namespace server

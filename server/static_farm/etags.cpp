@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+#include "server/static_farm/etags.hpp"
+
+#include <array>
+#include <chrono>
+#include <exception>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+#include <xxhash.h>
+
+#include "csp/alt.hpp"
+#include "csp/check.hpp"
+#include "csp/forking.hpp"
+
+namespace server {
+namespace {
+
+/// In the base64url alphabet (RFC 4648 section 5): every character may stand in a tag, and 128 bits take 22 of them.
+std::string tag_of(XXH128_hash_t hash)
+{
+    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    XXH128_canonical_t bytes;
+    XXH128_canonicalFromHash(&bytes, hash);  // the same on every machine of a cluster
+
+    std::string tag = "\"";
+    std::uint32_t bits = 0;
+    int how_many = 0;
+    for (const unsigned char byte : bytes.digest) {
+        bits = bits << 8 | byte;
+        for (how_many += 8; how_many >= 6; how_many -= 6) tag += alphabet[bits >> (how_many - 6) & 63];
+    }
+    tag += alphabet[bits << (6 - how_many) & 63];
+    tag += '"';
+    return tag;
+}
+
+// ---- what is known
+
+struct identity_hash {
+    static_assert(std::has_unique_object_representations_v<file_identity>, "its bytes are hashed: no padding");
+    std::size_t operator()(const file_identity& i) const { return XXH3_64bits(&i, sizeof i); }
+};
+
+/// The tags of the files asked for lately.
+class known_tags {
+  public:
+    explicit known_tags(std::size_t most) : most_(most) {}
+
+    /// Empty if it is not known.
+    [[nodiscard]] std::string find(const file_identity& i)
+    {
+        const auto found = by_identity_.find(i);
+        if (found == by_identity_.end()) return {};
+        tags_.splice(tags_.begin(), tags_, found->second);
+        return found->second->tag;
+    }
+    /// REQUIRES: it is not known yet.
+    void note(const file_identity& i, std::string tag)
+    {
+        tags_.push_front({.of = i, .tag = std::move(tag)});
+        by_identity_.emplace(i, tags_.begin());
+        if (tags_.size() <= most_) return;
+        by_identity_.erase(tags_.back().of);
+        tags_.pop_back();
+    }
+
+  private:
+    struct entry {
+        file_identity of;
+        std::string tag;
+    };
+    using recency = std::list<entry>;  // the most recent first
+
+    std::size_t most_;
+    recency tags_;
+    std::unordered_map<file_identity, recency::iterator, identity_hash> by_identity_;
+};
+
+// ---- hashing
+
+/// What a hasher reports: after each piece that it goes on, and at last its result.
+struct progress_of_hash {
+    enum class kind : std::uint8_t { goes_on, failed, passing, lasting };
+    file_identity of;
+    kind what = kind::goes_on;
+    std::string tag;
+};
+using kind = progress_of_hash::kind;
+
+bool is_still(const file_identity& i, const io::file& f)
+{
+    const auto now = io::status(f);
+    return now && i == file_identity{.device = now->device,
+                                     .inode = now->inode,
+                                     .size = now->size,
+                                     .modified = now->modified,
+                                     .changed = now->changed};
+}
+
+/// Whether a change of the file after this moment will show in its times. They are taken from a clock that stands
+/// still for up to 10 ms: a file written twice within them has the same times for both versions.
+bool is_settled(const file_identity& i)
+{
+    constexpr std::chrono::milliseconds tick{20};
+    const auto age = std::chrono::system_clock::now().time_since_epoch() - i.changed;
+    return std::chrono::abs(age) > tick;  // far in the future: the times come from another clock than ours
+}
+
+/// Nothing: it could not be read, or not to that end, or nobody wants to know any more.
+csp::step<std::optional<std::string>> hash_content(const io::file& f, const file_identity& of,
+                                                   csp::shared_out<progress_of_hash>& reports)
+{
+    constexpr std::size_t piece_bytes = std::size_t{128} * 1024;
+    const std::unique_ptr<XXH3_state_t, decltype([](XXH3_state_t* s) { XXH3_freeState(s); })> hash(XXH3_createState());
+    if (hash == nullptr) co_return std::nullopt;
+    XXH3_128bits_reset(hash.get());
+
+    std::vector<char> piece(std::min<std::uint64_t>(of.size, piece_bytes));
+    for (std::uint64_t at = 0; at < of.size;) {
+        const auto got = co_await io::read(f, piece, at);
+        if (!got || *got == 0) co_return std::nullopt;
+        XXH3_128bits_update(hash.get(), piece.data(), *got);
+        at += *got;
+        // A file in memory is read without waiting; so this is also where everybody else gets a turn.
+        if (!co_await reports.output({.of = of, .what = kind::goes_on, .tag = {}})) co_return std::nullopt;
+    }
+    co_return tag_of(XXH3_128bits_digest(hash.get()));
+}
+
+csp::process hasher(file_identity of, io::file f, csp::shared_out<progress_of_hash> reports)
+{
+    progress_of_hash result{.of = of, .what = kind::failed, .tag = {}};
+    try {
+        const bool settled = is_settled(of);
+        auto tag = co_await hash_content(f, of, reports);
+        if (tag && is_still(of, f)) {
+            result.what = settled ? kind::lasting : kind::passing;
+            result.tag = std::move(*tag);
+        }
+    } catch (const std::exception& fault) {
+        // Those who wait for the result must be told all the same.
+        csp::core& here = csp::core::here();
+        here.report_fault(*here.running(), fault.what());
+    }
+    f = {};
+    co_await reports.output(std::move(result));
+}
+
+csp::step<void> answer(etag_question& q, std::string tag)
+{
+    co_await q.answer.output({.file = std::move(q.file), .tag = std::move(tag)});
+}
+
+/// The files being hashed, with those who wait for it: nobody for the larger ones.
+class files_under_way {
+  public:
+    explicit files_under_way(etag_rules rules) : rules_(rules) {}
+
+    [[nodiscard]] bool is_large(const file_identity& i) const { return i.size > rules_.hashed_first; }
+    [[nodiscard]] std::size_t awaited() const { return files_.size() - large_; }
+    [[nodiscard]] bool contains(const file_identity& i) const { return files_.contains(i); }
+    [[nodiscard]] bool has_room_for(const file_identity& i) const
+    {
+        return is_large(i) ? large_ < rules_.in_background : awaited() < rules_.at_once;
+    }
+
+    void begin(const file_identity& i)
+    {
+        files_.try_emplace(i);
+        if (is_large(i)) ++large_;
+    }
+    /// REQUIRES: it is under way and not large.
+    void await(etag_question&& q) { files_.find(q.of)->second.push_back(std::move(q)); }
+    [[nodiscard]] std::vector<etag_question> end(const file_identity& i)
+    {
+        if (is_large(i)) --large_;
+        return std::move(files_.extract(i).mapped());
+    }
+
+  private:
+    etag_rules rules_;
+    std::size_t large_ = 0;
+    std::unordered_map<file_identity, std::vector<etag_question>, identity_hash> files_;
+};
+
+}  // namespace
+
+std::string coded_etag(std::string_view etag, http::coding c)
+{
+    CSP_CHECK(etag.size() >= 2 && etag.ends_with('"'), "a tag has its quotes");
+    std::string coded(etag.substr(0, etag.size() - 1));
+    if (c != http::coding::identity) coded.append("-").append(http::token(c));
+    coded += '"';
+    return coded;
+}
+
+std::string content_etag(std::string_view content, http::coding c)
+{
+    return coded_etag(tag_of(XXH3_128bits(content.data(), content.size())), c);
+}
+
+csp::process etags(etag_rules rules, csp::in<etag_question> questions)
+{
+    known_tags known(rules.known);
+    files_under_way under_way(rules);
+    csp::forking hashers;
+    csp::chan<progress_of_hash> progress;
+    csp::in<progress_of_hash> reports = progress.rx();
+    const csp::shared_out<progress_of_hash> report = progress.shared_tx();
+
+    for (bool open = true; open || under_way.awaited() > 0;) {
+        const auto chosen = co_await csp::fair_alt(reports, csp::when(open, questions));
+
+        if (chosen == reports) {
+            auto news = co_await reports.input();
+            if (news->what == kind::goes_on) continue;
+            if (news->what == kind::lasting) known.note(news->of, news->tag);
+            for (etag_question& waiting : under_way.end(news->of)) co_await answer(waiting, news->tag);
+        } else {
+            auto question = co_await questions.input();
+            if (!question) {
+                open = false;
+                continue;
+            }
+            etag_question& q = *question;
+            std::string tag = known.find(q.of);
+            if (tag.empty() && !under_way.contains(q.of) && under_way.has_room_for(q.of)) {
+                if (auto file = io::duplicate(q.file)) {
+                    under_way.begin(q.of);
+                    hashers.start(hasher(q.of, std::move(*file), report));
+                }
+            }
+            if (tag.empty() && !under_way.is_large(q.of) && under_way.contains(q.of)) {
+                under_way.await(std::move(q));
+            } else {
+                co_await answer(q, std::move(tag));
+            }
+        }
+    }
+}
+
+}  // namespace server

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// Strong entity tags (RFC 9110 section 8.8.3), made from what a file contains: they stay when a site is deployed anew
+// with the same files, and differ when two files of the same age do.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "csp/channel.hpp"
+#include "csp/mobile.hpp"
+#include "csp/process.hpp"
+#include "http/content_coding.hpp"
+#include "io/file.hpp"
+#include "server/page.hpp"
+
+namespace server {
+
+/// The tag, with its quotes, of `content` when it is sent in that coding: `"kOSa0yWmLFsBZTSBhBbJ1w-br"`. `content` is
+/// the text before it is coded; each coding has a tag of its own, since the bytes differ (section 8.8.3.3).
+[[nodiscard]] std::string content_etag(std::string_view content, http::coding c = http::coding::identity);
+
+/// The same from the tag of the text as it is, without hashing again. REQUIRES: `etag` is for no coding.
+[[nodiscard]] std::string coded_etag(std::string_view etag, http::coding c);
+
+struct etag_answer {
+    io::file file;    // that of the question
+    std::string tag;  // as content_etag() makes it; empty: it is not known, or not yet
+};
+
+struct etag_question {
+    file_identity of;
+    io::file file;  // open for reading; comes back
+    csp::out<etag_answer> answer;
+};
+
+static_assert(csp::mobile<etag_answer> && csp::mobile<etag_question>);
+
+struct etag_rules {
+    std::size_t known = 4096;                             // tags kept, those asked for lately
+    std::uint64_t hashed_first = std::uint64_t{8} << 20;  // bytes; who asks for a larger file does not wait for its tag
+    std::size_t at_once = 64;       // files that somebody waits for and that are read at the same time
+    std::size_t in_background = 2;  // larger ones
+};
+
+/// Knows the tags of files too large to be kept in memory, each hashed once for each version. One on each core.
+///
+///   questions   etag_question   from the static workers
+///
+/// A file of up to `hashed_first` bytes is hashed before the answer, once for all who ask meanwhile; a larger one in
+/// the background, and until that is done its tag is not known. So a worker waits for some milliseconds at most, or
+/// for as long as a slow disk takes to read that much. Beyond `at_once` and `in_background` no more is begun, and the
+/// answer is "not known": a response without a tag is right all the same.
+/// Promise: always accepts `questions`; answers each, with its file; a tag is that of the version in the question.
+/// Deadlock: a server to whoever asks, who must then take the answer before all else; so the outputs of answers never
+/// wait. A server to the hashers that it forks, and a client of nobody. Ends when all writers have and nobody waits for
+/// an answer; what is hashed in the background then is given up.
+csp::process etags(etag_rules rules, csp::in<etag_question> questions);
+
+}  // namespace server

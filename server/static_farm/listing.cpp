@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "server/static_farm/listing.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <iterator>
+#include <string_view>
+#include <utility>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include "csp/check.hpp"
+#include "server/static_farm/built_in_style.hpp"
+#include "server/static_farm/escape.hpp"
+
+namespace server {
+namespace {
+
+using entries_shown = std::vector<io::directory_entry>;
+
+// ---- what is shown
+
+bool can_be_asked_for(const io::directory_entry& e)
+{
+    return !e.name.starts_with('.') && http::canonicalize(http::encode_path("/" + e.name)).has_value();
+}
+
+char folded(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool comes_before(const io::directory_entry& a, const io::directory_entry& b)
+{
+    if (a.is_directory != b.is_directory) return a.is_directory;
+    const auto [in_a, in_b] = std::ranges::mismatch(a.name, b.name, {}, folded, folded);
+    if (in_a == a.name.end() && in_b == b.name.end()) return a.name < b.name;
+    if (in_a == a.name.end() || in_b == b.name.end()) return in_a == a.name.end();
+    // By code point, which is the order of UTF-8 as unsigned bytes.
+    return static_cast<unsigned char>(folded(*in_a)) < static_cast<unsigned char>(folded(*in_b));
+}
+
+entries_shown shown(entries_shown entries)
+{
+    std::erase_if(entries, [](const io::directory_entry& e) { return !can_be_asked_for(e); });
+    std::ranges::sort(entries, comes_before);
+    return entries;
+}
+
+// ---- figures
+
+std::chrono::sys_seconds moment(const io::directory_entry& e)
+{
+    using std::chrono::nanoseconds, std::chrono::seconds, std::chrono::sys_seconds;
+    // The formatter goes back to nanoseconds, in which the earliest of all seconds has no place.
+    return sys_seconds(std::chrono::floor<seconds>(std::max(e.modified, nanoseconds::min() + seconds(1))));
+}
+
+/// "812 B", "1.4 KiB", "23 MiB".
+std::string for_people(std::uint64_t bytes)
+{
+    constexpr std::array<std::string_view, 6> units{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    if (bytes < 1024) return fmt::format("{} B", bytes);
+    double size = static_cast<double>(bytes) / 1024;
+    std::size_t unit = 0;
+    for (; size >= 1023.5 && unit + 1 < units.size(); ++unit) size /= 1024;
+    return size < 9.95 ? fmt::format("{:.1f} {}", size, units[unit]) : fmt::format("{:.0f} {}", size, units[unit]);
+}
+
+std::string counted(std::size_t n, std::string_view one, std::string_view many)
+{
+    return fmt::format("{} {}", n, n == 1 ? one : many);
+}
+
+// ---- the page
+
+constexpr std::string_view style = R"(header{padding:clamp(1.6rem,5vw,3rem) 0 1.3rem}
+header p{margin:0 0 .35rem;color:var(--soft);font:.92rem/1.4 var(--sans)}
+h1{margin:0;font:600 clamp(1.25rem,1.05rem + 1.1vw,1.75rem)/1.4 var(--mono);letter-spacing:-.03em;overflow-wrap:anywhere}
+h1 a{color:var(--soft);text-decoration:none;font-weight:400}
+h1 a:first-child{color:var(--dot);padding-right:.18em}
+h1 a:hover{color:var(--accent);text-decoration:underline}
+h1 i{color:var(--dot);font-style:normal;font-weight:400;padding:0 .18em}
+table{width:100%;margin:0 0 2rem;border-collapse:collapse;font:.95rem/1.45 var(--sans);font-variant-numeric:tabular-nums}
+th,td{padding:0;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;font-weight:400;color:var(--soft)}
+thead th{padding:.45rem .4rem;border-bottom:2px solid var(--accent);color:var(--soft);font-size:.88rem}
+th:first-child{text-align:left;white-space:normal;width:100%}
+td,thead th+th{padding-left:2rem;padding-right:0}
+td:last-child,thead th:last-child{padding-right:.4rem}
+tbody tr:hover{background:var(--wash)}
+th a{display:grid;grid-template-columns:1.15rem 1fr;gap:.7rem;padding:.62rem .4rem;color:var(--ink);text-decoration:none;
+overflow-wrap:anywhere}
+th a:hover bdi{text-decoration:underline;text-decoration-color:var(--accent)}
+th a::before{content:"";width:.82rem;height:1.02rem;margin:.16rem auto 0;border:1.5px solid var(--line);
+border-radius:2px 6px 2px 2px}
+.d a{color:var(--accent);font-weight:600}
+.d a::before{width:1.15rem;height:.92rem;margin:.2rem 0 0;border:0;border-radius:0 0 2px 2px;background:var(--accent);
+clip-path:polygon(0 0,38% 0,50% 17%,100% 17%,100% 100%,0 100%)}
+.u a{color:var(--soft)}
+.u a::before{content:"\2191";width:auto;height:auto;margin:0;border:0;color:var(--dot);font-weight:700;text-align:center}
+.empty{color:var(--soft)}
+@media(max-width:40rem){thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+table{border-top:2px solid var(--accent)}
+tbody,tbody th{display:block}
+tbody tr{display:flex;flex-wrap:wrap;border-bottom:1px solid var(--rule);padding-bottom:.55rem}
+tbody .u{padding:0}
+tbody th,tbody td{border:0}
+th a{padding:.6rem .2rem .1rem}
+.u a{padding-bottom:.6rem}
+td{padding:0 0 0 2.05rem;font-size:.84rem}
+td+td{padding-left:.9rem}
+td:empty{display:none}
+.d td{padding-left:2.05rem}
+.u td{display:none}}
+)";
+
+/// Each directory on the way, and the root as a plain slash; all but the last are links.
+std::string trail(std::string_view path)
+{
+    std::vector<std::string_view> names;
+    for (std::size_t at = 1; at < path.size();) {
+        const std::size_t end = path.find('/', at);
+        names.push_back(path.substr(at, end - at));
+        at = end + 1;
+    }
+    const auto link_up = [&](std::size_t how_far, std::string_view name) {
+        std::string up;
+        for (std::size_t i = 0; i < how_far; ++i) up += "../";
+        return fmt::format("<a href=\"{}\"><bdi>{}</bdi></a>", up, html_escaped(name));
+    };
+    if (names.empty()) return "/";
+    std::string html = link_up(names.size(), "/");
+    for (std::size_t i = 0; i + 1 < names.size(); ++i) html += link_up(names.size() - 1 - i, names[i]) + "<i>/</i>";
+    html += fmt::format("<span aria-current=\"page\"><bdi>{}</bdi></span><i>/</i>", html_escaped(names.back()));
+    return html;
+}
+
+void append_row(std::string& to, const io::directory_entry& e)
+{
+    // "./", or a name with a colon would be read as an address with a scheme.
+    const std::string_view slash = e.is_directory ? "/" : "";
+    const auto when = moment(e);
+    fmt::format_to(std::back_inserter(to),
+                   "<tr{}><th scope=\"row\"><a href=\"./{}{}\"><bdi>{}{}</bdi></a></th><td>{}</td>"
+                   "<td><time datetime=\"{:%FT%TZ}\">{:%F %H:%M}</time></td></tr>\n",
+                   e.is_directory ? " class=\"d\"" : "", http::encode_path(e.name), slash, html_escaped(e.name), slash,
+                   e.is_directory ? "" : for_people(e.size), when, when);
+}
+
+std::string summary(const entries_shown& entries, extent what)
+{
+    const auto directories =
+        static_cast<std::size_t>(std::ranges::count(entries, true, &io::directory_entry::is_directory));
+    const std::size_t files = entries.size() - directories;
+    std::uint64_t bytes = 0;
+    for (const io::directory_entry& e : entries) bytes += e.is_directory ? 0 : e.size;
+    std::string text =
+        fmt::format("{}, {}", counted(directories, "directory", "directories"), counted(files, "file", "files"));
+    if (files > 0) text += fmt::format(" of {} in all", for_people(bytes));
+    if (what == extent::the_first) text += "; there are more, which are not shown";
+    return text;
+}
+
+}  // namespace
+
+std::string listing_html(const http::canonical_path& path, std::vector<io::directory_entry> entries, extent what)
+{
+    CSP_CHECK(path.ends_with_slash(), "the links of a listing are relative to its directory");
+    const entries_shown all = shown(std::move(entries));
+    constexpr std::size_t page_bytes = 6000;
+    constexpr std::size_t row_bytes = 200;
+    std::string page;
+    page.reserve(page_bytes + all.size() * row_bytes);
+    page += fmt::format(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Index of "
+        "{}</title>\n<style>\n",
+        html_escaped(path.view()));
+    page.append(built_in_style).append(style);
+    page +=
+        fmt::format("</style>\n</head>\n<body>\n<header>\n<p>Index of</p>\n<h1>{}</h1>\n</header>\n<main>\n<table>\n",
+                    trail(path.view()));
+    page +=
+        "<thead><tr><th scope=\"col\">Name</th><th scope=\"col\">Size</th><th scope=\"col\">Modified, UTC</th></tr>"
+        "</thead>\n<tbody>\n";
+    if (path.view() != "/") {
+        page +=
+            "<tr class=\"u\"><th scope=\"row\"><a href=\"../\"><bdi>Parent directory</bdi></a></th><td></td><td></td>"
+            "</tr>\n";
+    }
+    for (const io::directory_entry& e : all) append_row(page, e);
+    page += "</tbody>\n</table>\n";
+    if (all.empty()) page += "<p class=\"empty\">There is nothing to see in this directory.</p>\n";
+    page += fmt::format("</main>\n<footer><p>{}</p><p>occwserv</p></footer>\n</body>\n</html>\n", summary(all, what));
+    return page;
+}
+
+std::string listing_json(std::vector<io::directory_entry> entries)
+{
+    std::string json = "[";
+    for (const io::directory_entry& e : shown(std::move(entries))) {
+        fmt::format_to(std::back_inserter(json),
+                       "{}\n{{\"name\":{},\"type\":\"{}\",\"size\":{},\"modified\":\"{:%FT%TZ}\"}}",
+                       json.size() > 1 ? "," : "", json_quoted(e.name), e.is_directory ? "directory" : "file",
+                       e.is_directory ? "null" : fmt::to_string(e.size), moment(e));
+    }
+    json += json.size() > 1 ? "\n]\n" : "]\n";
+    return json;
+}
+
+}  // namespace server

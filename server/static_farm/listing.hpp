@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// What a directory without an index page answers with, where the operator wants it listed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "http/target.hpp"
+#include "io/file.hpp"
+
+namespace server {
+
+/// Whether `entries` are all that the directory has.
+enum class extent : std::uint8_t { all, the_first };
+
+/// A page to look around with. Directories come first, then all by name; what cannot be asked for is left out: names
+/// with a dot in front, names that are not UTF-8, and those with a control byte or a backslash.
+/// Its links are relative, so it stays right behind a proxy that adds or takes away a prefix.
+/// REQUIRES: `path` ends with a slash.
+[[nodiscard]] std::string listing_html(const http::canonical_path& path, std::vector<io::directory_entry> entries,
+                                       extent what = extent::all);
+
+/// The same for a program: an array of
+///   {"name":"a.txt","type":"file","size":12,"modified":"2026-11-24T09:00:00Z"}
+/// `type` is "file" or "directory"; a directory's size is null.
+[[nodiscard]] std::string listing_json(std::vector<io::directory_entry> entries);
+
+}  // namespace server
