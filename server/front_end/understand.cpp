@@ -14,12 +14,14 @@ using http::method;
 using http::status;
 
 /// Notes what of the body is still to come, so that the next request is found behind it. Yields whether that can be
-/// told: a client that waits for "100 Continue" may or may not send its body once it has been answered without.
+/// told: a client that waits for "100 Continue" may or may not send its body once it has been answered without, and one
+/// that wants a tunnel may speak into it at once: others might choose those bytes, which must not be taken for
+/// requests.
 bool note_body(const http::request_head& head, connection& c)
 {
     c.now = connection::phase::idle;  // no more `head`, in which it was if the head came in pieces
+    if (head.expect_continue || head.method == method::connect) return false;
     if (!head.has_body()) return true;
-    if (head.expect_continue) return false;
     c.now = connection::phase::body;
     if (head.chunked) {
         c.skipping = http::chunked_decoder();
@@ -80,7 +82,7 @@ exchange understand(conn c, const http::limits& sizes, http::request_head& head)
     if (!x->refused) {
         const bool end_is_known = note_body(head, client);
         carrier.persists = head.keep_alive && end_is_known;
-        more_may_come = head.has_body() || client.input.text().size() > client.head_bytes;
+        more_may_come = !end_is_known || head.has_body() || client.input.text().size() > client.head_bytes;
         understand_request(head, *x);
     }
     // Closed with input unread, a connection is reset, and the client may lose the answer (RFC 9112, section 9.6).

@@ -47,7 +47,10 @@ const std::vector<understood> table = {
     {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", status::method_not_allowed,
      false, phase::lingering},
     {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", status::not_implemented, true, phase::idle},
-    {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", status::method_not_allowed, true, phase::idle},
+    // A tunnel that is refused may be spoken into already.
+    {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", status::method_not_allowed, false, phase::lingering},
+    {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 3\r\n\r\n", status::method_not_allowed, false,
+     phase::lingering},
     {"GET /.git/config HTTP/1.1\r\nHost: a\r\n\r\n", status::forbidden, true, phase::idle},
     {"GET /.well-known/x HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, "/.well-known/x"},
     {"GET /../etc HTTP/1.1\r\nHost: a\r\n\r\n", status::bad_request, true, phase::idle},
