@@ -31,6 +31,15 @@ bool note_body(const http::request_head& head, connection& c)
     return true;
 }
 
+/// The method of a head that could not be understood: an answer to HEAD has no content, whatever it says (RFC 9110,
+/// section 9.3.2).
+method method_of(std::string_view head)
+{
+    while (head.starts_with("\r\n")) head.remove_prefix(2);
+    const auto space = head.find(' ');
+    return space == std::string_view::npos ? method::other : http::parse_method(head.substr(0, space));
+}
+
 }  // namespace
 
 void understand_request(const http::request_head& head, exchange_record& x)
@@ -77,6 +86,7 @@ exchange understand(conn c, const http::limits& sizes, http::request_head& head)
             x->asked.line = head.line;
         }
     }
+    if (x->refused) x->asked.method = method_of(client.input.text());
     auto& carrier = std::get<http1_carrier>(x->carrier);
     bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
     if (!x->refused) {

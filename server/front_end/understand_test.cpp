@@ -90,6 +90,23 @@ TEST(Understand, KeepsForTheLogWhatWasAsked)
     EXPECT_EQ(x->asked.authority, "a");
 }
 
+TEST(Understand, ARefusedHeadIsStillHead)
+{
+    test::buffers_kernel kernel(1);
+    http::request_head head;
+    const std::vector<std::string_view> refused = {
+        "HEAD / HTTP/1.1\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nHost: a\r\nExpect: b\r\n\r\n",
+        "\r\nHEAD  / HTTP/1.1\r\n\r\n",
+    };
+    for (const std::string_view sent : refused)
+        EXPECT_EQ(understand(kernel.connection_with(sent), {}, head)->asked.method, method::head) << sent;
+    EXPECT_EQ(understand(kernel.connection_with("HEADS / HTTP/1.1\r\n\r\n"), {}, head)->asked.method, method::other);
+    conn late = kernel.connection_with("HEAD / HT");
+    late->refused = http::error{status::request_timeout, "late"};
+    EXPECT_EQ(understand(std::move(late), {}, head)->asked.method, method::head);
+}
+
 TEST(Understand, ARefusalByParkingStands)
 {
     test::buffers_kernel kernel(1);
