@@ -81,8 +81,8 @@ ROWS = [
         answered(line("GET /a.txt?b HTTP/1.1"), 200), refused(line("GET /a.txt#b HTTP/1.1"), 400)),
     row("9112 3.2.2", "Absolute-form MUST be accepted",
         answered(line("GET http://localhost/a.txt HTTP/1.1"), 200),
-        answered(line("GET HTTPS://LOCALHOST:8080/a.txt?q HTTP/1.1"), 200),
-        answered(line("GET http://localhost HTTP/1.1"), 200)),
+        answered(line("GET HTTP://LOCALHOST:8080/a.txt?q HTTP/1.1"), 200),
+        answered(line("GET http://localhost HTTP/1.1"), 200), answered(line("OPTIONS http://localhost HTTP/1.1"), 204)),
     row("9112 3.2.2", "With absolute-form the received Host MUST be ignored in favour of the target's",
         answered(head("GET http://localhost/a.txt HTTP/1.1", "Host: other"), 200)),
     row("9110 4.2.1", "An http URI with an empty host MUST be refused",
@@ -92,8 +92,9 @@ ROWS = [
     row("9112 3.2.3", "Authority-form is for CONNECT alone", refused(line("GET localhost:80 HTTP/1.1"), 400)),
     row("9112 3.2.4", "Asterisk-form is for OPTIONS alone",
         answered(line("OPTIONS * HTTP/1.1"), 204), refused(line("GET * HTTP/1.1"), 400)),
-    row("9110 7.4", "Requests misdirected by their scheme or form SHOULD NOT be served",
-        refused(line("GET ftp://localhost/a.txt HTTP/1.1"), 400)),
+    row("9110 7.4", "A request for an https resource MUST be rejected on a connection that is not secured: 421",
+        answered(line("GET https://localhost/a.txt HTTP/1.1"), 421),
+        answered(line("OPTIONS HTTPS://localhost/ HTTP/1.1"), 421)),
     # Methods
     row("9110 9.1", "GET and HEAD MUST be supported; a method is case-sensitive",
         answered(GET_A, 200), answered(line("get /a.txt HTTP/1.1"), 501), answered(line("Get /a.txt HTTP/1.1"), 501)),
@@ -394,6 +395,14 @@ def test_a_broken_body_resets_nothing(standing, broken):
         c.send(b"x" * 100_000)
         assert c.socket.recv(1) == b""  # and no ConnectionResetError
         c.send(b"x" * 100_000)
+
+
+@shows("9110 5.3", "A request MUST NOT be applied before its header section is there to its end")
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_nothing_is_answered_early(standing, method):
+    with standing.connect() as c:
+        c.send(line(f"{method} /a.txt HTTP/1.1")[:-1]).expect_silence(0.2)
+        assert c.send("\n").response().status in (200, 204)
 
 
 @shows("9110 15.5.9", "A request not complete in time is answered 408, and the connection closed")

@@ -425,7 +425,8 @@ GROUPS = {
     "Targets in the other forms": [
         answered(path("http://localhost/a.txt"), 200),
         answered(path("HTTP://other:81/a.txt"), 200),
-        answered(path("https://other/a.txt?http://x"), 200),
+        answered(path("http://other/a.txt?https://x"), 200),
+        answered(path("https://localhost/a.txt"), 421),
         answered(path("http://other:/a.txt"), 200),
         answered(path("http://other"), 200),
         answered(path("http://other?q"), 200),

@@ -23,6 +23,8 @@ BETWEEN = """
 * Of the tolerances that RFC 9112 allows, only empty lines before a request line (two of them) are kept. A bare LF, a folded
   line, white space in the request line or around chunk sizes are 400, and the connection is closed.
 * Two Content-Length lines are refused even if they agree, and so is `5, 5` (section 6.3 would let either pass).
+* White space around the semicolon and the equals sign of a chunk extension, which RFC 9110 section 5.6.3 would remove, is
+  refused: other parsers end the size elsewhere.
 * Empty elements in Transfer-Encoding are refused, which RFC 9110 section 5.6.1.2 would ignore: where a body ends shall not
   depend on a mended list. In Connection they are ignored.
 * A refused CONNECT closes the connection: its client may have spoken into the tunnel already, in words others chose.

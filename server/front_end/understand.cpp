@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "http/list.hpp"
 #include "http/request.hpp"
 #include "http/target.hpp"
 
@@ -40,6 +41,12 @@ method method_of(std::string_view head)
     return space == std::string_view::npos ? method::other : http::parse_method(head.substr(0, space));
 }
 
+/// Whether the target is an https URI, for which a connection must be secured (RFC 9110, section 7.4).
+bool wants_https(const http::request_head& head)
+{
+    return head.form == http::target_form::absolute && http::equal_ignoring_case(head.target.substr(0, 6), "https:");
+}
+
 }  // namespace
 
 void understand_request(const http::request_head& head, exchange_record& x)
@@ -53,6 +60,9 @@ void understand_request(const http::request_head& head, exchange_record& x)
 
     if (head.method == method::other) {
         x.refused = http::error{status::not_implemented, "The server does not know this request method."};
+    } else if (wants_https(head)) {
+        x.refused =
+            http::error{status::misdirected_request, "An https page is not given over an unsecured connection."};
     } else if (head.form == http::target_form::asterisk) {
         // About the server as a whole (RFC 9110, section 9.3.7); the answer is that of any page.
     } else if (head.form == http::target_form::authority) {

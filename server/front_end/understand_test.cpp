@@ -31,8 +31,9 @@ struct understood {
 const std::vector<understood> table = {
     {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle},
     {"GET /a/../b%20c?x=%20 HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, "/b c", "x=%20"},
-    {"GET http://a/b HTTP/1.1\r\nHost: c\r\n\r\n", {}, true, phase::idle, "/b"},  // 9112 3.2.2
-    {"GET / HTTP/1.0\r\n\r\n", {}, false, phase::idle},                           // 9112 9.3
+    {"GET http://a/b HTTP/1.1\r\nHost: c\r\n\r\n", {}, true, phase::idle, "/b"},                      // 9112 3.2.2
+    {"GET HTTPS://a/b HTTP/1.1\r\nHost: a\r\n\r\n", status::misdirected_request, true, phase::idle},  // 9110 7.4
+    {"GET / HTTP/1.0\r\n\r\n", {}, false, phase::idle},                                               // 9112 9.3
     {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", {}, true, phase::idle},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {}, false, phase::idle},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle},  // 9110 9.3.7
