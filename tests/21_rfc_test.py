@@ -54,17 +54,17 @@ ROWS = [
         refused(head("GET /a.txt HTTP/1.2"), 400)),
     row("9110 15.6.6", "A major version that is not spoken is answered 505",
         refused(line("GET /a.txt HTTP/2.0"), 505), refused(line("GET /a.txt HTTP/0.9"), 505)),
-    row("9112 A", "HTTP/0.9 is not spoken: a request line without a version is refused",
+    row("9112 C.1", "HTTP/0.9 is not spoken: a request line without a version is refused",
         refused("GET /a.txt\r\n\r\n", 400)),
     # The request line
     row("9112 3", "A request line that is invalid SHOULD be answered 400, and MUST NOT be mended silently",
         refused(line("GET  /a.txt HTTP/1.1"), 400), refused(line("GET /a.txt HTTP/1.1 "), 400),
         refused(line("GET /a b.txt HTTP/1.1"), 400), refused(line("GET\t/a.txt HTTP/1.1"), 400)),
-    row("9112 3.1", "A method longer than any implemented SHOULD be answered 501",
+    row("9112 3", "A method longer than any implemented SHOULD be answered 501",
         refused(line("A" * 33 + " / HTTP/1.1"), 501, name="33 letters"), answered(line("A" * 32 + " / HTTP/1.1"), 501)),
-    row("9112 3", "Request lines of 8000 octets SHOULD be read",
+    row("9112 3", "Support for request lines of 8000 octets is RECOMMENDED",
         answered(line("GET /a.txt?" + "q" * 8000 + " HTTP/1.1"), 200, name="8011 octets")),
-    row("9110 4.1", "URIs of 8000 octets SHOULD be supported",
+    row("9110 4.1", "Support for URIs of 8000 octets is RECOMMENDED",
         answered(line("GET http://localhost/a.txt?" + "q" * 8000 + " HTTP/1.1"), 200, name="8023 octets")),
     row("9112 3", "A target longer than the server will parse MUST be answered 414",
         refused(line("GET /" + "a" * 8192 + " HTTP/1.1"), 414, name="8193 octets"),
@@ -110,7 +110,7 @@ ROWS = [
         refused(line("CONNECT localhost:0x50 HTTP/1.1"), 400), refused(line("CONNECT localhost:65536 HTTP/1.1"), 400)),
     row("9110 9.3.6", "An origin server need not tunnel; bytes meant for the tunnel are not read as requests",
         refused(line("CONNECT localhost:80 HTTP/1.1"), 405)),
-    row("9110 9.3.8", "TRACE need not be supported, and MUST NOT show what is sensitive: 405",
+    row("9110 9.3.8", "TRACE need not be supported: 405",
         answered(line("TRACE /a.txt HTTP/1.1"), 405)),
     # Fields
     row("9110 5.1", "Field names are case-insensitive",
@@ -169,7 +169,7 @@ ROWS = [
         refused(post("Content-Length: 1048577"), 413), refused(post("Content-Length: 9223372036854775807"), 413)),
     row("9112 7.1", "Chunked MUST be decoded",
         answered(chunks("5\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n"), 405), answered(chunks("0\r\n\r\n"), 405)),
-    row("9112 7.1", "Transfer coding names are case-insensitive",
+    row("9112 7", "Transfer coding names are case-insensitive",
         answered(post("Transfer-Encoding: CHUNKED", body="0\r\n\r\n"), 405)),
     row("9112 7.1", "Large chunk sizes MUST NOT overflow",
         refused(chunks("10000000000000000\r\n"), 405), refused(chunks("ffffffffffffffff\r\n"), 405),
@@ -415,7 +415,7 @@ def test_408(serve, part):
         c.expect_closed()
 
 
-@shows("9112 2.1", "How a message is cut into segments does not matter")
+@shows("9112 2.2", "How a message is cut into segments does not matter")
 def test_rows_byte_by_byte(standing):
     for r in ROWS:
         for vector in r.vectors:
