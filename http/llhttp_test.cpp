@@ -189,6 +189,8 @@ const std::set<std::string_view>& strictness()
         "An HTTP/1.0 request has a Transfer-Encoding.",
         "The only transfer coding that is understood is chunked.",
         "The Transfer-Encoding is malformed.",
+        // CONNECT has no body for it, whatever the codings.
+        "Where the body ends cannot be told: the last transfer coding is not chunked.",
         // It reads HTTP/2.0 too, and has no limits.
         "The HTTP version is neither 1.0 nor 1.1.",
         "The Content-Length is above the limit.",

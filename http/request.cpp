@@ -351,6 +351,8 @@ class head_parser {
             return bad("An HTTP/1.0 request has a Transfer-Encoding.");
         if (has_transfer_encoding_ && head_.content_length)
             return bad("The request has both a Transfer-Encoding and a Content-Length.");
+        if (has_unknown_coding_ && !head_.chunked)  // a must, and so before the 501 of section 6.1
+            return bad("Where the body ends cannot be told: the last transfer coding is not chunked.");
         if (has_unknown_coding_)
             return refuse(status::not_implemented, "The only transfer coding that is understood is chunked.");
         if (head_.content_length.value_or(0) > limits_.body_bytes)

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/1.0 and 1.1 on the wire: what is refused, how messages follow each other, and when a connection ends."""
+"""HTTP/1.1 on the wire: exact limits, messages that follow each other or come in pieces, and bodies that nobody wants.
+
+What the RFCs demand is in 21_rfc_test, and what is refused in 22_hostile_test.
+"""
 
 import re
 import socket
@@ -7,9 +10,8 @@ import socket
 import pytest
 
 from harness import Client
+from wire import A, GET_A, HOST, get, head
 
-A = b"the letter a\n"  # /a.txt
-GET_A = b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GET_B = b"GET /dir/b.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
 B = b"b { color: black }\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"  # and then its body
@@ -26,220 +28,8 @@ def refusal(server, request, status, saying=None):
         c.expect_closed()
 
 
-# --- the request line -------------------------------------------------------------------------------------------------
-
-
-def head(line, *fields):
-    return "\r\n".join([line, *fields]).encode("latin-1") + b"\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    "line, status",
-    [
-        ("GET /a.txt", 400),
-        ("GET  /a.txt HTTP/1.1", 400),
-        ("GET /a.txt  HTTP/1.1", 400),
-        ("GET /a.txt HTTP/1.1 ", 400),
-        (" GET /a.txt HTTP/1.1", 400),
-        ("GET\t/a.txt\tHTTP/1.1", 400),
-        ("GET /a b.txt HTTP/1.1", 400),
-        ("GET a.txt HTTP/1.1", 400),
-        ("GET * HTTP/1.1", 400),
-        ("GET localhost:80 HTTP/1.1", 400),
-        ("GET ftp://localhost/a.txt HTTP/1.1", 400),
-        ("GET http:///a.txt HTTP/1.1", 400),
-        ("GET http://user@localhost/a.txt HTTP/1.1", 400),
-        ("GET /a.txt#part HTTP/1.1", 400),
-        ("GET /\xe9 HTTP/1.1", 400),
-        ('GET /"a" HTTP/1.1', 400),
-        ("GET /a.txt http/1.1", 400),
-        ("GET /a.txt HTTP/1", 400),
-        ("GET /a.txt HTTP/1.10", 400),
-        ("GET /a.txt HTTP/01.1", 400),
-        ("GET /a.txt HTTPS/1.1", 400),
-        ("G(T /a.txt HTTP/1.1", 400),
-        ("\x16\x03\x01\x02", 400),
-        ("CONNECT localhost HTTP/1.1", 400),
-        ("GET /a.txt HTTP/2.0", 505),
-        ("GET /a.txt HTTP/0.9", 505),
-        ("PRI * HTTP/2.0", 505),
-        ("A" * 33 + " / HTTP/1.1", 501),
-    ],
-)
-def test_request_line_refused(standing, line, status):
-    refusal(standing, head(line, "Host: localhost"), status)
-
-
 def test_tls_is_named_as_what_it_is(standing):
     refusal(standing, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, saying="TLS")
-
-
-@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.2", "HTTP/1.9"])
-def test_later_minor_versions_are_read_as_1_1(standing, version):
-    with standing.connect() as c:
-        for _ in range(2):
-            r = c.ask("/a.txt", version=version)
-            assert (r.status, r.body, r.get("Connection")) == (200, A, "keep-alive")
-
-
-def test_absolute_form(standing):
-    with standing.connect() as c:
-        assert c.ask("http://localhost/a.txt").body == A
-        assert c.ask("HTTP://LOCALHOST:8080/a.txt?query").body == A
-        assert c.ask("https://example.org").status == 200
-        assert c.ask("http://[::1]?query").body == c.ask("/").body
-
-
-def test_empty_lines_before_a_request(standing):
-    with standing.connect() as c:
-        for _ in range(2):
-            assert c.send(b"\r\n\r\n" + GET_A).response().body == A
-    refusal(standing, b"\r\n\r\n\r\n" + GET_A, 400)
-
-
-# --- methods ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE", "PATCH"])
-def test_methods_that_a_page_does_not_have(standing, method):
-    with standing.connect() as c:
-        for target in ("/a.txt", "/none"):
-            r = c.ask(target, method=method)
-            assert (r.status, r.closes) == (405, False)
-        assert c.ask("/a.txt").body == A
-
-
-@pytest.mark.parametrize("method", ["PURGE", "get", "Get", "M-SEARCH", "A" * 32])
-def test_methods_that_are_not_known(standing, method):
-    with standing.connect() as c:
-        assert c.ask("/a.txt", method=method).status == 501
-
-
-def test_connect_opens_no_tunnel(standing):
-    with standing.connect() as c:
-        assert c.ask("localhost:80", method="CONNECT").status == 405
-
-
-def test_options(standing):
-    with standing.connect() as c:
-        for target in ("*", "/", "/a.txt", "/none"):
-            r = c.ask(target, method="OPTIONS")
-            assert (r.status, r.get("Allow"), r.closes) == (204, "GET, HEAD, OPTIONS", False)
-        assert c.ask("/a.txt").body == A
-
-
-@pytest.mark.parametrize("target", ["/", "/a.txt", "/dir", "/none", "/.hidden", "/empty/"])
-def test_head_is_get_without_a_body(standing, target):
-    with standing.connect() as c:
-        got = c.ask(target)
-        headed = c.ask(target, method="HEAD")
-        assert headed.status == got.status
-
-        def lasting(r):
-            return [(name, value) for name, value in r.fields if name != "Date"]
-
-        assert lasting(headed) == lasting(got)
-        assert c.ask("/a.txt").body == A  # so no body came in between
-
-
-# --- fields -----------------------------------------------------------------------------------------------------------
-
-GET = "GET /a.txt HTTP/1.1"
-HOST = "Host: localhost"
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        [],
-        [HOST, HOST],
-        [HOST, "Host: other"],
-        ["Host:"],
-        ["Host: a b"],
-        ["Host: localhost:port"],
-        ["Host: localhost:65536"],
-        ["Host: user@localhost"],
-        ["Host: localhost/"],
-        ["Host: [::1"],
-        ["Host: a, b"],
-        ["Host : localhost"],
-        ["Host\t: localhost"],
-        [" Host: localhost"],
-        [HOST, "X: a", " folded"],
-        [HOST, "X: a", "\tfolded"],
-        [HOST, "X"],
-        [HOST, ": nameless"],
-        [HOST, "X Y: a"],
-        [HOST, "X(: a"],
-        [HOST, "X\xe9: a"],
-        [HOST, "X: a\0b"],
-        [HOST, "X: a\x01b"],
-        [HOST, "X: a\x7fb"],
-        [HOST, "X: a\nY: b"],
-        [HOST, "X: a\rY: b"],
-        [HOST, "Connection: a b"],
-        [HOST, "Upgrade: a b"],
-        [HOST, "Content-Length: 0", "Content-Length: 0"],
-        [HOST, "Content-Length: 1", "Content-Length: 2"],
-        [HOST, "Content-Length: 1, 1"],
-        [HOST, "Content-Length: +1"],
-        [HOST, "Content-Length: -1"],
-        [HOST, "Content-Length: 0x1"],
-        [HOST, "Content-Length: 1 2"],
-        [HOST, "Content-Length:"],
-        [HOST, "Content-Length: 18446744073709551616"],
-        [HOST, "Content-Length: 5", "Transfer-Encoding: chunked"],
-        [HOST, "Transfer-Encoding: chunked", "Content-Length: 5"],
-        [HOST, "Transfer-Encoding: chunked, chunked"],
-        [HOST, "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
-        [HOST, "Transfer-Encoding: chunked, identity"],
-        [HOST, "Transfer-Encoding: chunked;a=b"],
-        [HOST, "Transfer-Encoding: \x0bchunked"],
-    ],
-    ids=lambda fields: repr(" | ".join(fields[-2:]))[:60],
-)
-def test_fields_refused(standing, fields):
-    refusal(standing, head(GET, *fields), 400)
-
-
-@pytest.mark.parametrize("coding", ["gzip", "gzip, chunked", "identity", "xchunked"])
-def test_transfer_codings_that_are_not_known(standing, coding):
-    refusal(standing, head("POST / HTTP/1.1", HOST, f"Transfer-Encoding: {coding}"), 501)
-
-
-def test_transfer_encoding_of_1_0(standing):
-    refusal(standing, head("POST / HTTP/1.0", HOST, "Transfer-Encoding: chunked"), 400)
-
-
-def test_expectations_that_are_not_known(standing):
-    refusal(standing, head(GET, HOST, "Expect: miracles"), 417)
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        GET_A.replace(b"\r\n", b"\n"),
-        b"GET /a.txt HTTP/1.1\nHost: localhost\r\n\r\n",
-        b"GET /a.txt HTTP/1.1\r\nHost: localhost\n\r\n",
-        b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\n",
-        b"GET /a.txt HTTP/1.1\rHost: localhost\r\n\r\n",
-        b"GET /a.txt HTTP/1.1\r\r\nHost: localhost\r\n\r\n",
-        b"GET /a.txt\0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"\nGET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"{}\r\n\r\n",
-        b"\xff\xfe\r\n\r\n",
-    ],
-)
-def test_line_ends_and_control_bytes(standing, request_):
-    refusal(standing, request_, 400)
-
-
-def test_fields_that_are_fine(standing):
-    with standing.connect() as c:
-        fields = ["x:", "X: \t spaced \t ", "X: caf\u00e9", "!#$%&'*+-.^_`|~: 1", "HOSTS: 2"]
-        fields += ["Connection: ,keep-alive,,", "Content-Length: 0", "Expect: 100-CONTINUE"]
-        assert c.ask("/a.txt", *fields).body == A
-        assert c.ask("/a.txt").body == A
 
 
 # --- limits -----------------------------------------------------------------------------------------------------------
@@ -253,62 +43,25 @@ def test_the_longest_target(standing):
     refusal(standing, head("GET /" + "a" * 3 * longest + " HTTP/1.1", HOST), 414, saying="target")
 
 
-def test_a_request_line_without_end(standing):
-    refusal(standing, b"GET /" + b"a" * 9000, 414, saying="target")
-
-
 def test_the_most_fields(standing):
     with standing.connect() as c:
         assert c.ask("/a.txt", *[f"X-{i}: {i}" for i in range(99)]).body == A
-    refusal(standing, head(GET, HOST, *[f"X-{i}: {i}" for i in range(100)]), 431, saying="fields")
+    refusal(standing, get(*[f"X-{i}: {i}" for i in range(100)]), 431, saying="fields")
 
 
 def test_the_longest_head(standing):
     def of_size(size):
-        filling = size - len(head(GET, HOST, "X: "))
-        return head(GET, HOST, "X: " + "x" * filling)
+        filling = size - len(get("X: "))
+        return get("X: " + "x" * filling)
 
     with standing.connect() as c:
         assert c.send(of_size(16 * 1024)).response().body == A
         assert c.ask("/a.txt").body == A
     refusal(standing, of_size(16 * 1024 + 1), 431, saying="head")
-    refusal(standing, head(GET, HOST, "X: ")[:-4] + b"x" * 100_000, 431, saying="head")
+    refusal(standing, get("X: ")[:-4] + b"x" * 100_000, 431, saying="head")
 
 
 # --- persistence ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "version, fields, stays",
-    [
-        ("HTTP/1.1", [], True),
-        ("HTTP/1.1", ["Connection: keep-alive"], True),
-        ("HTTP/1.1", ["Connection: close"], False),
-        ("HTTP/1.1", ["Connection: Close"], False),
-        ("HTTP/1.1", ["Connection: keep-alive, close"], False),
-        ("HTTP/1.1", ["Connection: te", "Connection: close"], False),
-        ("HTTP/1.0", [], False),
-        ("HTTP/1.0", ["Connection: keep-alive"], True),
-        ("HTTP/1.0", ["Connection: Keep-Alive"], True),
-        ("HTTP/1.0", ["Connection: close"], False),
-    ],
-)
-def test_persistence(standing, version, fields, stays):
-    with standing.connect() as c:
-        r = c.ask("/a.txt", *fields, version=version)
-        assert (r.status, r.body) == (200, A)
-        if stays:
-            assert r.get("Connection") == "keep-alive"
-            assert c.ask("/a.txt").body == A
-        else:
-            assert r.get("Connection") == "close"
-            c.expect_closed()
-
-
-def test_1_0_needs_no_host(standing):
-    with standing.connect() as c:
-        assert c.send(b"GET /a.txt HTTP/1.0\r\n\r\n").response().body == A
-        c.expect_closed()
 
 
 def test_many_requests_on_one_connection(standing):
@@ -334,21 +87,6 @@ def test_pipelined_requests_cut_anywhere(standing):
             c.send(both[:cut])
             c.send(both[cut:])
             assert (c.response().body, c.response().body) == (A, B)
-
-
-def test_nothing_is_read_past_connection_close(standing):
-    with standing.connect() as c:
-        c.send(head("GET /a.txt HTTP/1.1", HOST, "Connection: close") + GET_B)
-        assert c.response().body == A
-        c.expect_closed()
-
-
-def test_a_mistake_ends_the_pipeline(standing):
-    with standing.connect() as c:
-        c.send(GET_A + b"GET /a.txt HTTP/1.1\r\n\r\n" + GET_B)
-        assert c.response().status == 200
-        assert c.response().status == 400
-        c.expect_closed()
 
 
 def test_a_client_that_has_finished_sending_is_still_answered(standing):
@@ -389,12 +127,6 @@ def test_a_request_cut_at_every_byte(standing, request_, status, body):
             assert (r.status, r.closes) == (status, False)
             assert body is None or r.body == body
             assert c.ask("/a.txt").body == A
-
-
-@pytest.mark.parametrize("request_, status", [(GET_A, 200), (GET_A.replace(b"Host", b"Hos:"), 400)])
-def test_a_request_byte_by_byte(standing, request_, status):
-    with standing.connect() as c:
-        assert c.send_bytewise(request_).response().status == status
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
@@ -443,18 +175,6 @@ def test_connection_close_with_a_body(standing):
         c.expect_closed()
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [b"x\r\n", b"5\nhello\r\n", b"5 \r\nhello\r\n", b"1\r\nab\r\n", b"11111111111111111\r\n", b"-1\r\n",
-     b"0\r\nbad trailer\r\n\r\n", b"0\r\n\n", b"\r\n"],
-)
-def test_a_broken_chunked_body_ends_the_connection(standing, broken):
-    with standing.connect() as c:
-        c.send(CHUNKED + broken + GET_A)
-        assert c.response().status == 405
-        c.expect_closed()
-
-
 def test_content_length_at_the_limit(serve):
     server = serve({"limits": {"body_bytes": 1000}})
     with server.connect() as c:
@@ -488,24 +208,6 @@ def test_expect_100_continue_is_answered_finally(standing):
 
 
 # --- two who would not agree ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nX",
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 44\r\nContent-Length: 5\r\n\r\nhello",
-        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: a\r\nX: y\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: a\r\nX: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
-    ],
-)
-def test_no_second_request_is_smuggled(standing, request_):
-    with standing.connect() as c:
-        c.send(request_ + GET_A)
-        assert c.response().status in (400, 501)
-        c.expect_closed()
 
 
 # --- responses --------------------------------------------------------------------------------------------------------

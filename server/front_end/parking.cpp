@@ -77,6 +77,15 @@ std::expected<bool, http::error> skip_body(connection& c, const http::limits& si
     return false;
 }
 
+/// Nothing more is said on this connection, and what still comes is thrown away.
+verdict start_lingering(connection& c)
+{
+    if (!io::shutdown_write(c.socket)) return verdict::drop;
+    enter(c, connection::phase::lingering);
+    c.input = {};
+    return verdict::wait;
+}
+
 verdict look(connection& c, const http::limits& sizes)
 {
     using enum connection::phase;
@@ -86,8 +95,9 @@ verdict look(connection& c, const http::limits& sizes)
     }
     if (c.now == body) {
         const auto over = skip_body(c, sizes);
-        // The answer has been sent already, so a broken body can only be met by closing.
-        if (!over) return verdict::drop;
+        // The answer has been sent already, so a broken body can only be met by closing: not at once, or what the
+        // client has not read of the answer might be lost (RFC 9112 section 9.6).
+        if (!over) return start_lingering(c);
         if (!*over) return verdict::wait;
         enter(c, idle);
     }

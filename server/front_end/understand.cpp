@@ -7,6 +7,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "http/list.hpp"
 #include "http/request.hpp"
 #include "http/target.hpp"
 
@@ -18,12 +19,14 @@ using http::method;
 using http::status;
 
 /// Notes what of the body is still to come, so that the next request is found behind it. Yields whether that can be
-/// told: a client that waits for "100 Continue" may or may not send its body once it has been answered without.
+/// told: a client that waits for "100 Continue" may or may not send its body once it has been answered without, and one
+/// that wants a tunnel may speak into it at once: others might choose those bytes, which must not be taken for
+/// requests.
 bool note_body(const http::request_head& head, connection& c)
 {
     c.now = connection::phase::idle;  // no more `head`, in which it was if the head came in pieces
+    if (head.expect_continue || head.method == method::connect) return false;
     if (!head.has_body()) return true;
-    if (head.expect_continue) return false;
     c.now = connection::phase::body;
     if (head.chunked) {
         c.skipping = http::chunked_decoder();
@@ -31,6 +34,21 @@ bool note_body(const http::request_head& head, connection& c)
         c.skipping = *head.content_length;
     }
     return true;
+}
+
+/// The method of a head that could not be understood: an answer to HEAD has no content, whatever it says (RFC 9110,
+/// section 9.3.2).
+method method_of(std::string_view head)
+{
+    while (head.starts_with("\r\n")) head.remove_prefix(2);
+    const auto space = head.find(' ');
+    return space == std::string_view::npos ? method::other : http::parse_method(head.substr(0, space));
+}
+
+/// Whether the target is an https URI, for which a connection must be secured (RFC 9110, section 7.4).
+bool wants_https(const http::request_head& head)
+{
+    return head.form == http::target_form::absolute && http::equal_ignoring_case(head.target.substr(0, 6), "https:");
 }
 
 }  // namespace
@@ -68,6 +86,9 @@ void understand_request(const http::request_head& head, exchange_record& x)
 
     if (head.method == method::other) {
         x.refused = http::error{status::not_implemented, "The server does not know this request method."};
+    } else if (wants_https(head)) {
+        x.refused =
+            http::error{status::misdirected_request, "An https page is not given over an unsecured connection."};
     } else if (head.form == http::target_form::asterisk) {
         // About the server as a whole (RFC 9110, section 9.3.7); the answer is that of any page.
     } else if (head.form == http::target_form::authority) {
@@ -103,6 +124,7 @@ exchange understand(conn c, const http::limits& sizes, http::request_head& head)
             x->asked.line = head.line;
         }
     }
+    if (x->refused) x->asked.method = method_of(client.input.text());
     auto& carrier = std::get<http1_carrier>(x->carrier);
     bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
     if (!x->refused) {
@@ -111,7 +133,7 @@ exchange understand(conn c, const http::limits& sizes, http::request_head& head)
             const bool as_told = head.version == http::version::http_1_0;
             carrier.then = as_told ? http1_carrier::fate::persists_as_told : http1_carrier::fate::persists;
         }
-        more_may_come = head.has_body() || client.input.text().size() > client.head_bytes;
+        more_may_come = !end_is_known || head.has_body() || client.input.text().size() > client.head_bytes;
         understand_request(head, *x);
     }
     // Closed with input unread, a connection is reset, and the client may lose the answer (RFC 9112, section 9.6).

@@ -31,8 +31,9 @@ struct understood {
 const std::vector<understood> table = {
     {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle},
     {"GET /a/../b%20c?x=%20 HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, "/b c", "x=%20"},
-    {"GET http://a/b HTTP/1.1\r\nHost: c\r\n\r\n", {}, true, phase::idle, "/b"},  // 9112 3.2.2
-    {"GET / HTTP/1.0\r\n\r\n", {}, false, phase::idle},                           // 9112 9.3
+    {"GET http://a/b HTTP/1.1\r\nHost: c\r\n\r\n", {}, true, phase::idle, "/b"},                      // 9112 3.2.2
+    {"GET HTTPS://a/b HTTP/1.1\r\nHost: a\r\n\r\n", status::misdirected_request, true, phase::idle},  // 9110 7.4
+    {"GET / HTTP/1.0\r\n\r\n", {}, false, phase::idle},                                               // 9112 9.3
     {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", {}, true, phase::idle},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {}, false, phase::idle},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle},  // 9110 9.3.7
@@ -47,7 +48,10 @@ const std::vector<understood> table = {
     {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", status::method_not_allowed,
      false, phase::lingering},
     {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", status::not_implemented, true, phase::idle},
-    {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", status::method_not_allowed, true, phase::idle},
+    // A tunnel that is refused may be spoken into already.
+    {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", status::method_not_allowed, false, phase::lingering},
+    {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 3\r\n\r\n", status::method_not_allowed, false,
+     phase::lingering},
     {"GET /.git/config HTTP/1.1\r\nHost: a\r\n\r\n", status::forbidden, true, phase::idle},
     {"GET /.well-known/x HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, "/.well-known/x"},
     {"GET /../etc HTTP/1.1\r\nHost: a\r\n\r\n", status::bad_request, true, phase::idle},
@@ -85,6 +89,23 @@ TEST(Understand, KeepsForTheLogWhatWasAsked)
     EXPECT_EQ(x->asked.referer, "r");
     EXPECT_EQ(x->asked.user_agent, "u");
     EXPECT_EQ(x->asked.authority, "a");
+}
+
+TEST(Understand, ARefusedHeadIsStillHead)
+{
+    test::buffers_kernel kernel(1);
+    http::request_head head;
+    const std::vector<std::string_view> refused = {
+        "HEAD / HTTP/1.1\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nHost: a\r\nExpect: b\r\n\r\n",
+        "\r\nHEAD  / HTTP/1.1\r\n\r\n",
+    };
+    for (const std::string_view sent : refused)
+        EXPECT_EQ(understand(kernel.connection_with(sent), {}, head)->asked.method, method::head) << sent;
+    EXPECT_EQ(understand(kernel.connection_with("HEADS / HTTP/1.1\r\n\r\n"), {}, head)->asked.method, method::other);
+    conn late = kernel.connection_with("HEAD / HT");
+    late->refused = http::error{status::request_timeout, "late"};
+    EXPECT_EQ(understand(std::move(late), {}, head)->asked.method, method::head);
 }
 
 TEST(Understand, ARefusalByParkingStands)

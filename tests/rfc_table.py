@@ -1,0 +1,74 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Prints docs/RFC.md from the tables of the tests: tests/rfc_table.py >docs/RFC.md"""
+
+import importlib
+import pathlib
+import sys
+
+BEFORE = """\
+# HTTP/1.1 to the letter
+
+What RFC 9110 and RFC 9112 demand of an origin server, and what shows that it is so: `tests/21_rfc_test.py`, against the
+running server with both engines. `tests/rfc_table.py` makes this page from the tests' own tables, and a test fails when it is
+out of date. Conditional requests, ranges and authentication are not in it.
+
+| section | requirement | shown by |
+|---|---|---|
+"""
+
+BETWEEN = """
+## Stricter than the letter
+
+* Of the tolerances that RFC 9112 allows, only empty lines before a request line (two of them) are kept. A bare LF, a folded
+  line, white space in the request line or around chunk sizes are 400, and the connection is closed.
+* Two Content-Length lines are refused even if they agree, and so is `5, 5` (section 6.3 would let either pass).
+* White space around the semicolon and the equals sign of a chunk extension, which RFC 9110 section 5.6.3 would remove, is
+  refused: other parsers end the size elsewhere.
+* Empty elements in Transfer-Encoding are refused, which RFC 9110 section 5.6.1.2 would ignore: where a body ends shall not
+  depend on a mended list. In Connection they are ignored.
+* A refused CONNECT closes the connection: its client may have spoken into the tunnel already, in words others chose.
+
+## Hostile requests
+
+`tests/22_hostile_test.py` sends each of these in one write and byte by byte. Behind each stands another request: where the
+connection must be closed it is never answered, nor found in the log; elsewhere it must be. A body that breaks off ends the
+connection without a second answer, since its request has been answered.
+
+| about | vectors | refused, connection closed | answered, next request answered |
+|---|---|---|---|
+"""
+
+
+def named(module):
+    # A program beside the tests, whose names begin with digits.
+    sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    return importlib.import_module(module)
+
+
+def in_order(requirement):
+    number, section = requirement.section.split(" ")
+    return number, [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in section.split(".")]
+
+
+def shown_by(requirement):
+    if requirement.test:
+        return f"`{requirement.test}`"
+    count = len(requirement.vectors)
+    return f"`test_row`, {count} {'message' if count == 1 else 'messages'}"
+
+
+def text():
+    rows = [
+        f"| {r.section} | {r.says} | {shown_by(r)} |\n"
+        for r in sorted(named("21_rfc_test").REQUIREMENTS, key=in_order)
+    ]
+    groups = named("22_hostile_test").GROUPS
+    counts = [(name, len(vectors), sum(v.closes for v in vectors)) for name, vectors in groups.items()]
+    counts.append(("all", sum(c[1] for c in counts), sum(c[2] for c in counts)))
+    summary = [f"| {name} | {all_} | {closed} | {all_ - closed} |\n" for name, all_, closed in counts]
+    return BEFORE + "".join(rows) + BETWEEN + "".join(summary)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
