@@ -136,7 +136,7 @@ def apache_command(executable, s):
 
 
 # No choice served small pages better: of up to 32 KiB are read and written whichever backend is named (12.8 and 12.1 us
-# of CPU time for 8 KiB). For 1 MiB it is sendfile: 430 us instead of 570 with writev. Its log leaves in pieces of 8 KiB.
+# of CPU time for 8 KiB). For 1 MiB sendfile: 430 us, writev 570. Its log leaves in pieces of 8 KiB.
 LIGHTTPD = """
 server.bind = "127.0.0.1"
 server.port = {s.port}
@@ -192,7 +192,7 @@ def h2o_command(executable, s):
 
 
 # Debian's has no module for the combined format: the log is JSON, of the same and some more, each line written at once
-# (the console format cost as much, within the noise). GOGC=400 took 96 us of CPU time for 8 KiB, the default of 100 took
+# (the console format cost as much, within the noise). GOGC=400 took 96 us of CPU time for 8 KiB, the default 100 took
 # 105, and no collection at all 140. It cannot drop privileges.
 CADDY = """
 {{

@@ -203,9 +203,9 @@ class Comparison:
                 print(f"{name:18}  absent")
         print(f"\nMedians of {self.options.rounds} rounds of {self.options.seconds} s. CPU: user and system time of "
               "all processes of the server,\nan answer, closed loop. spread: (largest - smallest) / median for CPU, "
-              "smallest-largest for p99.\nx floor: to floor epoll. x nginx: to the better nginx. x cheapest other: to the "
-              "cheapest that is neither the floor nor ours.\nbusy: the server's share of its core; well below 100 %, "
-              "the load generator was the limit, or the core was not its own.\n"
+              "smallest-largest for p99.\nx floor: to floor epoll. x nginx: to the better nginx. x cheapest other: to "
+              "the cheapest that is neither the floor nor ours.\nbusy: the server's share of its core; well below "
+              "100 %, the load generator was the limit, or the core was not its own.\n"
               f"No p99 at the common rate: below {TOO_SLOW:.0%} of the median throughput.")
         disturbed = [m for m in self.measured if m["core_us"] - m["cpu_us"] > DISTURBED * m["cpu_us"]]
         if disturbed:
