@@ -46,7 +46,7 @@ bench-paper: ## repeat the experiment of the paper, and draw its figures into do
 	@packaging/bench-dependencies.sh
 	@cmake --preset release -DOCCWSERV_BENCH=ON
 	@cmake --build --preset release -j $(JOBS) --target occwserv floor
-	@bench/paper.py
+	@bench/paper.py --rounds "$${ROUNDS:-1}"
 
 lint: ## clang-format and clang-tidy, warnings as errors
 	@$(DEPENDENCIES) lint
