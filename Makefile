@@ -9,7 +9,7 @@ server = build/release/occwserv
 ours = csp io http server ogi modules tests fuzz bench
 sources = $(shell find $(ours) -name '*.cpp' -o -name '*.hpp' 2>/dev/null)
 
-.PHONY: all run test asan tsan bench lint format fuzz install clean help
+.PHONY: all run test asan tsan bench bench-paper lint format fuzz install clean help
 .DEFAULT_GOAL = all
 
 all: ## build the server (build/release/occwserv)
@@ -41,6 +41,13 @@ bench: ## measure the runtime and the server beside others
 	@cmake --build --preset release -j $(JOBS) --target bench_programs
 	@bench/run
 
+bench-paper: ## repeat the experiment of the paper, and draw its figures into docs/
+	@$(DEPENDENCIES) test
+	@packaging/bench-dependencies.sh
+	@cmake --preset release -DOCCWSERV_BENCH=ON
+	@cmake --build --preset release -j $(JOBS) --target occwserv floor
+	@bench/paper.py --rounds "$${ROUNDS:-1}"
+
 lint: ## clang-format and clang-tidy, warnings as errors
 	@$(DEPENDENCIES) lint
 	@clang-format-22 --dry-run --Werror $(sources)
@@ -64,4 +71,4 @@ clean: ## remove what was built
 	@rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z ]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

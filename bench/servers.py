@@ -26,8 +26,11 @@ import contenders
 from server_process import Failure, Server, core_seconds, free_port, two_cores
 
 WARM_UP_SECONDS = 0.5
-# Of the slowest server's throughput: the rate at which all are compared for latency.
+# Of the slowest server's throughput, of those that keep up: the rate at which all are compared for latency.
 OFFERED = 0.6
+# Servers below this part of the median throughput take no part in that: they would bring the rate down to where the
+# others have nothing to do.
+TOO_SLOW = 0.25
 # A measurement is not to be trusted if others had more of the server's core than this part of the server's own time.
 DISTURBED = 0.15
 
@@ -135,6 +138,8 @@ class Comparison:
             for load in self.loads:
                 for contender in self.contenders:
                     offered = rates[load.key]
+                    if offered and contender.name not in self.keeping_up(load):
+                        continue
                     what = f"{offered}/s" if offered else "closed loop"
                     print(f"round {number}/{self.options.rounds}, {load.key}, {what}: {contender.name}",
                           file=sys.stderr)
@@ -169,25 +174,39 @@ class Comparison:
         figures = self.figures(load, name, figure, loop)
         return statistics.median(figures) if figures else None
 
+    def keeping_up(self, load):
+        """{name: throughput} without the servers that are too slow."""
+        all_of_them = {c.name: self.median(load, c.name, "per_second") for c in self.contenders}
+        known = {name: throughput for name, throughput in all_of_them.items() if throughput}
+        least = TOO_SLOW * statistics.median(known.values()) if known else 0
+        return {name: throughput for name, throughput in known.items() if throughput >= least}
+
     def common_rate(self, load):
-        throughputs = [self.median(load, c.name, "per_second") for c in self.contenders]
-        return int(OFFERED * min((t for t in throughputs if t), default=0))
+        return int(OFFERED * min(self.keeping_up(load).values(), default=0))
+
+    def cheapest_other(self, load):
+        """(CPU time an answer, name) of the cheapest that is neither the floor nor ours; (None, None) without any."""
+        others = [(self.median(load, c.name, "cpu_us"), c.name) for c in self.contenders if c.other]
+        return min((o for o in others if o[0]), default=(None, None))
 
     def print_tables(self):
         for load in self.loads:
             rate = next((m["rate"] for m in self.measured if m["load"] == load.key and m["rate"]), None)
-            print(f"\n{load.title}; {load.connections} connections")
+            _, cheapest = self.cheapest_other(load)
+            print(f"\n{load.title}; {load.connections} connections; cheapest other: {cheapest or '-'}")
             at_rate = f"at {rate}/s: p99 us" if rate else "p99 us"
-            print(f"{'':18}{'CPU us':>9}{'spread':>8}{'x floor':>9}{'x nginx':>9}{'answers/s':>11}"
-                  f"{'busy':>6}{'p99 us':>9}{at_rate:>24}{'spread':>12}")
+            print(f"{'':18}{'CPU us':>9}{'spread':>8}{'x floor':>9}{'x nginx':>9}{'x cheapest other':>18}"
+                  f"{'answers/s':>11}{'busy':>6}{'p99 us':>9}{at_rate:>24}{'spread':>12}")
             for name in [c.name for c in self.contenders]:
                 self.print_row(load, name)
             for name in self.absent:
                 print(f"{name:18}  absent")
         print(f"\nMedians of {self.options.rounds} rounds of {self.options.seconds} s. CPU: user and system time of "
               "all processes of the server,\nan answer, closed loop. spread: (largest - smallest) / median for CPU, "
-              "smallest-largest for p99.\nx floor: to floor epoll. x nginx: to the better nginx. busy: the server's "
-              "share of its core; well below 100 %,\nthe load generator was the limit, or the core was not its own.")
+              "smallest-largest for p99.\nx floor: to floor epoll. x nginx: to the better nginx. x cheapest other: to "
+              "the cheapest that is neither the floor nor ours.\nbusy: the server's share of its core; well below "
+              "100 %, the load generator was the limit, or the core was not its own.\n"
+              f"No p99 at the common rate: below {TOO_SLOW:.0%} of the median throughput.")
         disturbed = [m for m in self.measured if m["core_us"] - m["cpu_us"] > DISTURBED * m["cpu_us"]]
         if disturbed:
             print(f"DISTURBED: in {len(disturbed)} of {len(self.measured)} measurements the server's core also "
@@ -204,11 +223,12 @@ class Comparison:
         all_cpu = self.figures(load, name, "cpu_us", "closed")
         floor = self.median(load, "floor epoll", "cpu_us")
         nginx = min(filter(None, (self.median(load, n, "cpu_us") for n in ("nginx", "nginx file cache"))), default=None)
-        over = [f"{cpu / base:.2f}" if base else "-" for base in (floor, nginx)]
+        other, _ = self.cheapest_other(load)
+        over = [f"{cpu / base:.2f}" if base else "-" for base in (floor, nginx, other)]
         throughput = self.median(load, name, "per_second")
         tails = self.figures(load, name, "p99_us", "open")
         tail, tail_spread = (f"{statistics.median(tails):.0f}", f"{min(tails)}-{max(tails)}") if tails else ("-", "-")
-        print(f"{name:18}{cpu:9.2f}{(max(all_cpu) - min(all_cpu)) / cpu:8.1%}{over[0]:>9}{over[1]:>9}"
+        print(f"{name:18}{cpu:9.2f}{(max(all_cpu) - min(all_cpu)) / cpu:8.1%}{over[0]:>9}{over[1]:>9}{over[2]:>18}"
               f"{throughput:11.0f}{throughput * cpu / 1e6:6.0%}{self.median(load, name, 'p99_us'):9.0f}"
               f"{tail:>24}{tail_spread:>12}")
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Fetches what `make bench` compares us with, on Debian 12. Starts no service and changes no configuration: the
-# packages it installs contain none, and nginx, whose package does, is only unpacked into build/bench/debian.
+# packages it installs contain none, and the servers whose packages do are only unpacked into build/bench/debian.
 # Does nothing when all is there. Run it as root, or as a user with sudo.
 set -eu
 
@@ -9,9 +9,10 @@ cd "$(dirname "$0")/.."
 unpacked=build/bench/debian
 
 # wrk is not used by our programs: it is there for a second opinion on bench/load.
-wanted="apache2-bin golang-go libboost-fiber-dev python3 wrk"
-# What the nginx binary is linked with; apt must not be asked for nginx itself.
-wanted="$wanted libcrypt1 libpcre2-8-0 libssl3 zlib1g"
+wanted="apache2-bin gnuplot-nox golang-go httperf libboost-fiber-dev python3 wrk"
+# What the unpacked binaries are linked with, and Caddy's and h2o's tables of media types; apt must not be asked for
+# the servers themselves.
+wanted="$wanted libcrypt1 libnettle8 libpcre2-8-0 libssl3 libstdc++6 libxxhash0 libyaml-0-2 libzstd1 media-types zlib1g"
 
 missing=
 for package in $wanted; do
@@ -28,8 +29,14 @@ if [ -n "$missing" ]; then
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
 fi
 
-if ! command -v nginx >/dev/null 2>&1 && [ ! -x "$unpacked/usr/sbin/nginx" ]; then
-    echo "unpacking nginx into $unpacked"
+unpack() { # PACKAGE PROGRAM
+    if command -v "$1" >/dev/null 2>&1 || [ -x "$unpacked/$2" ]; then return; fi
+    echo "unpacking $1 into $unpacked"
     mkdir -p "$unpacked"
-    (cd "$unpacked" && apt-get download -q nginx && dpkg-deb -x nginx_*.deb . && rm nginx_*.deb)
-fi
+    (cd "$unpacked" && apt-get download -q "$1" && dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
+}
+
+unpack nginx usr/sbin/nginx
+unpack h2o usr/bin/h2o
+unpack lighttpd usr/sbin/lighttpd
+unpack caddy usr/bin/caddy
