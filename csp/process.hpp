@@ -39,11 +39,24 @@ struct process_end {
     static void await_resume() noexcept {}
 };
 
+/// Tells a communication whose it is. A process knows itself, so that no communication need ask the core.
+template <class Awaitable>
+void tell_maker(Awaitable& a, record& maker)
+{
+    if constexpr (requires { a.made_by(maker); }) a.made_by(maker);
+}
+
 struct process_core : record, pooled {
     static std::suspend_always initial_suspend() noexcept { return {}; }
     static process_end final_suspend() noexcept { return {}; }
     static void return_void() noexcept {}
     void unhandled_exception() noexcept;
+    template <class Awaitable>
+    Awaitable&& await_transform(Awaitable&& a) noexcept
+    {
+        tell_maker(a, *this);
+        return std::forward<Awaitable>(a);
+    }
 };
 
 template <class... Parameters>
@@ -122,6 +135,12 @@ struct step_core : pooled {
     static std::suspend_always initial_suspend() noexcept { return {}; }
     static step_end final_suspend() noexcept { return {}; }
     void unhandled_exception() noexcept { thrown = std::current_exception(); }
+    template <class Awaitable>
+    static Awaitable&& await_transform(Awaitable&& a) noexcept
+    {
+        tell_maker(a, *core::here().running());
+        return std::forward<Awaitable>(a);
+    }
     void rethrow() const
     {
         if (thrown) [[unlikely]]
