@@ -260,8 +260,10 @@ class core {
     void request_post_mortem() noexcept;
 
   private:
-    record* take_next();
-    record* take_at_random();
+    // REQUIRE: has_ready().
+    record& take_next();
+    record& take_at_random();
+    void run(record& next);
     void read_clock();
     void end_living();
     void forget_ready()

@@ -31,11 +31,20 @@ class process;
 
 namespace detail {
 
-/// Ends a process: its frame is destroyed, which closes its channel ends, and then its owner is told.
+struct process_core;
+
+/// Its frame is destroyed, which closes its channel ends, and then its owner is told. Not inlined: a process that calls
+/// nobody else then has no registers to save whenever it is resumed.
+[[gnu::noinline]] void end_process(process_core& ending) noexcept;
+
+/// The last that a process does.
 struct process_end {
     static bool await_ready() noexcept { return false; }
     template <class Promise>
-    static void await_suspend(std::coroutine_handle<Promise> self) noexcept;
+    static void await_suspend(std::coroutine_handle<Promise> self) noexcept
+    {
+        end_process(self.promise());
+    }
     static void await_resume() noexcept {}
 };
 
@@ -234,18 +243,6 @@ process process_promise<Parameters...>::get_return_object(std::source_location m
     name = made.function_name();
     where = made;
     return process(*this);
-}
-
-template <class Promise>
-void process_end::await_suspend(std::coroutine_handle<Promise> self) noexcept
-{
-    process_core& ending = self.promise();
-    family& owner = *ending.owner;
-    const bool faulted = ending.faulted;
-    core& here = core::here();
-    here.leave(ending);
-    self.destroy();  // and with it this awaiter: nothing of the frame is touched from here on
-    owner.ended(faulted);
 }
 
 /// Destroys the frame of a process where it waits.
