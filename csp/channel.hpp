@@ -109,7 +109,7 @@ class channel_base {
     channel_base& operator=(const channel_base&) = delete;
 
     /// Whether input() would not wait: a message waits, or none can come any more.
-    [[nodiscard]] bool ready_to_input() const { return (waiting_ == party::writers) | (writers_ == 0); }
+    [[nodiscard]] bool ready_to_input() const { return waiting_ >= party::writers; }
 
     void enable(alternative_operation& alt)
     {
@@ -136,7 +136,13 @@ class channel_base {
     [[nodiscard]] std::uint32_t writers() const { return writers_; }
 
   protected:
-    enum class party : std::uint8_t { nobody, readers, writers, alternative };
+    enum class party : std::uint8_t {
+        nobody,
+        readers,
+        alternative,
+        writers,
+        end,  // nobody, and no writer can come any more
+    };
 
     /// The turns of a shared side. Taken into use by the first claim; most channels never have one.
     struct turns {
@@ -170,8 +176,11 @@ class channel_base {
     std::uint32_t writers_ = 1;  // ends that live; the first of each is with the chan until it is handed out
     std::uint32_t readers_ = 1;
     turns_of_both_sides* turns_ = nullptr;
-    const record* last_reader_ = nullptr;  // for the post-mortem only; may have ended since
-    const record* last_writer_ = nullptr;
+    // For the post-mortem; each may have ended since. But an ordinary operation is alone at its side, so while one
+    // waits this is who: known without a look into its frame, which a run of many processes has not in the nearest
+    // cache.
+    record* last_reader_ = nullptr;
+    record* last_writer_ = nullptr;
     std::source_location made_;
 };
 
@@ -242,8 +251,8 @@ class channel : public channel_base, public pooled {
             op.accepted = true;
             if (!reader.is_ordinary()) [[unlikely]]
                 return serve_reader(op);
-            waiting_ = party::nobody;  // an ordinary operation is alone at its side
-            core::here().ready(*reader.who);
+            waiting_ = party::nobody;
+            core::here().ready(*last_reader_);  // see there
             return true;
         }
         return readers_ == 0;
@@ -268,11 +277,11 @@ class channel : public channel_base, public pooled {
                 serve_writer(op);
             } else {
                 waiting_ = party::nobody;
-                core::here().ready(*writer.who);
+                core::here().ready(*last_writer_);
             }
             return true;
         }
-        return writers_ == 0;
+        return waiting_ == party::end;
     }
     void wait_for_writer(input_operation<T>& op)
     {
@@ -348,16 +357,16 @@ class channel : public channel_base, public pooled {
         if (--writers_ > 0) return;
         if (readers_ == 0) {
             free_if_unreachable();
-        } else if (waiting_ == party::alternative) {
-            alternative().fire();
-        } else {
-            // A waiting reader finds no message, which is how it learns of the end.
-            while (waiting_ == party::readers) {
-                operation& reader = queue_.pop();
-                if (queue_.empty()) readers_served();
-                reader.complete();
-            }
+            return;
         }
+        if (waiting_ == party::alternative) alternative().fire();
+        // A waiting reader finds no message, which is how it learns of the end.
+        while (waiting_ == party::readers) {
+            operation& reader = queue_.pop();
+            if (queue_.empty()) readers_served();
+            reader.complete();
+        }
+        waiting_ = party::end;
     }
     void drop_reader()
     {

@@ -239,7 +239,15 @@ inline void core::run(record& next)
 {
     running_ = &next;
     next.state = wait::nothing;
-    next.resume_point.resume();
+    // A process waits in a step or in its own frame. Where that lies need not be loaded, and everything that the
+    // process does first hangs on it; so the processor had better guess which it is than wait to see.
+    std::coroutine_handle<> self = detail::frame_of(next);
+    if (next.resume_point == self) [[likely]] {
+        __asm__("" : "+r"(self));  // or the compiler sees that both branches do the same
+        self.resume();
+    } else {
+        next.resume_point.resume();
+    }
 }
 
 bool core::run_round()

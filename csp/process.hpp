@@ -245,12 +245,14 @@ process process_promise<Parameters...>::get_return_object(std::source_location m
     return process(*this);
 }
 
-/// Destroys the frame of a process where it waits.
-inline void destroy_frame(record& r) noexcept
+inline std::coroutine_handle<> frame_of(record& r) noexcept
 {
     // A process_promise adds nothing to its process_core, so the frame is found from either.
-    std::coroutine_handle<process_core>::from_promise(static_cast<process_core&>(r)).destroy();
+    return std::coroutine_handle<process_core>::from_promise(static_cast<process_core&>(r));
 }
+
+/// Destroys the frame of a process where it waits.
+inline void destroy_frame(record& r) noexcept { frame_of(r).destroy(); }
 
 }  // namespace detail
 }  // namespace csp
