@@ -181,6 +181,8 @@ class [[nodiscard("await it")]] bridge_output_awaiter : output_operation<T> {
     bridge_output_awaiter(crossing<T>& over, T&& message, std::source_location where) noexcept
         : output_operation<T>(std::move(message)), over_(over), where_(where)
     {
+        if (!over.is_here()) this->become(operation::from_afar);
+        if constexpr (Sharing == sharing::many) this->become(operation::in_turn);
     }
     bridge_output_awaiter(const bridge_output_awaiter&) = delete;
     bridge_output_awaiter& operator=(const bridge_output_awaiter&) = delete;
@@ -191,7 +193,7 @@ class [[nodiscard("await it")]] bridge_output_awaiter : output_operation<T> {
     bool await_ready() { return over_.is_here() && arrive(); }
     void await_suspend(std::coroutine_handle<> self)
     {
-        this->who = &park(self, wait::bridge, over_.made(), where_);
+        park(*this->who, self, wait::bridge, over_.made(), where_);
         waiting_ = true;
         if (over_.is_here()) {
             enqueue();
@@ -204,6 +206,7 @@ class [[nodiscard("await it")]] bridge_output_awaiter : output_operation<T> {
         waiting_ = false;
         return this->accepted;
     }
+    using operation::made_by;
 
   private:
     friend parcel<bridge_output_awaiter>;
@@ -269,7 +272,7 @@ class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
     bool await_ready() { return over_.is_here() && arrive(); }
     void await_suspend(std::coroutine_handle<> self)
     {
-        who = &park(self, wait::bridge, over_.made(), where_);
+        park(*who, self, wait::bridge, over_.made(), where_);
         waiting_ = true;
         if (over_.is_here()) {
             enqueue();
@@ -282,6 +285,7 @@ class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
         waiting_ = false;
         return claimed_bridge_out<T>(over_);
     }
+    using operation::made_by;
 
   private:
     friend parcel<bridge_claim_awaiter>;

@@ -19,8 +19,10 @@ void operation_queue::forget(const record& who)
 
 void channel_base::forget(const record& who)
 {
-    queue_.forget(who);
-    if (queue_.empty() && waiting_ != party::alternative) waiting_ = party::nobody;
+    if (waiting_ == party::readers || waiting_ == party::writers) {
+        queue_.forget(who);
+        if (queue_.empty()) waiting_ = party::nobody;
+    }
     if (turns_ == nullptr) return;
     turns_->reading.line.forget(who);
     turns_->writing.line.forget(who);

@@ -23,18 +23,21 @@
 
 namespace csp {
 
-/// One party waiting at a channel. Lives in the frame of the process that waits, so waiting allocates nothing. Of its
-/// members only the flags have a value from the start: most operations never wait and need no other.
+/// One party at a channel. Lives in the frame of the process that may have to wait, so waiting allocates nothing. Of
+/// its members only the flags have a value from the start: most operations never wait and need no other.
 struct operation {
+    // What is out of the ordinary. Most operations have none of these, and one look tells.
     enum flag : std::uint8_t {
         extended = 1,    // a reader that will hold its writer
         is_claim = 2,    // waits for a turn, not for a communication
         held = 4,        // a writer whose message the reader has, and who waits for the reader's scope to end
         in_company = 8,  // one of several communications of a PAR
+        in_turn = 16,    // of a shared end: others may wait beside it, or for their turn
+        from_afar = 32,  // its process lives on another core
     };
 
     operation* next;          // when queued
-    record* who;              // when waiting
+    record* who;              // known from the co_await on
     std::uint32_t* together;  // when in company: how many of it are still to come
     std::uint8_t flags = 0;
     bool accepted = false;  // a writer whose message the reader has; no flag, so that the reader need only store it
@@ -44,6 +47,10 @@ struct operation {
     operation& operator=(const operation&) = delete;
     ~operation() = default;
 
+    /// For the co_await of a process or of a step of it.
+    void made_by(record& r) { who = &r; }
+
+    [[nodiscard]] bool is_ordinary() const { return flags == 0; }
     [[nodiscard]] bool is(flag f) const { return (flags & f) != 0; }
     void become(flag f) { flags = static_cast<std::uint8_t>(flags | f); }
 
@@ -58,6 +65,12 @@ class operation_queue {
   public:
     [[nodiscard]] bool empty() const { return first_ == nullptr; }
     [[nodiscard]] operation& first() const { return *first_; }
+    /// REQUIRES: empty.
+    void begin_with(operation& op)
+    {
+        op.next = nullptr;
+        first_ = last_ = &op;
+    }
     void push(operation& op)
     {
         op.next = nullptr;
@@ -70,7 +83,6 @@ class operation_queue {
         first_ = op.next;
         return op;
     }
-    void clear() { first_ = nullptr; }
     void forget(const record& who);
 
   private:
@@ -97,20 +109,18 @@ class channel_base {
     channel_base& operator=(const channel_base&) = delete;
 
     /// Whether input() would not wait: a message waits, or none can come any more.
-    [[nodiscard]] bool ready_to_input() const { return (waiting_ == party::writers) | (writers_ == 0); }
+    [[nodiscard]] bool ready_to_input() const { return waiting_ >= party::writers; }
 
     void enable(alternative_operation& alt)
     {
         CSP_CHECK(waiting_ == party::nobody, "a channel has one reader at a time: claim a shared end to ALT on it");
         waiting_ = party::alternative;
-        queue_.push(alt);
+        queue_.begin_with(alt);
         last_reader_ = alt.who;
     }
     void disable() noexcept
     {
-        if (waiting_ != party::alternative) return;
-        waiting_ = party::nobody;
-        queue_.clear();
+        if (waiting_ == party::alternative) waiting_ = party::nobody;
     }
 
     /// Removes what `who` waits for here, without its taking place.
@@ -126,7 +136,13 @@ class channel_base {
     [[nodiscard]] std::uint32_t writers() const { return writers_; }
 
   protected:
-    enum class party : std::uint8_t { nobody, readers, writers, alternative };
+    enum class party : std::uint8_t {
+        nobody,
+        readers,
+        alternative,
+        writers,
+        end,  // nobody, and no writer can come any more
+    };
 
     /// The turns of a shared side. Taken into use by the first claim; most channels never have one.
     struct turns {
@@ -153,15 +169,18 @@ class channel_base {
 
     // 64 bytes, and what every communication reads comes first: a ring of 1000 processes, whose channels are never in
     // the nearest cache, gains 1 ns a hop.
-    operation_queue queue_;  // of readers or of writers or one ALT, as waiting_ says
+    operation_queue queue_;  // of readers or of writers or one ALT, as waiting_ says; meaningful while it says so
     party waiting_ = party::nobody;
     bool bridged_ = false;
     bool has_chan_ = true;       // the chan object lives, and may yet hand out an end or check that it must not
     std::uint32_t writers_ = 1;  // ends that live; the first of each is with the chan until it is handed out
     std::uint32_t readers_ = 1;
     turns_of_both_sides* turns_ = nullptr;
-    const record* last_reader_ = nullptr;  // for the post-mortem only; may have ended since
-    const record* last_writer_ = nullptr;
+    // For the post-mortem; each may have ended since. But an ordinary operation is alone at its side, so while one
+    // waits this is who: known without a look into its frame, which a run of many processes has not in the nearest
+    // cache.
+    record* last_reader_ = nullptr;
+    record* last_writer_ = nullptr;
     std::source_location made_;
 };
 
@@ -225,19 +244,16 @@ class channel : public channel_base, public pooled {
     /// True: done, and whether op is accepted says how. False: the writer must wait.
     [[gnu::always_inline]] bool offer(output_operation<T>& op)
     {
-        last_writer_ = core::here().running();
+        last_writer_ = op.who;
         if (waiting_ == party::readers) {
-            auto& reader = static_cast<input_operation<T>&>(queue_.pop());
-            if (queue_.empty()) readers_served();
+            auto& reader = static_cast<input_operation<T>&>(queue_.first());
             reader.message.fill(std::move(op.message));
             op.accepted = true;
-            const bool holds = reader.is(operation::extended);
-            if (holds) [[unlikely]] {
-                op.become(operation::held);
-                static_cast<extended_operation<T>&>(reader).writer = &op;
-            }
-            reader.complete();
-            return !holds;
+            if (!reader.is_ordinary()) [[unlikely]]
+                return serve_reader(op);
+            waiting_ = party::nobody;
+            core::here().ready(*last_reader_);  // see there
+            return true;
         }
         return readers_ == 0;
     }
@@ -245,37 +261,32 @@ class channel : public channel_base, public pooled {
     {
         if (op.is(operation::held)) [[unlikely]]
             return;
-        if (waiting_ == party::alternative) {
-            alternative().fire();
-            queue_.clear();
-        }
-        queue_.push(op);
-        waiting_ = party::writers;
+        if (waiting_ == party::alternative) fire_alternative();
+        wait_as(party::writers, op);
     }
 
     /// True: done; no message means that none will come any more. False: the reader must wait.
     [[gnu::always_inline]] bool accept(input_operation<T>& op)
     {
-        last_reader_ = core::here().running();
+        last_reader_ = op.who;
         if (waiting_ == party::writers) {
-            auto& writer = static_cast<output_operation<T>&>(queue_.pop());
-            if (queue_.empty()) writers_served();
+            auto& writer = static_cast<output_operation<T>&>(queue_.first());
             op.message.fill(std::move(writer.message));
             writer.accepted = true;
-            if (op.is(operation::extended)) [[unlikely]] {
-                static_cast<extended_operation<T>&>(op).writer = &writer;
+            if (!writer.is_ordinary() || !op.is_ordinary()) [[unlikely]] {
+                serve_writer(op);
             } else {
-                writer.complete();
+                waiting_ = party::nobody;
+                core::here().ready(*last_writer_);
             }
             return true;
         }
-        return writers_ == 0;
+        return waiting_ == party::end;
     }
     void wait_for_writer(input_operation<T>& op)
     {
         CSP_CHECK(waiting_ != party::alternative, "a channel has one reader at a time");
-        queue_.push(op);
-        waiting_ = party::readers;
+        wait_as(party::readers, op);
     }
 
     // The shared sides: as above, but in turn with those who claimed before.
@@ -346,16 +357,16 @@ class channel : public channel_base, public pooled {
         if (--writers_ > 0) return;
         if (readers_ == 0) {
             free_if_unreachable();
-        } else if (waiting_ == party::alternative) {
-            alternative().fire();
-        } else {
-            // A waiting reader finds no message, which is how it learns of the end.
-            while (waiting_ == party::readers) {
-                operation& reader = queue_.pop();
-                if (queue_.empty()) readers_served();
-                reader.complete();
-            }
+            return;
         }
+        if (waiting_ == party::alternative) alternative().fire();
+        // A waiting reader finds no message, which is how it learns of the end.
+        while (waiting_ == party::readers) {
+            operation& reader = queue_.pop();
+            if (queue_.empty()) readers_served();
+            reader.complete();
+        }
+        waiting_ = party::end;
     }
     void drop_reader()
     {
@@ -372,6 +383,45 @@ class channel : public channel_base, public pooled {
     }
 
   private:
+    void wait_as(party mine, operation& op)
+    {
+        if (waiting_ == mine) [[unlikely]] {
+            queue_.push(op);
+        } else {
+            queue_.begin_with(op);
+            waiting_ = mine;
+        }
+    }
+
+    // What is not for every communication stands outside, and saves the registers that it uses itself: then a process
+    // that only communicates has none to save whenever it is resumed.
+
+    [[clang::preserve_most, gnu::noinline]] void fire_alternative() { alternative().fire(); }
+
+    // The message has gone over, and one of the two parties is out of the ordinary.
+
+    [[clang::preserve_most, gnu::noinline]] bool serve_reader(operation& op)
+    {
+        operation& reader = queue_.pop();
+        if (queue_.empty()) readers_served();
+        const bool holds = reader.is(operation::extended);
+        if (holds) {
+            op.become(operation::held);
+            static_cast<extended_operation<T>&>(reader).writer = &op;
+        }
+        reader.complete();
+        return !holds;
+    }
+    [[clang::preserve_most, gnu::noinline]] void serve_writer(operation& op)
+    {
+        operation& writer = queue_.pop();
+        if (queue_.empty()) writers_served();
+        if (op.is(operation::extended)) {
+            static_cast<extended_operation<T>&>(op).writer = &writer;
+        } else {
+            writer.complete();
+        }
+    }
     void free_if_unreachable()
     {
         if (writers_ == 0 && readers_ == 0 && !has_chan_) delete this;
@@ -445,6 +495,7 @@ class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
     output_awaiter(channel<T>& c, T&& message, std::source_location where) noexcept
         : output_operation<T>(std::move(message)), channel_(c), where_(where)
     {
+        if constexpr (Sharing == sharing::many) this->become(operation::in_turn);
     }
     [[gnu::always_inline]] bool await_ready()
     {
@@ -453,16 +504,17 @@ class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
     }
     void await_suspend(std::coroutine_handle<> self)
     {
-        this->who = &park(self, wait::output, &channel_, where_);
+        park(*this->who, self, wait::output, &channel_, where_);
         enqueue();
     }
     bool await_resume() const noexcept { return this->accepted; }
+    using operation::made_by;
 
     // For par(): the same in company. Yields whether there is something to wait for.
     bool begin(record& who, std::uint32_t& together)
     {
-        if (await_ready()) return false;
         this->who = &who;
+        if (await_ready()) return false;
         this->together = &together;
         this->become(operation::in_company);
         enqueue();
@@ -489,7 +541,10 @@ class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
 template <class T, sharing Sharing>
 class [[nodiscard("await it")]] input_awaiter : input_operation<T> {
   public:
-    input_awaiter(channel<T>& c, std::source_location where) noexcept : channel_(c), where_(where) {}
+    input_awaiter(channel<T>& c, std::source_location where) noexcept : channel_(c), where_(where)
+    {
+        if constexpr (Sharing == sharing::many) this->become(operation::in_turn);
+    }
     [[gnu::always_inline]] bool await_ready()
     {
         if constexpr (Sharing == sharing::many) return channel_.accept_in_turn(*this);
@@ -497,7 +552,7 @@ class [[nodiscard("await it")]] input_awaiter : input_operation<T> {
     }
     void await_suspend(std::coroutine_handle<> self)
     {
-        this->who = &park(self, wait::input, &channel_, where_);
+        park(*this->who, self, wait::input, &channel_, where_);
         if constexpr (Sharing == sharing::many) {
             channel_.wait_for_writer_in_turn(*this);
         } else {
@@ -505,6 +560,7 @@ class [[nodiscard("await it")]] input_awaiter : input_operation<T> {
         }
     }
     std::optional<T> await_resume() noexcept { return this->message.take(); }
+    using operation::made_by;
 
   private:
     channel<T>& channel_;
@@ -542,10 +598,11 @@ class [[nodiscard("await it")]] extended_awaiter : extended_operation<T> {
     bool await_ready() { return channel_.accept(*this); }
     void await_suspend(std::coroutine_handle<> self)
     {
-        this->who = &park(self, wait::extended, &channel_, where_);
+        park(*this->who, self, wait::extended, &channel_, where_);
         channel_.wait_for_writer(*this);
     }
     csp::extended<T> await_resume() noexcept { return {this->message.take(), this->writer}; }
+    using operation::made_by;
 
   private:
     channel<T>& channel_;
@@ -681,7 +738,7 @@ class [[nodiscard("await it")]] claim_awaiter : operation {
     }
     void await_suspend(std::coroutine_handle<> self)
     {
-        who = &park(self, wait::claim, &channel_, where_);
+        park(*who, self, wait::claim, &channel_, where_);
         if constexpr (writing) {
             channel_.wait_to_write(*this);
         } else {
@@ -689,6 +746,7 @@ class [[nodiscard("await it")]] claim_awaiter : operation {
         }
     }
     Claimed await_resume() { return Claimed(channel_); }
+    using operation::made_by;
 
   private:
     channel<T>& channel_;

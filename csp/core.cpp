@@ -214,27 +214,40 @@ void core::leave(record& r) noexcept
     --population_;
 }
 
-inline record* core::take_next()
+inline record& core::take_next()
 {
-    mail* const first = queue_;
-    if (first == nullptr) return nullptr;
-    queue_ = first->next;
+    mail& first = *queue_;
+    queue_ = first.next;
     if (queue_ == nullptr) queue_end_ = &queue_;
-    return static_cast<record*>(first);
+    return static_cast<record&>(first);
 }
 
-record* core::take_at_random()
+record& core::take_at_random()
 {
     constexpr std::uint32_t farthest = 128;  // drawing from a queue of 100 000 would take all day
     std::uint32_t length = 0;
     for (const mail* m = queue_; m != nullptr && length < farthest; m = m->next) ++length;
-    if (length == 0) return nullptr;
     mail** link = &queue_;
     for (std::uint32_t skip = random_below(length); skip > 0; --skip) link = &(*link)->next;
     mail* const drawn = *link;
     *link = drawn->next;
     if (*link == nullptr) queue_end_ = link;
-    return static_cast<record*>(drawn);
+    return static_cast<record&>(*drawn);
+}
+
+inline void core::run(record& next)
+{
+    running_ = &next;
+    next.state = wait::nothing;
+    // A process waits in a step or in its own frame. Where that lies need not be loaded, and everything that the
+    // process does first hangs on it; so the processor had better guess which it is than wait to see.
+    std::coroutine_handle<> self = detail::frame_of(next);
+    if (next.resume_point == self) [[likely]] {
+        __asm__("" : "+r"(self));  // or the compiler sees that both branches do the same
+        self.resume();
+    } else {
+        next.resume_point.resume();
+    }
 }
 
 bool core::run_round()
@@ -250,13 +263,11 @@ bool core::run_round()
         read_clock();
         timers_.expire(now_);
     }
-    for (int left = round_length; left > 0; --left) {
-        record* const next = how_.shuffled ? take_at_random() : take_next();
-        if (next == nullptr) break;
-        happened = true;
-        running_ = next;
-        next->state = wait::nothing;
-        next->resume_point.resume();
+    happened = happened || has_ready();
+    if (how_.shuffled) {
+        for (int left = round_length; left > 0 && has_ready(); --left) run(take_at_random());
+    } else {
+        for (int left = round_length; left > 0 && has_ready(); --left) run(take_next());
     }
     running_ = nullptr;
     if (outside_ != nullptr && outside_->expects_events()) outside_->poll();

@@ -260,8 +260,10 @@ class core {
     void request_post_mortem() noexcept;
 
   private:
-    record* take_next();
-    record* take_at_random();
+    // REQUIRE: has_ready().
+    record& take_next();
+    record& take_at_random();
+    void run(record& next);
     void read_clock();
     void end_living();
     void forget_ready()
@@ -327,15 +329,20 @@ inline void make_ready(record& r)
 
 inline void record::make_ready_here(mail& m) noexcept { core::here().ready(static_cast<record&>(m)); }
 
-/// Notes where and for what the running process is about to wait. Call it in await_suspend, with the handle given
-/// there; then hand the record to whoever will make_ready() it.
-inline record& park(std::coroutine_handle<> resume_point, wait state, const void* awaits, std::source_location where)
+/// Notes where and for what a process, which is the running one, is about to wait. Call it in await_suspend, with the
+/// handle given there; then hand the record to whoever will make_ready() it.
+inline void park(record& self, std::coroutine_handle<> resume_point, wait state, const void* awaits,
+                 std::source_location where)
 {
-    record& self = *core::here().running();
     self.resume_point = resume_point;
     self.state = state;
     self.awaits = awaits;
     self.where = where;
+}
+inline record& park(std::coroutine_handle<> resume_point, wait state, const void* awaits, std::source_location where)
+{
+    record& self = *core::here().running();
+    park(self, resume_point, state, awaits, where);
     return self;
 }
 

@@ -14,6 +14,15 @@ void process::abandon() noexcept
 
 namespace detail {
 
+void end_process(process_core& ending) noexcept
+{
+    family& owner = *ending.owner;
+    const bool faulted = ending.faulted;
+    core::here().leave(ending);
+    destroy_frame(ending);
+    owner.ended(faulted);
+}
+
 void process_core::unhandled_exception() noexcept
 {
     faulted = true;

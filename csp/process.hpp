@@ -31,19 +31,41 @@ class process;
 
 namespace detail {
 
-/// Ends a process: its frame is destroyed, which closes its channel ends, and then its owner is told.
+struct process_core;
+
+/// Its frame is destroyed, which closes its channel ends, and then its owner is told. Not inlined: a process that calls
+/// nobody else then has no registers to save whenever it is resumed.
+[[gnu::noinline]] void end_process(process_core& ending) noexcept;
+
+/// The last that a process does.
 struct process_end {
     static bool await_ready() noexcept { return false; }
     template <class Promise>
-    static void await_suspend(std::coroutine_handle<Promise> self) noexcept;
+    static void await_suspend(std::coroutine_handle<Promise> self) noexcept
+    {
+        end_process(self.promise());
+    }
     static void await_resume() noexcept {}
 };
+
+/// Tells a communication whose it is. A process knows itself, so that no communication need ask the core.
+template <class Awaitable>
+void tell_maker(Awaitable& a, record& maker)
+{
+    if constexpr (requires { a.made_by(maker); }) a.made_by(maker);
+}
 
 struct process_core : record, pooled {
     static std::suspend_always initial_suspend() noexcept { return {}; }
     static process_end final_suspend() noexcept { return {}; }
     static void return_void() noexcept {}
     void unhandled_exception() noexcept;
+    template <class Awaitable>
+    Awaitable&& await_transform(Awaitable&& a) noexcept
+    {
+        tell_maker(a, *this);
+        return std::forward<Awaitable>(a);
+    }
 };
 
 template <class... Parameters>
@@ -122,6 +144,12 @@ struct step_core : pooled {
     static std::suspend_always initial_suspend() noexcept { return {}; }
     static step_end final_suspend() noexcept { return {}; }
     void unhandled_exception() noexcept { thrown = std::current_exception(); }
+    template <class Awaitable>
+    static Awaitable&& await_transform(Awaitable&& a) noexcept
+    {
+        tell_maker(a, *core::here().running());
+        return std::forward<Awaitable>(a);
+    }
     void rethrow() const
     {
         if (thrown) [[unlikely]]
@@ -217,24 +245,14 @@ process process_promise<Parameters...>::get_return_object(std::source_location m
     return process(*this);
 }
 
-template <class Promise>
-void process_end::await_suspend(std::coroutine_handle<Promise> self) noexcept
+inline std::coroutine_handle<> frame_of(record& r) noexcept
 {
-    process_core& ending = self.promise();
-    family& owner = *ending.owner;
-    const bool faulted = ending.faulted;
-    core& here = core::here();
-    here.leave(ending);
-    self.destroy();  // and with it this awaiter: nothing of the frame is touched from here on
-    owner.ended(faulted);
+    // A process_promise adds nothing to its process_core, so the frame is found from either.
+    return std::coroutine_handle<process_core>::from_promise(static_cast<process_core&>(r));
 }
 
 /// Destroys the frame of a process where it waits.
-inline void destroy_frame(record& r) noexcept
-{
-    // A process_promise adds nothing to its process_core, so the frame is found from either.
-    std::coroutine_handle<process_core>::from_promise(static_cast<process_core&>(r)).destroy();
-}
+inline void destroy_frame(record& r) noexcept { frame_of(r).destroy(); }
 
 }  // namespace detail
 }  // namespace csp
