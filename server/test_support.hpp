@@ -97,7 +97,10 @@ inline http::canonical_path path(std::string_view text)
 inline frozen_page page_of(std::string_view content, std::uint64_t version = 0)
 {
     page p{.made_from = {{.inode = version}}, .in = {}};
-    const description about{.media_type = "text/plain", .etag = "\"x\"", .bytes = content.size()};
+    description about;
+    about.media_type = "text/plain";
+    about.etag = "\"x\"";
+    about.bytes = content.size();
     p.in.front() = representation{about, ready_response(http::status::ok, fields_of_whole(about), content)};
     return frozen_page(std::move(p));
 }

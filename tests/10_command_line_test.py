@@ -177,7 +177,7 @@ def test_a_configuration_that_cannot_be_read(site, place):
         ("root = 1", "1:8: expected a string"),
         ("index = 1", "1:9: expected a string or an array of strings"),
         ("index = ['a', 1]", "1:15: expected a string"),
-        ("io = 'kqueue'", '1:6: expected "auto", "uring" or "epoll"'),
+        ("io = 'kqueue'", '1:6: expected one of "auto", "uring", "epoll"'),
         ("log = 1", "1:7: expected the table [log]"),
         ("[log]\naccess = true", "2:10: expected a string"),
         ("[patience]\nidle_seconds = 0", "2:16: expected a number of seconds, above 0 and at most 86400"),

@@ -46,6 +46,7 @@ void cache_contents::raise(entry_number e, std::uint32_t by)
 
 void cache_contents::age(csp::time_point now)
 {
+    if (aged_at_ == csp::time_point()) aged_at_ = now;
     if (now - aged_at_ < ageing_) return;
     const auto periods = std::min<std::int64_t>((now - aged_at_) / ageing_, 31);
     aged_at_ = now;

@@ -148,29 +148,29 @@ TEST(CacheContents, AFileThatHasGoneLeaves)
 
 TEST(CacheContents, MemoryIsBounded)
 {
-    followed cache({.pages = 100, .memory = 10'000});
-    for (int i = 0; i < 100; ++i) cache.finds("/" + std::to_string(i), 1000);
+    followed cache({.pages = 100, .memory = 100'000});
+    for (int i = 0; i < 100; ++i) cache.finds("/" + std::to_string(i), 10'000);
     EXPECT_LT(cache.kept().size(), 10U);
     EXPECT_GT(cache.kept().size(), 4U);
-    cache.finds("/large", 9000);
-    cache.finds("/large", 9000);
+    cache.finds("/large", 90'000);
+    cache.finds("/large", 90'000);
     EXPECT_THAT(cache.kept(), ElementsAre("/large")) << "asked for more often than all that it displaces";
-    cache.finds("/huge", 20'000);
-    cache.finds("/huge", 20'000);
+    cache.finds("/huge", 200'000);
+    cache.finds("/huge", 200'000);
     EXPECT_THAT(cache.kept(), ElementsAre("/large")) << "nobody goes for what does not fit in any case";
 }
 
 TEST(CacheContents, APageThatGrowsMustCompeteForItsPlace)
 {
-    followed cache({.pages = 10, .memory = 5000});
-    cache.finds("/a", 1000);
-    cache.finds("/b", 1000);
+    followed cache({.pages = 10, .memory = 30'000});
+    cache.finds("/a", 10'000);
+    cache.finds("/b", 10'000);
     cache.is_hit("/b", 5);
-    cache.finds("/a", 3500);
+    cache.finds("/a", 20'000);
     EXPECT_THAT(cache.kept(), ElementsAre("/b"));
     cache.finds("/b", 20);
     EXPECT_THAT(cache.kept(), ElementsAre("/b"));
-    cache.finds("/a", 3500);
+    cache.finds("/a", 20'000);
     EXPECT_THAT(cache.kept(), ElementsAre("/a", "/b"));
 }
 
@@ -194,7 +194,7 @@ TEST(CacheContents, LongNamesOfPagesThatAreNotKeptCountToo)
 TEST(CacheContents, WhateverHappensTheBooksAgree)
 {
     std::mt19937_64 random(7);
-    followed cache({.pages = 16, .memory = 20'000});
+    followed cache({.pages = 16, .memory = 50'000});
     for (int i = 0; i < 20'000; ++i) {
         const std::string path = "/" + std::to_string(random() % 60);
         switch (random() % 8) {
@@ -209,7 +209,7 @@ TEST(CacheContents, WhateverHappensTheBooksAgree)
                 cache.is_hit(path, static_cast<std::uint32_t>(random() % 20));
                 break;
             default:
-                cache.finds(path, random() % 3000);
+                cache.finds(path, random() % 10'000);
         }
     }
 }

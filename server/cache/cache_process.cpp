@@ -46,7 +46,7 @@ class kept_page {
     /// A job, when enough clients have been sent the text as it is who would have taken it compressed.
     std::optional<compression_job> job_for(const request& asked, const csp::bridge_out<compressed>& answers)
     {
-        constexpr unsigned worth_it = 3;
+        constexpr unsigned worth_it = 1;  // beside the one who was answered from the disk
         const bool takes_it_compressed = asked.accepted.choose(http::all_codings) != http::coding::identity;
         if (!page_->compressible || !takes_it_compressed || ++wanted_ != worth_it) return std::nullopt;
         return compression_job{.path = path_,

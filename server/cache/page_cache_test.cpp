@@ -91,8 +91,10 @@ csp::process network(cache_rules rules, csp::in<exchange> requests, notebook<dia
 {
     csp::chan<exchange> pages, done;
     csp::chan<looked_up> found;
-    co_await csp::par(page_cache(rules, std::move(requests), found.rx(), pages.shared_tx(), done.shared_tx()),
-                      static_farm_of(pages.rx(), found.shared_tx(), seen), back_end_of(done.rx(), seen, kernel));
+    csp::bridge<compression_job> jobs(csp::core::here());
+    co_await csp::par(
+        page_cache(rules, std::move(requests), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
+        compressor(jobs.rx()), static_farm_of(pages.rx(), found.shared_tx(), seen), back_end_of(done.rx(), seen, kernel));
 }
 
 TEST(PageCache, EveryRequestComesOutOnceAndWithItsOwnPage)
@@ -181,7 +183,7 @@ TEST(PageCache, WhatACacheProcessCannotDoAtOnceGoesToAWorkerWithThePage)
         k.run();
         EXPECT_TRUE(k.all_ended()) << k.post_mortem();
         ASSERT_EQ(seen.size(), 4U);
-        for (int i : {1, 2}) EXPECT_TRUE(seen[i].kept && seen[i].fresh && !seen[i].answered);
+        for (std::size_t i : {1U, 2U}) EXPECT_TRUE(seen[i].kept && seen[i].fresh && !seen[i].answered);
         EXPECT_FALSE(seen[3].kept) << "one that is refused is passed on as it is";
     });
 }
@@ -196,7 +198,7 @@ TEST(PageCache, AClientThatDoesNotReadHoldsNobodyUp)
         std::vector<exchange> all;
         for (int i = 0; i < 5; ++i) all.push_back(request_for(k, "/a"));
         // The second and the third have room for a part of the page, or for nothing.
-        const auto socket_of = [&](int i) { return std::get<http1_carrier>(all[i]->carrier).connection->socket.number(); };
+        const auto socket_of = [&](std::size_t i) { return std::get<http1_carrier>(all[i]->carrier).connection->socket.number(); };
         const std::string filling(1 << 20, 'x');
         EXPECT_GT(::send(socket_of(2), filling.data(), filling.size(), MSG_DONTWAIT), 0);
         while (::send(socket_of(2), filling.data(), 1, MSG_DONTWAIT) > 0) {
@@ -205,7 +207,7 @@ TEST(PageCache, AClientThatDoesNotReadHoldsNobodyUp)
         k.run();
         EXPECT_TRUE(k.all_ended()) << k.post_mortem();
         ASSERT_EQ(seen.size(), 5U);
-        for (int i : {1, 3, 4}) EXPECT_TRUE(seen[i].answered) << i;
+        for (std::size_t i : {1U, 3U, 4U}) EXPECT_TRUE(seen[i].answered) << i;
         EXPECT_TRUE(seen[2].kept && seen[2].fresh && !seen[2].answered);
         EXPECT_EQ(seen[2].ready_sent, 0U);
     });
@@ -225,7 +227,9 @@ TEST(PageCache, HearsTheWorkersOutWhenTheFrontEndEndsFirst)
         diary seen;
         csp::chan<exchange> plain, pages, done;
         csp::chan<looked_up> found;
-        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), pages.shared_tx(), done.shared_tx()));
+        csp::bridge<compression_job> jobs(k.on());
+        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()));
+        k.start(compressor(jobs.rx()));
         k.start(static_farm_of(pages.rx(), found.shared_tx(), notebook(seen)));
         k.start(back_end_of(done.rx(), notebook(seen), notebook(k)));
         k.start(tells_late(found.shared_tx()));
@@ -247,7 +251,9 @@ TEST(PageCache, EndsWhenTheStaticFarmEndsFirst)
         diary seen;
         csp::chan<exchange> plain, pages, done;
         csp::chan<looked_up> found;
-        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), pages.shared_tx(), done.shared_tx()));
+        csp::bridge<compression_job> jobs(k.on());
+        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()));
+        k.start(compressor(jobs.rx()));
         k.start(ends_at_once(pages.rx()));
         k.start(back_end_of(done.rx(), notebook(seen), notebook(k)));
         { const auto closes = found.tx(); }

@@ -71,7 +71,7 @@ TEST(Understand, Heads)
         const exchange x = understand(kernel.connection_with(row.sent), {}, head);
         const auto& carrier = std::get<http1_carrier>(x->carrier);
         EXPECT_EQ(x->refused ? std::optional(x->refused->code) : std::nullopt, row.refused) << row.sent;
-        EXPECT_EQ(carrier.persists, row.persists) << row.sent;
+        EXPECT_EQ(carrier.persists(), row.persists) << row.sent;
         EXPECT_EQ(carrier.connection->now, row.afterwards) << row.sent;
         if (row.refused) continue;
         EXPECT_EQ(x->asked.path.view(), row.path) << row.sent;
@@ -93,7 +93,7 @@ TEST(Understand, KeepsForTheLogWhatWasAsked)
 
 TEST(Understand, ARefusedHeadIsStillHead)
 {
-    test::buffers_kernel kernel(1);
+    test::engine_kernel kernel(1);
     http::request_head head;
     const std::vector<std::string_view> refused = {
         "HEAD / HTTP/1.1\r\n\r\n",
