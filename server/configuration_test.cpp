@@ -94,7 +94,7 @@ TEST(Configuration, EveryMistakeIsToldAtOnceWithItsPlace)
     EXPECT_THAT(all, HasSubstr("c.toml:1:1: `rot` is not known; did you mean `root`?"));
     EXPECT_THAT(all, HasSubstr("c.toml:2:10: `nowhere` is not an address"));
     EXPECT_THAT(all, HasSubstr("c.toml:3:11: expected a whole number from 1 to 1024"));
-    EXPECT_THAT(all, HasSubstr("c.toml:4:6: expected \\\"auto\\\", \\\"uring\\\" or \\\"epoll\\\""));
+    EXPECT_THAT(all, HasSubstr("c.toml:4:6: expected one of \\\"auto\\\", \\\"uring\\\", \\\"epoll\\\""));
     EXPECT_THAT(all, HasSubstr("c.toml:6:10: expected a whole number from 1 to"));
 }
 

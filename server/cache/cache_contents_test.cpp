@@ -85,18 +85,18 @@ TEST(CacheContents, KeepsPagesWhileThereIsRoom)
 
 TEST(CacheContents, APageEntersWhenAnotherWasAskedForLess)
 {
-    followed cache({.pages = 2});
-    cache.finds("/a");
-    cache.finds("/b");
+    followed cache({.pages = 3});
+    for (const char* path : {"/a", "/b", "/c"}) cache.finds(path);
     cache.is_hit("/a", 1);
-    cache.finds("/c");
-    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/b")) << "as often is not more often";
-    cache.finds("/c");
-    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/c"));
+    cache.is_hit("/c", 1);
+    cache.finds("/d");
+    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/b", "/c")) << "as often is not more often";
+    cache.finds("/d");
+    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/c", "/d"));
     cache.finds("/b");
-    EXPECT_THAT(cache.kept(), ElementsAre("/a", "/c")) << "who was displaced competes on, with his count";
+    EXPECT_FALSE(cache.keeps("/b"));
     cache.finds("/b");
-    EXPECT_TRUE(cache.keeps("/b"));
+    EXPECT_TRUE(cache.keeps("/b")) << "who was displaced competes on, with his count";
 }
 
 TEST(CacheContents, ScannersDoNotDisplaceWhatIsAskedFor)
