@@ -2,6 +2,7 @@
 #include "http/content_coding.hpp"
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
@@ -39,6 +40,13 @@ TEST(ContentCoding, Browsers)
     EXPECT_EQ(chosen(firefox, {coding::identity}), coding::identity);
     EXPECT_EQ(chosen("gzip, deflate"), coding::gzip);
     EXPECT_TRUE(parse_accept_encoding(firefox).permits(coding::identity));
+}
+
+// The fields of browsers are known by heart; with a space after them they are parsed.
+TEST(ContentCoding, WhatIsKnownByHeartIsWhatParsingYields)
+{
+    for (std::string_view field : {"gzip, deflate, br, zstd", "gzip, deflate, br", "gzip, deflate"})
+        EXPECT_EQ(parse_accept_encoding(field), parse_accept_encoding(std::string(field) + " ")) << field;
 }
 
 // RFC 9110 section 12.5.3; its examples first.
