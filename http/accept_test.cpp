@@ -54,13 +54,14 @@ TEST(Accept, WhoPrefersJson)
     for (std::string_view accept :
          {"application/json", "Application/JSON", "application/json, text/plain, */*", "application/*",
           "application/json;q=0.1", "text/html;q=0.9, application/json", "application/json;charset=utf-8",
-          "*/*;q=0.5, application/json", "text/html;q=0, */*", "application/json, text/*;q=0.9", ",, application/json"})
+          "*/*;q=0.5, application/json", "text/html;q=0, */*", "application/json, text/*;q=0.9", ",, application/json",
+          "application/json;v=\";q=0;\""})
         EXPECT_TRUE(prefers_json(accept)) << accept;
     for (std::string_view accept :
          {"", "*/*", "text/html", "application/json, text/html", "text/html, application/json;q=0.9", "text/*",
           "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json;q=0",
           "application/json;q=0, text/html;q=0", "application/json;q=0.5, */*", "image/png", "application/jsonx",
-          "text/*, application/*", "x=\"application/json\"", "\"", "\"\\"})
+          "text/*, application/*", "x=\"application/json\"", "text/plain;v=\",application/json,\"", "\"", "\"\\"})
         EXPECT_FALSE(prefers_json(accept)) << accept;
 }
 
