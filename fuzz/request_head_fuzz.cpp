@@ -74,6 +74,19 @@ void check_same(const request_head& a, const request_head& b)
     }
 }
 
+// The list of a field has the lines of its id, in their order.
+void check_lists(const request_head& head)
+{
+    std::string joined;
+    for (const http::field& wanted : head.fields()) {
+        if (wanted.id == http::field_id::none) continue;
+        std::string expected;
+        for (const http::field& f : head.fields())
+            if (f.id == wanted.id) expected.append(expected.empty() ? "" : ", ").append(f.value);
+        check(head.find_list(wanted.id, joined) == expected);
+    }
+}
+
 void check_head(std::string_view text, const http::limits& limits)
 {
     request_head head;
@@ -84,6 +97,7 @@ void check_head(std::string_view text, const http::limits& limits)
         check_view(text, f.name);
         check_view(text, f.value);
     }
+    check_lists(head);
     check(!(head.chunked && head.content_length));
     check(head.version == http::version::http_1_0 || !head.host.empty());
 

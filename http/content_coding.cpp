@@ -83,6 +83,18 @@ class accept_encoding_parser {
     heard any_ = unheard;
 };
 
+// What browsers send, over TLS and without it, and what comes of it: nearly each request is one of these, and comparing
+// costs a tenth of parsing.
+struct usual_field {
+    std::string_view text;
+    accepted_codings meaning;
+};
+constexpr std::array usual{
+    usual_field{"gzip, deflate, br, zstd", accepted_codings({1, full_weight, full_weight, full_weight})},
+    usual_field{"gzip, deflate, br", accepted_codings({1, full_weight, full_weight, 0})},
+    usual_field{"gzip, deflate", accepted_codings({1, full_weight, 0, 0})},
+};
+
 }  // namespace
 
 std::string_view token(coding c) noexcept { return tokens[index(c)]; }
@@ -103,6 +115,8 @@ coding accepted_codings::choose(coding_set available) const noexcept
 accepted_codings parse_accept_encoding(std::optional<std::string_view> field) noexcept
 {
     if (!field) return {};
+    for (const usual_field& known : usual)
+        if (known.text == *field) return known.meaning;
     return accept_encoding_parser{}.parse(*field);
 }
 

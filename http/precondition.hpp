@@ -12,20 +12,20 @@ namespace http {
 
 // The conditional fields of a request, each as one value; empty if absent.
 struct preconditions {
-    std::string_view if_match;
-    std::string_view if_none_match;
-    std::string_view if_modified_since;
-    std::string_view if_unmodified_since;
-    std::string_view if_range;
-    std::string_view range;
+    std::string_view if_match{};
+    std::string_view if_none_match{};
+    std::string_view if_modified_since{};
+    std::string_view if_unmodified_since{};
+    std::string_view if_range{};
+    std::string_view range{};
 };
 
 // What is known of the representation that would be sent: of this very coding, since each has its own tag (RFC 9110
 // section 8.8.3.3).
 struct validators {
-    std::string_view etag;                             // as sent in ETag, quoted; empty if it has none
-    std::optional<std::chrono::sys_seconds> modified;  // as sent in Last-Modified, if it is
-    std::chrono::sys_seconds now;                      // as sent in Date
+    std::string_view etag{};                             // as sent in ETag, quoted; empty if it has none
+    std::optional<std::chrono::sys_seconds> modified{};  // as sent in Last-Modified, if it is
+    std::chrono::sys_seconds now{};                      // as sent in Date
 };
 
 enum class outcome : std::uint8_t {

@@ -62,7 +62,8 @@ byte_range join(const byte_range& a, const byte_range& b) noexcept
 // The ranges of one field, no two of which touch.
 class collection {
   public:
-    // Room is for all that may be written, since a late one may join many of those before it.
+    // Those that it touches go into it, at the place of the first. One pass does: what one of them adds to it touches
+    // no other, or these two would have been joined before.
     void add(byte_range range) noexcept
     {
         std::size_t place = size_;
@@ -74,7 +75,6 @@ class collection {
             range = join(ranges_[i], range);
             place = std::min(place, i);
             remove(i);
-            i = 0;  // grown, it may touch one that it did not touch before
         }
         insert(place, range);
     }
@@ -95,6 +95,7 @@ class collection {
         ++size_;
     }
 
+    // Room for all that may be written, since a late one may join many of those before it.
     std::array<byte_range, max_written_ranges> ranges_;
     std::size_t size_ = 0;
 };

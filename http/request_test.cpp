@@ -80,6 +80,36 @@ TEST(RequestHead, ABrowsersRequest)
     EXPECT_EQ(h.find("x-none"), std::nullopt);
 }
 
+// RFC 9110 section 5.3.
+TEST(RequestHead, LinesOfOneFieldMakeAList)
+{
+    const parsed p(
+        with_fields("If-None-Match: \"a\"\r\nAccept: x/y\r\nX-Any: 1\r\nif-none-match: \"b\", \"c\"\r\n"
+                    "x-any: 2\r\nIf-None-Match: \"d\""));
+    ASSERT_TRUE(p.result) << p.result.error().text;
+    std::string joined;
+    EXPECT_EQ(p.head.find_list(field_id::if_none_match, joined), R"("a", "b", "c", "d")");
+    EXPECT_EQ(p.head.find(field_id::if_none_match), R"("a")");
+    EXPECT_EQ(p.head.find_list(field_id::if_match, joined), std::nullopt);
+
+    joined = "untouched";
+    const auto one = p.head.find_list(field_id::accept, joined);
+    EXPECT_EQ(one, "x/y");
+    EXPECT_EQ(joined, "untouched");
+}
+
+TEST(RequestHead, WhatWasRepeatedIsForgottenWithTheHead)
+{
+    request_head head;
+    const std::string two = with_fields("Accept: a/b\r\nAccept: c/d");
+    const std::string one = with_fields("Accept: e/f");
+    ASSERT_TRUE(http::parse_head(two, {}, head));
+    ASSERT_TRUE(http::parse_head(one, {}, head));
+    std::string joined;
+    EXPECT_EQ(head.find_list(field_id::accept, joined), "e/f");
+    EXPECT_TRUE(joined.empty());
+}
+
 TEST(RequestHead, FindsNothingBeforeParsing)
 {
     const request_head h;

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "http/precondition.hpp"
+
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using http::evaluate;
+using http::method;
+using http::outcome;
+using http::preconditions;
+using http::range_applies;
+using http::validators;
+using std::chrono::sys_days;
+
+constexpr std::string_view an_hour_before = "Sun, 06 Nov 1994 07:49:37 GMT";
+constexpr std::string_view date = "Sun, 06 Nov 1994 08:49:37 GMT";  // of the representation
+constexpr std::string_view a_second_after = "Sun, 06 Nov 1994 08:49:38 GMT";
+constexpr std::string_view the_future = "Fri, 06 Nov 2026 08:49:37 GMT";
+constexpr std::string_view same = R"("v1")";
+constexpr std::string_view weak = R"(W/"v1")";
+constexpr std::string_view other = R"("v0", "v2")";
+
+constexpr std::chrono::sys_seconds modified = sys_days{1994y / 11 / 6} + 8h + 49min + 37s;
+constexpr validators current{same, modified, sys_days{2026y / 6 / 15}};
+
+struct row {
+    preconditions given;
+    outcome get;    // and HEAD
+    outcome other;  // methods
+};
+
+void check(const row& r, const validators& validators, int line)
+{
+    EXPECT_EQ(evaluate(method::get, r.given, validators), r.get) << line;
+    EXPECT_EQ(evaluate(method::head, r.given, validators), r.get) << line;
+    EXPECT_EQ(evaluate(method::put, r.given, validators), r.other) << line;
+    EXPECT_EQ(evaluate(method::options, r.given, validators), r.other) << line;
+}
+
+constexpr auto proceed = outcome::proceed;
+constexpr auto not_modified = outcome::not_modified;
+constexpr auto failed = outcome::failed;
+
+TEST(Precondition, EachAlone)
+{
+    check({{}, proceed, proceed}, current, __LINE__);
+
+    // RFC 9110 section 13.1.1: a strong comparison.
+    check({{.if_match = same}, proceed, proceed}, current, __LINE__);
+    check({{.if_match = "*"}, proceed, proceed}, current, __LINE__);
+    check({{.if_match = weak}, failed, failed}, current, __LINE__);
+    check({{.if_match = other}, failed, failed}, current, __LINE__);
+    check({{.if_match = "v1"}, failed, failed}, current, __LINE__);
+
+    // 13.1.2: a weak one.
+    check({{.if_none_match = same}, not_modified, failed}, current, __LINE__);
+    check({{.if_none_match = "*"}, not_modified, failed}, current, __LINE__);
+    check({{.if_none_match = weak}, not_modified, failed}, current, __LINE__);
+    check({{.if_none_match = other}, proceed, proceed}, current, __LINE__);
+    check({{.if_none_match = "v1"}, proceed, proceed}, current, __LINE__);
+
+    // 13.1.3: ignored with other methods, and if it is no date.
+    check({{.if_modified_since = an_hour_before}, proceed, proceed}, current, __LINE__);
+    check({{.if_modified_since = date}, not_modified, proceed}, current, __LINE__);
+    check({{.if_modified_since = "Sunday, 06-Nov-94 08:49:37 GMT"}, not_modified, proceed}, current, __LINE__);
+    check({{.if_modified_since = a_second_after}, not_modified, proceed}, current, __LINE__);
+    check({{.if_modified_since = the_future}, proceed, proceed}, current, __LINE__);
+    check({{.if_modified_since = "yesterday"}, proceed, proceed}, current, __LINE__);
+    check({{.if_modified_since = "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT"}, proceed, proceed},
+          current, __LINE__);
+
+    // 13.1.4.
+    check({{.if_unmodified_since = an_hour_before}, failed, failed}, current, __LINE__);
+    check({{.if_unmodified_since = date}, proceed, proceed}, current, __LINE__);
+    check({{.if_unmodified_since = the_future}, proceed, proceed}, current, __LINE__);
+    check({{.if_unmodified_since = "yesterday"}, proceed, proceed}, current, __LINE__);
+}
+
+// RFC 9110 section 13.2.2.
+TEST(Precondition, Precedence)
+{
+    // If-Match silences If-Unmodified-Since, be it true or false.
+    check({{.if_match = same, .if_unmodified_since = an_hour_before}, proceed, proceed}, current, __LINE__);
+    check({{.if_match = other, .if_unmodified_since = date}, failed, failed}, current, __LINE__);
+    // If-None-Match silences If-Modified-Since.
+    check({{.if_none_match = other, .if_modified_since = date}, proceed, proceed}, current, __LINE__);
+    check({{.if_none_match = same, .if_modified_since = an_hour_before}, not_modified, failed}, current, __LINE__);
+    check({{.if_none_match = "junk", .if_modified_since = date}, proceed, proceed}, current, __LINE__);
+    // The first two come before the last two.
+    check({{.if_match = same, .if_none_match = same}, not_modified, failed}, current, __LINE__);
+    check({{.if_match = other, .if_none_match = same}, failed, failed}, current, __LINE__);
+    check({{.if_none_match = same, .if_unmodified_since = an_hour_before}, failed, failed}, current, __LINE__);
+    check({{.if_modified_since = date, .if_unmodified_since = date}, not_modified, proceed}, current, __LINE__);
+    check({{.if_match = same, .if_modified_since = date}, not_modified, proceed}, current, __LINE__);
+}
+
+TEST(Precondition, ARepresentationWithoutValidators)
+{
+    const validators none{{}, {}, current.now};
+    check({{.if_match = same}, failed, failed}, none, __LINE__);
+    check({{.if_match = "*"}, proceed, proceed}, none, __LINE__);
+    check({{.if_none_match = same}, proceed, proceed}, none, __LINE__);
+    check({{.if_none_match = "*"}, not_modified, failed}, none, __LINE__);
+    check({{.if_modified_since = date}, proceed, proceed}, none, __LINE__);
+    check({{.if_unmodified_since = date}, proceed, proceed}, none, __LINE__);
+    EXPECT_FALSE(range_applies(method::get, {.if_range = same, .range = "bytes=0-"}, none));
+    EXPECT_FALSE(range_applies(method::get, {.if_range = date, .range = "bytes=0-"}, none));
+}
+
+// RFC 9110 section 13.1.5.
+TEST(Precondition, IfRange)
+{
+    const auto applies = [](std::string_view if_range, const validators& validators = current) {
+        return range_applies(method::get, {.if_range = if_range, .range = "bytes=0-"}, validators);
+    };
+    EXPECT_TRUE(applies(""));
+    EXPECT_TRUE(applies(same));
+    EXPECT_TRUE(applies(date));
+    EXPECT_TRUE(applies("Sun Nov  6 08:49:37 1994"));
+    for (std::string_view no : {weak, other, std::string_view("\"v1\", \"v1\""), std::string_view("*"),
+                                std::string_view("v1"), an_hour_before, a_second_after, the_future})
+        EXPECT_FALSE(applies(no)) << no;
+    EXPECT_FALSE(applies(weak, {weak, modified, current.now}));
+
+    // Section 8.8.2.2: a date is strong once a second has passed.
+    EXPECT_FALSE(applies(date, {same, modified, modified}));
+    EXPECT_TRUE(applies(date, {same, modified, modified + 1s}));
+    EXPECT_TRUE(applies(same, {same, modified, modified}));
+}
+
+TEST(Precondition, RangeIsForGetAlone)
+{
+    EXPECT_FALSE(range_applies(method::get, {}, current));
+    EXPECT_FALSE(range_applies(method::get, {.if_range = same}, current));
+    EXPECT_FALSE(range_applies(method::head, {.range = "bytes=0-"}, current));  // RFC 9110 section 14.2
+    EXPECT_FALSE(range_applies(method::post, {.range = "bytes=0-"}, current));
+}
+
+}  // namespace
