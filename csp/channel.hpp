@@ -90,14 +90,14 @@ class operation_queue {
     operation* last_ = nullptr;  // meaningful only while not empty
 };
 
-/// A process waiting in an ALT. Guards that become ready fire it, once.
+/// A process waiting in an ALT, on this core. Guards that become ready fire it, once.
 struct alternative_operation : operation {
     bool fired = false;
     void fire()
     {
         if (fired) return;
         fired = true;
-        make_ready(*who);
+        core::here().ready(*who);
     }
 };
 
@@ -261,7 +261,7 @@ class channel : public channel_base, public pooled {
     {
         if (op.is(operation::held)) [[unlikely]]
             return;
-        if (waiting_ == party::alternative) fire_alternative();
+        if (waiting_ == party::alternative) alternative().fire();
         wait_as(party::writers, op);
     }
 
@@ -393,12 +393,8 @@ class channel : public channel_base, public pooled {
         }
     }
 
-    // What is not for every communication stands outside, and saves the registers that it uses itself: then a process
-    // that only communicates has none to save whenever it is resumed.
-
-    [[clang::preserve_most, gnu::noinline]] void fire_alternative() { alternative().fire(); }
-
-    // The message has gone over, and one of the two parties is out of the ordinary.
+    // The message has gone over, and one of the two parties is out of the ordinary. These two save the registers that
+    // they use: then a process that only communicates has none to save whenever it is resumed.
 
     [[clang::preserve_most, gnu::noinline]] bool serve_reader(operation& op)
     {
