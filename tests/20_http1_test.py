@@ -22,7 +22,7 @@ def refusal(server, request, status, saying=None):
     with server.connect() as c:
         r = c.send(request).response()
         assert (r.status, r.closes) == (status, True)
-        assert f"<h1>{status} " in r.text
+        assert f"<title>{status} " in r.text
         if saying is not None:
             assert saying in r.text
         c.expect_closed()
