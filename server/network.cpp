@@ -77,7 +77,8 @@ csp::process hot_path(std::vector<io::listener> listeners, io::directory root, o
         parking(s.patience, s.limits, s.connections, no_more.rx(), arrivals.rx(), returned.rx(), front.tx()),
         front_end_farm(s.spare_workers, s.limits, front.shared_rx(), plain.shared_tx()),
         page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
-        static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
+        static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), questions.shared_tx(),
+                    done.shared_tx()),
         etags({}, questions.rx()),
         back_end(s.log.access.empty() ? access_log::off : access_log::on, done.rx(), returned.tx(), lines.shared_tx(),
                  std::move(link.to_stats)),
@@ -100,13 +101,11 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
 
     csp::forking cache_processes;
     auto to_each = start_cache_processes(
-        cache_processes, rules,
-        {hits.shared_tx(), jobs.shared_tx(), texts.tx(), to_static, std::move(to_back_end)});
-    co_await csp::par(
-        cache_hash_request(std::move(requests), changes.rx(), std::move(to_each), std::move(to_static)),
-        cache_hits(rules.pages, hits.rx(), how_many.rx(), so_many.tx()),
-        cache_control(rules, std::move(found), texts.rx(), how_many.tx(), so_many.rx(), changes.tx()),
-        compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));
+        cache_processes, rules, {hits.shared_tx(), jobs.shared_tx(), texts.tx(), to_static, std::move(to_back_end)});
+    co_await csp::par(cache_hash_request(std::move(requests), changes.rx(), std::move(to_each), std::move(to_static)),
+                      cache_hits(rules.pages, hits.rx(), how_many.rx(), so_many.tx()),
+                      cache_control(rules, std::move(found), texts.rx(), how_many.tx(), so_many.rx(), changes.tx()),
+                      compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));
 }
 
 csp::process web_server(settings s, opened o)

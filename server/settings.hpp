@@ -42,7 +42,7 @@ struct static_rules {
     /// What to look for, in this order; "{path}" stands for the path that was asked for. "{path}.html" makes addresses
     /// without an ending, "/index.html" at the end serves an application that has its pages in one file.
     std::vector<std::string> tries{"{path}"};
-    listing directories = listing::off;     // what of those without an index page
+    listing directories = listing::off;      // what of those without an index page
     std::string cache_control = "no-cache";  // kept by whoever wants, but asked for again: a 304 is cheap
 };
 
