@@ -134,9 +134,8 @@ csp::process static_farm(std::size_t spare, csp::frozen<page_rules> rules, csp::
                          csp::shared_out<exchange> to_back_end)
 {
     csp::forking workers;
-    co_await keep_idle(spare, [&](const seat& s) {
-        workers.start(page_worker(rules, s, requests, to_cache, to_etags, to_back_end));
-    });
+    co_await keep_idle(
+        spare, [&](const seat& s) { workers.start(page_worker(rules, s, requests, to_cache, to_etags, to_back_end)); });
 }
 
 }  // namespace server
