@@ -33,6 +33,7 @@ struct observers_link {
     csp::in<stop> stops;
     csp::buffered_out<log_lines> to_log;
     csp::buffered_out<tally> to_stats;
+    csp::buffered_out<tally> refused_to_stats;
     csp::bridge_out<compression_job> to_compressor;
 };
 
@@ -74,7 +75,8 @@ csp::process hot_path(std::vector<io::listener> listeners, io::directory root, o
 
     co_await csp::par(
         acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
-        parking(s.patience, s.limits, s.connections, no_more.rx(), arrivals.rx(), returned.rx(), front.tx()),
+        parking({s.patience, s.limits, s.connections, s.clients.divided_by(s.workers)}, no_more.rx(), arrivals.rx(),
+                returned.rx(), front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),
         front_end_farm(s.spare_workers, s.limits, front.shared_rx(), plain.shared_tx()),
         page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
         static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), questions.shared_tx(),
@@ -127,12 +129,15 @@ csp::process web_server(settings s, opened o)
         csp::bridge<stop> stops(core);
         csp::buffered_bridge<log_lines> core_lines(first, batches);
         csp::buffered_bridge<tally> core_hits(first, batches);
+        csp::buffered_bridge<tally> core_refused(first, batches);
         to_configure.push_back(configured.tx());
         to_stop.push_back(stops.tx());
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
+        cores.start(relay(core_refused.rx(), hits.shared_tx()));
         cores.start_on(core, hot_path(std::move(o.listeners[i]), std::move(o.roots[i]),
-                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), texts.tx()}));
+                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), core_refused.tx(),
+                                       texts.tx()}));
     }
 
     co_await csp::par(
