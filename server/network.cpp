@@ -39,7 +39,7 @@ struct observers_link {
 
 /// The cache processes. Yields what each is sent its work along.
 std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const cache_rules& rules,
-                                                        cache_process_links to)
+                                                        const cache_process_links& to)
 {
     std::vector<csp::out<cache_work>> to_each;
     for (slot_number slot = 0; slot < rules.pages; ++slot) {
