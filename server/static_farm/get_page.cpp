@@ -200,6 +200,7 @@ csp::step<response> error_page(const page_rules& rules, const request& asked, ht
     } else {
         r = text_response(why.code, html, error_html(why.code, why.text));
     }
+    r.fields.add("Vary", "Accept");
     if (why.code == status::method_not_allowed) r.fields.add("Allow", "GET, HEAD, OPTIONS");
     r.fields.add(with);
     co_return r;
