@@ -17,6 +17,13 @@ constexpr std::size_t date_bytes = std::tuple_size_v<http::date_text>;
 
 }  // namespace
 
+bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now)
+{
+    constexpr std::chrono::milliseconds tick{20};
+    const auto age = now.time_since_epoch() - i.changed;
+    return std::chrono::abs(age) > tick;  // far in the future: the times come from another clock than ours
+}
+
 response_fields& response_fields::add(std::string_view name, std::string_view value)
 {
     constexpr std::string_view splitting("\r\n\0", 3);

@@ -41,6 +41,10 @@ struct file_identity {
     friend bool operator==(const file_identity&, const file_identity&) = default;
 };
 
+/// Whether a change of the file after `now` will show in its times. They are taken from a clock that stands still for
+/// up to 10 ms: a file written twice within them has the same times for both versions.
+[[nodiscard]] bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now);
+
 /// What is known of a representation but for its bytes (RFC 9110, section 3.2).
 struct description {
     std::string media_type;
@@ -90,6 +94,7 @@ struct page {
     std::vector<file_identity> made_from;  // one for each file looked for, in that order; of an absent one the empty
     std::array<std::optional<representation>, http::codings> in;  // by coding; identity is always there
     bool compressible = false;                                    // others than identity may yet be made
+    bool settled = true;                                          // who has the same `made_from` has the same content
 
     [[nodiscard]] const representation& as(http::coding c) const { return *in[static_cast<std::size_t>(c)]; }
     [[nodiscard]] representation& as(http::coding c) { return *in[static_cast<std::size_t>(c)]; }

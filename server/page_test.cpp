@@ -105,5 +105,18 @@ TEST(FileIdentity, IsToldByEveryPart)
     }
 }
 
+TEST(FileIdentity, IsSettledWhenTheClockOfTheFileSystemHasMovedOn)
+{
+    using std::chrono::milliseconds;
+    const std::chrono::system_clock::time_point now(std::chrono::hours(1'000));
+    const auto changed = [&](milliseconds ago) { return file_identity{.changed = now.time_since_epoch() - ago}; };
+    EXPECT_TRUE(is_settled(changed(milliseconds(21)), now));
+    EXPECT_FALSE(is_settled(changed(milliseconds(10)), now));
+    EXPECT_FALSE(is_settled(changed(milliseconds(0)), now));
+    EXPECT_FALSE(is_settled(changed(milliseconds(-10)), now)) << "that clock may be a little ahead of ours";
+    EXPECT_TRUE(is_settled(changed(milliseconds(-5'000)), now));
+    EXPECT_TRUE(is_settled(file_identity(), now)) << "of a file that is not there";
+}
+
 }  // namespace
 }  // namespace server

@@ -5,7 +5,6 @@ Most are bytes and what becomes of them. What needs more than that is a test of 
 requirement it shows.
 """
 
-import dataclasses
 import email.utils
 import pathlib
 import re
@@ -15,15 +14,8 @@ import pytest
 
 import rfc_table
 from harness import DEADLINE
+from requirements import Requirement, noting
 from wire import A, GET_A, HOST, answered, bytewise, chunks, get, head, last, play, post, refused
-
-
-@dataclasses.dataclass(frozen=True)
-class Requirement:
-    section: str  # "9112 3.2": the RFC and its section
-    says: str
-    vectors: tuple = ()  # of a row
-    test: str = ""  # the name of a test that shows it instead
 
 
 def line(text):
@@ -221,16 +213,7 @@ ROWS = [
 ]
 
 REQUIREMENTS = list(ROWS)
-
-
-def shows(section, says):
-    """Marks a test of its own with what it shows."""
-
-    def note(test):
-        REQUIREMENTS.append(Requirement(section, says, test=test.__name__))
-        return test
-
-    return note
+shows = noting(REQUIREMENTS)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Clients that people use."""
 
+import gzip
+import os
 import random
 import shutil
 import subprocess
@@ -8,7 +10,7 @@ import urllib.request
 
 import pytest
 
-from harness import DEADLINE
+from harness import DEADLINE, wait_until
 
 curl_is_there = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 wget_is_there = pytest.mark.skipif(shutil.which("wget") is None, reason="wget is not installed")
@@ -105,6 +107,57 @@ def test_curl_many_at_once(serve):
     assert {path.name: path.read_bytes() for path in got.iterdir()} == files
 
 
+@curl_is_there
+def test_curl_decompresses(serve):
+    text = "".join(f"line {i}\n" for i in range(1000))
+    server = serve(files={"page.txt": text, "by-hand.txt": text, "by-hand.txt.gz": gzip.compress(text.encode())},
+                   workers=1)
+
+    def coding(name):
+        # As it is sent, since curl may print a decoded one in its own way.
+        said = curl("--compressed", "-o", "/dev/null", "-D", "-", address(server, f"/{name}"))
+        found = [line.split(": ")[1] for line in said.splitlines() if line.lower().startswith("content-encoding")]
+        assert curl("--compressed", address(server, f"/{name}")) == text
+        return found
+
+    wait_until(lambda: coding("page.txt"), "the text is sent compressed")
+    assert coding("by-hand.txt") == ["gzip"]
+    assert curl(address(server, "/page.txt")) == text
+
+
+@curl_is_there
+@pytest.mark.parametrize("size", [5000, 2_000_000], ids=["kept", "from the disk"])
+def test_curl_resumes(serve, place, size):
+    content = random.Random(size).randbytes(size)
+    server = serve(files={"file.bin": content})
+    got = place / "got.bin"
+    for had in (1, size // 2, size - 1):
+        got.write_bytes(content[:had])
+        said = curl("-C", "-", "-o", str(got), "-w", "%{http_code} %{size_download}", address(server, "/file.bin"))
+        assert (said, got.read_bytes() == content) == (f"206 {size - had}", True)
+    assert curl("-r", "1-2,5-5", "-o", "/dev/null", "-w", "%{http_code}", address(server, "/file.bin")) == "206"
+
+
+@curl_is_there
+def test_curl_asks_for_news(serve, place):
+    server = serve()
+    page = server.site / "a.txt"
+    os.utime(page, (784_111_777, 784_111_777))
+    got, tag = place / "got.txt", place / "tag"
+
+    def news(*how):
+        return curl(*how, "-o", str(got), "-w", "%{http_code}", address(server, "/a.txt"))
+
+    assert news("-R", "--etag-save", str(tag)) == "200"
+    assert news("-z", str(got)) == "304"
+    assert news("-z", "Sat, 05 Nov 1994 08:49:37 GMT") == "200"
+    assert news("--etag-compare", str(tag)) == "304"
+    page.write_text("the letter A\n")
+    wait_until(lambda: news("-z", "Sun, 06 Nov 1994 08:49:37 GMT") == "200", "the newer page")
+    assert news("--etag-compare", str(tag)) == "200"
+    assert got.read_text() == "the letter A\n"
+
+
 # --- wget -------------------------------------------------------------------------------------------------------------
 
 
@@ -139,6 +192,40 @@ def test_wget_takes_the_date_of_the_file(standing, place):
     ended = run("wget", "--no-config", "--no-proxy", "-q", "-P", str(place), address(standing, "/a.txt"))
     assert ended.returncode == 0, ended
     assert int((place / "a.txt").stat().st_mtime) == int((standing.site / "a.txt").stat().st_mtime)
+
+
+def wget(*words):
+    return run("wget", "--no-config", "--no-proxy", "--tries=1", *words)
+
+
+@wget_is_there
+@pytest.mark.parametrize("size", [5000, 2_000_000], ids=["kept", "from the disk"])
+def test_wget_resumes(serve, place, size):
+    content = random.Random(size).randbytes(size)
+    server = serve(files={"file.bin": content})
+    got = place / "file.bin"
+    for had in (0, 1, size // 2, size):
+        got.write_bytes(content[:had])
+        ended = wget("-c", "-P", str(place), address(server, "/file.bin"))
+        assert (ended.returncode, got.read_bytes() == content) == (0, True), ended
+        # Of what is there already the server says so, and wget takes it for the end.
+        assert {0: b"200 OK", size: b"416 "}.get(had, b"206 Partial Content") in ended.stderr
+
+
+@wget_is_there
+def test_wget_fetches_what_is_newer(serve, place):
+    server = serve()
+    page, got = server.site / "a.txt", place / "a.txt"
+    os.utime(page, (784_111_777, 784_111_777))
+    for answer in (b"200 OK", b"304 Not Modified"):
+        ended = wget("-N", "-P", str(place), address(server, "/a.txt"))
+        assert (ended.returncode, answer in ended.stderr) == (0, True), ended
+    page.write_text("the letter A\n")
+
+    def newer():
+        return wget("-N", "-P", str(place), address(server, "/a.txt")).returncode == 0 and got.read_text()
+
+    wait_until(lambda: newer() == "the letter A\n", "the newer page")
 
 
 # --- Python's own -----------------------------------------------------------------------------------------------------

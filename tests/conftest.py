@@ -88,9 +88,9 @@ def server(serve):
 
 
 @pytest.fixture(scope="module")
-def standing(engine):
-    """A server with the small site, for all tests of a file that change nothing of it."""
+def standing(engine, request):
+    """A server for all tests of a file that change nothing of it, with the file's own SITE or else the small one."""
     with tempfile.TemporaryDirectory(prefix="occwserv-test-") as name, _servers() as start:
         home = pathlib.Path(name).resolve()
-        fill_tree(home / "site", SMALL_SITE)
+        fill_tree(home / "site", getattr(request.module, "SITE", SMALL_SITE))
         yield start(Server(home, engine))

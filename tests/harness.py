@@ -106,7 +106,7 @@ def check_every_response(r):
     if r.status == 405:
         assert r.get("Allow") == "GET, HEAD, OPTIONS"
     if r.status >= 400:
-        assert r.get("Content-Type") == "text/html; charset=utf-8"
+        assert r.get("Content-Type") in ("text/html; charset=utf-8", "application/json")
     if r.status in (408, 413, 414, 431, 505):
         assert r.closes
 
@@ -228,7 +228,8 @@ class EngineRefused(Exception):
 class Server:
     """A running server with a site and logs of its own."""
 
-    def __init__(self, place, engine, settings=None, arguments=(), site=None, access_log=None, workers=2):
+    def __init__(self, place, engine, settings=None, arguments=(), site=None, access_log=None, workers=2,
+                 listing="off"):
         place.mkdir(parents=True, exist_ok=True)
         self.site = site or place / "site"
         self.site.mkdir(exist_ok=True)
@@ -241,7 +242,7 @@ class Server:
         words = ["--workers", str(workers), "--io", engine]
         words += ["--access-log", str(self.access_log) if access_log is None else access_log]
         words += ["--error-log", str(self.error_log)]
-        words += ["--listing", "off"]  # as a site has it that is configured
+        words += [] if listing is None else ["--listing", listing]  # off, as a site has it that is configured
         if settings is not None:
             (place / "occwserv.toml").write_text(toml(settings))
             words += ["--config", str(place / "occwserv.toml")]

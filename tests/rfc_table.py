@@ -10,8 +10,9 @@ BEFORE = """\
 # HTTP/1.1 to the letter
 
 What RFC 9110 and RFC 9112 demand of an origin server, and what shows that it is so: `tests/21_rfc_test.py`, against the
-running server with both engines. `tests/rfc_table.py` makes this page from the tests' own tables, and a test fails when it is
-out of date. Conditional requests, ranges and authentication are not in it.
+running server with both engines; for conditional requests, ranges and content codings `tests/31_representations_test.py`.
+`tests/rfc_table.py` makes this page from the tests' own tables, and a test fails when it is out of date. Authentication is not
+in it.
 
 | section | requirement | shown by |
 |---|---|---|
@@ -39,6 +40,8 @@ connection without a second answer, since its request has been answered.
 |---|---|---|---|
 """
 
+TESTS = ("21_rfc_test", "31_representations_test")
+
 
 def named(module):
     # A program beside the tests, whose names begin with digits.
@@ -61,7 +64,7 @@ def shown_by(requirement):
 def text():
     rows = [
         f"| {r.section} | {r.says} | {shown_by(r)} |\n"
-        for r in sorted(named("21_rfc_test").REQUIREMENTS, key=in_order)
+        for r in sorted(sum((named(test).REQUIREMENTS for test in TESTS), []), key=in_order)
     ]
     groups = named("22_hostile_test").GROUPS
     counts = [(name, len(vectors), sum(v.closes for v in vectors)) for name, vectors in groups.items()]

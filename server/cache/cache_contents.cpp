@@ -131,8 +131,10 @@ change cache_contents::keep(entry_number number, looked_up look)
         insert(kept_, number);
     }
     bytes_ -= e.page_bytes;
+    const bool same = e.made_from == look.found->made_from.front();
     e.made_from = look.found->made_from.front();
-    e.page_bytes = look.found->bytes();
+    // Of an unchanged page the cache process keeps the one with the compressed texts, whichever came first.
+    e.page_bytes = same ? std::max(e.page_bytes, look.found->bytes()) : look.found->bytes();
     bytes_ += e.page_bytes;
     return {.slot = e.slot,
             .path_hash = e.path_hash,

@@ -28,7 +28,7 @@ class followed {
     {
         looked_up look{.path = path,
                        .path_hash = std::hash<std::string>()(path),
-                       .found = bytes ? test::page_of(std::string(*bytes, 'x')) : frozen_page(),
+                       .found = bytes ? test::page_of(std::string(*bytes, 'x'), *bytes) : frozen_page(),
                        .when = now_};
         for (change& c : contents_.decide(std::move(look))) {
             const assignment& to = *std::get<std::unique_ptr<assignment>>(c.to);

@@ -16,10 +16,12 @@ class kept_page {
 
     void keep(assignment a)
     {
-        if (!page_ || !a.page || page_->made_from != a.page->made_from) wanted_ = 0;
+        stale_from_ = a.looked_at + freshness_ * 3 / 4;
+        // The one at hand may have been compressed since the look began, which is done once only.
+        if (has_the_content_of(a)) return;
         path_ = std::move(a.path);
         page_ = std::move(a.page);
-        stale_from_ = a.looked_at + freshness_ * 3 / 4;
+        wanted_ = 0;
     }
     [[nodiscard]] bool is_of(const request& asked) const { return page_ && asked.path.view() == path_; }
 
@@ -48,7 +50,8 @@ class kept_page {
     {
         constexpr unsigned worth_it = 1;  // beside the one who was answered from the disk
         const bool takes_it_compressed = asked.accepted.choose(http::all_codings) != http::coding::identity;
-        if (!page_->compressible || !takes_it_compressed || ++wanted_ != worth_it) return std::nullopt;
+        if (!page_->compressible || !page_->settled || !takes_it_compressed || ++wanted_ != worth_it)
+            return std::nullopt;
         return compression_job{.path = path_,
                                .of = page_->made_from.front(),
                                .text = std::string(page_->as(http::coding::identity).whole.content()),
@@ -63,6 +66,10 @@ class kept_page {
     }
 
   private:
+    [[nodiscard]] bool has_the_content_of(const assignment& a) const
+    {
+        return page_ && a.page && page_->settled && path_ == a.path && page_->made_from == a.page->made_from;
+    }
     /// The page, to be changed. Who is still being sent the one of now keeps that.
     page& changeable()
     {

@@ -83,6 +83,7 @@ void understand_request(const http::request_head& head, exchange_record& x)
     asked.authority = head.authority;
     asked.referer = head.find(field_id::referer).value_or("");
     asked.user_agent = head.find(field_id::user_agent).value_or("");
+    note_wishes(head, asked);  // an error's page has a form too
 
     if (head.method == method::other) {
         x.refused = http::error{status::not_implemented, "The server does not know this request method."};
@@ -99,7 +100,6 @@ void understand_request(const http::request_head& head, exchange_record& x)
         asked.path = std::move(target->path);
         asked.path_hash = XXH3_64bits(asked.path.view().data(), asked.path.view().size());
         asked.query = target->query;
-        note_wishes(head, asked);
         const bool for_pages =
             head.method == method::get || head.method == method::head || head.method == method::options;
         if (!for_pages) {

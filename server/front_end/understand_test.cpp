@@ -91,6 +91,18 @@ TEST(Understand, KeepsForTheLogWhatWasAsked)
     EXPECT_EQ(x->asked.authority, "a");
 }
 
+TEST(Understand, KnowsInWhatFormARefusalIsWanted)
+{
+    test::engine_kernel kernel(1);
+    http::request_head head;
+    for (const std::string line : {"GET /.x", "GET /%00", "PUT /", "BREW /", "GET https://a/"}) {
+        const exchange x = understand(
+            kernel.connection_with(line + " HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n"), {}, head);
+        EXPECT_TRUE(x->refused) << line;
+        EXPECT_EQ(x->asked.accept, "application/json") << line;
+    }
+}
+
 TEST(Understand, ARefusedHeadIsStillHead)
 {
     test::engine_kernel kernel(1);

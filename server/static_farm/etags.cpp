@@ -100,15 +100,6 @@ bool is_still(const file_identity& i, const io::file& f)
     return now && i == identity_of(*now);
 }
 
-/// Whether a change of the file after this moment will show in its times. They are taken from a clock that stands
-/// still for up to 10 ms: a file written twice within them has the same times for both versions.
-bool is_settled(const file_identity& i)
-{
-    constexpr std::chrono::milliseconds tick{20};
-    const auto age = std::chrono::system_clock::now().time_since_epoch() - i.changed;
-    return std::chrono::abs(age) > tick;  // far in the future: the times come from another clock than ours
-}
-
 /// Nothing: it could not be read, or not to that end, or nobody wants to know any more.
 csp::step<std::optional<std::string>> hash_content(const io::file& f, const file_identity& of,
                                                    csp::shared_out<progress_of_hash>& reports)
@@ -134,7 +125,7 @@ csp::process hasher(file_identity of, io::file f, csp::shared_out<progress_of_ha
 {
     progress_of_hash result{.of = of, .what = kind::failed, .tag = {}};
     try {
-        const bool settled = is_settled(of);
+        const bool settled = is_settled(of, std::chrono::system_clock::now());
         auto tag = co_await hash_content(f, of, reports);
         if (tag && is_still(of, f)) {
             result.what = settled ? kind::lasting : kind::passing;

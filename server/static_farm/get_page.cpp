@@ -96,6 +96,8 @@ csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const file
 {
     constexpr std::uint64_t least_worth_compressing = 256;  // bytes; less fits into the packet all the same
     page p{.made_from = files.identities(), .in = {}};
+    const auto now = std::chrono::system_clock::now();
+    p.settled = std::ranges::all_of(p.made_from, [now](const file_identity& i) { return is_settled(i, now); });
     auto plain = co_await load(rules.files, files.identity, files.identity, coding::identity);
     if (!plain) co_return std::unexpected(plain.error());
     p.compressible = plain->about.varies && plain->about.bytes >= least_worth_compressing;
@@ -177,7 +179,7 @@ csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rul
     file_family files = co_await family_of(rules.root, std::move(file), is_text);
 
     if (is_large) co_return best_of(rules.files, std::move(files), asked.accepted);
-    if (kept && kept->made_from == files.identities()) co_return kept;
+    if (kept && kept->settled && kept->made_from == files.identities()) co_return kept;
     auto made = co_await make_page(rules, files);
     if (!made) {
         co_return std::unexpected(http::error{status::internal_server_error, "The file could not be read."});
@@ -198,6 +200,7 @@ csp::step<response> error_page(const page_rules& rules, const request& asked, ht
     } else {
         r = text_response(why.code, html, error_html(why.code, why.text));
     }
+    r.fields.add("Vary", "Accept");
     if (why.code == status::method_not_allowed) r.fields.add("Allow", "GET, HEAD, OPTIONS");
     r.fields.add(with);
     co_return r;

@@ -52,12 +52,15 @@ csp::step<found> in_directory(const io::directory& root, const static_rules& rul
     co_return std::unexpected(http::error{status::forbidden, "This directory has no index page, and is not listed."});
 }
 
-/// The name beneath the root that a try stands for; "{path}" may begin it.
-std::string name_of_try(std::string_view pattern, std::string_view path)
+/// The name beneath the root that a try stands for; "{path}" may begin it. Nothing where it would make a file of what
+/// was asked for as a directory: the links in about.html, sent for /about/, would lead elsewhere.
+std::optional<std::string> name_of_try(std::string_view pattern, const http::canonical_path& path)
 {
     constexpr std::string_view placeholder = "{path}";
-    if (pattern.starts_with(placeholder)) return fmt::format("{}{}", path, pattern.substr(placeholder.size()));
-    return std::string(pattern.substr(pattern.starts_with('/') ? 1 : 0));
+    if (!pattern.starts_with(placeholder)) return std::string(pattern.substr(pattern.starts_with('/') ? 1 : 0));
+    const std::string_view ending = pattern.substr(placeholder.size());
+    if (path.ends_with_slash() && !ending.empty() && !ending.starts_with('/')) return std::nullopt;
+    return fmt::format("{}{}", path.relative(), ending);
 }
 
 csp::step<found> try_one(const io::directory& root, const static_rules& rules, const request& asked, std::string name)
@@ -103,7 +106,9 @@ csp::step<found> find_file(const io::directory& root, const static_rules& rules,
     // What was wrong with the first is what the client is told; the others are guesses of ours.
     std::optional<http::error> why;
     for (const std::string& pattern : rules.tries) {
-        auto f = co_await try_one(root, rules, asked, name_of_try(pattern, asked.path.relative()));
+        auto name = name_of_try(pattern, asked.path);
+        if (!name) continue;
+        auto f = co_await try_one(root, rules, asked, std::move(*name));
         if (f) co_return f;
         if (f.error().code != status::not_found) co_return f;
         if (!why) why = f.error();

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "server/cache/cache_process.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "csp/test_support.hpp"
+#include "server/test_support.hpp"
+
+namespace server {
+namespace {
+
+using csp::for_seeds;
+using csp::notebook;
+using test::engine_kernel;
+using testing::HasSubstr;
+
+/// What a client of the page that is kept after `given` is sent.
+struct outcome {
+    std::string sent;
+    int jobs = 0;
+};
+
+csp::process gives(std::vector<cache_work> given, csp::out<cache_work> to_cache)
+{
+    for (cache_work& w : given) co_await to_cache.output(std::move(w));
+}
+csp::process takes_hits(csp::in<slot_number> hits)
+{
+    while (co_await hits.input()) continue;
+}
+csp::process counts(csp::in<compression_job> jobs, notebook<outcome> seen)
+{
+    while (co_await jobs.input()) ++seen->jobs;
+}
+csp::process takes_texts(csp::in<compressed> texts)
+{
+    while (co_await texts.input()) continue;
+}
+csp::process reads(csp::in<exchange> answered, notebook<outcome> seen, notebook<engine_kernel> kernel)
+{
+    while (auto x = co_await answered.input()) {
+        seen->sent = kernel->sent_to(*std::get<http1_carrier>((*x)->carrier).connection);
+    }
+}
+
+exchange request_of(engine_kernel& k)
+{
+    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::fate::persists});
+    x->asked.path = test::path("/a");
+    x->asked.accepted = http::parse_accept_encoding("br");
+    return x;
+}
+
+outcome play(engine_kernel& k, std::vector<cache_work> given)
+{
+    outcome seen;
+    csp::chan<cache_work> work;
+    csp::chan<slot_number> hits;
+    csp::chan<compression_job> jobs;
+    csp::bridge<compressed> texts(k.on());
+    csp::chan<exchange> pages, done;
+    k.start(cache_process(0, std::chrono::seconds(1), work.rx(),
+                          {hits.shared_tx(), jobs.shared_tx(), texts.tx(), pages.shared_tx(), done.shared_tx()}));
+    k.start(takes_hits(hits.rx()));
+    k.start(counts(jobs.rx(), notebook(seen)));
+    k.start(takes_texts(texts.rx()));
+    k.start(reads(pages.rx(), notebook(seen), notebook(k)));
+    k.start(reads(done.rx(), notebook(seen), notebook(k)));
+    k.start(gives(std::move(given), work.tx()));
+    k.run();
+    EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+    return seen;
+}
+
+cache_work page_made_from(engine_kernel& k, std::uint64_t version, std::string_view content, bool settled = true)
+{
+    page p = *test::page_of(content, version);
+    p.compressible = true;
+    p.settled = settled;
+    return std::make_unique<assignment>("/a", frozen_page(std::move(p)), k.on().now());
+}
+
+cache_work text_made_from(std::uint64_t version)
+{
+    return std::make_unique<compressed>(compressed{"/a", {.inode = version}, "", "shorter", ""});
+}
+
+TEST(CacheProcess, KeepsTheCompressedTextWhenALookThatBeganBeforeFindsTheSamePage)
+{
+    for_seeds(20, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        std::vector<cache_work> given;
+        given.push_back(page_made_from(k, 1, "content"));
+        given.push_back(text_made_from(1));
+        given.push_back(page_made_from(k, 1, "content"));
+        given.emplace_back(request_of(k));
+        EXPECT_THAT(play(k, std::move(given)).sent, HasSubstr("Content-Encoding: br"));
+    });
+}
+
+TEST(CacheProcess, ForgetsTheCompressedTextWithItsPage)
+{
+    engine_kernel k(1);
+    std::vector<cache_work> given;
+    given.push_back(page_made_from(k, 1, "content"));
+    given.push_back(text_made_from(1));
+    given.push_back(page_made_from(k, 2, "another"));
+    given.push_back(text_made_from(1));
+    given.emplace_back(request_of(k));
+    const outcome seen = play(k, std::move(given));
+    EXPECT_THAT(seen.sent, HasSubstr("another"));
+    EXPECT_EQ(seen.jobs, 1);
+}
+
+TEST(CacheProcess, TakesNoPageForTheSameWhoseTimesMayHideAChange)
+{
+    engine_kernel k(1);
+    std::vector<cache_work> given;
+    given.push_back(page_made_from(k, 1, "content", false));
+    given.emplace_back(request_of(k));
+    given.push_back(page_made_from(k, 1, "another", false));
+    given.emplace_back(request_of(k));
+    const outcome seen = play(k, std::move(given));
+    EXPECT_THAT(seen.sent, HasSubstr("another"));
+    EXPECT_EQ(seen.jobs, 0) << "nor is its text compressed: it may be the other's";
+}
+
+}  // namespace
+}  // namespace server
