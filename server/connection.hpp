@@ -19,6 +19,7 @@
 #include "http/request.hpp"
 #include "io/buffer.hpp"
 #include "io/socket.hpp"
+#include "server/policy.hpp"
 
 namespace server {
 
@@ -64,6 +65,7 @@ struct connection : csp::pooled {
     std::optional<http::error> refused;  // why there will be no complete head
     std::uint32_t exchanges = 0;         // answered so far
     std::string peer;                    // the client's address
+    frozen_policy by;                    // what the request in `input` is treated by
 };
 
 /// The mobile record that goes round the network.

@@ -60,6 +60,7 @@ site_table::site_table(const std::vector<site>& sites)
 
 std::optional<site_number> site_table::find(std::string_view authority) const
 {
+    if (by_name_.empty() && by_parent_.empty()) return default_;
     const auto parts = http::parse_authority(authority);
     const std::string host = canonical_host(parts ? parts->host : authority);
     if (const auto known = by_name_.find(host); known != by_name_.end()) return known->second;

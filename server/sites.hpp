@@ -93,6 +93,7 @@ class site_table {
     /// ends it; else the default.
     [[nodiscard]] std::optional<site_number> find(std::string_view authority) const;
 
+    [[nodiscard]] std::optional<site_number> by_default() const { return default_; }
     /// The look-ups that one find() may make.
     [[nodiscard]] std::size_t most_lookups() const { return 1 + deepest_; }
 

@@ -18,10 +18,14 @@ class kept_page {
     {
         if (!page_ || !a.page || page_->made_from != a.page->made_from) wanted_ = 0;
         path_ = std::move(a.path);
+        site_ = a.site;
         page_ = std::move(a.page);
         stale_from_ = a.looked_at + freshness_ * 3 / 4;
     }
-    [[nodiscard]] bool is_of(const request& asked) const { return page_ && asked.path.view() == path_; }
+    [[nodiscard]] bool is_of(const request& asked) const
+    {
+        return page_ && asked.site_key == site_ && asked.path.view() == path_;
+    }
 
     /// A page that is due for a look is not fresh once; until that look is reported, or should have been, it is fresh
     /// for others: one worker goes to the file, not all of them. With the three quarters that a look is good for, no
@@ -52,11 +56,12 @@ class kept_page {
         return compression_job{.path = path_,
                                .of = page_->made_from.front(),
                                .text = std::string(page_->as(http::coding::identity).whole.content()),
-                               .answer = answers};
+                               .answer = answers,
+                               .site = site_};
     }
     void add(compressed&& texts)
     {
-        if (!page_ || path_ != texts.path || page_->made_from.front() != texts.of) return;
+        if (!page_ || site_ != texts.site || path_ != texts.path || page_->made_from.front() != texts.of) return;
         changeable().add(http::coding::gzip, std::move(texts.gzip));
         changeable().add(http::coding::brotli, std::move(texts.brotli));
         changeable().add(http::coding::zstd, std::move(texts.zstd));
@@ -72,6 +77,7 @@ class kept_page {
 
     std::chrono::milliseconds freshness_;
     std::string path_;
+    std::uint64_t site_ = 0;
     frozen_page page_;
     csp::time_point stale_from_;
     unsigned wanted_ = 0;  // compressed

@@ -133,25 +133,33 @@ csp::time_point deadline_of(const connection& c, const patience& limits)
 
 }  // namespace
 
-csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
-                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end)
+csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
+                     csp::in<conn> returned, csp::out<conn> to_front_end)
 {
+    frozen_policy present(std::move(first));
     io::select_read readable;
     places parked;
     std::size_t under_way = 0;  // forwarded, and not returned yet
     bool open = true;           // the acceptor still lives
     bool stopping = false;
+    bool may_change = true;
 
     while (open || parked.taken() + under_way > 0) {
         conn c;
-        const bool room = open && parked.taken() + under_way < most_connections;
-        const auto chosen =
-            co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(room, arrivals), returned, readable);
+        const bool room = open && parked.taken() + under_way < present->connections;
+        const auto chosen = co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(may_change, policies),
+                                                   csp::when(room, arrivals), returned, readable);
 
         if (chosen == stops) {
             (void)co_await stops.input();
             stopping = true;
             parked.clear_idle();
+            continue;
+        }
+        if (chosen == policies) {
+            auto next = co_await policies.input();
+            may_change = next.has_value();
+            if (next) present = frozen_policy(std::move(*next));
             continue;
         }
         if (chosen == arrivals) {
@@ -182,13 +190,14 @@ csp::process parking(patience limits, http::limits sizes, std::size_t most_conne
             }
         }
 
-        const verdict v = c->refused ? verdict::forward : look(*c, sizes);
+        const verdict v = c->refused ? verdict::forward : look(*c, present->limits);
         if (v == verdict::forward) {
             ++under_way;
+            c->by = present;
             if (!co_await to_front_end.output(std::move(c))) co_return;
         } else if (v == verdict::wait && !(stopping && c->now == connection::phase::idle)) {
             c->input.shed_buffer();
-            const csp::time_point deadline = deadline_of(*c, limits);
+            const csp::time_point deadline = deadline_of(*c, present->patience);
             io::socket& s = c->socket;
             readable.add(parked.take(std::move(c)), s, deadline);
         }

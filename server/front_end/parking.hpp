@@ -14,6 +14,7 @@ struct stop {};
 /// A parked connection has no worker and no buffer, just a deadline. This is the pipeline of timed buffers of the
 /// paper's Figure 10 in one process, since the kernel now watches any number of sockets for us.
 ///
+///   policies      policy a new configuration: of all that is forwarded from now on
 ///   stops         stop   once: the idle are closed, and when nobody is under way any more parking ends
 ///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
 ///   returned      conn   from the back end, for its next request; null: one that was under way has ended
@@ -22,7 +23,7 @@ struct stop {};
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a
 /// server to the acceptor and the back end. See docs/DEADLOCK.md.
-csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
-                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end);
+csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
+                     csp::in<conn> returned, csp::out<conn> to_front_end);
 
 }  // namespace server
