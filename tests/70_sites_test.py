@@ -181,7 +181,7 @@ def test_check_of_a_directory_that_is_not_there(place, engine):
 
 def test_explain(place, engine):
     fill_tree(place / "one", {"a.txt": "a of one", "app.html": "the app"})
-    fill_tree(place / "two", {})
+    fill_tree(place / "two", {"a.txt": "a of two"})
     file = place / "c.toml"
     file.write_text(SITES.format(place=place))
     r = run("explain", "http://one.example/a.txt", "--config", file)
