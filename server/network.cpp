@@ -33,12 +33,13 @@ struct observers_link {
     csp::in<stop> stops;
     csp::buffered_out<log_lines> to_log;
     csp::buffered_out<tally> to_stats;
+    csp::buffered_out<tally> refused_to_stats;
     csp::bridge_out<compression_job> to_compressor;
 };
 
 /// The cache processes. Yields what each is sent its work along.
 std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const cache_rules& rules,
-                                                        cache_process_links to)
+                                                        const cache_process_links& to)
 {
     std::vector<csp::out<cache_work>> to_each;
     for (slot_number slot = 0; slot < rules.pages; ++slot) {
@@ -69,7 +70,8 @@ csp::process hot_path(settings s, policy first, std::vector<io::listener> listen
 
     co_await csp::par(
         acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
-        parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), front.tx()),
+        parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), front.tx(),
+                lines.shared_tx(), std::move(link.refused_to_stats)),
         front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx()),
         page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
         static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
@@ -122,12 +124,15 @@ csp::process web_server(settings s, opened o)
         csp::bridge<stop> stops(core);
         csp::buffered_bridge<log_lines> core_lines(first, batches);
         csp::buffered_bridge<tally> core_hits(first, batches);
+        csp::buffered_bridge<tally> core_refused(first, batches);
         to_configure.push_back(configured.tx());
         to_stop.push_back(stops.tx());
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
+        cores.start(relay(core_refused.rx(), hits.shared_tx()));
         cores.start_on(core, hot_path(s, std::move(o.policies[i]), std::move(o.listeners[i]),
-                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), texts.tx()}));
+                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), core_refused.tx(),
+                                       texts.tx()}));
     }
 
     co_await csp::par(config(s, std::move(o.words), reloads.rx(), std::move(to_configure), lines.shared_tx()),

@@ -40,6 +40,7 @@ struct policy {
     server::patience patience;
     http::limits limits;
     std::size_t connections = 0;
+    client_limits clients;  // of the core
 
     [[nodiscard]] site_number nowhere() const { return static_cast<site_number>(sites.size() - 1); }
 };

@@ -26,6 +26,21 @@ struct patience {
     std::uint64_t least_rate = 128;           // bytes a second; slower than this after `stall` is cut off
 };
 
+/// What one address may have on a core; 0: as much as it likes.
+struct client_limits {
+    std::uint32_t connections_per_address = 0;
+    std::uint32_t requests_per_second = 0;  // in the long run...
+    std::uint32_t burst = 20;               // ...and so many at once
+
+    [[nodiscard]] bool any() const { return connections_per_address > 0 || requests_per_second > 0; }
+    /// The share of each of so many cores. The kernel spreads an address's connections over them by chance.
+    [[nodiscard]] client_limits divided_by(std::uint32_t cores) const
+    {
+        const auto share = [cores](std::uint32_t of_all) { return (of_all + cores - 1) / cores; };
+        return {share(connections_per_address), share(requests_per_second), share(burst)};
+    }
+};
+
 struct cache_rules {
     unsigned pages = 1024;                       // kept at once on a core, each by a process of its own
     std::size_t memory = 64 * 1024 * 1024;       // bytes a core for all pages together
@@ -46,6 +61,7 @@ struct settings {
     io::engine_choice engine = io::engine_choice::automatic;
     unsigned spare_workers = 4;        // idle workers that each farm keeps ready
     std::size_t connections = 10'000;  // at once on each core; more wait in the kernel's queue
+    client_limits clients;             // of the whole server: each core has its share
     static_rules files;                // of the site that has no table of its own; what the others do not say
     std::vector<site> sites;           // as written
     cache_rules cache;

@@ -123,7 +123,7 @@ change cache_contents::release(entry_number number)
     return {.slot = slot, .path_hash = std::nullopt, .to = std::make_unique<assignment>()};
 }
 
-change cache_contents::keep(entry_number number, looked_up&& look)
+change cache_contents::keep(entry_number number, looked_up look)
 {
     entry& e = entries_[number];
     if (e.slot == none) {

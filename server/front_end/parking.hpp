@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "server/connection.hpp"
+#include "server/observers/log.hpp"
+#include "server/observers/stats.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -17,13 +20,21 @@ struct stop {};
 ///   policies      policy a new configuration: of all that is forwarded from now on
 ///   stops         stop   once: the idle are closed, and when nobody is under way any more parking ends
 ///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
-///   returned      conn   from the back end, for its next request; null: one that was under way has ended
+///   returned      conn   from the back end, for its next request, to linger, or to be closed; null: it has ended
 ///   to_front_end  conn   with a complete head at the beginning of its input, or with the reason why none will come
+///   to_log        log_lines  which limit bites, once a minute for each
+///   to_stats      tally      how often
+///
+/// It sees every connection and every request of its core, so the limits for one address are kept here. A request that
+/// is one too many goes the way of all, and its answer says so; so does a connection, up to so many at once: an
+/// attacker gets no answer.
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a
-/// server to the acceptor and the back end. See docs/DEADLOCK.md.
+/// server to the acceptor and the back end, and to config; the log and the statistics are pure servers. See
+/// docs/DEADLOCK.md.
 csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
-                     csp::in<conn> returned, csp::out<conn> to_front_end);
+                     csp::in<conn> returned, csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log,
+                     csp::buffered_out<tally> to_stats);
 
 }  // namespace server

@@ -49,6 +49,9 @@ std::vector<std::string> what_must_wait(const settings& in_force, settings& next
     keep(in_force.cache.pages, next.cache.pages, "pages");
     keep(in_force.cache.memory, next.cache.memory, "memory_bytes");
     keep(in_force.patience.grace, next.patience.grace, "grace_seconds");
+    keep(in_force.clients.connections_per_address, next.clients.connections_per_address, "connections_per_address");
+    keep(in_force.clients.requests_per_second, next.clients.requests_per_second, "requests_per_second_per_address");
+    keep(in_force.clients.burst, next.clients.burst, "requests_burst_per_address");
     return notes;
 }
 

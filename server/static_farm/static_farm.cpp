@@ -21,7 +21,7 @@ response options()
 }
 
 /// What `found` answers to what was asked, with what its slices are cut from.
-std::expected<response, not_sent> answer_with(const request& asked, found_page&& found)
+std::expected<response, not_sent> answer_with(const request& asked, found_page found)
 {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     if (auto* const other = std::get_if<response>(&found)) return std::move(*other);
