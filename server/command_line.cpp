@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/command_line.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -10,12 +11,15 @@
 #include <fmt/core.h>
 
 #include "io/address.hpp"
+#include "server/check.hpp"
 #include "server/configuration.hpp"
+#include "server/explain.hpp"
 
 namespace server {
 namespace {
 
 constexpr int wrong_usage = 2;
+constexpr const char* about = "A web server that is a network of communicating processes.";
 
 /// As given; what was not given leaves the configuration as it is.
 struct options {
@@ -74,8 +78,24 @@ std::optional<std::string> apply(const options& o, settings& s)
                 where);
         }
     }
-    if (s.files.root.empty()) return "nothing to serve: name a directory, as in `occwserv site`";
+    if (!s.files.root.empty() && std::ranges::any_of(s.sites, &site::is_default)) {
+        return "there are two default sites: the directory, and one of the configuration";
+    }
+    if (s.files.root.empty() && s.sites.empty()) return "nothing to serve: name a directory, as in `occwserv site`";
     return std::nullopt;
+}
+
+/// The file's settings, with these on top.
+std::expected<settings, std::vector<complaint>> settings_of(const options& o)
+{
+    settings s;
+    if (!o.configuration.empty()) {
+        auto configured = load_configuration(o.configuration, std::move(s));
+        if (!configured) return configured;
+        s = std::move(*configured);
+    }
+    if (const auto wrong = apply(o, s)) return std::unexpected(std::vector{fmt::format("occwserv: {}", *wrong)});
+    return s;
 }
 
 }  // namespace
@@ -83,8 +103,14 @@ std::optional<std::string> apply(const options& o, settings& s)
 std::expected<settings, int> read_command_line(int count, const char* const* words)
 {
     options o;
-    CLI::App app("A web server that is a network of communicating processes.", "occwserv");
+    CLI::App app(about, "occwserv");
     describe(app, o);
+    CLI::App* const checking =
+        app.add_subcommand("check", "tells every mistake in the configuration, and serves nothing")->fallthrough();
+    CLI::App* const explaining =
+        app.add_subcommand("explain", "tells what would answer a request for this address")->fallthrough();
+    std::string url;
+    explaining->add_option("URL", url, "http://example.org/a, or /a for the default site")->required();
     try {
         app.parse(count, words);
     } catch (const CLI::Success& wanted) {
@@ -94,20 +120,29 @@ std::expected<settings, int> read_command_line(int count, const char* const* wor
         return std::unexpected(wrong_usage);
     }
 
-    settings s;
-    if (!o.configuration.empty()) {
-        auto configured = load_configuration(o.configuration, std::move(s));
-        if (!configured) {
-            for (const complaint& c : configured.error()) fmt::print(stderr, "{}\n", c);
-            return std::unexpected(wrong_usage);
-        }
-        s = std::move(*configured);
-    }
-    if (const auto wrong = apply(o, s)) {
-        fmt::print(stderr, "occwserv: {}\n", *wrong);
+    auto wanted = settings_of(o);
+    if (checking->parsed()) return std::unexpected(check(wanted));
+    if (!wanted) {
+        for (const complaint& c : wanted.error()) fmt::print(stderr, "{}\n", c);
         return std::unexpected(wrong_usage);
     }
-    return s;
+    if (explaining->parsed()) return std::unexpected(explain(url, std::move(*wanted)));
+    return std::move(*wanted);
+}
+
+std::expected<settings, std::vector<complaint>> read_command_line_again(const std::vector<std::string>& words)
+{
+    options o;
+    CLI::App app(about, "occwserv");
+    describe(app, o);
+    std::vector<const char*> all;
+    for (const std::string& w : words) all.push_back(w.c_str());
+    try {
+        app.parse(static_cast<int>(all.size()), all.data());
+    } catch (const CLI::ParseError& wrong) {
+        return std::unexpected(std::vector<complaint>{wrong.what()});
+    }
+    return settings_of(o);
 }
 
 }  // namespace server

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <expected>
+#include <string>
+#include <vector>
 
+#include "server/configuration.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -10,5 +13,9 @@ namespace server {
 /// What the program is asked to do: the configuration file's settings with the command line's on top. When there is
 /// nothing to run (--help, --version, a mistake, which was told), the exit code instead.
 [[nodiscard]] std::expected<settings, int> read_command_line(int count, const char* const* words);
+
+/// The same again from the same words, for a reload: what is wrong comes back.
+[[nodiscard]] std::expected<settings, std::vector<complaint>> read_command_line_again(
+    const std::vector<std::string>& words);
 
 }  // namespace server

@@ -4,187 +4,247 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <concepts>
+#include <charconv>
 #include <cstring>
 #include <fstream>
-#include <functional>
-#include <limits>
-#include <numeric>
+#include <map>
+#include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 
 #include <fmt/core.h>
-#include <toml++/toml.h>
 
+#include "http/authority.hpp"
+#include "http/characters.hpp"
+#include "http/list.hpp"
+#include "http/target.hpp"
 #include "io/address.hpp"
+#include "server/toml_reader.hpp"
 
 namespace server {
 namespace {
 
-/// The least number of insertions, deletions and replacements that make one word of the other.
-std::size_t distance(std::string_view a, std::string_view b)
-{
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i + 1);
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = std::exchange(row[j + 1], std::min({replaced, row[j] + 1, row[j + 1] + 1}));
-        }
-    }
-    return row.back();
-}
-
-/// Reads one table: hands each known key to its reader, and complains of every other.
-class table_reader {
-  public:
-    using value_reader = std::function<void(const toml::node&)>;
-    struct key {
-        std::string_view name;
-        value_reader read;
-    };
-
-    table_reader(std::string_view file, std::vector<complaint>& complaints) : file_(file), complaints_(complaints) {}
-
-    void read(const toml::table& table, std::string_view table_name, const std::vector<key>& keys)
-    {
-        for (const auto& [name, node] : table) {
-            const auto known = std::ranges::find(keys, name.str(), &key::name);
-            if (known != keys.end()) {
-                known->read(node);
-            } else {
-                unknown(name, table_name, keys);
-            }
-        }
-    }
-
-    void complain(const toml::source_region& at, std::string_view what)
-    {
-        complaints_.push_back(fmt::format("{}:{}:{}: {}", file_, at.begin.line, at.begin.column, what));
-    }
-
-    template <std::unsigned_integral Number>
-    value_reader whole(Number& into, std::uint64_t least, std::uint64_t most)
-    {
-        return [this, &into, least, most](const toml::node& node) {
-            const auto value = node.value_exact<std::int64_t>();
-            if (value && *value >= 0 && std::in_range<Number>(*value) && std::cmp_greater_equal(*value, least) &&
-                std::cmp_less_equal(*value, most)) {
-                into = static_cast<Number>(*value);
-            } else {
-                complain(node.source(), fmt::format("expected a whole number from {} to {}", least, most));
-            }
-        };
-    }
-
-    value_reader seconds(std::chrono::milliseconds& into)
-    {
-        return [this, &into](const toml::node& node) {
-            const auto value = node.value<double>();
-            if (value && *value > 0 && *value <= 86'400) {
-                into = std::chrono::milliseconds(std::max<std::int64_t>(1, static_cast<std::int64_t>(*value * 1000)));
-            } else {
-                complain(node.source(), "expected a number of seconds, above 0 and at most 86400");
-            }
-        };
-    }
-
-    value_reader text(std::string& into)
-    {
-        return [this, &into](const toml::node& node) {
-            if (const auto value = node.value_exact<std::string>()) {
-                into = *value;
-            } else {
-                complain(node.source(), "expected a string");
-            }
-        };
-    }
-
-    value_reader texts(std::vector<std::string>& into)
-    {
-        return [this, &into](const toml::node& node) {
-            into.clear();
-            if (const auto one = node.value_exact<std::string>()) {
-                into.push_back(*one);
-            } else if (const auto* many = node.as_array()) {
-                for (const toml::node& element : *many) {
-                    std::string value;
-                    text(value)(element);
-                    into.push_back(std::move(value));
-                }
-            } else {
-                complain(node.source(), "expected a string or an array of strings");
-            }
-        };
-    }
-
-    template <class Value>
-    value_reader choice(Value& into, std::vector<std::pair<std::string_view, Value>> among)
-    {
-        return [this, &into, among = std::move(among)](const toml::node& node) {
-            const auto name = node.value_exact<std::string>();
-            const auto chosen = std::ranges::find(among, name.value_or(""), &std::pair<std::string_view, Value>::first);
-            if (name && chosen != among.end()) {
-                into = chosen->second;
-                return;
-            }
-            std::string names;
-            for (const auto& [known, value] : among) names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", known);
-            complain(node.source(), fmt::format("expected one of {}", names));
-        };
-    }
-
-    value_reader table(std::string_view name, std::vector<key> keys)
-    {
-        return [this, name, keys = std::move(keys)](const toml::node& node) {
-            if (const auto* t = node.as_table()) {
-                read(*t, name, keys);
-            } else {
-                complain(node.source(), fmt::format("expected the table [{}]", name));
-            }
-        };
-    }
-
-  private:
-    void unknown(const toml::key& name, std::string_view table_name, const std::vector<key>& keys)
-    {
-        const auto nearest =
-            std::ranges::min_element(keys, {}, [&](const key& k) { return distance(k.name, name.str()); });
-        std::string what = table_name.empty() ? fmt::format("`{}` is not known", name.str())
-                                              : fmt::format("`{}` is not known in [{}]", name.str(), table_name);
-        if (nearest != keys.end() && distance(nearest->name, name.str()) <= 2) {
-            what += fmt::format("; did you mean `{}`?", nearest->name);
-        }
-        complain(name.source(), what);
-    }
-
-    std::string_view file_;
-    std::vector<complaint>& complaints_;
-};
-
 constexpr std::uint64_t gigabyte = 1024 * 1024 * 1024;
 
-}  // namespace
+using key = toml_reader::key;
+using keys = std::vector<key>;
 
-std::expected<settings, std::vector<complaint>> read_configuration(std::string_view text, std::string_view file_name,
-                                                                   settings base)
+/// What the server says by itself in every answer, or must say rightly.
+bool is_reserved(std::string_view name)
 {
-    std::vector<complaint> complaints;
-    toml::table document;
-    try {
-        document = toml::parse(text, file_name);
-    } catch (const toml::parse_error& e) {
-        complaints.push_back(
-            fmt::format("{}:{}:{}: {}", file_name, e.source().begin.line, e.source().begin.column, e.description()));
-        return std::unexpected(std::move(complaints));
-    }
+    constexpr std::array<std::string_view, 17> reserved{
+        "Accept-Ranges", "Allow",   "Connection", "Content-Encoding",  "Content-Length",        "Content-Range",
+        "Content-Type",  "Date",    "ETag",       "Keep-Alive",        "Last-Modified",         "Location",
+        "Server",        "Trailer", "Upgrade",    "Transfer-Encoding", "X-Content-Type-Options"};
+    return std::ranges::any_of(reserved, [&](auto r) { return http::equal_ignoring_case(r, name); });
+}
 
-    settings s = std::move(base);
-    table_reader r(file_name, complaints);
-    const auto listen = [&](const toml::node& node) {
-        r.texts(s.listen)(node);
-        for (const std::string& where : s.listen) {
+bool is_field_name(std::string_view name)
+{
+    return !name.empty() && std::ranges::all_of(name, [](char c) { return http::token_chars.contains(c); });
+}
+
+bool is_field_value(std::string_view value)
+{
+    const auto is_control = [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; };
+    return std::ranges::none_of(value, is_control);
+}
+
+/// Why this cannot be the address that a redirect leads to; nothing if it can.
+std::optional<std::string> wrong_address(std::string_view to)
+{
+    if (!is_field_value(to) || to.contains(' ')) return "an address has no spaces and no control characters";
+    if (to.starts_with('/') || to.starts_with("{path}")) {
+        // A browser takes "//name/" for the address of another host, which the client could then choose.
+        if (to.starts_with("//")) return "an address that begins with // leads to another host: say http: or https:";
+        return std::nullopt;
+    }
+    const auto scheme = to.find("://");
+    if (scheme == std::string_view::npos || (to.substr(0, scheme) != "http" && to.substr(0, scheme) != "https")) {
+        return "expected an address that begins with /, http:// or https://";
+    }
+    const std::string_view host = to.substr(scheme + 3);
+    const auto end = std::min(host.find_first_of("/?#"), host.find("{path}"));
+    const auto query = host.find("{query}");
+    if (!http::parse_authority(host.substr(0, std::min(end, query)))) {
+        return "the name of the host must be written out, with a / behind it";
+    }
+    return std::nullopt;
+}
+
+/// The same for a rewrite.
+std::optional<std::string> wrong_rewrite(std::string_view to)
+{
+    if (!to.starts_with('/') && !to.starts_with("{path}")) return "expected a path, which begins with /";
+    if (to.contains("{query}") || to.contains('?')) return "the query stays as it is, and is no part of a path";
+    if (!http::canonicalize(fill_in(to, "/x", "x", ""))) return "this is no path that can be asked for";
+    return std::nullopt;
+}
+
+toml_reader::value_reader headers(toml_reader& r, std::vector<header>& into)
+{
+    return r.pairs("headers", [&](const toml::key& name, const std::string& value, const toml::node& node) {
+        const std::string_view written = name.str();
+        if (!is_field_name(written)) {
+            r.complain(name.source(), fmt::format("`{}` is no name of a header", written));
+        } else if (is_reserved(written)) {
+            r.complain(name.source(), fmt::format("`{}` is set by the server itself", written));
+        } else if (!is_field_value(value)) {
+            r.complain(node.source(), "the value of a header has no control characters");
+        } else {
+            add_up(into, {{std::string(written), value}});
+        }
+    });
+}
+
+toml_reader::value_reader error_pages(toml_reader& r, std::map<unsigned, std::string>& into)
+{
+    return r.pairs("error_pages", [&](const toml::key& name, const std::string& value, const toml::node& node) {
+        unsigned code = 0;
+        const std::string_view digits = name.str();
+        const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), code).ptr;
+        if (end != digits.data() + digits.size() || code < 400 || code > 599) {
+            r.complain(name.source(), fmt::format("expected a status from 400 to 599, not `{}`", digits));
+        } else if (const auto path = http::canonicalize(value); !path) {
+            r.complain(node.source(), "expected the path of a page of this site, which begins with /");
+        } else {
+            into[code] = path->relative();
+        }
+    });
+}
+
+/// A route as it is written, which may do one thing only.
+struct written_route {
+    std::string path;
+    std::string redirect_to;
+    std::string rewrite_to;
+    unsigned code = 0;
+    unsigned status = 0;
+    std::vector<header> headers;
+};
+
+action action_of(const written_route& w)
+{
+    if (!w.redirect_to.empty()) {
+        return redirect{w.redirect_to, w.code == 0 ? http::status::found : static_cast<http::status>(w.code)};
+    }
+    if (!w.rewrite_to.empty()) return rewrite{w.rewrite_to};
+    if (w.status != 0) return fixed_status{static_cast<http::status>(w.status)};
+    return {};
+}
+
+void read_route(toml_reader& r, const toml::table& table, std::vector<route>& into)
+{
+    written_route w;
+    const auto code = [&](const toml::node& node) {
+        constexpr std::array<std::int64_t, 5> known{301, 302, 303, 307, 308};
+        const auto value = node.value_exact<std::int64_t>().value_or(0);
+        if (std::ranges::find(known, value) != known.end()) {
+            w.code = static_cast<unsigned>(value);
+        } else {
+            r.complain(node.source(), "expected the status of a redirect: 301, 302, 303, 307 or 308");
+        }
+    };
+    const auto checked = [&](std::string& text, std::optional<std::string> (*wrong)(std::string_view)) {
+        return [&r, &text, wrong](const toml::node& node) {
+            r.text(text)(node);
+            if (const auto why = wrong(text); node.is_string() && why) r.complain(node.source(), *why);
+        };
+    };
+    const auto path = [&](const toml::node& node) {
+        r.text(w.path)(node);
+        if (node.is_string() && !kind_of(w.path)) {
+            r.complain(node.source(),
+                       fmt::format("`{}` is no path of a route: expected /a, /a/* for all beneath, or *.php "
+                                   "for an ending",
+                                   w.path));
+        }
+    };
+    r.read(table, "site.route",
+           {{"path", path},
+            {"redirect", checked(w.redirect_to, wrong_address)},
+            {"code", code},
+            {"rewrite", checked(w.rewrite_to, wrong_rewrite)},
+            {"status", r.whole(w.status, 400, 599)},
+            {"headers", headers(r, w.headers)}});
+
+    const auto has = [&](std::string_view name) { return table.contains(name) ? 1 : 0; };
+    const int actions = has("redirect") + has("rewrite") + has("status");
+    if (has("path") == 0) r.complain(table.source(), "a route needs a `path`");
+    if (actions > 1) r.complain(table.source(), "a route does one thing: `redirect`, `rewrite` or `status`");
+    if (actions == 0 && has("headers") == 0) {
+        r.complain(table.source(), "this route does nothing: expected `redirect`, `rewrite`, `status` or `headers`");
+    }
+    if (has("code") == 1 && has("redirect") == 0) r.complain(table.source(), "`code` belongs to a `redirect`");
+    into.push_back({std::move(w.path), action_of(w), std::move(w.headers)});
+    const auto last = static_cast<route_number>(into.size() - 1);
+    if (const auto by = route_table::hidden_by(into, last); by && kind_of(into[last].path)) {
+        r.warn(table.source(), fmt::format("the route `{}` can never be reached: `{}` before it has all its paths",
+                                           into[last].path, into[*by].path));
+    }
+}
+
+/// What can be said of a site, and at the top level of the one that has no table of its own.
+keys site_keys(toml_reader& r, static_rules& into)
+{
+    return {{"root", r.text(into.root)},
+            {"index", r.texts(into.index)},
+            {"try", r.texts(into.tries)},
+            {"listing", r.choice(into.directories, {{"off", listing::off}, {"on", listing::on}})},
+            {"cache_control", r.text(into.cache_control)},
+            {"headers", headers(r, into.headers)},
+            {"error_pages", error_pages(r, into.error_pages)},
+            {"route", r.tables("site.route", [&](const toml::table& t) { read_route(r, t, into.routes); })}};
+}
+
+bool is_site_name(std::string_view name)
+{
+    if (name.starts_with("*.")) name.remove_prefix(2);
+    const auto parts = http::parse_authority(name);
+    return parts && parts->host == name && !name.contains('*');
+}
+
+/// All sites, once it is known what they have in common.
+void read_sites(toml_reader& r, const toml::node& node, settings& s)
+{
+    std::set<std::string> taken;
+    const auto one = [&](const toml::table& table) {
+        site next{.names = {}, .is_default = false, .files = s.files};
+        next.files.root.clear();
+        next.files.routes.clear();
+        const auto names = [&](const toml::node& written) {
+            r.texts(next.names)(written);
+            for (const std::string& name : next.names) {
+                if (!is_site_name(name)) {
+                    r.complain(written.source(),
+                               fmt::format("`{}` is no name of a site: expected example.org or *.example.org", name));
+                } else if (!taken.insert(canonical_host(name)).second) {
+                    r.complain(written.source(), fmt::format("`{}` is the name of another site already", name));
+                }
+            }
+        };
+        keys known = site_keys(r, next.files);
+        known.push_back({"names", names});
+        known.push_back({"default", r.yes_or_no(next.is_default)});
+        r.read(table, "site", known);
+        if (!table.contains("root")) r.complain(table.source(), "a site needs a `root`");
+        if (next.names.empty() && !next.is_default) {
+            r.complain(table.source(), "nobody can ask for this site: expected `names`, or `default = true`");
+        }
+        if (next.is_default && (!s.files.root.empty() || std::ranges::any_of(s.sites, &site::is_default))) {
+            r.complain(table.source(), "there is a default site already");
+        }
+        s.sites.push_back(std::move(next));
+    };
+    r.tables("site", one)(node);
+}
+
+toml_reader::value_reader addresses(toml_reader& r, std::vector<std::string>& into)
+{
+    return [&](const toml::node& node) {
+        r.texts(into)(node);
+        for (const std::string& where : into) {
             if (!io::address::parse(where)) {
                 r.complain(node.source(), fmt::format("`{}` is not an address: expected ADDRESS:PORT with a numeric "
                                                       "address, as 127.0.0.1:8080, [::1]:8080 or :8080",
@@ -192,40 +252,63 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
             }
         }
     };
-    r.read(document, "",
-           {{"root", r.text(s.files.root)},
-            {"index", r.texts(s.files.index)},
-            {"try", r.texts(s.files.tries)},
-            {"cache_control", r.text(s.files.cache_control)},
-            {"listen", listen},
-            {"listing", r.choice(s.files.directories, {{"off", listing::off}, {"on", listing::on}})},
-            {"workers", r.whole(s.workers, 1, 1024)},
-            {"io", r.choice(s.engine, {{"auto", io::engine_choice::automatic},
-                                       {"uring", io::engine_choice::uring},
-                                       {"epoll", io::engine_choice::epoll}})},
-            {"spare_workers", r.whole(s.spare_workers, 1, 1024)},
-            {"log", r.table("log", {{"access", r.text(s.log.access)}, {"error", r.text(s.log.error)}})},
-            {"cache", r.table("cache", {{"pages", r.whole(s.cache.pages, 1, 1024 * 1024)},
-                                        {"memory_bytes", r.whole(s.cache.memory, 0, 1024 * gigabyte)},
-                                        {"largest_page_bytes", r.whole(s.cache.largest_page, 0, gigabyte)},
-                                        {"largest_text_bytes", r.whole(s.cache.largest_text, 0, gigabyte)}})},
-            {"patience", r.table("patience", {{"idle_seconds", r.seconds(s.patience.idle)},
-                                              {"head_seconds", r.seconds(s.patience.head)},
-                                              {"stall_seconds", r.seconds(s.patience.stall)},
-                                              {"linger_seconds", r.seconds(s.patience.linger)},
-                                              {"grace_seconds", r.seconds(s.patience.grace)},
-                                              {"least_bytes_a_second", r.whole(s.patience.least_rate, 1, gigabyte)}})},
-            {"limits",
-             r.table("limits",
-                     {{"connections", r.whole(s.connections, 1, 10'000'000)},
-                      {"connections_per_address", r.whole(s.clients.connections_per_address, 0, 10'000'000)},
-                      {"requests_per_second_per_address", r.whole(s.clients.requests_per_second, 0, 1'000'000'000)},
-                      {"requests_burst_per_address", r.whole(s.clients.burst, 1, 1'000'000)},
-                      {"target_bytes", r.whole(s.limits.target_bytes, 16, 64 * 1024)},
-                      {"head_bytes", r.whole(s.limits.head_bytes, 256, 1024 * 1024)},
-                      {"fields", r.whole(s.limits.fields, 1, http::max_fields)},
-                      {"body_bytes", r.whole(s.limits.body_bytes, 0, 1024 * gigabyte)}})}});
-    if (!complaints.empty()) return std::unexpected(std::move(complaints));
+}
+
+keys all_keys(toml_reader& r, settings& s)
+{
+    keys all{{"listen", addresses(r, s.listen)},
+             {"workers", r.whole(s.workers, 1, 1024)},
+             {"io", r.choice(s.engine, {{"auto", io::engine_choice::automatic},
+                                        {"uring", io::engine_choice::uring},
+                                        {"epoll", io::engine_choice::epoll}})},
+             {"spare_workers", r.whole(s.spare_workers, 1, 1024)},
+             {"log", r.table("log", {{"access", r.text(s.log.access)}, {"error", r.text(s.log.error)}})},
+             {"cache", r.table("cache", {{"pages", r.whole(s.cache.pages, 1, 1024 * 1024)},
+                                         {"memory_bytes", r.whole(s.cache.memory, 0, 1024 * gigabyte)},
+                                         {"largest_page_bytes", r.whole(s.cache.largest_page, 0, gigabyte)},
+                                         {"largest_text_bytes", r.whole(s.cache.largest_text, 0, gigabyte)}})},
+             {"patience", r.table("patience", {{"idle_seconds", r.seconds(s.patience.idle)},
+                                               {"head_seconds", r.seconds(s.patience.head)},
+                                               {"stall_seconds", r.seconds(s.patience.stall)},
+                                               {"linger_seconds", r.seconds(s.patience.linger)},
+                                               {"grace_seconds", r.seconds(s.patience.grace)},
+                                               {"least_bytes_a_second", r.whole(s.patience.least_rate, 1, gigabyte)}})},
+             {"limits",
+              r.table("limits",
+                      {{"connections", r.whole(s.connections, 1, 10'000'000)},
+                       {"connections_per_address", r.whole(s.clients.connections_per_address, 0, 10'000'000)},
+                       {"requests_per_second_per_address", r.whole(s.clients.requests_per_second, 0, 1'000'000'000)},
+                       {"requests_burst_per_address", r.whole(s.clients.burst, 1, 1'000'000)},
+                       {"target_bytes", r.whole(s.limits.target_bytes, 16, 64 * 1024)},
+                       {"head_bytes", r.whole(s.limits.head_bytes, 256, 1024 * 1024)},
+                       {"fields", r.whole(s.limits.fields, 1, http::max_fields)},
+                       {"body_bytes", r.whole(s.limits.body_bytes, 0, 1024 * gigabyte)}})}};
+    for (key& k : site_keys(r, s.files)) all.push_back(std::move(k));
+    return all;
+}
+
+}  // namespace
+
+std::expected<settings, std::vector<complaint>> read_configuration(std::string_view text, std::string_view file_name,
+                                                                   settings base)
+{
+    toml_reader r(file_name);
+    toml::table document;
+    try {
+        document = toml::parse(text, file_name);
+    } catch (const toml::parse_error& e) {
+        r.complain(e.source(), e.description());
+        return std::unexpected(std::move(r.complaints()));
+    }
+
+    settings s = std::move(base);
+    keys known = all_keys(r, s);
+    // The top level first, wherever it stands: the sites have from it what they do not say.
+    known.push_back({"site", [](const toml::node&) {}});
+    r.read(document, "", known);
+    if (const auto* sites = document.get("site")) read_sites(r, *sites, s);
+    if (!r.complaints().empty()) return std::unexpected(std::move(r.complaints()));
+    s.warnings = std::move(r.warnings());
     return s;
 }
 

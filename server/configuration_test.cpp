@@ -117,6 +117,119 @@ TEST(Configuration, WrongTypesAndRanges)
     EXPECT_THAT(complaints("workers = 1.5\n"), ElementsAre(HasSubstr("whole number")));
 }
 
+constexpr std::string_view two_sites = R"(
+listing = "on"
+cache_control = "max-age=60"
+[headers]
+X-Frame-Options = "DENY"
+[[site]]
+names = ["example.org", "www.example.org"]
+root = "a"
+cache_control = "no-store"
+error_pages = { 404 = "/lost.html" }
+  [[site.route]]
+  path = "/old/*"
+  redirect = "/new/{rest}{query}"
+  code = 308
+  [[site.route]]
+  path = "*.css"
+  headers = { Cache-Control = "max-age=1", x-frame-options = "" }
+  [[site.route]]
+  path = "/app/*"
+  rewrite = "/app.html"
+  [[site.route]]
+  path = "/secret"
+  status = 410
+[[site]]
+default = true
+root = "b"
+)";
+
+TEST(Configuration, SitesHaveFromTheTopWhatTheyDoNotSay)
+{
+    const auto got = read(two_sites);
+    ASSERT_TRUE(got) << got.error().front();
+    EXPECT_THAT(got->warnings, testing::IsEmpty());
+    ASSERT_EQ(got->sites.size(), 2U);
+    const site& first = got->sites[0];
+    EXPECT_THAT(first.names, ElementsAre("example.org", "www.example.org"));
+    EXPECT_EQ(first.files.root, "a");
+    EXPECT_EQ(first.files.directories, listing::on);
+    EXPECT_EQ(first.files.cache_control, "no-store");
+    EXPECT_THAT(first.files.headers, ElementsAre(header{"X-Frame-Options", "DENY"}));
+    EXPECT_EQ(first.files.error_pages.at(404), "lost.html");
+    ASSERT_EQ(first.files.routes.size(), 4U);
+    EXPECT_EQ(first.files.routes[0].then, action(redirect{"/new/{rest}{query}", http::status::permanent_redirect}));
+    EXPECT_FALSE(first.files.routes[1].acts());
+    EXPECT_EQ(first.files.routes[2].then, action(rewrite{"/app.html"}));
+    EXPECT_EQ(first.files.routes[3].then, action(fixed_status{http::status::gone}));
+    EXPECT_TRUE(got->sites[1].is_default);
+    EXPECT_EQ(got->sites[1].files.cache_control, "max-age=60");
+    EXPECT_THAT(got->sites[1].files.routes, testing::IsEmpty());
+}
+
+TEST(Configuration, MistakesInSites)
+{
+    const auto said = complaints(R"(
+[[site]]
+names = ["example.org", "*"]
+[[site]]
+names = "Example.org"
+root = "b"
+[[site]]
+root = "c"
+roote = "d"
+)");
+    EXPECT_THAT(said,
+                testing::UnorderedElementsAre(
+                    HasSubstr("c.toml:3:9: `*` is no name of a site"), HasSubstr("c.toml:2:1: a site needs a `root`"),
+                    HasSubstr("c.toml:5:9: `Example.org` is the name of another site already"),
+                    HasSubstr("c.toml:7:1: nobody can ask for this site"),
+                    HasSubstr("c.toml:9:1: `roote` is not known in [site]; did you mean `root`?")));
+}
+
+TEST(Configuration, MistakesInRoutes)
+{
+    const auto wrong = [](std::string_view route) {
+        return complaints("root = \"a\"\n[[route]]\n" + std::string(route));
+    };
+    EXPECT_THAT(wrong("path = \"a\"\nstatus = 410\n"), ElementsAre(HasSubstr("c.toml:3:8: `a` is no path of a route")));
+    EXPECT_THAT(wrong("status = 410\n"), ElementsAre(HasSubstr("a route needs a `path`")));
+    EXPECT_THAT(wrong("path = \"/a\"\n"), ElementsAre(HasSubstr("this route does nothing")));
+    EXPECT_THAT(wrong("path = \"/a\"\nstatus = 410\nrewrite = \"/b\"\n"), ElementsAre(HasSubstr("does one thing")));
+    EXPECT_THAT(wrong("path = \"/a\"\nredirect = \"/b\"\ncode = 304\n"), ElementsAre(HasSubstr("c.toml:5:8: ")));
+    EXPECT_THAT(wrong("path = \"/a\"\nredirct = \"/b\"\n"), testing::Contains(HasSubstr("did you mean `redirect`?")));
+    EXPECT_THAT(wrong("path = \"/a\"\nheaders = { Content-Length = \"1\" }\n"),
+                ElementsAre(HasSubstr("`Content-Length` is set by the server itself")));
+    EXPECT_THAT(wrong("path = \"/a\"\nheaders = { \"X A\" = \"1\" }\n"),
+                ElementsAre(HasSubstr("is no name of a header")));
+    EXPECT_THAT(wrong("path = \"/a\"\nheaders = { X-A = \"1\\n\" }\n"), ElementsAre(HasSubstr("control characters")));
+}
+
+TEST(Configuration, ARedirectLeadsWhereTheOperatorWants)
+{
+    const auto accepted = [](std::string_view to) {
+        return complaints("[[route]]\npath = \"/a/*\"\nredirect = \"" + std::string(to) + "\"\n").empty();
+    };
+    for (const char* good : {"/b", "/b/{rest}", "{path}/", "https://example.org{path}{query}", "http://a:80/{rest}",
+                             "https://example.org{query}"}) {
+        EXPECT_TRUE(accepted(good)) << good;
+    }
+    for (const char* bad : {"{rest}", "//example.org/", "https://example.org{rest}", "https://{rest}/", "ftp://a/",
+                            "https://", "javascript:x", "/a b", "{query}"}) {
+        EXPECT_FALSE(accepted(bad)) << bad;
+    }
+}
+
+TEST(Configuration, ARouteThatCanNeverBeReachedIsAWarning)
+{
+    const auto got = read("[[route]]\npath = \"/a/*\"\nstatus = 410\n[[route]]\npath = \"/a/b\"\nstatus = 403\n");
+    ASSERT_TRUE(got);
+    EXPECT_THAT(got->warnings,
+                ElementsAre("c.toml:4:1: the route `/a/b` can never be reached: `/a/*` before it has all "
+                            "its paths"));
+}
+
 TEST(Configuration, WhatIsNoTomlIsToldWithItsPlace)
 {
     EXPECT_THAT(complaints("root = \n"), ElementsAre(HasSubstr("c.toml:1:")));

@@ -20,6 +20,7 @@
 #include "http/request.hpp"
 #include "io/buffer.hpp"
 #include "io/socket.hpp"
+#include "server/policy.hpp"
 
 namespace server {
 
@@ -69,6 +70,7 @@ struct connection : csp::pooled {
     http::ip_address client;                          // its address,
     std::string peer;                                 // and as the log has it
     bool is_counted = false;                          // among those of its address
+    frozen_policy by;                                 // what the request in `input` is treated by
 };
 
 /// The mobile record that goes round the network.

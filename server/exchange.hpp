@@ -30,6 +30,7 @@
 #include "io/file.hpp"
 #include "server/connection.hpp"
 #include "server/page.hpp"
+#include "server/policy.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -39,7 +40,9 @@ namespace server {
 struct request {
     http::method method = http::method::get;
     http::canonical_path path;
-    std::uint64_t path_hash = 0;
+    std::uint64_t site_key = 0;        // of the site whose page it is, as it is configured: key_of()
+    std::uint64_t path_hash = 0;       // and of that key
+    std::vector<route_number> routes;  // of the site, that add headers
     std::string_view query;
     std::string_view line;  // for the log
     std::string_view authority;
@@ -117,10 +120,19 @@ struct account {
     bool complete = false;  // all of it went out
 };
 
+/// Where a request is sent by a route, rather than answered.
+struct elsewhere {
+    http::status code = http::status::found;
+    std::string location;
+};
+
 struct exchange_record : csp::pooled {
     explicit exchange_record(std::variant<http1_carrier, stream_carrier> by) : carrier(std::move(by)) {}
 
     request asked;
+    frozen_policy by;                    // in force when it was complete
+    site_number site = 0;                // of that policy
+    std::optional<elsewhere> moved;      // to be answered with this address
     std::optional<http::error> refused;  // to be answered with this error's page
     response_fields refused_with;        // and these fields beside those of the page
     frozen_page kept;                    // the page that the cache has for this path
@@ -129,6 +141,8 @@ struct exchange_record : csp::pooled {
     account sent;
     csp::time_point began;
     std::variant<http1_carrier, stream_carrier> carrier;
+
+    [[nodiscard]] const served_site& of_site() const { return by->sites[site]; }
 };
 
 using exchange = std::unique_ptr<exchange_record>;

@@ -89,9 +89,9 @@ std::expected<opened, problem> open_all(const settings& s)
 {
     opened o;
     for (unsigned i = 0; i < s.workers; ++i) {
-        auto root = io::open_directory(s.files.root);
-        if (!root) return std::unexpected(fmt::format("{} cannot be served: {}", s.files.root, root.error().text));
-        o.roots.push_back(std::move(*root));
+        auto p = make_policy(s);
+        if (!p) return std::unexpected(p.error().front());
+        o.policies.push_back(std::move(*p));
     }
     o.listeners.resize(s.workers);
     for (const std::string& where : s.listen) {
@@ -105,6 +105,12 @@ std::expected<opened, problem> open_all(const settings& s)
     if (!error) return std::unexpected(error.error());
     o.logs = {.access = std::move(*access), .error = std::move(*error)};
     return o;
+}
+
+std::string what_is_served(const settings& s)
+{
+    const auto sites = all_sites(s);
+    return sites.size() == 1 ? sites.front().files.root : fmt::format("{} sites", sites.size());
 }
 
 int fail(const problem& what)
@@ -128,15 +134,17 @@ int main(int count, const char** words)
     auto o = open_all(s);
     if (!o) return fail(o.error());
 
+    o->words.assign(words, words + count);
+    for (const std::string& w : s.warnings) o->first_lines.push_back(error_line("warning", w));
     for (const std::string& where : s.listen) {
         o->first_lines.push_back(
-            error_line("notice", fmt::format("serving {} on http://{} with {} worker{}", s.files.root, where, s.workers,
-                                             s.workers == 1 ? "" : "s")));
+            error_line("notice", fmt::format("serving {} on http://{} with {} worker{}", what_is_served(s), where,
+                                             s.workers, s.workers == 1 ? "" : "s")));
     }
     o->first_lines.push_back(error_line("notice", engine->why));
 
     std::signal(SIGPIPE, SIG_IGN);
-    io::block_signals({SIGTERM, SIGINT});
+    io::block_signals({SIGTERM, SIGINT, SIGHUP});
     csp::kernel kernel({.cores = s.workers + 1}, io::engines(engine->runs));  // one is the workshop
     kernel.print_post_mortem_on(SIGQUIT);
     const csp::outcome end = kernel.run(web_server(std::move(s), std::move(*o)));

@@ -29,7 +29,7 @@ namespace {
 
 /// What joins a core to the observers, which the whole server has once.
 struct observers_link {
-    csp::in<settings> from_config;
+    csp::in<policy> policies;
     csp::in<stop> stops;
     csp::buffered_out<log_lines> to_log;
     csp::buffered_out<tally> to_stats;
@@ -59,13 +59,8 @@ std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const
 ///                                                       pages  found                     |
 ///                                                         v      |                       |
 ///                                                       static_farm --------done---------+
-csp::process hot_path(std::vector<io::listener> listeners, io::directory root, observers_link link)
+csp::process hot_path(settings s, policy first, std::vector<io::listener> listeners, observers_link link)
 {
-    auto configured = co_await link.from_config.input();
-    if (!configured) co_return;
-    const settings s = std::move(*configured);
-    const csp::frozen<page_rules> pages_by(page_rules{std::move(root), s.files, s.cache, s.patience});
-
     csp::chan<conn> arrivals, front, returned;  // connections between requests
     csp::chan<exchange> plain, pages, done;     // requests on their way
     csp::chan<looked_up> found;
@@ -75,12 +70,11 @@ csp::process hot_path(std::vector<io::listener> listeners, io::directory root, o
 
     co_await csp::par(
         acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
-        parking({s.patience, s.limits, s.connections, s.clients.divided_by(s.workers)}, no_more.rx(), arrivals.rx(),
-                returned.rx(), front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),
-        front_end_farm(s.spare_workers, s.limits, front.shared_rx(), plain.shared_tx()),
+        parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), front.tx(),
+                lines.shared_tx(), std::move(link.refused_to_stats)),
+        front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx()),
         page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
-        static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), questions.shared_tx(),
-                    done.shared_tx()),
+        static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),
         back_end(s.log.access.empty() ? access_log::off : access_log::on, done.rx(), returned.tx(), lines.shared_tx(),
                  std::move(link.to_stats)),
@@ -117,15 +111,16 @@ csp::process web_server(settings s, opened o)
 
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
+    csp::chan<reload_request> reloads;
     csp::forking cores;
     csp::core& workshop = first.sibling(static_cast<unsigned>(o.listeners.size()));  // for what takes a processor long
     csp::bridge<compression_job> texts(workshop);
     cores.start_on(workshop, compressor(texts.rx()));
-    std::vector<csp::bridge_out<settings>> to_configure;
+    std::vector<csp::bridge_out<policy>> to_configure;
     std::vector<csp::bridge_out<stop>> to_stop;
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
         csp::core& core = first.sibling(i);
-        csp::bridge<settings> configured(core);
+        csp::bridge<policy> configured(core);
         csp::bridge<stop> stops(core);
         csp::buffered_bridge<log_lines> core_lines(first, batches);
         csp::buffered_bridge<tally> core_hits(first, batches);
@@ -135,14 +130,15 @@ csp::process web_server(settings s, opened o)
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
         cores.start(relay(core_refused.rx(), hits.shared_tx()));
-        cores.start_on(core, hot_path(std::move(o.listeners[i]), std::move(o.roots[i]),
+        cores.start_on(core, hot_path(s, std::move(o.policies[i]), std::move(o.listeners[i]),
                                       {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), core_refused.tx(),
                                        texts.tx()}));
     }
 
-    co_await csp::par(
-        config(s, std::move(to_configure)), log(std::move(o.logs), lines.rx()), stats(hits.rx(), totals.tx()),
-        supervisor(s.patience.grace, std::move(o.first_lines), totals.rx(), std::move(to_stop), lines.shared_tx()));
+    co_await csp::par(config(s, std::move(o.words), reloads.rx(), std::move(to_configure), lines.shared_tx()),
+                      log(std::move(o.logs), lines.rx()), stats(hits.rx(), totals.tx()),
+                      supervisor(s.patience.grace, std::move(o.first_lines), totals.rx(), reloads.shared_tx(),
+                                 std::move(to_stop), lines.shared_tx()));
     co_await cores.join();
 }
 

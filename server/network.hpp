@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "csp/process.hpp"
-#include "io/file.hpp"
 #include "io/socket.hpp"
 #include "server/cache/protocols.hpp"
 #include "server/exchange.hpp"
 #include "server/observers/log.hpp"
+#include "server/policy.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -18,8 +19,9 @@ namespace server {
 /// What main() has opened, so that what is wrong with it could be said before anything runs.
 struct opened {
     std::vector<std::vector<io::listener>> listeners;  // for each core, one for each address
-    std::vector<io::directory> roots;                  // the same directory for each core
+    std::vector<policy> policies;                      // the same for each core
     log_files logs;
+    std::vector<std::string> words;      // of the command line
     std::vector<log_lines> first_lines;  // of the error log: what is served, and how
 };
 

@@ -54,6 +54,7 @@ response_fields fields_of_any(const description& d)
     f.add("Last-Modified", std::string_view(modified.data(), modified.size()));
     if (!d.cache_control.empty()) f.add("Cache-Control", d.cache_control);
     if (d.varies) f.add("Vary", "Accept-Encoding");
+    f.add(d.more);
     return f;
 }
 

@@ -10,6 +10,7 @@
 #include "csp/mobile.hpp"
 #include "http/limits.hpp"
 #include "io/engine.hpp"
+#include "server/sites.hpp"
 
 namespace server {
 
@@ -49,18 +50,6 @@ struct cache_rules {
     std::chrono::milliseconds ageing{10'000};    // after so long a page's count is halved
 };
 
-enum class listing : std::uint8_t { off, on };
-
-struct static_rules {
-    std::string root;  // directory, as the operator wrote it
-    std::vector<std::string> index{"index.html", "index.htm"};
-    /// What to look for, in this order; "{path}" stands for the path that was asked for. "{path}.html" makes addresses
-    /// without an ending, "/index.html" at the end serves an application that has its pages in one file.
-    std::vector<std::string> tries{"{path}"};
-    listing directories = listing::off;      // what of those without an index page
-    std::string cache_control = "no-cache";  // kept by whoever wants, but asked for again: a 304 is cheap
-};
-
 struct log_rules {
     std::string access = "-";  // a file; "-" is standard output, "" is none
     std::string error = "-";   // a file; "-" is standard error
@@ -73,11 +62,13 @@ struct settings {
     unsigned spare_workers = 4;        // idle workers that each farm keeps ready
     std::size_t connections = 10'000;  // at once on each core; more wait in the kernel's queue
     client_limits clients;             // of the whole server: each core has its share
-    static_rules files;
+    static_rules files;                // of the site that has no table of its own; what the others do not say
+    std::vector<site> sites;           // as written
     cache_rules cache;
     log_rules log;
     patience patience;
     http::limits limits;
+    std::vector<std::string> warnings;  // of what was read: valid, but hardly meant
 };
 
 static_assert(csp::mobile<settings>);

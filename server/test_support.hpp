@@ -48,6 +48,21 @@ inline void receive(connection& c, io::buffer&& text, const http::limits& sizes 
     }
 }
 
+/// One site, the default, of the files beneath that directory; without one, of none.
+inline frozen_policy default_policy(io::directory root = {}, static_rules files = {})
+{
+    policy p{.names = site_table({{.names = {}, .is_default = true, .files = files}}),
+             .sites = {},
+             .patience = {},
+             .limits = {},
+             .connections = 100,
+             .clients = {}};
+    route_table routes(files.routes);
+    p.sites.push_back({.pages = {std::move(root), std::move(files), {}, {}}, .routes = std::move(routes), .key = 1});
+    p.sites.push_back({.pages = {}, .routes = {}, .key = 0});
+    return frozen_policy(std::move(p));
+}
+
 /// A test kernel that also has an engine, for its memory and for sockets that take bytes at once.
 class engine_kernel : public csp::test_kernel {
   public:
@@ -69,6 +84,7 @@ class engine_kernel : public csp::test_kernel {
         auto c = std::make_unique<connection>(io::socket(io::descriptor(ends[0])));
         clients_.emplace(c.get(), io::descriptor(ends[1]));
         c->peer = "test";
+        c->by = policy_;
         if (!text.empty()) receive(*c, arrived(*engine_, text), sizes);
         return c;
     }
@@ -83,6 +99,7 @@ class engine_kernel : public csp::test_kernel {
 
   private:
     std::unique_ptr<io::engine> engine_;
+    frozen_policy policy_ = default_policy();
     std::map<const connection*, io::descriptor> clients_;
 };
 

@@ -82,14 +82,16 @@ csp::step<bool> read_exactly(io::socket& from, std::span<char> into)
 std::span<char> raw(frame_head& h) { return {reinterpret_cast<char*>(&h), sizeof h}; }
 
 /// The session's reading half: an exchange for each request, whatever has been answered by then.
-csp::process session_reader(io::socket from, csp::shared_out<stream_piece> pieces, csp::shared_out<exchange> to_cache)
+csp::process session_reader(frozen_policy by, io::socket from, csp::shared_out<stream_piece> pieces,
+                            csp::shared_out<exchange> to_cache)
 {
     http::request_head head;
     for (frame_head h; co_await read_exactly(from, raw(h));) {
         auto x = std::make_unique<exchange_record>(stream_carrier{pieces, h.stream});
+        x->by = by;
         x->asked.own_head.resize(h.bytes);
         if (!co_await read_exactly(from, x->asked.own_head)) co_return;
-        const auto understood = http::parse_head(x->asked.own_head, {}, head);
+        const auto understood = http::parse_head(x->asked.own_head, head);
         EXPECT_TRUE(understood.has_value());
         understand_request(head, *x);
         co_await to_cache.output(std::move(x));
@@ -137,7 +139,7 @@ csp::process multiplexing_client(io::socket server, csp::out<std::vector<answer>
 }
 
 /// The same questions over HTTP/1.1, one connection each.
-csp::process http1_client(csp::shared_out<exchange> to_cache, csp::out<std::vector<answer>> answers)
+csp::process http1_client(frozen_policy by, csp::shared_out<exchange> to_cache, csp::out<std::vector<answer>> answers)
 {
     http::request_head head;
     std::vector<answer> got;
@@ -145,9 +147,10 @@ csp::process http1_client(csp::shared_out<exchange> to_cache, csp::out<std::vect
         auto pair = io::socket_pair();
         auto c = std::make_unique<connection>(std::move(pair->first));
         c->peer = "test";
+        c->by = by;
         const std::string text = q.method + " " + q.target + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
         test::receive(*c, test::arrived(io::engine::here(), text));
-        co_await to_cache.output(understand(std::move(c), {}, head));
+        co_await to_cache.output(understand(std::move(c), head));
 
         std::string response;
         std::array<char, 64 * 1024> room;
@@ -217,7 +220,9 @@ csp::process both_transports(std::string root)
     csp::bridge<compression_job> jobs(csp::core::here());
     csp::chan<etag_question> questions;
     auto directory = io::open_directory(root);
-    csp::frozen<page_rules> rules(page_rules{std::move(*directory), {root, {"index.html"}}, {}, {}});
+    static_rules rules;
+    rules.index = {"index.html"};
+    const frozen_policy by = test::default_policy(std::move(*directory), rules);
 
     // One connection; its server's end is held twice, to read from and to write to.
     auto pair = io::socket_pair();
@@ -225,10 +230,10 @@ csp::process both_transports(std::string root)
 
     co_await csp::par(
         multiplexing_client(std::move(pair->first), multiplexed.tx()),
-        session_reader(std::move(pair->second), pieces.shared_tx(), plain.shared_tx()),
-        session_writer(std::move(writing_half), pieces.rx()), http1_client(plain.shared_tx(), one_by_one.tx()),
+        session_reader(by, std::move(pair->second), pieces.shared_tx(), plain.shared_tx()),
+        session_writer(std::move(writing_half), pieces.rx()), http1_client(by, plain.shared_tx(), one_by_one.tx()),
         page_cache({}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()), compressor(jobs.rx()),
-        static_farm(4, rules, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
+        static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()), back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
         sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
 }

@@ -35,6 +35,8 @@ void cache_contents::remove(ranking& r, entry_number e)
     r.erase(std::ranges::lower_bound(r, e, [this](auto a, auto b) { return ranks_before(a, b); }));
 }
 
+bool cache_contents::is(const entry& e, const looked_up& look) { return e.site == look.site && e.path == look.path; }
+
 void cache_contents::raise(entry_number e, std::uint32_t by)
 {
     ranking& half = half_of(entries_[e]);
@@ -75,8 +77,9 @@ std::optional<cache_contents::entry_number> cache_contents::begin(const looked_u
     if (bytes_ + look.path.size() > memory_) return std::nullopt;
     const entry_number e = free_entries_.back();
     free_entries_.pop_back();
-    entries_[e] = {.path = look.path, .path_hash = look.path_hash, .since = ++arrivals_, .made_from = {}};
-    by_path_.emplace(entries_[e].path, e);
+    entries_[e] = {
+        .site = look.site, .path = look.path, .path_hash = look.path_hash, .since = ++arrivals_, .made_from = {}};
+    by_name_.emplace(page_name{look.site, entries_[e].path}, e);
     bytes_ += look.path.size();
     insert(competing_, e);
     return e;
@@ -86,7 +89,7 @@ void cache_contents::forget(entry_number e)
 {
     remove(competing_, e);
     bytes_ -= entries_[e].path.size();
-    by_path_.erase(entries_[e].path);
+    by_name_.erase({entries_[e].site, entries_[e].path});
     entries_[e].path = {};
     free_entries_.push_back(e);
 }
@@ -138,7 +141,7 @@ change cache_contents::keep(entry_number number, looked_up look)
     bytes_ += e.page_bytes;
     return {.slot = e.slot,
             .path_hash = e.path_hash,
-            .to = std::make_unique<assignment>(std::move(look.path), std::move(look.found), look.when)};
+            .to = std::make_unique<assignment>(std::move(look.path), std::move(look.found), look.when, look.site)};
 }
 
 void cache_contents::look_again(entry_number e, looked_up&& look, std::vector<change>& changes)
@@ -148,8 +151,8 @@ void cache_contents::look_again(entry_number e, looked_up&& look, std::vector<ch
     const std::size_t grown = look.found && look.found->bytes() > before ? look.found->bytes() - before : 0;
     if (!look.found || bytes_ + grown > memory_) {
         changes.push_back(release(e));
-        if (!look.found && entries_[e].path == look.path) forget(e);
-        if (look.found && entries_[e].path == look.path) compete(e, std::move(look), changes);
+        if (!look.found && is(entries_[e], look)) forget(e);
+        if (look.found && is(entries_[e], look)) compete(e, std::move(look), changes);
         return;
     }
     changes.push_back(keep(e, std::move(look)));
@@ -166,8 +169,8 @@ void cache_contents::compete(entry_number e, looked_up&& look, std::vector<chang
 std::vector<change> cache_contents::decide(looked_up&& look)
 {
     std::vector<change> changes;
-    const auto known = by_path_.find(look.path);
-    if (known == by_path_.end()) {
+    const auto known = by_name_.find({look.site, look.path});
+    if (known == by_name_.end()) {
         if (!look.found) return changes;
         if (const auto e = begin(look)) compete(*e, std::move(look), changes);
     } else if (const entry_number e = known->second; entries_[e].slot != none) {
@@ -183,8 +186,8 @@ std::vector<change> cache_contents::decide(looked_up&& look)
 
 std::optional<change> cache_contents::decide(compressed&& text)
 {
-    const auto known = by_path_.find(text.path);
-    if (known == by_path_.end()) return std::nullopt;
+    const auto known = by_name_.find({text.site, text.path});
+    if (known == by_name_.end()) return std::nullopt;
     entry& e = entries_[known->second];
     const std::size_t bytes = text.gzip.size() + text.brotli.size() + text.zstd.size();
     if (e.slot == none || e.made_from != text.of || bytes_ + bytes > memory_) return std::nullopt;

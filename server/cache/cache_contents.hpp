@@ -41,6 +41,7 @@ class cache_contents {
   private:
     using entry_number = std::uint32_t;
     struct entry {
+        std::uint64_t site = 0;
         std::string path;
         std::uint64_t path_hash = 0;
         std::uint64_t since = 0;  // among equal counts the later stands higher
@@ -48,6 +49,18 @@ class cache_contents {
         std::size_t page_bytes = 0;
         std::uint32_t count = 1;
         slot_number slot = none;
+    };
+    /// What a page is known by: the site's key, and the path, which points into the entry.
+    struct page_name {
+        std::uint64_t site = 0;
+        std::string_view path;
+        friend bool operator==(const page_name&, const page_name&) = default;
+        struct hash {
+            std::size_t operator()(const page_name& n) const
+            {
+                return std::hash<std::string_view>()(n.path) ^ static_cast<std::size_t>(n.site);
+            }
+        };
     };
     /// Entries in the order of their counts, the highest first: the paper's "lookup array".
     using ranking = std::vector<entry_number>;
@@ -57,6 +70,7 @@ class cache_contents {
     void insert(ranking& r, entry_number e);
     void remove(ranking& r, entry_number e);
     [[nodiscard]] ranking& half_of(const entry& e) { return e.slot == none ? competing_ : kept_; }
+    [[nodiscard]] static bool is(const entry& e, const looked_up& look);
     void raise(entry_number e, std::uint32_t by);
     void age(csp::time_point now);
 
@@ -77,7 +91,7 @@ class cache_contents {
     std::vector<entry_number> free_entries_;
     std::vector<slot_number> free_slots_;
     std::vector<entry_number> in_slot_;
-    std::unordered_map<std::string_view, entry_number> by_path_;  // keys point into the entries
+    std::unordered_map<page_name, entry_number, page_name::hash> by_name_;
     ranking kept_;
     ranking competing_;
     std::size_t bytes_ = 0;

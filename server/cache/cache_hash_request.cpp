@@ -48,7 +48,7 @@ csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> chan
             auto request = co_await requests.input();
             if (!request) co_return;
             exchange x = std::move(*request);
-            const auto slot = x->refused ? std::nullopt : table.find(x->asked.path_hash);
+            const auto slot = x->refused || x->moved ? std::nullopt : table.find(x->asked.path_hash);
             if (slot && co_await to_cache[*slot].output(std::move(x))) continue;
             if (x && !co_await to_static.output(std::move(x))) co_return;
         } else {

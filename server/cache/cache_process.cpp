@@ -20,10 +20,14 @@ class kept_page {
         // The one at hand may have been compressed since the look began, which is done once only.
         if (has_the_content_of(a)) return;
         path_ = std::move(a.path);
+        site_ = a.site;
         page_ = std::move(a.page);
         wanted_ = 0;
     }
-    [[nodiscard]] bool is_of(const request& asked) const { return page_ && asked.path.view() == path_; }
+    [[nodiscard]] bool is_of(const request& asked) const
+    {
+        return page_ && asked.site_key == site_ && asked.path.view() == path_;
+    }
 
     /// A page that is due for a look is not fresh once; until that look is reported, or should have been, it is fresh
     /// for others: one worker goes to the file, not all of them. With the three quarters that a look is good for, no
@@ -55,11 +59,12 @@ class kept_page {
         return compression_job{.path = path_,
                                .of = page_->made_from.front(),
                                .text = std::string(page_->as(http::coding::identity).whole.content()),
-                               .answer = answers};
+                               .answer = answers,
+                               .site = site_};
     }
     void add(const compressed& texts)
     {
-        if (!page_ || path_ != texts.path || page_->made_from.front() != texts.of) return;
+        if (!page_ || site_ != texts.site || path_ != texts.path || page_->made_from.front() != texts.of) return;
         changeable().add(http::coding::gzip, texts.gzip);
         changeable().add(http::coding::brotli, texts.brotli);
         changeable().add(http::coding::zstd, texts.zstd);
@@ -79,6 +84,7 @@ class kept_page {
 
     std::chrono::milliseconds freshness_;
     std::string path_;
+    std::uint64_t site_ = 0;
     frozen_page page_;
     csp::time_point stale_from_;
     unsigned wanted_ = 0;  // compressed

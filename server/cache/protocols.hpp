@@ -26,6 +26,7 @@ struct looked_up {
     std::uint64_t path_hash = 0;
     frozen_page found;  // the page as it is now; none: there is none that could be kept
     csp::time_point when;
+    std::uint64_t site = 0;  // request::site_key
 };
 
 /// What a cache process is to keep from now on; without a page, nothing.
@@ -33,6 +34,7 @@ struct assignment {
     std::string path;
     frozen_page page;
     csp::time_point looked_at;  // when the page was last compared with its file
+    std::uint64_t site = 0;
 };
 
 /// What a cache process is sent, all along one channel: so that what was sent before a new assignment is answered with

@@ -9,15 +9,14 @@
 
 namespace server {
 
-csp::process front_end_worker(http::limits sizes, seat farm, csp::shared_in<conn> requests,
-                              csp::shared_out<exchange> to_cache)
+csp::process front_end_worker(seat farm, csp::shared_in<conn> requests, csp::shared_out<exchange> to_cache)
 {
     http::request_head head;
     while (auto request = co_await requests.input()) {
         co_await farm.reports.output(idle::less);
 
         // Everything that is not a page will branch off here: CGI scripts and OGI modules to farms of their own.
-        if (!co_await to_cache.output(understand(std::move(*request), sizes, head))) break;
+        if (!co_await to_cache.output(understand(std::move(*request), head))) break;
 
         co_await farm.reports.output(idle::more);
         if (co_await farm.orders.input() == order::leave) co_return;
@@ -25,11 +24,10 @@ csp::process front_end_worker(http::limits sizes, seat farm, csp::shared_in<conn
     co_await farm.reports.output(idle::over);
 }
 
-csp::process front_end_farm(std::size_t spare, http::limits sizes, csp::shared_in<conn> requests,
-                            csp::shared_out<exchange> to_cache)
+csp::process front_end_farm(std::size_t spare, csp::shared_in<conn> requests, csp::shared_out<exchange> to_cache)
 {
     csp::forking workers;
-    co_await keep_idle(spare, [&](const seat& s) { workers.start(front_end_worker(sizes, s, requests, to_cache)); });
+    co_await keep_idle(spare, [&](const seat& s) { workers.start(front_end_worker(s, requests, to_cache)); });
 }
 
 }  // namespace server

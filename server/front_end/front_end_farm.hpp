@@ -2,7 +2,6 @@
 #pragma once
 
 #include "csp/channel.hpp"
-#include "http/limits.hpp"
 #include "server/exchange.hpp"
 #include "server/farm.hpp"
 
@@ -16,11 +15,9 @@ namespace server {
 ///   to_cache   exchange   for everything that is a page, error pages among them
 ///
 /// Deadlock: a client of its farm and of the cache, in this order; a server to parking.
-csp::process front_end_worker(http::limits sizes, seat farm, csp::shared_in<conn> requests,
-                              csp::shared_out<exchange> to_cache);
+csp::process front_end_worker(seat farm, csp::shared_in<conn> requests, csp::shared_out<exchange> to_cache);
 
 /// The fe.farm of Figure 2: keeps `spare` workers idle.
-csp::process front_end_farm(std::size_t spare, http::limits sizes, csp::shared_in<conn> requests,
-                            csp::shared_out<exchange> to_cache);
+csp::process front_end_farm(std::size_t spare, csp::shared_in<conn> requests, csp::shared_out<exchange> to_cache);
 
 }  // namespace server

@@ -239,25 +239,29 @@ class admission {
 
 }  // namespace
 
-csp::process parking(parking_rules rules, csp::in<stop> stops, csp::in<conn> arrivals, csp::in<conn> returned,
-                     csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
+csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
+                     csp::in<conn> returned, csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log,
+                     csp::buffered_out<tally> to_stats)
 {
+    frozen_policy present(std::move(first));
     io::select_read readable;
     places parked;
-    admission admitted(rules.clients);
+    admission admitted(present->clients);
     limit all_connections("[limits] connections: a core has all that it may, and others wait in the kernel's queue");
     limit of_one_address("[limits] connections_per_address: an address has all that it may, and others are refused");
     limit requests("[limits] requests_per_second_per_address: a request was refused with 429");
     std::size_t under_way = 0;  // forwarded, and not returned yet
     bool open = true;           // the acceptor still lives
     bool stopping = false;
+    bool may_change = true;
 
     while (open || parked.taken() + under_way > 0) {
         conn c;
-        const bool room = open && parked.taken() + under_way < rules.most_connections;
+        const bool room = open && parked.taken() + under_way < present->connections;
         const csp::timeout pause = csp::at(admitted.tell_at());
-        const auto chosen = co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(room, arrivals), returned,
-                                                   readable, csp::when(admitted.has_news(), pause));
+        const auto chosen = co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(may_change, policies),
+                                                   csp::when(room, arrivals), returned, readable,
+                                                   csp::when(admitted.has_news(), pause));
 
         if (chosen == pause) {
             co_await to_stats.output(admitted.take_news());
@@ -267,6 +271,12 @@ csp::process parking(parking_rules rules, csp::in<stop> stops, csp::in<conn> arr
             (void)co_await stops.input();
             stopping = true;
             for (const conn& idle : parked.leave_if_idle()) admitted.on_leaving(*idle);
+            continue;
+        }
+        if (chosen == policies) {
+            auto next = co_await policies.input();
+            may_change = next.has_value();
+            if (next) present = frozen_policy(std::move(*next));
             continue;
         }
         if (chosen == arrivals) {
@@ -281,7 +291,7 @@ csp::process parking(parking_rules rules, csp::in<stop> stops, csp::in<conn> arr
                 if (ruling == admission::ruling::drop) continue;
                 admitted.turn_away(*c);
             }
-            if (parked.taken() + under_way + 1 == rules.most_connections) {
+            if (parked.taken() + under_way + 1 == present->connections) {
                 if (auto line = all_connections.bite(c->peer)) co_await to_log.output(std::move(*line));
             }
         } else if (chosen == returned) {
@@ -313,16 +323,17 @@ csp::process parking(parking_rules rules, csp::in<stop> stops, csp::in<conn> arr
             }
         }
 
-        const verdict v = c->refused ? verdict::forward : look(*c, rules.sizes);
+        const verdict v = c->refused ? verdict::forward : look(*c, present->limits);
         if (v == verdict::forward) {
             if (!admitted.on_request(*c)) {
                 if (auto line = requests.bite(c->peer)) co_await to_log.output(std::move(*line));
             }
             ++under_way;
+            c->by = present;
             if (!co_await to_front_end.output(std::move(c))) co_return;
         } else if (v == verdict::wait && !(stopping && c->now == connection::phase::idle)) {
             c->input.shed_buffer();
-            const csp::time_point deadline = deadline_of(*c, rules.patience);
+            const csp::time_point deadline = deadline_of(*c, present->patience);
             io::socket& s = c->socket;
             readable.add(parked.take(std::move(c)), s, deadline);
         } else {

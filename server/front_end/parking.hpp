@@ -13,18 +13,11 @@ namespace server {
 /// Told to every core's parking and acceptor when the server is to stop: end what is under way, begin nothing.
 struct stop {};
 
-/// What parking works by, on its core.
-struct parking_rules {
-    patience patience;
-    http::limits sizes;
-    std::size_t most_connections = 0;
-    client_limits clients;
-};
-
 /// Where connections wait: for their next request, for the rest of a head, for the end of a body that nobody wants.
 /// A parked connection has no worker and no buffer, just a deadline. This is the pipeline of timed buffers of the
 /// paper's Figure 10 in one process, since the kernel now watches any number of sockets for us.
 ///
+///   policies      policy a new configuration: of all that is forwarded from now on
 ///   stops         stop   once: the idle are closed, and when nobody is under way any more parking ends
 ///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
 ///   returned      conn   from the back end, for its next request, to linger, or to be closed; null: it has ended
@@ -38,9 +31,10 @@ struct parking_rules {
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a
-/// server to the acceptor and the back end; the log and
-/// the statistics are pure servers. See docs/DEADLOCK.md.
-csp::process parking(parking_rules rules, csp::in<stop> stops, csp::in<conn> arrivals, csp::in<conn> returned,
-                     csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats);
+/// server to the acceptor and the back end, and to config; the log and the statistics are pure servers. See
+/// docs/DEADLOCK.md.
+csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
+                     csp::in<conn> returned, csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log,
+                     csp::buffered_out<tally> to_stats);
 
 }  // namespace server

@@ -75,6 +75,38 @@ void note_wishes(const http::request_head& head, request& asked)
                            head.find(if_unmodified_since) || head.find(range);
 }
 
+/// Sends the request where its site's routes want it. True: there is nothing more to ask.
+bool follow_routes(exchange_record& x)
+{
+    request& asked = x.asked;
+    const served_site& here = x.of_site();
+    const matched found = here.routes.match(asked.path.view());
+    asked.routes = found.headers;
+    asked.site_key = key_of(here, asked.routes);
+    if (!found.acting) return false;
+
+    const route& r = here.pages.files.routes[*found.acting];
+    const std::string_view rest = rest_of(r, asked.path.view());
+    if (const auto* to = std::get_if<redirect>(&r.then)) {
+        x.moved = elsewhere{to->code, fill_in(to->to, asked.path.view(), rest, asked.query)};
+        return true;
+    }
+    if (const auto* to = std::get_if<fixed_status>(&r.then)) {
+        x.refused = http::error{to->code, ""};
+        return true;
+    }
+    // Once: what a rewrite makes of a path is not looked up among the routes again, so nothing can go in circles.
+    if (const auto* to = std::get_if<rewrite>(&r.then)) {
+        auto path = http::canonicalize(fill_in(to->to, asked.path.view(), rest, ""));
+        if (!path) {
+            x.refused = path.error();
+            return true;
+        }
+        asked.path = std::move(*path);
+    }
+    return false;
+}
+
 void understand_request(const http::request_head& head, exchange_record& x)
 {
     request& asked = x.asked;
@@ -85,6 +117,8 @@ void understand_request(const http::request_head& head, exchange_record& x)
     asked.user_agent = head.find(field_id::user_agent).value_or("");
     note_wishes(head, asked);  // an error's page has a form too
 
+    const auto site = x.by->names.find(head.authority);
+    x.site = site.value_or(x.by->nowhere());
     if (head.method == method::other) {
         x.refused = http::error{status::not_implemented, "The server does not know this request method."};
     } else if (wants_https(head)) {
@@ -96,10 +130,13 @@ void understand_request(const http::request_head& head, exchange_record& x)
         x.refused = http::error{status::method_not_allowed, "The server is no proxy: it opens no tunnels."};
     } else if (auto target = http::parse_target(head); !target) {
         x.refused = target.error();
+    } else if (!site) {
+        x.refused = http::error{status::misdirected_request, "No site of this name is served here."};
     } else {
         asked.path = std::move(target->path);
-        asked.path_hash = XXH3_64bits(asked.path.view().data(), asked.path.view().size());
         asked.query = target->query;
+        if (follow_routes(x)) return;
+        asked.path_hash = XXH3_64bits_withSeed(asked.path.view().data(), asked.path.view().size(), asked.site_key);
         const bool for_pages =
             head.method == method::get || head.method == method::head || head.method == method::options;
         if (!for_pages) {
@@ -110,16 +147,18 @@ void understand_request(const http::request_head& head, exchange_record& x)
     }
 }
 
-exchange understand(conn c, const http::limits& sizes, http::request_head& head)
+exchange understand(conn c, http::request_head& head)
 {
     connection& client = *c;
     auto x = std::make_unique<exchange_record>(http1_carrier{.connection = std::move(c)});
+    x->by = std::move(client.by);
+    x->site = x->by->names.by_default().value_or(x->by->nowhere());
     x->began = csp::core::here().now();
     x->refused = client.refused;
 
     if (!x->refused) {
         const std::string_view bytes = client.input.text().substr(0, client.head_bytes);
-        if (const auto understood = http::parse_head(bytes, sizes, head); !understood) {
+        if (const auto understood = http::parse_head(bytes, x->by->limits, head); !understood) {
             x->refused = understood.error();
             x->asked.line = head.line;
         }
@@ -137,6 +176,7 @@ exchange understand(conn c, const http::limits& sizes, http::request_head& head)
         understand_request(head, *x);
     }
     if (client.retry_after) {
+        x->moved.reset();
         if (!client.refused) {
             x->refused =
                 http::error{status::too_many_requests,

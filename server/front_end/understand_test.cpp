@@ -68,7 +68,7 @@ TEST(Understand, Heads)
     test::engine_kernel kernel(1);
     http::request_head head;
     for (const understood& row : table) {
-        const exchange x = understand(kernel.connection_with(row.sent), {}, head);
+        const exchange x = understand(kernel.connection_with(row.sent), head);
         const auto& carrier = std::get<http1_carrier>(x->carrier);
         EXPECT_EQ(x->refused ? std::optional(x->refused->code) : std::nullopt, row.refused) << row.sent;
         EXPECT_EQ(carrier.persists(), row.persists) << row.sent;
@@ -83,8 +83,8 @@ TEST(Understand, KeepsForTheLogWhatWasAsked)
 {
     test::engine_kernel kernel(1);
     http::request_head head;
-    const exchange x = understand(
-        kernel.connection_with("GET /x HTTP/1.1\r\nHost: a\r\nReferer: r\r\nUser-Agent: u\r\n\r\n"), {}, head);
+    const exchange x =
+        understand(kernel.connection_with("GET /x HTTP/1.1\r\nHost: a\r\nReferer: r\r\nUser-Agent: u\r\n\r\n"), head);
     EXPECT_EQ(x->asked.line, "GET /x HTTP/1.1");
     EXPECT_EQ(x->asked.referer, "r");
     EXPECT_EQ(x->asked.user_agent, "u");
@@ -113,11 +113,11 @@ TEST(Understand, ARefusedHeadIsStillHead)
         "\r\nHEAD  / HTTP/1.1\r\n\r\n",
     };
     for (const std::string_view sent : refused)
-        EXPECT_EQ(understand(kernel.connection_with(sent), {}, head)->asked.method, method::head) << sent;
-    EXPECT_EQ(understand(kernel.connection_with("HEADS / HTTP/1.1\r\n\r\n"), {}, head)->asked.method, method::other);
+        EXPECT_EQ(understand(kernel.connection_with(sent), head)->asked.method, method::head) << sent;
+    EXPECT_EQ(understand(kernel.connection_with("HEADS / HTTP/1.1\r\n\r\n"), head)->asked.method, method::other);
     conn late = kernel.connection_with("HEAD / HT");
     late->refused = http::error{status::request_timeout, "late"};
-    EXPECT_EQ(understand(std::move(late), {}, head)->asked.method, method::head);
+    EXPECT_EQ(understand(std::move(late), head)->asked.method, method::head);
 }
 
 TEST(Understand, ARefusalByParkingStands)
@@ -126,7 +126,7 @@ TEST(Understand, ARefusalByParkingStands)
     http::request_head head;
     conn late = kernel.connection_with("GET / HT");
     late->refused = http::error{status::request_timeout, "late"};
-    const exchange x = understand(std::move(late), {}, head);
+    const exchange x = understand(std::move(late), head);
     ASSERT_TRUE(x->refused);
     EXPECT_EQ(x->refused->code, status::request_timeout);
     EXPECT_EQ(std::get<http1_carrier>(x->carrier).connection->now, phase::lingering);

@@ -13,22 +13,36 @@
 #include "io/signals.hpp"
 
 namespace server {
+namespace {
+
+/// Has the configuration read again, and waits until it is in force or refused. The log tells which.
+csp::step<void> reload(csp::shared_out<reload_request>& to_config)
+{
+    csp::chan<reload_answer> reply;
+    csp::in<reload_answer> answers = reply.rx();
+    if (co_await to_config.output({.who = "SIGHUP", .answer = reply.tx()})) co_await answers.input();
+}
+
+}  // namespace
 
 csp::process supervisor(std::chrono::milliseconds grace, std::vector<log_lines> first_lines, csp::in<tally> totals,
-                        std::vector<csp::bridge_out<stop>> to_cores, csp::shared_out<log_lines> to_log)
+                        csp::shared_out<reload_request> to_config, std::vector<csp::bridge_out<stop>> to_cores,
+                        csp::shared_out<log_lines> to_log)
 {
-    io::signal_set signals{SIGTERM, SIGINT};
+    io::signal_set signals{SIGTERM, SIGINT, SIGHUP};
     for (log_lines& line : first_lines) co_await to_log.output(std::move(line));
 
-    const int signal = co_await signals.next();
+    int signal = co_await signals.next();
+    for (; signal == SIGHUP; signal = co_await signals.next()) co_await reload(to_config);
     co_await to_log.output(
         error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end",
                                          ::strsignal(signal), static_cast<double>(grace.count()) / 1000)));
     for (auto& to_core : to_cores) co_await to_core.output({});
     to_cores.clear();
 
+    io::signal_set impatience{SIGTERM, SIGINT};
     const csp::timeout patience_ends = csp::after(grace);
-    const auto chosen = co_await csp::pri_alt(totals, signals, patience_ends);
+    const auto chosen = co_await csp::pri_alt(totals, impatience, patience_ends);
     if (chosen == totals) {
         const auto sum = co_await totals.input();
         co_await to_log.output(error_line("notice", fmt::format("ended; {}", sum ? to_string(*sum) : "")));

@@ -48,7 +48,8 @@ csp::process carry(compression_job job, csp::bridge_out<compression_job> to_comp
 csp::process turn_down(compression_job job)
 {
     job.text = {};
-    co_await job.answer.output({.path = std::move(job.path), .of = job.of, .gzip = {}, .brotli = {}, .zstd = {}});
+    co_await job.answer.output(
+        {.path = std::move(job.path), .of = job.of, .gzip = {}, .brotli = {}, .zstd = {}, .site = job.site});
 }
 
 }  // namespace
@@ -56,7 +57,8 @@ csp::process turn_down(compression_job job)
 csp::process compressor(csp::in<compression_job> jobs)
 {
     while (auto job = co_await jobs.input()) {
-        compressed result{.path = std::move(job->path), .of = job->of, .gzip = {}, .brotli = {}, .zstd = {}};
+        compressed result{
+            .path = std::move(job->path), .of = job->of, .gzip = {}, .brotli = {}, .zstd = {}, .site = job->site};
         try {
             if (!co_await compress_all(*job, result)) continue;
         } catch (const std::exception& fault) {

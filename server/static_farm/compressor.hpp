@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "csp/bridge.hpp"
@@ -25,6 +26,7 @@ struct compressed {
     std::string gzip;
     std::string brotli;
     std::string zstd;
+    std::uint64_t site = 0;  // as that of the job
 };
 
 /// A text to be compressed, and where the result goes: to the core that asks.
@@ -33,6 +35,7 @@ struct compression_job {
     file_identity of;
     std::string text;
     csp::bridge_out<compressed> answer;
+    std::uint64_t site = 0;
 };
 
 static_assert(csp::crosses_cores<compressed> && csp::crosses_cores<compression_job>);

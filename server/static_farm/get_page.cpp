@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "http/accept.hpp"
+#include "http/list.hpp"
 #include "http/media_type.hpp"
 #include "http/target.hpp"
 #include "server/static_farm/error_text.hpp"
@@ -66,51 +67,78 @@ csp::step<file_family> family_of(const io::directory& root, open_file f, bool co
     co_return family;
 }
 
-description describe(const static_rules& rules, const open_file& plain, const open_file& as_sent, coding c)
+/// What all pages under the request's path have in common.
+struct common_fields {
+    std::string cache_control;
+    response_fields more;
+};
+
+common_fields common_of(const static_rules& rules, const std::vector<route_number>& routes)
+{
+    const std::vector<header> headers = headers_of(rules, routes);
+    common_fields c{.cache_control = has_header(headers, "Cache-Control") ? "" : rules.cache_control, .more = {}};
+    for (const header& h : headers) {
+        if (!h.value.empty()) c.more.add(h.name, h.value);
+    }
+    return c;
+}
+
+/// For what is no page: how long a page may be kept says nothing of an error in its place.
+void add_headers(response_fields& fields, const static_rules& rules, const std::vector<route_number>& routes)
+{
+    for (const header& h : headers_of(rules, routes)) {
+        if (!h.value.empty() && !http::equal_ignoring_case(h.name, "Cache-Control")) fields.add(h.name, h.value);
+    }
+}
+
+description describe(const common_fields& common, const open_file& plain, const open_file& as_sent, coding c)
 {
     const http::media_type type = http::media_type_of(plain.name);
     // A time in the future is replaced by this moment, which no Date of an answer goes before (RFC 9110, section
     // 8.8.2.1).
-    const auto modified = std::min(std::chrono::system_clock::now(), std::chrono::system_clock::time_point(plain.what.modified));
+    const auto modified =
+        std::min(std::chrono::system_clock::now(), std::chrono::system_clock::time_point(plain.what.modified));
     return {.media_type = std::string(type.text),
             .etag = {},
             .modified = std::chrono::floor<std::chrono::seconds>(modified),
             .bytes = as_sent.what.size,
             .coding = c,
             .varies = type.compressible,
-            .cache_control = rules.cache_control};
+            .cache_control = common.cache_control,
+            .more = common.more};
 }
 
-csp::step<io::result<representation>> load(const static_rules& rules, const open_file& plain, const open_file& as_sent,
-                                           coding c)
+csp::step<io::result<representation>> load(const common_fields& common, const open_file& plain,
+                                           const open_file& as_sent, coding c)
 {
     auto content = co_await read_all(as_sent);
     if (!content) co_return std::unexpected(content.error());
-    description about = describe(rules, plain, as_sent, c);
+    description about = describe(common, plain, as_sent, c);
     about.etag = content_etag(*content, c);
     ready_response whole(status::ok, fields_of_whole(about), *content);
     co_return representation{.about = std::move(about), .whole = std::move(whole)};
 }
 
-csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const file_family& files)
+csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const common_fields& common,
+                                             const file_family& files)
 {
     constexpr std::uint64_t least_worth_compressing = 256;  // bytes; less fits into the packet all the same
     page p{.made_from = files.identities(), .in = {}};
     const auto now = std::chrono::system_clock::now();
     p.settled = std::ranges::all_of(p.made_from, [now](const file_identity& i) { return is_settled(i, now); });
-    auto plain = co_await load(rules.files, files.identity, files.identity, coding::identity);
+    auto plain = co_await load(common, files.identity, files.identity, coding::identity);
     if (!plain) co_return std::unexpected(plain.error());
     p.compressible = plain->about.varies && plain->about.bytes >= least_worth_compressing;
     p.in.front() = std::move(*plain);
     for (std::size_t i = 0; i < coded.size(); ++i) {
         if (!files.in[i] || files.in[i]->what.size > rules.cache.largest_text) continue;
-        auto r = co_await load(rules.files, files.identity, *files.in[i], coded[i]);
+        auto r = co_await load(common, files.identity, *files.in[i], coded[i]);
         if (r) p.in[static_cast<std::size_t>(coded[i])] = std::move(*r);
     }
     co_return frozen_page(std::move(p));
 }
 
-large_file best_of(const static_rules& rules, file_family files, const http::accepted_codings& accepted)
+large_file best_of(const common_fields& common, file_family files, const http::accepted_codings& accepted)
 {
     http::coding_set available;
     available.add(coding::identity);
@@ -120,7 +148,7 @@ large_file best_of(const static_rules& rules, file_family files, const http::acc
     const coding best = accepted.choose(available);
     const auto at = std::ranges::find(coded, best) - coded.begin();
     open_file& chosen = best == coding::identity ? files.identity : *files.in[static_cast<std::size_t>(at)];
-    description about = describe(rules, files.identity, chosen, best);
+    description about = describe(common, files.identity, chosen, best);
     const file_identity identity = chosen.identity();
     return {.file = std::move(chosen.file), .identity = identity, .about = std::move(about)};
 }
@@ -135,7 +163,7 @@ response text_response(status code, std::string_view media_type, std::string tex
     return r;
 }
 
-response to_directory(const request& asked)
+response to_directory(const page_rules& rules, const request& asked)
 {
     const std::string path = http::encode_path(asked.path.view()) + '/';
     response r = text_response(status::moved_permanently, html,
@@ -143,6 +171,7 @@ response to_directory(const request& asked)
                                            "directory: <a href=\"{0}\">{0}</a></p>\n</html>\n",
                                            path));
     r.fields.add("Location", asked.query.empty() ? path : fmt::format("{}?{}", path, asked.query));
+    add_headers(r.fields, rules.files, asked.routes);
     return r;
 }
 
@@ -159,7 +188,14 @@ csp::step<std::expected<found_page, http::error>> list(const page_rules& rules, 
                      ? text_response(status::ok, json, listing_json(std::move(*entries)))
                      : text_response(status::ok, html, listing_html(asked.path, std::move(*entries), what));
     r.fields.add("Cache-Control", "no-cache").add("Vary", "Accept");
+    add_headers(r.fields, rules.files, asked.routes);
     co_return r;
+}
+
+std::string name_of_error_page(const static_rules& rules, status code)
+{
+    const auto named = rules.error_pages.find(http::number(code));
+    return named != rules.error_pages.end() ? named->second : fmt::format("error.{}.html", http::number(code));
 }
 
 }  // namespace
@@ -169,7 +205,7 @@ csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rul
 {
     auto found = co_await find_file(rules.root, rules.files, asked);
     if (!found) co_return std::unexpected(found.error());
-    if (std::holds_alternative<needs_slash>(*found)) co_return to_directory(asked);
+    if (std::holds_alternative<needs_slash>(*found)) co_return to_directory(rules, asked);
     if (const auto* directory = std::get_if<may_be_listed>(&*found)) {
         co_return co_await list(rules, asked, directory->name);
     }
@@ -178,13 +214,23 @@ csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rul
     const bool is_large = file.what.size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
     file_family files = co_await family_of(rules.root, std::move(file), is_text);
 
-    if (is_large) co_return best_of(rules.files, std::move(files), asked.accepted);
+    if (is_large) co_return best_of(common_of(rules.files, asked.routes), std::move(files), asked.accepted);
     if (kept && kept->settled && kept->made_from == files.identities()) co_return kept;
-    auto made = co_await make_page(rules, files);
+    auto made = co_await make_page(rules, common_of(rules.files, asked.routes), files);
     if (!made) {
         co_return std::unexpected(http::error{status::internal_server_error, "The file could not be read."});
     }
     co_return std::move(*made);
+}
+
+response redirection(const page_rules& rules, const request& asked, const elsewhere& to)
+{
+    constexpr std::string_view text =
+        "<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This page is somewhere else.</p>\n</html>\n";
+    response r = text_response(to.code, html, std::string(text));
+    r.fields.add("Location", to.location);
+    add_headers(r.fields, rules.files, asked.routes);
+    return r;
 }
 
 csp::step<response> error_page(const page_rules& rules, const request& asked, http::error why, response_fields with)
@@ -193,7 +239,7 @@ csp::step<response> error_page(const page_rules& rules, const request& asked, ht
     response r;
     if (http::prefers_json(asked.accept)) {
         r = text_response(why.code, json, error_json(why.code, why.text));
-    } else if (auto own = co_await open_by_name(rules.root, fmt::format("error.{}.html", http::number(why.code)));
+    } else if (auto own = co_await open_by_name(rules.root, name_of_error_page(rules.files, why.code));
                own && own->what.is_regular() && own->what.size <= longest_page) {
         auto text = co_await read_all(*own);
         r = text_response(why.code, html, text ? std::move(*text) : error_html(why.code, why.text));
@@ -203,6 +249,7 @@ csp::step<response> error_page(const page_rules& rules, const request& asked, ht
     r.fields.add("Vary", "Accept");
     if (why.code == status::method_not_allowed) r.fields.add("Allow", "GET, HEAD, OPTIONS");
     r.fields.add(with);
+    add_headers(r.fields, rules.files, asked.routes);
     co_return r;
 }
 

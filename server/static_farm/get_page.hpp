@@ -6,20 +6,12 @@
 
 #include "csp/process.hpp"
 #include "http/error.hpp"
-#include "io/file.hpp"
 #include "server/exchange.hpp"
 #include "server/page.hpp"
+#include "server/policy.hpp"
 #include "server/settings.hpp"
 
 namespace server {
-
-/// What the static farm works by; each core's workers share one.
-struct page_rules {
-    io::directory root;
-    static_rules files;
-    cache_rules cache;
-    patience limits;
-};
 
 /// A file that is sent from the disk.
 struct large_file {
@@ -36,8 +28,12 @@ using found_page = std::variant<frozen_page, large_file, response>;
 csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rules, const request& asked,
                                                            const frozen_page& kept);
 
-/// The page for an error, in the form that `asked` prefers: JSON; or the site's own `error.<code>.html` at its root; or
+/// The page for an error, in the form that `asked` prefers: JSON; or the site's own, which is
+/// `error.<code>.html` at its root if nothing else is said; or
 /// a plain one.
 csp::step<response> error_page(const page_rules& rules, const request& asked, http::error why, response_fields with);
+
+/// The answer to a request that a route sends elsewhere.
+[[nodiscard]] response redirection(const page_rules& rules, const request& asked, const elsewhere& to);
 
 }  // namespace server

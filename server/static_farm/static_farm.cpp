@@ -68,7 +68,8 @@ csp::step<std::expected<found_page, http::error>> look(const page_rules& rules, 
         co_await to.cache.output({.path = x.asked.path.text(),
                                   .path_hash = x.asked.path_hash,
                                   .found = page != nullptr ? *page : frozen_page(),
-                                  .when = when});
+                                  .when = when,
+                                  .site = x.asked.site_key});
     }
     if (auto* const file = found ? std::get_if<large_file>(&*found) : nullptr) co_await ask_for_tag(*file, to.etags);
     co_return found;
@@ -78,6 +79,10 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
 {
     if (x.ready_sent > 0) {
         co_await send_rest(x, rules.limits);
+        co_return;
+    }
+    if (x.moved) {
+        co_await respond(x, redirection(rules, x.asked, *x.moved), rules.limits, pen);
         co_return;
     }
     if (!x.refused && x.asked.method == http::method::options) {
@@ -103,9 +108,8 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
 
 }  // namespace
 
-csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_in<exchange> requests,
-                         csp::shared_out<looked_up> to_cache, csp::shared_out<etag_question> to_etags,
-                         csp::shared_out<exchange> to_back_end)
+csp::process page_worker(seat farm, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
+                         csp::shared_out<etag_question> to_etags, csp::shared_out<exchange> to_back_end)
 {
     links to{std::move(to_cache), std::move(to_etags)};
     http1_pen pen;
@@ -114,7 +118,7 @@ csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_i
 
         exchange x = std::move(*request);
         try {
-            co_await answer(*rules, *x, to, pen);
+            co_await answer(x->of_site().pages, *x, to, pen);
         } catch (const std::exception& fault) {
             // Costs this exchange, whose connection closes, and nothing else; so it must go on to the back end.
             x->sent.complete = false;
@@ -129,13 +133,12 @@ csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_i
     co_await farm.reports.output(idle::over);
 }
 
-csp::process static_farm(std::size_t spare, csp::frozen<page_rules> rules, csp::shared_in<exchange> requests,
-                         csp::shared_out<looked_up> to_cache, csp::shared_out<etag_question> to_etags,
-                         csp::shared_out<exchange> to_back_end)
+csp::process static_farm(std::size_t spare, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
+                         csp::shared_out<etag_question> to_etags, csp::shared_out<exchange> to_back_end)
 {
     csp::forking workers;
     co_await keep_idle(
-        spare, [&](const seat& s) { workers.start(page_worker(rules, s, requests, to_cache, to_etags, to_back_end)); });
+        spare, [&](const seat& s) { workers.start(page_worker(s, requests, to_cache, to_etags, to_back_end)); });
 }
 
 }  // namespace server

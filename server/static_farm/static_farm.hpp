@@ -19,15 +19,14 @@ namespace server {
 ///   to_etags      etag_question   what a large file's tag is
 ///   to_back_end   exchange        answered, or as far as the client let us
 ///
+/// Each request is answered by the policy and the site that it has with it.
 /// A slow client holds its worker, and no other: the farm forks more.
 /// Deadlock: a client of its farm, of etags, cache_control and the back end, in this order; a server to the cache's
 /// requests.
-csp::process page_worker(csp::frozen<page_rules> rules, seat farm, csp::shared_in<exchange> requests,
-                         csp::shared_out<looked_up> to_cache, csp::shared_out<etag_question> to_etags,
-                         csp::shared_out<exchange> to_back_end);
+csp::process page_worker(seat farm, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
+                         csp::shared_out<etag_question> to_etags, csp::shared_out<exchange> to_back_end);
 
-csp::process static_farm(std::size_t spare, csp::frozen<page_rules> rules, csp::shared_in<exchange> requests,
-                         csp::shared_out<looked_up> to_cache, csp::shared_out<etag_question> to_etags,
-                         csp::shared_out<exchange> to_back_end);
+csp::process static_farm(std::size_t spare, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
+                         csp::shared_out<etag_question> to_etags, csp::shared_out<exchange> to_back_end);
 
 }  // namespace server

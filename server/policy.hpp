@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// What a connection or a request is treated by. It travels with them: parking stamps the one in force on every
+// connection that it forwards, and all later stages go by that. So a request is answered wholly by the configuration of
+// the moment in which it was complete, and nobody need be told of a new one but parking.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "csp/frozen.hpp"
+#include "csp/mobile.hpp"
+#include "io/file.hpp"
+#include "server/settings.hpp"
+#include "server/sites.hpp"
+
+namespace server {
+
+/// What the static farm works by.
+struct page_rules {
+    io::directory root;
+    static_rules files;
+    cache_rules cache;
+    patience limits;
+};
+
+/// A site as it is served.
+struct served_site {
+    page_rules pages;
+    route_table routes;
+    std::uint64_t key = 0;  // of its configuration: what the cache has of it is found as long as that is the same
+};
+
+struct policy {
+    site_table names;
+    std::vector<served_site> sites;  // as they are written; the last is of requests for a name that no site has
+    server::patience patience;
+    http::limits limits;
+    std::size_t connections = 0;
+    client_limits clients;  // of the core
+
+    [[nodiscard]] site_number nowhere() const { return static_cast<site_number>(sites.size() - 1); }
+};
+
+static_assert(csp::mobile<policy>);
+using frozen_policy = csp::frozen<policy>;
+
+/// The sites of the tables, and the one of the top level if that has a root.
+[[nodiscard]] std::vector<site> all_sites(const settings& s);
+
+/// Opens what is to be served. What cannot be is told, all at once.
+[[nodiscard]] std::expected<policy, std::vector<std::string>> make_policy(const settings& s);
+
+/// The headers that the site and these of its routes add.
+[[nodiscard]] std::vector<header> headers_of(const static_rules& rules, const std::vector<route_number>& routes);
+[[nodiscard]] bool has_header(const std::vector<header>& headers, std::string_view name);
+
+/// Under what the cache has the pages of a site, when these routes add headers to them.
+[[nodiscard]] std::uint64_t key_of(const served_site& s, const std::vector<route_number>& routes);
+
+}  // namespace server

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+#include "server/sites.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "http/authority.hpp"
+#include "http/list.hpp"
+#include "http/target.hpp"
+
+namespace server {
+namespace {
+
+constexpr std::string_view star = "*";
+
+std::size_t count_of(std::string_view text, char c) { return static_cast<std::size_t>(std::ranges::count(text, c)); }
+
+/// Whether every path of `later` is one of `earlier`.
+bool covers(std::string_view earlier, std::string_view later)
+{
+    if (earlier == later) return true;
+    const auto kind = kind_of(earlier);
+    if (kind == path_kind::beneath) {
+        const std::string_view parent = earlier.substr(0, earlier.size() - 1);
+        return later.starts_with(parent) || later == parent.substr(0, parent.size() - 1) || earlier == "/*";
+    }
+    // An ending has all paths that end so, if they have no star of their own there.
+    return kind == path_kind::ending && !later.ends_with('*') && later.ends_with(earlier.substr(1));
+}
+
+}  // namespace
+
+std::string canonical_host(std::string_view host)
+{
+    if (host.size() > 1 && host.ends_with('.')) host.remove_suffix(1);
+    std::string lower(host);
+    for (char& c : lower) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return lower;
+}
+
+site_table::site_table(const std::vector<site>& sites)
+{
+    for (site_number number = 0; const site& s : sites) {
+        for (const std::string& written : s.names) {
+            const std::string name = canonical_host(written);
+            if (name.starts_with("*.")) {
+                by_parent_.emplace(name.substr(2), number);
+                deepest_ = std::max(deepest_, 1 + count_of(std::string_view(name).substr(2), '.'));
+            } else {
+                by_name_.emplace(name, number);
+            }
+        }
+        if (s.is_default && !default_) default_ = number;
+        ++number;
+    }
+}
+
+std::optional<site_number> site_table::find(std::string_view authority) const
+{
+    if (by_name_.empty() && by_parent_.empty()) return default_;
+    const auto parts = http::parse_authority(authority);
+    const std::string host = canonical_host(parts ? parts->host : authority);
+    if (const auto known = by_name_.find(host); known != by_name_.end()) return known->second;
+    // The longest parent first, of those that are no longer than any site's.
+    std::string_view parent = host;
+    for (std::size_t labels = 1 + count_of(host, '.'); labels > 1 && deepest_ > 0; --labels) {
+        parent.remove_prefix(parent.find('.') + 1);
+        if (labels - 1 > deepest_) continue;
+        if (const auto known = by_parent_.find(std::string(parent)); known != by_parent_.end()) return known->second;
+    }
+    return default_;
+}
+
+std::optional<path_kind> kind_of(std::string_view path)
+{
+    const auto stars = count_of(path, '*');
+    if (path.starts_with("*.") && stars == 1 && path.size() > 2 && !path.contains('/')) return path_kind::ending;
+    if (!path.starts_with('/')) return std::nullopt;
+    if (stars == 0) return path_kind::exact;
+    if (stars == 1 && path.ends_with("/*")) return path_kind::beneath;
+    return std::nullopt;
+}
+
+route_table::route_table(const std::vector<route>& routes)
+{
+    for (route_number number = 0; const route& r : routes) {
+        const std::string_view path = r.path;
+        switch (kind_of(path).value_or(path_kind::exact)) {
+            case path_kind::exact:
+                add(exact_, path, r, number);
+                break;
+            case path_kind::beneath: {
+                const std::string_view parent = path.substr(0, path.size() - star.size());
+                add(beneath_, parent, r, number);
+                deepest_ = std::max(deepest_, count_of(parent, '/'));
+                break;
+            }
+            case path_kind::ending:
+                add(endings_, path.substr(star.size()), r, number);
+                most_dots_ = std::max(most_dots_, count_of(path, '.'));
+                break;
+        }
+        ++number;
+    }
+}
+
+void route_table::add(table& to, std::string_view key, const route& r, route_number number)
+{
+    entry& e = to[std::string(key)];
+    if (!r.acts()) {
+        e.headers.push_back(number);
+    } else if (!e.acting) {
+        e.acting = number;
+    }
+}
+
+void route_table::look(const table& in, std::string_view key, matched& so_far)
+{
+    ++so_far.lookups;
+    const auto found = in.find(key);
+    if (found == in.end()) return;
+    const entry& e = found->second;
+    if (e.acting && (!so_far.acting || *e.acting < *so_far.acting)) so_far.acting = e.acting;
+    so_far.headers.insert(so_far.headers.end(), e.headers.begin(), e.headers.end());
+}
+
+matched route_table::match(std::string_view path) const
+{
+    matched m;
+    if (!exact_.empty()) look(exact_, path, m);
+    std::size_t slash = 0;
+    for (std::size_t depth = 1; depth <= deepest_ && slash != std::string_view::npos; ++depth) {
+        look(beneath_, path.substr(0, slash + 1), m);
+        slash = path.find('/', slash + 1);
+    }
+    // "/a/*" has /a too, which is told to end with a slash in whatever way the rest of the site is.
+    if (deepest_ > 0 && !path.ends_with('/') && count_of(path, '/') < deepest_) {
+        look(beneath_, std::string(path) + '/', m);
+    }
+    std::size_t dot = path.rfind('.');
+    const std::size_t name = path.rfind('/');
+    for (std::size_t dots = 1; dots <= most_dots_ && dot != std::string_view::npos && dot > name; ++dots) {
+        look(endings_, path.substr(dot), m);
+        dot = path.rfind('.', dot - 1);
+    }
+    // One that acts has headers of its own, if it is the first to.
+    if (m.acting) m.headers.push_back(*m.acting);
+    std::ranges::sort(m.headers);
+    return m;
+}
+
+std::optional<route_number> route_table::hidden_by(const std::vector<route>& routes, route_number which)
+{
+    if (!routes[which].acts()) return std::nullopt;
+    for (route_number earlier = 0; earlier < which; ++earlier) {
+        if (routes[earlier].acts() && covers(routes[earlier].path, routes[which].path)) return earlier;
+    }
+    return std::nullopt;
+}
+
+std::string_view rest_of(const route& r, std::string_view path)
+{
+    switch (kind_of(r.path).value_or(path_kind::exact)) {
+        case path_kind::exact:
+            return {};
+        case path_kind::beneath:
+            return path.substr(std::min(path.size(), r.path.size() - star.size()));
+        case path_kind::ending:
+            return path.substr(1, path.size() - r.path.size());
+    }
+    std::unreachable();
+}
+
+std::string fill_in(std::string_view pattern, std::string_view path, std::string_view rest, std::string_view query)
+{
+    const std::array<std::pair<std::string_view, std::string>, 3> known{
+        {{"{path}", http::encode_path(path)},
+         {"{rest}", http::encode_path(rest)},
+         {"{query}", query.empty() ? "" : '?' + std::string(query)}}};
+    std::string filled;
+    while (!pattern.empty()) {
+        const auto placeholder =
+            std::ranges::find_if(known, [&](const auto& k) { return pattern.starts_with(k.first); });
+        if (placeholder != known.end()) {
+            filled += placeholder->second;
+            pattern.remove_prefix(placeholder->first.size());
+        } else {
+            filled += pattern.front();
+            pattern.remove_prefix(1);
+        }
+    }
+    return filled;
+}
+
+void add_up(std::vector<header>& headers, const std::vector<header>& more)
+{
+    for (const header& h : more) {
+        std::erase_if(headers, [&](const header& old) { return http::equal_ignoring_case(old.name, h.name); });
+        headers.push_back(h);
+    }
+}
+
+}  // namespace server
