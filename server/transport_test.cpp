@@ -91,7 +91,7 @@ csp::process session_reader(frozen_policy by, io::socket from, csp::shared_out<s
         x->by = by;
         x->asked.own_head.resize(h.bytes);
         if (!co_await read_exactly(from, x->asked.own_head)) co_return;
-        const auto understood = http::parse_head(x->asked.own_head, head);
+        const auto understood = http::parse_head(x->asked.own_head, by->limits, head);
         EXPECT_TRUE(understood.has_value());
         understand_request(head, *x);
         co_await to_cache.output(std::move(x));
