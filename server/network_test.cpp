@@ -28,6 +28,7 @@ constexpr unsigned rounds = 5;
 csp::process carousel(std::vector<conn> waiting, csp::in<conn> returned, csp::out<conn> to_front_end)
 {
     std::size_t under_way = 0;
+    const frozen_policy by = waiting.front()->by;
     while (!waiting.empty() || under_way > 0) {
         if (!waiting.empty()) {
             conn c = std::move(waiting.back());
@@ -44,6 +45,7 @@ csp::process carousel(std::vector<conn> waiting, csp::in<conn> returned, csp::ou
         conn c = std::move(*back);
         if (const auto length = c->scan.feed(c->input.text(), {}); length && *length) {
             c->head_bytes = **length;
+            c->by = by;
             waiting.push_back(std::move(c));
         }
     }

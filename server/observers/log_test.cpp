@@ -59,13 +59,13 @@ TEST(Log, AFullDiskIsToldOnceAndCounted)
     log_files files{.access = *io::open_to_append("/dev/full"), .error = *io::open_to_append(d.path() + "/error")};
     testing::internal::CaptureStderr();
     EXPECT_EQ(
-        run(std::move(files), {{log_kind::access, "a\nb\n"}, {log_kind::access, "c\n"}, {log_kind::error, "e\n"}}),
+        run(std::move(files), {{log_kind::access, "a\nb\n"}, {log_kind::error, "e\n"}, {log_kind::access, "c\n"}}),
         csp::outcome::finished);
     const std::string told = testing::internal::GetCapturedStderr();
     EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
     EXPECT_THAT(told, testing::HasSubstr("cannot be written"));
     EXPECT_THAT(d.read("error"), testing::HasSubstr("e\n"));
-    EXPECT_THAT(d.read("error"), testing::HasSubstr("warning: 3 lines of the logs were lost"));
+    EXPECT_THAT(d.read("error"), testing::HasSubstr("warning: 3 lines of the access log were lost"));
 }
 
 TEST(Log, AnErrorLineHasTheTimeAndTheSeverity)
