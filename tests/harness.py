@@ -346,7 +346,8 @@ class Server:
 
 
 def open_descriptors(server):
-    """The descriptors that the server has open."""
+    """The descriptors that the server has open, once it has all that it keeps: it answers before it listens to signals."""
+    wait_until(lambda: "notice: using " in server.error_log.read_text(), "the server has begun")
     return os.listdir(f"/proc/{server.process.pid}/fd")
 
 
