@@ -96,8 +96,8 @@ TEST(Understand, KnowsInWhatFormARefusalIsWanted)
     test::engine_kernel kernel(1);
     http::request_head head;
     for (const std::string line : {"GET /.x", "GET /%00", "PUT /", "BREW /", "GET https://a/"}) {
-        const exchange x = understand(
-            kernel.connection_with(line + " HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n"), head);
+        const exchange x =
+            understand(kernel.connection_with(line + " HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n"), head);
         EXPECT_TRUE(x->refused) << line;
         EXPECT_EQ(x->asked.accept, "application/json") << line;
     }
