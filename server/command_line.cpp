@@ -136,6 +136,7 @@ std::expected<settings, std::vector<complaint>> read_command_line_again(const st
     CLI::App app(about, "occwserv");
     describe(app, o);
     std::vector<const char*> all;
+    all.reserve(words.size());
     for (const std::string& w : words) all.push_back(w.c_str());
     try {
         app.parse(static_cast<int>(all.size()), all.data());
