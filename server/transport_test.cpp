@@ -215,6 +215,7 @@ csp::process both_transports(std::string root)
     csp::chan<std::vector<answer>> multiplexed, one_by_one;
     csp::buffered_bridge<tally> hits(csp::core::here(), 8);
     csp::bridge<compression_job> jobs(csp::core::here());
+    csp::chan<cache_question> asked;
     csp::chan<etag_question> questions;
     auto directory = io::open_directory(root);
     csp::frozen<page_rules> rules(page_rules{std::move(*directory), {root, {"index.html"}}, {}, {}});
@@ -227,7 +228,8 @@ csp::process both_transports(std::string root)
         multiplexing_client(std::move(pair->first), multiplexed.tx()),
         session_reader(std::move(pair->second), pieces.shared_tx(), plain.shared_tx()),
         session_writer(std::move(writing_half), pieces.rx()), http1_client(plain.shared_tx(), one_by_one.tx()),
-        page_cache({}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()), compressor(jobs.rx()),
+        page_cache({}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
+        compressor(jobs.rx()),
         static_farm(4, rules, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()), back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
         sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));

@@ -6,18 +6,21 @@
 
 #include "http/request.hpp"
 #include "server/front_end/understand.hpp"
+#include "server/observers/for_stats.hpp"
 
 namespace server {
 
-csp::process front_end_worker(http::limits sizes, seat farm, csp::shared_in<conn> requests,
-                              csp::shared_out<exchange> to_cache)
+csp::process front_end_worker(http::limits sizes, stats_rules for_stats, seat farm, csp::shared_in<conn> requests,
+                              csp::shared_out<exchange> to_cache, csp::shared_out<exchange> to_stats)
 {
     http::request_head head;
     while (auto request = co_await requests.input()) {
         co_await farm.reports.output(idle::less);
 
         // Everything that is not a page will branch off here: CGI scripts and OGI modules to farms of their own.
-        if (!co_await to_cache.output(understand(std::move(*request), sizes, head))) break;
+        exchange x = understand(std::move(*request), sizes, head);
+        if (is_for_stats(*x, for_stats)) x->went_to = branch::statistics;
+        if (!co_await (x->went_to == branch::statistics ? to_stats : to_cache).output(std::move(x))) break;
 
         co_await farm.reports.output(idle::more);
         if (co_await farm.orders.input() == order::leave) co_return;
@@ -25,11 +28,13 @@ csp::process front_end_worker(http::limits sizes, seat farm, csp::shared_in<conn
     co_await farm.reports.output(idle::over);
 }
 
-csp::process front_end_farm(std::size_t spare, http::limits sizes, csp::shared_in<conn> requests,
-                            csp::shared_out<exchange> to_cache)
+csp::process front_end_farm(std::size_t spare, http::limits sizes, stats_rules for_stats, csp::shared_in<conn> requests,
+                            csp::shared_out<exchange> to_cache, csp::shared_out<exchange> to_stats)
 {
     csp::forking workers;
-    co_await keep_idle(spare, [&](const seat& s) { workers.start(front_end_worker(sizes, s, requests, to_cache)); });
+    co_await keep_idle(spare, [&](const seat& s) {
+        workers.start(front_end_worker(sizes, for_stats, s, requests, to_cache, to_stats));
+    });
 }
 
 }  // namespace server

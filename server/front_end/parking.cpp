@@ -134,19 +134,25 @@ csp::time_point deadline_of(const connection& c, const patience& limits)
 }  // namespace
 
 csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
-                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end)
+                     csp::in<conn> arrivals, csp::in<conn> returned, csp::in<parking_question> questions,
+                     csp::out<conn> to_front_end)
 {
     io::select_read readable;
     places parked;
     std::size_t under_way = 0;  // forwarded, and not returned yet
     bool open = true;           // the acceptor still lives
     bool stopping = false;
+    bool asked = true;  // somebody who may ask still lives
+    bool was_full = false;
+    parking_view seen{.most = most_connections};
 
     while (open || parked.taken() + under_way > 0) {
         conn c;
         const bool room = open && parked.taken() + under_way < most_connections;
-        const auto chosen =
-            co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(room, arrivals), returned, readable);
+        if (open && !room && !was_full) ++seen.waits_for_room;
+        was_full = open && !room;
+        const auto chosen = co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(room, arrivals), returned,
+                                                   csp::when(asked, questions), readable);
 
         if (chosen == stops) {
             (void)co_await stops.input();
@@ -154,11 +160,21 @@ csp::process parking(patience limits, http::limits sizes, std::size_t most_conne
             parked.clear_idle();
             continue;
         }
+        if (chosen == questions) {
+            auto question = co_await questions.input();
+            asked = question.has_value();
+            seen.parked = parked.taken();
+            seen.under_way = under_way;
+            seen.draining = stopping;
+            if (question) co_await question->answer.output(seen);
+            continue;
+        }
         if (chosen == arrivals) {
             auto arrived = co_await arrivals.input();
             open = arrived.has_value();
             if (!open) continue;
             c = std::move(*arrived);
+            ++seen.accepted;
             enter(*c, connection::phase::idle);
         } else if (chosen == returned) {
             auto back = co_await returned.input();

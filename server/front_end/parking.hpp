@@ -3,6 +3,7 @@
 
 #include "csp/channel.hpp"
 #include "server/connection.hpp"
+#include "server/observers/figures.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -17,12 +18,14 @@ struct stop {};
 ///   stops         stop   once: the idle are closed, and when nobody is under way any more parking ends
 ///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
 ///   returned      conn   from the back end, for its next request; null: one that was under way has ended
+///   questions     parking_question   how many connections there are; whoever asks takes the answer at once
 ///   to_front_end  conn   with a complete head at the beginning of its input, or with the reason why none will come
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a
 /// server to the acceptor and the back end. See docs/DEADLOCK.md.
 csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
-                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end);
+                     csp::in<conn> arrivals, csp::in<conn> returned, csp::in<parking_question> questions,
+                     csp::out<conn> to_front_end);
 
 }  // namespace server
