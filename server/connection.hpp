@@ -63,6 +63,7 @@ struct connection : csp::pooled {
     std::size_t head_bytes = 0;          // a complete head stands at the beginning of `input`
     std::optional<http::error> refused;  // why there will be no complete head
     std::uint32_t exchanges = 0;         // answered so far
+    bool is_last = false;                // the server ends: the request that comes now is to be the last
     std::string peer;                    // the client's address
 };
 

@@ -15,6 +15,8 @@
 #include "server/cache/cache_hash_request.hpp"
 #include "server/cache/cache_hits.hpp"
 #include "server/cache/cache_process.hpp"
+#include "server/control/control.hpp"
+#include "server/control/roll_call.hpp"
 #include "server/front_end/front_end_farm.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/config.hpp"
@@ -34,6 +36,8 @@ struct observers_link {
     csp::buffered_out<log_lines> to_log;
     csp::buffered_out<tally> to_stats;
     csp::bridge_out<compression_job> to_compressor;
+    csp::in<core_question> questions;
+    csp::bridge_out<core_answer> to_roll_call;
 };
 
 /// The cache processes. Yields what each is sent its work along.
@@ -70,14 +74,19 @@ csp::process hot_path(std::vector<io::listener> listeners, io::directory root, o
     csp::chan<looked_up> found;
     csp::chan<etag_question> questions;
     csp::chan<stop> no_more;
+    csp::chan<count_question> how_many;
+    csp::chan<head_count> so_many;
     csp::chan<log_lines> lines;
 
     co_await csp::par(
         acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
-        parking(s.patience, s.limits, s.connections, no_more.rx(), arrivals.rx(), returned.rx(), front.tx()),
+        parking(s.patience, s.limits, s.connections, no_more.rx(), arrivals.rx(), returned.rx(), front.tx(),
+                how_many.rx(), so_many.tx()),
+        watchman(std::move(link.questions), how_many.tx(), so_many.rx(), std::move(link.to_roll_call)),
         front_end_farm(s.spare_workers, s.limits, front.shared_rx(), plain.shared_tx()),
         page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
-        static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
+        static_farm(s.spare_workers, pages_by, pages.shared_rx(), found.shared_tx(), questions.shared_tx(),
+                    done.shared_tx()),
         etags({}, questions.rx()),
         back_end(s.log.access.empty() ? access_log::off : access_log::on, done.rx(), returned.tx(), lines.shared_tx(),
                  std::move(link.to_stats)),
@@ -100,13 +109,11 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
 
     csp::forking cache_processes;
     auto to_each = start_cache_processes(
-        cache_processes, rules,
-        {hits.shared_tx(), jobs.shared_tx(), texts.tx(), to_static, std::move(to_back_end)});
-    co_await csp::par(
-        cache_hash_request(std::move(requests), changes.rx(), std::move(to_each), std::move(to_static)),
-        cache_hits(rules.pages, hits.rx(), how_many.rx(), so_many.tx()),
-        cache_control(rules, std::move(found), texts.rx(), how_many.tx(), so_many.rx(), changes.tx()),
-        compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));
+        cache_processes, rules, {hits.shared_tx(), jobs.shared_tx(), texts.tx(), to_static, std::move(to_back_end)});
+    co_await csp::par(cache_hash_request(std::move(requests), changes.rx(), std::move(to_each), std::move(to_static)),
+                      cache_hits(rules.pages, hits.rx(), how_many.rx(), so_many.tx()),
+                      cache_control(rules, std::move(found), texts.rx(), how_many.tx(), so_many.rx(), changes.tx()),
+                      compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));
 }
 
 csp::process web_server(settings s, opened o)
@@ -116,29 +123,54 @@ csp::process web_server(settings s, opened o)
 
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
+    csp::chan<roll_question> roll_questions;
+    csp::chan<supervisor_order> orders;
+    csp::bridge<core_answer> roll_answers(first);
+    std::vector<csp::bridge_out<core_question>> to_ask;
     csp::forking cores;
     csp::core& workshop = first.sibling(static_cast<unsigned>(o.listeners.size()));  // for what takes a processor long
     csp::bridge<compression_job> texts(workshop);
     cores.start_on(workshop, compressor(texts.rx()));
+    csp::bridge<core_question> of_workshop(workshop);
+    to_ask.push_back(of_workshop.tx());
+    cores.start_on(workshop, lone_watchman(of_workshop.rx(), roll_answers.tx()));
     std::vector<csp::bridge_out<settings>> to_configure;
     std::vector<csp::bridge_out<stop>> to_stop;
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
         csp::core& core = first.sibling(i);
         csp::bridge<settings> configured(core);
         csp::bridge<stop> stops(core);
+        csp::bridge<core_question> questions(core);
         csp::buffered_bridge<log_lines> core_lines(first, batches);
         csp::buffered_bridge<tally> core_hits(first, batches);
         to_configure.push_back(configured.tx());
         to_stop.push_back(stops.tx());
+        to_ask.push_back(questions.tx());
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
         cores.start_on(core, hot_path(std::move(o.listeners[i]), std::move(o.roots[i]),
-                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), texts.tx()}));
+                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), texts.tx(),
+                                       questions.rx(), roll_answers.tx()}));
     }
 
+    std::vector<csp::out<stop>> until_end;  // whoever reads one of these ends with the server
+    if (o.control_at) {
+        csp::chan<stop> over;
+        until_end.push_back(over.tx());
+        cores.start(control(std::move(o.control_at), std::move(o.command), std::move(o.served), over.rx(),
+                            {roll_questions.shared_tx(), orders.shared_tx(), lines.shared_tx()}));
+    }
+    if (o.watchdog_interval) {
+        csp::chan<stop> over;
+        until_end.push_back(over.tx());
+        cores.start(watchdog(*o.watchdog_interval, o.manager, over.rx(), roll_questions.shared_tx()));
+    }
     co_await csp::par(
-        config(s, std::move(to_configure)), log(std::move(o.logs), lines.rx()), stats(hits.rx(), totals.tx()),
-        supervisor(s.patience.grace, std::move(o.first_lines), totals.rx(), std::move(to_stop), lines.shared_tx()));
+        roll_call(roll_questions.rx(), std::move(to_ask), roll_answers.rx()), config(s, std::move(to_configure)),
+        log(std::move(o.logs), lines.rx()), stats(hits.rx(), totals.tx()),
+        supervisor({s.patience.grace, std::move(o.first_lines), std::move(o.spare), o.manager, std::move(o.before_us)},
+                   orders.rx(), totals.rx(), std::move(to_stop), roll_questions.shared_tx(), lines.shared_tx(),
+                   std::move(until_end)));
     co_await cores.join();
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "csp/bridge.hpp"
@@ -9,8 +12,12 @@
 #include "io/file.hpp"
 #include "io/socket.hpp"
 #include "server/cache/protocols.hpp"
+#include "server/control/socket.hpp"
+#include "server/control/successor.hpp"
 #include "server/exchange.hpp"
 #include "server/observers/log.hpp"
+#include "server/service/inherited.hpp"
+#include "server/service/manager.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -21,6 +28,13 @@ struct opened {
     std::vector<io::directory> roots;                  // the same directory for each core
     log_files logs;
     std::vector<log_lines> first_lines;  // of the error log: what is served, and how
+    control_socket control_at;           // may be none
+    own_command command;
+    std::string served;               // for `occwserv status`, lines
+    std::vector<io::listener> spare;  // another of each listener, for a successor
+    service_manager manager;
+    std::optional<std::chrono::microseconds> watchdog_interval;
+    predecessor before_us;
 };
 
 /// Figure 3 of the paper: the pages that are kept, and the competition for being one of them.

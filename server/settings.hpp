@@ -60,6 +60,9 @@ struct settings {
     static_rules files;
     cache_rules cache;
     log_rules log;
+    std::string control;  // the path of the control socket; "" is none
+    std::string user;     // whom to go on as when all is open; "" is whoever starts us
+    std::string group;    // "" is the user's
     patience patience;
     http::limits limits;
 };

@@ -134,24 +134,33 @@ csp::time_point deadline_of(const connection& c, const patience& limits)
 }  // namespace
 
 csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
-                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end)
+                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end,
+                     csp::in<count_question> asked, csp::out<head_count> told)
 {
     io::select_read readable;
     places parked;
     std::size_t under_way = 0;  // forwarded, and not returned yet
     bool open = true;           // the acceptor still lives
-    bool stopping = false;
+    bool may_be_asked = true;
+    std::uint64_t requests = 0;
+    std::optional<stop::manner> ending;
 
     while (open || parked.taken() + under_way > 0) {
         conn c;
         const bool room = open && parked.taken() + under_way < most_connections;
         const auto chosen =
-            co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(room, arrivals), returned, readable);
+            co_await csp::fair_alt(csp::when(ending != stop::manner::now, stops), csp::when(room, arrivals), returned,
+                                   readable, csp::when(may_be_asked, asked));
 
         if (chosen == stops) {
-            (void)co_await stops.input();
-            stopping = true;
-            parked.clear_idle();
+            const auto order = co_await stops.input();
+            ending = order ? order->how : stop::manner::now;
+            if (ending == stop::manner::now) parked.clear_idle();
+            continue;
+        }
+        if (chosen == asked) {
+            may_be_asked = (co_await asked.input()).has_value();
+            if (may_be_asked) co_await told.output({parked.taken() + under_way, under_way, requests});
             continue;
         }
         if (chosen == arrivals) {
@@ -185,8 +194,10 @@ csp::process parking(patience limits, http::limits sizes, std::size_t most_conne
         const verdict v = c->refused ? verdict::forward : look(*c, sizes);
         if (v == verdict::forward) {
             ++under_way;
+            ++requests;
+            c->is_last = ending.has_value();
             if (!co_await to_front_end.output(std::move(c))) co_return;
-        } else if (v == verdict::wait && !(stopping && c->now == connection::phase::idle)) {
+        } else if (v == verdict::wait && !(ending == stop::manner::now && c->now == connection::phase::idle)) {
             c->input.shed_buffer();
             const csp::time_point deadline = deadline_of(*c, limits);
             io::socket& s = c->socket;

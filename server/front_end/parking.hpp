@@ -7,22 +7,36 @@
 
 namespace server {
 
-/// Told to every core's parking and acceptor when the server is to stop: end what is under way, begin nothing.
-struct stop {};
+/// Told to every core's parking and acceptor when the server is to stop: end what is under way, begin nothing. Gently:
+/// who has a connection may ask once more on it, and is told that this was the last time.
+struct stop {
+    enum class manner : std::uint8_t { gently, now } how = manner::now;
+};
+
+struct count_question {};
+struct head_count {
+    std::size_t connections = 0;
+    std::size_t under_way = 0;   // of these: being answered
+    std::uint64_t requests = 0;  // since the start
+};
+static_assert(csp::mobile<head_count>);
 
 /// Where connections wait: for their next request, for the rest of a head, for the end of a body that nobody wants.
 /// A parked connection has no worker and no buffer, just a deadline. This is the pipeline of timed buffers of the
 /// paper's Figure 10 in one process, since the kernel now watches any number of sockets for us.
 ///
-///   stops         stop   once: the idle are closed, and when nobody is under way any more parking ends
+///   stops         stop   the idle are closed, or waited for; and when nobody is under way any more parking ends
 ///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
 ///   returned      conn   from the back end, for its next request; null: one that was under way has ended
 ///   to_front_end  conn   with a complete head at the beginning of its input, or with the reason why none will come
+///   asked         count_question   how many are here; answered at once along
+///   told          head_count
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a
 /// server to the acceptor and the back end. See docs/DEADLOCK.md.
 csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
-                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end);
+                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end,
+                     csp::in<count_question> asked, csp::out<head_count> told);
 
 }  // namespace server
