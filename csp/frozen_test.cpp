@@ -32,5 +32,18 @@ TEST(Frozen, LivesAsLongAsItsLastHolder)
     EXPECT_EQ(counted::alive(), 0);
 }
 
+TEST(Frozen, CanBeChangedByASoleHolderOnly)
+{
+    frozen<std::string> first(std::string("a"));
+    ASSERT_NE(first.sole(), nullptr);
+    *first.sole() = "b";
+    frozen<std::string> second = first;
+    EXPECT_EQ(first.sole(), nullptr);
+    EXPECT_EQ(*second, "b");
+    second = {};
+    EXPECT_NE(first.sole(), nullptr);
+    EXPECT_EQ(second.sole(), nullptr);
+}
+
 }  // namespace
 }  // namespace csp

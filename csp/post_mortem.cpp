@@ -2,7 +2,6 @@
 #include "csp/post_mortem.hpp"
 
 #include <algorithm>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -159,14 +158,30 @@ std::vector<std::uint32_t> cycle_of_waits(const core& c)
 
 std::string post_mortem(const core& c)
 {
-    constexpr std::size_t longest_table = 1000;
     const std::vector<living_process> all = census(c);
-    std::string table = fmt::format("core {}: {} living processes\n", c.index(), all.size());
-    for (const living_process& p : std::span(all).first(std::min(all.size(), longest_table))) {
-        table += fmt::format("{:>6}  {:<24} of {:<6} {:<28} {}\n", p.number, p.name,
-                             p.parent ? std::to_string(*p.parent) : "-", place(p.where), p.waits_for);
+    // Many of a kind are one row: a thousand idle workers say no more than one does.
+    struct row {
+        std::uint32_t number;
+        std::string text;
+        std::size_t others = 0;
+    };
+    std::vector<row> rows;
+    std::unordered_map<std::string, std::size_t> row_of;
+    for (const living_process& p : all) {
+        std::string text = fmt::format("{:<24} of {:<6} {:<28} {}", p.name, p.parent ? std::to_string(*p.parent) : "-",
+                                       place(p.where), p.waits_for);
+        const auto [known, is_new] = row_of.emplace(text, rows.size());
+        if (is_new) {
+            rows.push_back({p.number, std::move(text)});
+        } else {
+            ++rows[known->second].others;
+        }
     }
-    if (all.size() > longest_table) table += fmt::format("        and {} more\n", all.size() - longest_table);
+    std::string table = fmt::format("core {}: {} living processes\n", c.index(), all.size());
+    for (const row& r : rows) {
+        table += fmt::format("{:>6}  {}", r.number, r.text);
+        table += r.others == 0 ? "\n" : fmt::format(" (and {} more like it)\n", r.others);
+    }
     if (const auto ring = cycle_of_waits(c); !ring.empty()) {
         table += "each waits for the next:";
         for (const std::uint32_t number : ring) {

@@ -135,7 +135,7 @@ constexpr std::string_view range_field = "\r\nContent-Range: ";
 constexpr std::string_view end_of_head = "\r\n\r\n";
 constexpr std::string_view end_of_body = "--\r\n";
 
-bool is_boundary(std::string_view text) noexcept
+[[maybe_unused]] bool is_boundary(std::string_view text) noexcept
 {
     const auto is_plain = [](char c) { return is_alpha(c) || is_digit(c) || c == '-' || c == '_'; };
     return !text.empty() && text.size() <= 70 && std::ranges::all_of(text, is_plain);

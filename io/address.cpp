@@ -109,6 +109,17 @@ std::uint16_t address::port() const
     }
 }
 
+std::array<std::uint8_t, 16> address::ip() const
+{
+    std::array<std::uint8_t, 16> bytes{};
+    if (family() == AF_INET6) std::memcpy(bytes.data(), &v6_.sin6_addr, bytes.size());
+    if (family() == AF_INET) {
+        bytes[10] = bytes[11] = 0xff;
+        std::memcpy(&bytes[12], &v4_.sin_addr, 4);
+    }
+    return bytes;
+}
+
 bool address::is_loopback() const
 {
     switch (family()) {

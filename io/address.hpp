@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <netinet/in.h>
 #include <string>
@@ -26,6 +27,8 @@ class address {
     /// The host part alone, as logs and CGI want it: "127.0.0.1", "::1", "unix:".
     [[nodiscard]] std::string host() const;
     [[nodiscard]] std::uint16_t port() const;  // 0 for a unix path
+    /// As IPv6, and IPv4 mapped to it; all zero for a unix path.
+    [[nodiscard]] std::array<std::uint8_t, 16> ip() const;
     [[nodiscard]] int family() const { return any_.sa_family; }
     [[nodiscard]] bool is_loopback() const;
 

@@ -48,7 +48,8 @@ void describe(CLI::App& app, options& o)
     app.add_option("-c,--config", o.configuration, "a configuration file; what is said here goes before it");
     app.add_option("--access-log", o.access_log, "a file for a line a request; - is standard output, '' none");
     app.add_option("--error-log", o.error_log, "a file for what goes wrong; - is standard error");
-    app.add_option("--listing", o.listing, "what a directory without an index page shows: on, for a list of its files, or off")
+    app.add_option("--listing", o.listing,
+                   "what a directory without an index page shows: on, for a list of its files, or off")
         ->check(CLI::IsMember({"on", "off"}));
     app.add_option("--control", o.control, "where `occwserv status` and its like reach this server: a unix socket");
     app.add_option("--user", o.user, "whom to go on as when sockets, logs and directory are open");

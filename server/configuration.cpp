@@ -196,9 +196,9 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
            {{"root", r.text(s.files.root)},
             {"index", r.texts(s.files.index)},
             {"try", r.texts(s.files.tries)},
-            {"listing", r.choice(s.files.directories, {{"off", listing::off}, {"on", listing::on}})},
             {"cache_control", r.text(s.files.cache_control)},
             {"listen", listen},
+            {"listing", r.choice(s.files.directories, {{"off", listing::off}, {"on", listing::on}})},
             {"workers", r.whole(s.workers, 1, 1024)},
             {"io", r.choice(s.engine, {{"auto", io::engine_choice::automatic},
                                        {"uring", io::engine_choice::uring},
@@ -218,11 +218,16 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
                                               {"linger_seconds", r.seconds(s.patience.linger)},
                                               {"grace_seconds", r.seconds(s.patience.grace)},
                                               {"least_bytes_a_second", r.whole(s.patience.least_rate, 1, gigabyte)}})},
-            {"limits", r.table("limits", {{"connections", r.whole(s.connections, 1, 10'000'000)},
-                                          {"target_bytes", r.whole(s.limits.target_bytes, 16, 64 * 1024)},
-                                          {"head_bytes", r.whole(s.limits.head_bytes, 256, 1024 * 1024)},
-                                          {"fields", r.whole(s.limits.fields, 1, http::max_fields)},
-                                          {"body_bytes", r.whole(s.limits.body_bytes, 0, 1024 * gigabyte)}})}});
+            {"limits",
+             r.table("limits",
+                     {{"connections", r.whole(s.connections, 1, 10'000'000)},
+                      {"connections_per_address", r.whole(s.clients.connections_per_address, 0, 10'000'000)},
+                      {"requests_per_second_per_address", r.whole(s.clients.requests_per_second, 0, 1'000'000'000)},
+                      {"requests_burst_per_address", r.whole(s.clients.burst, 1, 1'000'000)},
+                      {"target_bytes", r.whole(s.limits.target_bytes, 16, 64 * 1024)},
+                      {"head_bytes", r.whole(s.limits.head_bytes, 256, 1024 * 1024)},
+                      {"fields", r.whole(s.limits.fields, 1, http::max_fields)},
+                      {"body_bytes", r.whole(s.limits.body_bytes, 0, 1024 * gigabyte)}})}});
     if (!complaints.empty()) return std::unexpected(std::move(complaints));
     return s;
 }

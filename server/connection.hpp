@@ -16,6 +16,7 @@
 #include "csp/mobile.hpp"
 #include "http/chunked.hpp"
 #include "http/error.hpp"
+#include "http/network.hpp"
 #include "http/request.hpp"
 #include "io/buffer.hpp"
 #include "io/socket.hpp"
@@ -45,10 +46,11 @@ using body_to_skip = std::variant<std::uint64_t, http::chunked_decoder>;
 
 struct connection : csp::pooled {
     enum class phase : std::uint8_t {
-        idle,      // waits for the first byte of a request
-        head,      // has a part of a head
-        body,      // skips the body of a request that was answered
-        lingering  // answered for the last time; what still comes is thrown away, until the client has read the answer
+        idle,       // waits for the first byte of a request
+        head,       // has a part of a head
+        body,       // skips the body of a request that was answered
+        lingering,  // answered for the last time; what still comes is thrown away, until the client has read the answer
+        over        // to be closed, by parking, which counts those that are open
     };
 
     explicit connection(io::socket s) : socket(std::move(s)) {}
@@ -58,13 +60,16 @@ struct connection : csp::pooled {
     http::head_scan scan;
     phase now = phase::idle;
     body_to_skip skipping;
-    csp::time_point since;               // when this phase began
-    std::uint64_t progress = 0;          // bytes that came in it
-    std::size_t head_bytes = 0;          // a complete head stands at the beginning of `input`
-    std::optional<http::error> refused;  // why there will be no complete head
-    std::uint32_t exchanges = 0;         // answered so far
-    bool is_last = false;                // the server ends: the request that comes now is to be the last
-    std::string peer;                    // the client's address
+    csp::time_point since;                            // when this phase began
+    std::uint64_t progress = 0;                       // bytes that came in it
+    std::size_t head_bytes = 0;                       // a complete head stands at the beginning of `input`
+    std::optional<http::error> refused;               // why there will be no complete head
+    std::optional<std::chrono::seconds> retry_after;  // the next request is one too many
+    std::uint32_t exchanges = 0;                      // answered so far
+    http::ip_address client;                          // its address,
+    std::string peer;                                 // and as the log has it
+    bool is_counted = false;                          // among those of its address
+    bool is_last = false;                             // the server ends: the request that comes now is the last
 };
 
 /// The mobile record that goes round the network.

@@ -54,7 +54,8 @@ csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, p
     co_return true;
 }
 
-csp::step<bool> send_file_part(connection& c, const io::file& file, slice part, progress& going, std::uint64_t& sent_bytes)
+csp::step<bool> send_file_part(connection& c, const io::file& file, slice part, progress& going,
+                               std::uint64_t& sent_bytes)
 {
     while (part.bytes > 0) {
         const auto sent = co_await io::send_file(c.socket, file, part.offset, part.bytes, going.next_deadline());
@@ -120,7 +121,10 @@ csp::step<std::string> read_piece(const io::file& file, slice& part)
 /// A stream's pieces: each is sent when it is known whether another follows.
 class stream_writer {
   public:
-    stream_writer(stream_carrier& to, const response& r) : to_(to), next_{.stream = to.stream, .code = r.code, .fields = r.fields, .bytes = {}} {}
+    stream_writer(stream_carrier& to, const response& r)
+        : to_(to), next_{.stream = to.stream, .code = r.code, .fields = r.fields, .bytes = {}}
+    {
+    }
 
     csp::step<bool> add(std::string bytes)
     {
@@ -128,7 +132,8 @@ class stream_writer {
             next_.bytes = std::move(bytes);
             co_return true;
         }
-        stream_piece piece = std::exchange(next_, {.stream = to_.stream, .code = std::nullopt, .fields = {}, .bytes = std::move(bytes)});
+        stream_piece piece =
+            std::exchange(next_, {.stream = to_.stream, .code = std::nullopt, .fields = {}, .bytes = std::move(bytes)});
         co_return co_await to_.to_session.output(std::move(piece));
     }
     csp::step<bool> end(stream_piece::what_follows how)

@@ -48,8 +48,8 @@ struct request {
     std::string_view accept;
     http::accepted_codings accepted;
     http::preconditions conditions;
-    bool is_conditional = false;  // it has conditions, or wants a range
-    std::string own_head;         // of a carrier whose connection does not keep it
+    bool is_conditional = false;                // it has conditions, or wants a range
+    std::string own_head;                       // of a carrier whose connection does not keep it
     std::forward_list<std::string> own_fields;  // lists that came in several lines
 
     /// For the whole of a page, whatever it is.

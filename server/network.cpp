@@ -35,6 +35,7 @@ struct observers_link {
     csp::in<stop> stops;
     csp::buffered_out<log_lines> to_log;
     csp::buffered_out<tally> to_stats;
+    csp::buffered_out<tally> refused_to_stats;
     csp::bridge_out<compression_job> to_compressor;
     csp::in<core_question> questions;
     csp::bridge_out<core_answer> to_roll_call;
@@ -42,7 +43,7 @@ struct observers_link {
 
 /// The cache processes. Yields what each is sent its work along.
 std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const cache_rules& rules,
-                                                        cache_process_links to)
+                                                        const cache_process_links& to)
 {
     std::vector<csp::out<cache_work>> to_each;
     for (slot_number slot = 0; slot < rules.pages; ++slot) {
@@ -80,8 +81,9 @@ csp::process hot_path(std::vector<io::listener> listeners, io::directory root, o
 
     co_await csp::par(
         acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
-        parking(s.patience, s.limits, s.connections, no_more.rx(), arrivals.rx(), returned.rx(), front.tx(),
-                how_many.rx(), so_many.tx()),
+        parking({s.patience, s.limits, s.connections, s.clients.divided_by(s.workers)}, no_more.rx(), arrivals.rx(),
+                returned.rx(), front.tx(), lines.shared_tx(), std::move(link.refused_to_stats), how_many.rx(),
+                so_many.tx()),
         watchman(std::move(link.questions), how_many.tx(), so_many.rx(), std::move(link.to_roll_call)),
         front_end_farm(s.spare_workers, s.limits, front.shared_rx(), plain.shared_tx()),
         page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
@@ -143,14 +145,16 @@ csp::process web_server(settings s, opened o)
         csp::bridge<core_question> questions(core);
         csp::buffered_bridge<log_lines> core_lines(first, batches);
         csp::buffered_bridge<tally> core_hits(first, batches);
+        csp::buffered_bridge<tally> core_refused(first, batches);
         to_configure.push_back(configured.tx());
         to_stop.push_back(stops.tx());
         to_ask.push_back(questions.tx());
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
+        cores.start(relay(core_refused.rx(), hits.shared_tx()));
         cores.start_on(core, hot_path(std::move(o.listeners[i]), std::move(o.roots[i]),
-                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), texts.tx(),
-                                       questions.rx(), roll_answers.tx()}));
+                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), core_refused.tx(),
+                                       texts.tx(), questions.rx(), roll_answers.tx()}));
     }
 
     std::vector<csp::out<stop>> until_end;  // whoever reads one of these ends with the server

@@ -2,6 +2,8 @@
 //
 // The keep-alive loop, with more connections than idle workers, under many seeds: everybody comes round, and nobody
 // waits at the end. See docs/DEADLOCK.md.
+#include "server/network.hpp"
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +16,6 @@
 #include "server/back_end/back_end.hpp"
 #include "server/farm.hpp"
 #include "server/front_end/front_end_farm.hpp"
-#include "server/network.hpp"
 #include "server/test_support.hpp"
 
 namespace server {
@@ -105,8 +106,7 @@ csp::process loop(std::vector<conn> all)
     co_await csp::par(carousel(std::move(all), returned.rx(), front.tx()),
                       front_end_farm(2, {}, front.shared_rx(), plain.shared_tx()),
                       page_cache({.pages = 2}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
-                      compressor(jobs.rx()),
-                      quick_farm(pages.shared_rx(), found.shared_tx(), done.shared_tx()),
+                      compressor(jobs.rx()), quick_farm(pages.shared_rx(), found.shared_tx(), done.shared_tx()),
                       back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
                       counting_lines(lines.rx()), adding_up(hits.rx()));
 }

@@ -87,7 +87,7 @@ const representation& page::best(const http::accepted_codings& accepted) const
     return as(accepted.choose(available));
 }
 
-void page::add(http::coding c, std::string&& text)
+void page::add(http::coding c, std::string_view text)
 {
     auto& place = in[static_cast<std::size_t>(c)];
     if (text.empty() || place) return;

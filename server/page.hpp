@@ -96,7 +96,7 @@ struct page {
     /// The best of those that are there for a client that takes `accepted`.
     [[nodiscard]] const representation& best(const http::accepted_codings& accepted) const;
     /// Adds what the text is in another coding; if it is empty, or there is one already, does nothing.
-    void add(http::coding c, std::string&& text);
+    void add(http::coding c, std::string_view text);
     /// In memory, roughly.
     [[nodiscard]] std::size_t bytes() const;
 };

@@ -32,6 +32,63 @@ TEST(ResponseFields, CannotBeSplit)
     EXPECT_DEATH(f.add("Location", std::string_view("\0", 1)), "split");
 }
 
+TEST(ReadyResponse, IsOnePieceWithItsDate)
+{
+    response_fields f;
+    f.add("Content-Length", std::uint64_t{5});
+    ready_response r(http::status::ok, f, "hello");
+    r.set_date(std::chrono::sys_seconds(std::chrono::seconds(784'111'777)));
+    EXPECT_EQ(r.bytes(),
+              "HTTP/1.1 200 OK\r\nServer: occwserv\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+              "Content-Length: 5\r\n\r\nhello");
+    EXPECT_EQ(r.beginning(), "HTTP/1.1 200 OK\r\nServer: occwserv\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+    EXPECT_EQ(r.fields(), f.lines());
+    EXPECT_EQ(r.content(), "hello");
+    r.set_date(std::chrono::sys_seconds(std::chrono::seconds(784'111'778)));
+    EXPECT_EQ(r.beginning(), "HTTP/1.1 200 OK\r\nServer: occwserv\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\n");
+    EXPECT_EQ(r.content(), "hello");
+}
+
+page page_with(std::string_view text)
+{
+    page p;
+    description about;
+    about.media_type = "text/plain; charset=utf-8";
+    about.etag = "\"tag\"";
+    about.bytes = text.size();
+    about.varies = true;
+    p.in.front() = representation{about, ready_response(http::status::ok, fields_of_whole(about), text)};
+    return p;
+}
+
+TEST(Page, HasTheBestCodingThatIsThere)
+{
+    page p = page_with("some text");
+    const auto everything = http::parse_accept_encoding("gzip, br, zstd");
+    EXPECT_EQ(p.best(everything).about.coding, http::coding::identity);
+    p.add(http::coding::gzip, "zipped");
+    EXPECT_EQ(p.best(everything).about.coding, http::coding::gzip);
+    p.add(http::coding::brotli, "shorter");
+    EXPECT_EQ(p.best(everything).about.coding, http::coding::brotli);
+    EXPECT_EQ(p.best(http::parse_accept_encoding("gzip")).about.coding, http::coding::gzip);
+    EXPECT_EQ(p.best(http::parse_accept_encoding(std::nullopt)).about.coding, http::coding::identity);
+}
+
+TEST(Page, ACodingHasATagAndALengthOfItsOwn)
+{
+    page p = page_with("some text");
+    p.add(http::coding::gzip, "zipped");
+    p.add(http::coding::brotli, "");
+    EXPECT_FALSE(p.in[static_cast<std::size_t>(http::coding::brotli)].has_value()) << "nothing was gained";
+    const representation& r = p.as(http::coding::gzip);
+    EXPECT_NE(r.about.etag, p.as(http::coding::identity).about.etag);
+    EXPECT_EQ(r.about.bytes, 6U);
+    EXPECT_NE(r.whole.fields().find("Content-Encoding: gzip\r\n"), std::string_view::npos);
+    EXPECT_NE(r.whole.fields().find("Content-Length: 6\r\n"), std::string_view::npos);
+    p.add(http::coding::gzip, "another");
+    EXPECT_EQ(p.as(http::coding::gzip).whole.content(), "zipped") << "what stands beside the file goes first";
+}
+
 TEST(FileIdentity, IsToldByEveryPart)
 {
     using std::chrono::nanoseconds;

@@ -25,6 +25,21 @@ struct patience {
     std::uint64_t least_rate = 128;           // bytes a second; slower than this after `stall` is cut off
 };
 
+/// What one address may have on a core; 0: as much as it likes.
+struct client_limits {
+    std::uint32_t connections_per_address = 0;
+    std::uint32_t requests_per_second = 0;  // in the long run...
+    std::uint32_t burst = 20;               // ...and so many at once
+
+    [[nodiscard]] bool any() const { return connections_per_address > 0 || requests_per_second > 0; }
+    /// The share of each of so many cores. The kernel spreads an address's connections over them by chance.
+    [[nodiscard]] client_limits divided_by(std::uint32_t cores) const
+    {
+        const auto share = [cores](std::uint32_t of_all) { return (of_all + cores - 1) / cores; };
+        return {share(connections_per_address), share(requests_per_second), share(burst)};
+    }
+};
+
 struct cache_rules {
     unsigned pages = 1024;                       // kept at once on a core, each by a process of its own
     std::size_t memory = 64 * 1024 * 1024;       // bytes a core for all pages together
@@ -42,7 +57,7 @@ struct static_rules {
     /// What to look for, in this order; "{path}" stands for the path that was asked for. "{path}.html" makes addresses
     /// without an ending, "/index.html" at the end serves an application that has its pages in one file.
     std::vector<std::string> tries{"{path}"};
-    listing directories = listing::off;     // what of those without an index page
+    listing directories = listing::off;      // what of those without an index page
     std::string cache_control = "no-cache";  // kept by whoever wants, but asked for again: a 304 is cheap
 };
 
@@ -57,6 +72,7 @@ struct settings {
     io::engine_choice engine = io::engine_choice::automatic;
     unsigned spare_workers = 4;        // idle workers that each farm keeps ready
     std::size_t connections = 10'000;  // at once on each core; more wait in the kernel's queue
+    client_limits clients;             // of the whole server: each core has its share
     static_rules files;
     cache_rules cache;
     log_rules log;

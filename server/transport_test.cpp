@@ -229,9 +229,8 @@ csp::process both_transports(std::string root)
         session_writer(std::move(writing_half), pieces.rx()), http1_client(plain.shared_tx(), one_by_one.tx()),
         page_cache({}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()), compressor(jobs.rx()),
         static_farm(4, rules, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
-        etags({}, questions.rx()),
-        back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()), sink(returned.rx()),
-        sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
+        etags({}, questions.rx()), back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
+        sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
 }
 
 class Transport : public testing::TestWithParam<io::engine_choice> {};

@@ -263,6 +263,92 @@ def test_the_limit_holds(serve):
             inside.append(c)
 
 
+def test_connections_of_one_address(serve):
+    server = serve({"limits": {"connections_per_address": 3}}, workers=1)
+    with contextlib.ExitStack() as stack:
+        inside = [stack.enter_context(server.connect()) for _ in range(3)]
+        for c in inside:
+            assert c.ask("/a.txt").body == A
+        for _ in range(3):
+            with server.connect() as c:
+                r = c.response()  # unasked: it may not even ask
+                assert (r.status, r.closes, r.get("Retry-After")) == (429, True, "1")
+                assert "connections_per_address" in r.text
+                c.finish_sending()
+                c.expect_closed()
+        for c in inside:
+            assert c.ask("/a.txt").body == A  # who is in has lost nothing
+        inside[0].close()
+
+        def has_room():
+            with server.connect() as c:
+                c.request("/a.txt")
+                return c.response().status == 200
+
+        wait_until(has_room, "who leaves makes room")
+
+
+def test_a_flood_of_connections_is_not_talked_to(serve):
+    """Only so many are told why at once; the others cost next to nothing. All are forgotten again."""
+    server = serve({"limits": {"connections_per_address": 2}, "patience": {"linger_seconds": 0.5}}, workers=1)
+    server.expect_healthy()
+    with many(server, 2) as inside:
+        for c in inside:
+            assert c.ask("/a.txt").body == A
+        with many(server, 300) as flood:
+            told = sum(b"429 Too Many Requests" in c.rest() for c in flood)
+        assert 0 < told <= 300
+        for c in inside:
+            assert c.ask("/a.txt").body == A
+    server.expect_healthy()
+
+
+def test_requests_of_one_address(serve):
+    server = serve(
+        {"limits": {"requests_per_second_per_address": 1, "requests_burst_per_address": 5}}, workers=1
+    )
+    with server.connect() as c, server.connect() as other:
+        answers = [(c if i % 2 else other).ask("/a.txt") for i in range(10)]
+        assert [r.status for r in answers[:5]] == [200] * 5
+        refused = [r for r in answers if r.status == 429]
+        assert len(refused) >= 3  # all but those for which a second has passed meanwhile
+        for r in refused:
+            assert not r.closes and int(r.get("Retry-After")) in (1, 2)
+            assert "requests_per_second_per_address" in r.text
+        # What it is told holds.
+        wait_until(lambda: c.ask("/a.txt").status == 200, "it may ask again")
+
+
+def test_limits_are_said_once(serve):
+    server = serve({"limits": {"requests_per_second_per_address": 1, "requests_burst_per_address": 1}}, workers=1)
+    with server.connect() as c:
+        for _ in range(20):
+            c.ask("/a.txt")
+    lines = [line for line in server.error_log.read_text().splitlines() if "requests_per_second" in line]
+    assert len(lines) == 1 and "127.0.0.1" in lines[0]
+
+
+def test_a_body_sent_fast_saves_up_nothing(serve):
+    """Who has sent much may not be silent for as long as that would have taken at the least rate."""
+    server = serve({"patience": {"stall_seconds": 0.5, "least_bytes_a_second": 100}})
+    with server.connect() as c:
+        assert c.ask("/a.txt", "Content-Length: 1000000", method="POST", body=b"x" * 999_999).status == 405
+        c.expect_closed()  # not after three hours
+    server.expect_healthy()
+
+
+def test_a_head_that_is_slow_but_goes_on(serve):
+    server = serve({"patience": {"head_seconds": 0.5, "least_bytes_a_second": 50}})
+    with server.connect() as c:
+        pause = threading.Event()
+        c.send("GET /a.txt HTTP/1.1\r\nHost: localhost\r\nX: ")
+        for _ in range(20):
+            c.send(b"x" * 50)
+            pause.wait(0.1)  # the client's slowness, not a wait for an effect
+        assert c.send("\r\n\r\n").response().body == A
+    server.expect_healthy()
+
+
 def test_every_worker_of_a_small_farm_is_busy(serve):
     """Slow readers hold a worker each; the farm makes more."""
     server = serve({"spare_workers": 1}, workers=1)

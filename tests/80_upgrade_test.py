@@ -276,7 +276,8 @@ def test_twenty_upgrades_under_load(operated, control):
     finally:
         operate("stop", control)
     wait_until(lambda: gone(pids[-1]), "the last one ends")
-    operated.wait()
+    operated.exit_code = operated.process.wait(DEADLINE)
+    assert operated.exit_code == 0
 
 
 def test_an_idle_client_may_ask_once_more(serve, control):
@@ -289,7 +290,8 @@ def test_an_idle_client_may_ask_once_more(serve, control):
         idle.expect_closed()
     server.process.wait(DEADLINE)
     assert operate("stop", control).returncode == 0
-    server.wait()
+    server.exit_code = server.process.returncode
+    assert server.exit_code == 0
 
 
 def test_an_upgrade_that_fails(operated, control, place):

@@ -241,6 +241,7 @@ class Server:
         words = ["--workers", str(workers), "--io", engine]
         words += ["--access-log", str(self.access_log) if access_log is None else access_log]
         words += ["--error-log", str(self.error_log)]
+        words += ["--listing", "off"]  # as a site has it that is configured
         if settings is not None:
             (place / "occwserv.toml").write_text(toml(settings))
             words += ["--config", str(place / "occwserv.toml")]

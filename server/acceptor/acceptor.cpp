@@ -18,6 +18,7 @@ conn make_connection(io::socket s)
     // Asked now: of a client that has left there is no address any more, and just that one an operator looks for.
     const auto address = io::peer(c->socket);
     c->peer = address ? address->host() : "-";
+    if (address) c->client.bytes = address->ip();
     return c;
 }
 

@@ -68,23 +68,25 @@ class hits {
     csp::time_point tell_at_;
 };
 
-/// What becomes of the connection when its exchange is over: itself, to be parked, or nothing when it is closed here.
+/// The connection when its exchange is over: to be parked for another one or to linger, or to be closed. None where
+/// another process has it.
 conn take_connection(exchange x)
 {
     auto* const http1 = std::get_if<http1_carrier>(&x->carrier);
     if (http1 == nullptr) return {};
     conn c = std::move(http1->connection);
-    if (!x->sent.complete) return {};
+    const auto phase_after = std::exchange(c->now, connection::phase::over);
+    if (!x->sent.complete) return c;
     if (http1->persists()) {
         c->input.consume(c->head_bytes);
         c->head_bytes = 0;
         c->scan.reset();
         ++c->exchanges;
+        c->now = phase_after;
         return c;
     }
-    if (c->now != connection::phase::lingering) return {};
     c->refused.reset();
-    if (!io::shutdown_write(c->socket)) return {};
+    if (phase_after == connection::phase::lingering && io::shutdown_write(c->socket)) c->now = phase_after;
     return c;
 }
 

@@ -16,7 +16,7 @@ enum class access_log : bool { off, on };
 /// close; notes the hit for the log and the statistics, and tells both a few times a second (paper, section 2.5).
 ///
 ///   done         exchange    answered, from every farm
-///   to_parking   conn        for its next request, or to linger; null: one that was under way has ended
+///   to_parking   conn        for its next request, to linger, or to be closed; null: one of another carrier has ended
 ///   to_log       log_lines   access lines, many at once
 ///   to_stats     tally       what came since the last one
 ///

@@ -92,13 +92,11 @@ void cache_contents::forget(entry_number e)
 }
 
 std::optional<std::vector<cache_contents::entry_number>> cache_contents::displaced_by(std::uint32_t count,
-                                                                                       std::size_t bytes) const
+                                                                                      std::size_t bytes) const
 {
     std::vector<entry_number> displaced;
     std::size_t remaining = bytes_;
-    const auto enough = [&] {
-        return remaining + bytes <= memory_ && free_slots_.size() + displaced.size() > 0;
-    };
+    const auto enough = [&] { return remaining + bytes <= memory_ && free_slots_.size() + displaced.size() > 0; };
     for (const entry_number e : std::views::reverse(kept_)) {
         if (enough()) break;
         if (entries_[e].count >= count) return std::nullopt;
@@ -122,7 +120,7 @@ change cache_contents::release(entry_number number)
     return {.slot = slot, .path_hash = std::nullopt, .to = std::make_unique<assignment>()};
 }
 
-change cache_contents::keep(entry_number number, looked_up&& look)
+change cache_contents::keep(entry_number number, looked_up look)
 {
     entry& e = entries_[number];
     if (e.slot == none) {

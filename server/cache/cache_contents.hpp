@@ -66,7 +66,7 @@ class cache_contents {
     /// The kept pages that would have to go for one of so many bytes and this count; nothing if they may not.
     [[nodiscard]] std::optional<std::vector<entry_number>> displaced_by(std::uint32_t count, std::size_t bytes) const;
     change release(entry_number e);
-    change keep(entry_number e, looked_up&& look);
+    change keep(entry_number e, looked_up look);
     void look_again(entry_number e, looked_up&& look, std::vector<change>& changes);
     void compete(entry_number e, looked_up&& look, std::vector<change>& changes);
 

@@ -14,7 +14,7 @@ class kept_page {
   public:
     explicit kept_page(std::chrono::milliseconds freshness) : freshness_(freshness) {}
 
-    void keep(assignment&& a)
+    void keep(assignment a)
     {
         if (!page_ || !a.page || page_->made_from != a.page->made_from) wanted_ = 0;
         path_ = std::move(a.path);
@@ -54,12 +54,12 @@ class kept_page {
                                .text = std::string(page_->as(http::coding::identity).whole.content()),
                                .answer = answers};
     }
-    void add(compressed&& texts)
+    void add(const compressed& texts)
     {
         if (!page_ || path_ != texts.path || page_->made_from.front() != texts.of) return;
-        changeable().add(http::coding::gzip, std::move(texts.gzip));
-        changeable().add(http::coding::brotli, std::move(texts.brotli));
-        changeable().add(http::coding::zstd, std::move(texts.zstd));
+        changeable().add(http::coding::gzip, texts.gzip);
+        changeable().add(http::coding::brotli, texts.brotli);
+        changeable().add(http::coding::zstd, texts.zstd);
     }
 
   private:
@@ -89,7 +89,7 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
             continue;
         }
         if (auto* const texts = std::get_if<std::unique_ptr<compressed>>(&*next)) {
-            kept.add(std::move(**texts));
+            kept.add(**texts);
             continue;
         }
         exchange x = std::get<exchange>(std::move(*next));

@@ -94,7 +94,8 @@ csp::process network(cache_rules rules, csp::in<exchange> requests, notebook<dia
     csp::bridge<compression_job> jobs(csp::core::here());
     co_await csp::par(
         page_cache(rules, std::move(requests), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
-        compressor(jobs.rx()), static_farm_of(pages.rx(), found.shared_tx(), seen), back_end_of(done.rx(), seen, kernel));
+        compressor(jobs.rx()), static_farm_of(pages.rx(), found.shared_tx(), seen),
+        back_end_of(done.rx(), seen, kernel));
 }
 
 TEST(PageCache, EveryRequestComesOutOnceAndWithItsOwnPage)
@@ -198,7 +199,9 @@ TEST(PageCache, AClientThatDoesNotReadHoldsNobodyUp)
         std::vector<exchange> all;
         for (int i = 0; i < 5; ++i) all.push_back(request_for(k, "/a"));
         // The second and the third have room for a part of the page, or for nothing.
-        const auto socket_of = [&](std::size_t i) { return std::get<http1_carrier>(all[i]->carrier).connection->socket.number(); };
+        const auto socket_of = [&](std::size_t i) {
+            return std::get<http1_carrier>(all[i]->carrier).connection->socket.number();
+        };
         const std::string filling(1 << 20, 'x');
         EXPECT_GT(::send(socket_of(2), filling.data(), filling.size(), MSG_DONTWAIT), 0);
         while (::send(socket_of(2), filling.data(), 1, MSG_DONTWAIT) > 0) {
@@ -256,7 +259,9 @@ TEST(PageCache, EndsWhenTheStaticFarmEndsFirst)
         k.start(compressor(jobs.rx()));
         k.start(ends_at_once(pages.rx()));
         k.start(back_end_of(done.rx(), notebook(seen), notebook(k)));
-        { const auto closes = found.tx(); }
+        {
+            const auto closes = found.tx();
+        }
         std::vector<exchange> all;
         for (int i = 0; i < 3; ++i) all.push_back(request_for(k, "/" + std::to_string(i)));
         k.start(front_end(std::move(all), plain.shared_tx()));

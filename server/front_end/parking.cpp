@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "server/front_end/parking.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "csp/alt.hpp"
 #include "io/select_read.hpp"
+#include "server/front_end/client_counts.hpp"
 
 namespace server {
 namespace {
@@ -34,12 +40,14 @@ class places {
     }
     [[nodiscard]] std::size_t taken() const { return taken_; }
 
-    /// Closes all that wait for a request of which nothing has come.
-    void clear_idle()
+    /// All that wait for a request of which nothing has come.
+    [[nodiscard]] std::vector<conn> leave_if_idle()
     {
+        std::vector<conn> idle;
         for (std::uint64_t place = 0; place < all_.size(); ++place) {
-            if (all_[place] && all_[place]->now == connection::phase::idle) leave(place).reset();
+            if (all_[place] && all_[place]->now == connection::phase::idle) idle.push_back(leave(place));
         }
+        return idle;
     }
 
   private:
@@ -115,6 +123,14 @@ verdict look(connection& c, const http::limits& sizes)
     return verdict::wait;
 }
 
+/// A head start, and from then on as long as the least rate is kept. What was sent fast is not saved up for a pause.
+csp::time_point deadline_of_progress(const connection& c, std::chrono::milliseconds start, std::uint64_t least_rate)
+{
+    return std::min(c.since + start + std::chrono::milliseconds(c.progress * 1000 / least_rate),
+                    csp::core::here().now() + start);
+}
+
+/// For a connection of which something has come this moment.
 csp::time_point deadline_of(const connection& c, const patience& limits)
 {
     using enum connection::phase;
@@ -122,45 +138,145 @@ csp::time_point deadline_of(const connection& c, const patience& limits)
         case idle:
             return c.since + limits.idle;
         case head:
-            return c.since + limits.head;
+            return deadline_of_progress(c, limits.head, limits.least_rate);
         case body:
-            return c.since + limits.stall + std::chrono::milliseconds(c.progress * 1000 / limits.least_rate);
+            return deadline_of_progress(c, limits.stall, limits.least_rate);
         case lingering:
             return c.since + limits.linger;
+        case over:
+            break;
     }
     std::unreachable();
 }
 
+constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a number known here alone
+constexpr std::chrono::minutes saying_pause{1};          // between two lines about the same limit
+
+/// How often a limit has bitten, and whether that is to be said in the log.
+class limit {
+  public:
+    explicit limit(std::string_view text) : text_(text) {}
+
+    /// A line if it is time for one.
+    [[nodiscard]] std::optional<log_lines> bite(std::string_view client)
+    {
+        const csp::time_point now = csp::core::here().now();
+        ++unsaid_;
+        if (said_at_ && now < *said_at_ + saying_pause) return std::nullopt;
+        said_at_ = now;
+        return error_line("warning", fmt::format("{} (now {}; {} since this was last said)", text_, client,
+                                                 std::exchange(unsaid_, 0)));
+    }
+
+  private:
+    std::string_view text_;
+    std::uint64_t unsaid_ = 0;
+    std::optional<csp::time_point> said_at_;
+};
+
+/// Who is in, by address, and what is to be told of those who are not let in.
+class admission {
+  public:
+    explicit admission(client_limits limits) : counts_(limits) {}
+
+    enum class ruling : std::uint8_t { enter, refuse, drop };
+
+    [[nodiscard]] ruling on_arrival(connection& c)
+    {
+        c.is_counted = counts_.enter(c.client);
+        if (c.is_counted) return ruling::enter;
+        note(&tally::limited_connections);
+        return turned_away_ < most_turned_away ? ruling::refuse : ruling::drop;
+    }
+    /// It is told why: until it has gone, others might not be.
+    void turn_away(connection& c)
+    {
+        ++turned_away_;
+        c.refused = http::error{http::status::too_many_requests,
+                                "Your address has more connections than one may (connections_per_address)."};
+        c.retry_after = std::chrono::seconds(1);
+    }
+    /// Whether the next request may be answered.
+    [[nodiscard]] bool on_request(connection& c)
+    {
+        if (!c.is_counted) return true;
+        c.retry_after = counts_.ask(c.client);
+        if (c.retry_after) note(&tally::limited_requests);
+        return !c.retry_after;
+    }
+    void on_leaving(const connection& c)
+    {
+        if (c.is_counted) {
+            counts_.leave(c.client);
+        } else {
+            --turned_away_;
+        }
+    }
+
+    [[nodiscard]] bool has_news() const { return news_; }
+    [[nodiscard]] csp::time_point tell_at() const { return tell_at_; }
+    [[nodiscard]] tally take_news()
+    {
+        news_ = false;
+        return std::exchange(told_, {});
+    }
+
+  private:
+    static constexpr std::size_t most_turned_away = 64;
+
+    void note(std::uint64_t tally::* what)
+    {
+        ++(told_.*what);
+        if (!std::exchange(news_, true)) tell_at_ = csp::core::here().now() + telling_pause;
+    }
+
+    client_counts counts_;
+    std::size_t turned_away_ = 0;
+    tally told_;
+    bool news_ = false;
+    csp::time_point tell_at_;
+};
+
 }  // namespace
 
-csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
-                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end,
+csp::process parking(parking_rules rules, csp::in<stop> stops, csp::in<conn> arrivals, csp::in<conn> returned,
+                     csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats,
                      csp::in<count_question> asked, csp::out<head_count> told)
 {
     io::select_read readable;
     places parked;
+    admission admitted(rules.clients);
+    limit all_connections("[limits] connections: a core has all that it may, and others wait in the kernel's queue");
+    limit of_one_address("[limits] connections_per_address: an address has all that it may, and others are refused");
+    limit requests("[limits] requests_per_second_per_address: a request was refused with 429");
     std::size_t under_way = 0;  // forwarded, and not returned yet
     bool open = true;           // the acceptor still lives
     bool may_be_asked = true;
-    std::uint64_t requests = 0;
+    std::uint64_t answered = 0;
     std::optional<stop::manner> ending;
 
     while (open || parked.taken() + under_way > 0) {
         conn c;
-        const bool room = open && parked.taken() + under_way < most_connections;
+        const bool room = open && parked.taken() + under_way < rules.most_connections;
+        const csp::timeout pause = csp::at(admitted.tell_at());
         const auto chosen =
             co_await csp::fair_alt(csp::when(ending != stop::manner::now, stops), csp::when(room, arrivals), returned,
-                                   readable, csp::when(may_be_asked, asked));
+                                   readable, csp::when(admitted.has_news(), pause), csp::when(may_be_asked, asked));
 
+        if (chosen == pause) {
+            co_await to_stats.output(admitted.take_news());
+            continue;
+        }
         if (chosen == stops) {
             const auto order = co_await stops.input();
             ending = order ? order->how : stop::manner::now;
-            if (ending == stop::manner::now) parked.clear_idle();
+            if (ending != stop::manner::now) continue;
+            for (const conn& idle : parked.leave_if_idle()) admitted.on_leaving(*idle);
             continue;
         }
         if (chosen == asked) {
             may_be_asked = (co_await asked.input()).has_value();
-            if (may_be_asked) co_await told.output({parked.taken() + under_way, under_way, requests});
+            if (may_be_asked) co_await told.output({parked.taken() + under_way, under_way, answered});
             continue;
         }
         if (chosen == arrivals) {
@@ -169,19 +285,35 @@ csp::process parking(patience limits, http::limits sizes, std::size_t most_conne
             if (!open) continue;
             c = std::move(*arrived);
             enter(*c, connection::phase::idle);
+            const auto ruling = admitted.on_arrival(*c);
+            if (ruling != admission::ruling::enter) {
+                if (auto line = of_one_address.bite(c->peer)) co_await to_log.output(std::move(*line));
+                if (ruling == admission::ruling::drop) continue;
+                admitted.turn_away(*c);
+            }
+            if (parked.taken() + under_way + 1 == rules.most_connections) {
+                if (auto line = all_connections.bite(c->peer)) co_await to_log.output(std::move(*line));
+            }
         } else if (chosen == returned) {
             auto back = co_await returned.input();
             if (!back) co_return;
             --under_way;
             if (!*back) continue;
             c = std::move(*back);
+            if (c->now == connection::phase::over) {
+                admitted.on_leaving(*c);
+                continue;
+            }
             enter(*c, c->now);
         } else {
             auto event = co_await readable.next();
             c = parked.leave(event.token);
-            if (event.what == io::select_event::outcome::closed) continue;
-            if (event.what == io::select_event::outcome::expired) {
-                if (c->now != connection::phase::head) continue;
+            const bool is_expired = event.what == io::select_event::outcome::expired;
+            if (event.what == io::select_event::outcome::closed || (is_expired && c->now != connection::phase::head)) {
+                admitted.on_leaving(*c);
+                continue;
+            }
+            if (is_expired) {
                 c->refused =
                     http::error{http::status::request_timeout,
                                 "The request's head did not come within the time that the server waits for it."};
@@ -191,19 +323,25 @@ csp::process parking(patience limits, http::limits sizes, std::size_t most_conne
             }
         }
 
-        const verdict v = c->refused ? verdict::forward : look(*c, sizes);
+        const verdict v = c->refused ? verdict::forward : look(*c, rules.sizes);
         if (v == verdict::forward) {
+            if (!admitted.on_request(*c)) {
+                if (auto line = requests.bite(c->peer)) co_await to_log.output(std::move(*line));
+            }
             ++under_way;
-            ++requests;
+            ++answered;
             c->is_last = ending.has_value();
             if (!co_await to_front_end.output(std::move(c))) co_return;
         } else if (v == verdict::wait && !(ending == stop::manner::now && c->now == connection::phase::idle)) {
             c->input.shed_buffer();
-            const csp::time_point deadline = deadline_of(*c, limits);
+            const csp::time_point deadline = deadline_of(*c, rules.patience);
             io::socket& s = c->socket;
             readable.add(parked.take(std::move(c)), s, deadline);
+        } else {
+            admitted.on_leaving(*c);
         }
     }
+    if (admitted.has_news()) co_await to_stats.output(admitted.take_news());
 }
 
 }  // namespace server

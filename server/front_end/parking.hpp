@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "server/connection.hpp"
+#include "server/observers/log.hpp"
+#include "server/observers/stats.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -21,22 +24,37 @@ struct head_count {
 };
 static_assert(csp::mobile<head_count>);
 
+/// What parking works by, on its core.
+struct parking_rules {
+    patience patience;
+    http::limits sizes;
+    std::size_t most_connections = 0;
+    client_limits clients;
+};
+
 /// Where connections wait: for their next request, for the rest of a head, for the end of a body that nobody wants.
 /// A parked connection has no worker and no buffer, just a deadline. This is the pipeline of timed buffers of the
 /// paper's Figure 10 in one process, since the kernel now watches any number of sockets for us.
 ///
 ///   stops         stop   the idle are closed, or waited for; and when nobody is under way any more parking ends
 ///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
-///   returned      conn   from the back end, for its next request; null: one that was under way has ended
+///   returned      conn   from the back end, for its next request, to linger, or to be closed; null: it has ended
 ///   to_front_end  conn   with a complete head at the beginning of its input, or with the reason why none will come
 ///   asked         count_question   how many are here; answered at once along
 ///   told          head_count
+///   to_log        log_lines  which limit bites, once a minute for each
+///   to_stats      tally      how often
+///
+/// It sees every connection and every request of its core, so the limits for one address are kept here. A request that
+/// is one too many goes the way of all, and its answer says so; so does a connection, up to so many at once: an
+/// attacker gets no answer.
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a
-/// server to the acceptor and the back end. See docs/DEADLOCK.md.
-csp::process parking(patience limits, http::limits sizes, std::size_t most_connections, csp::in<stop> stops,
-                     csp::in<conn> arrivals, csp::in<conn> returned, csp::out<conn> to_front_end,
+/// server to the acceptor and the back end; the log and
+/// the statistics are pure servers. See docs/DEADLOCK.md.
+csp::process parking(parking_rules rules, csp::in<stop> stops, csp::in<conn> arrivals, csp::in<conn> returned,
+                     csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats,
                      csp::in<count_question> asked, csp::out<head_count> told);
 
 }  // namespace server

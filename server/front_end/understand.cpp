@@ -138,6 +138,15 @@ exchange understand(conn c, const http::limits& sizes, http::request_head& head)
         more_may_come = !end_is_known || head.has_body() || client.input.text().size() > client.head_bytes;
         understand_request(head, *x);
     }
+    if (client.retry_after) {
+        if (!client.refused) {
+            x->refused =
+                http::error{status::too_many_requests,
+                            "Your address sends more requests than one may (requests_per_second_per_address)."};
+        }
+        x->refused_with.add("Retry-After", static_cast<std::uint64_t>(client.retry_after->count()));
+        client.retry_after.reset();
+    }
     // Closed with input unread, a connection is reset, and the client may lose the answer (RFC 9112, section 9.6).
     if (!carrier.persists() && more_may_come) client.now = connection::phase::lingering;
     return x;

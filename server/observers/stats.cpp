@@ -10,6 +10,8 @@ tally& tally::operator+=(const tally& more)
     exchanges += more.exchanges;
     content_bytes += more.content_bytes;
     incomplete += more.incomplete;
+    limited_connections += more.limited_connections;
+    limited_requests += more.limited_requests;
     for (std::size_t i = 0; i < by_class.size(); ++i) by_class[i] += more.by_class[i];
     return *this;
 }

@@ -17,6 +17,8 @@ struct tally {
     std::uint64_t content_bytes = 0;          // sent
     std::uint64_t incomplete = 0;             // responses that did not get through
     std::array<std::uint64_t, 5> by_class{};  // 1xx to 5xx
+    std::uint64_t limited_connections = 0;    // turned away: their address has too many
+    std::uint64_t limited_requests = 0;       // answered with 429: their address asks too often
 
     tally& operator+=(const tally& more);
 };

@@ -17,6 +17,7 @@
 #include "csp/alt.hpp"
 #include "csp/check.hpp"
 #include "csp/forking.hpp"
+#include "server/static_farm/lookup.hpp"
 
 namespace server {
 namespace {
@@ -96,11 +97,7 @@ using kind = progress_of_hash::kind;
 bool is_still(const file_identity& i, const io::file& f)
 {
     const auto now = io::status(f);
-    return now && i == file_identity{.device = now->device,
-                                     .inode = now->inode,
-                                     .size = now->size,
-                                     .modified = now->modified,
-                                     .changed = now->changed};
+    return now && i == identity_of(*now);
 }
 
 /// Whether a change of the file after this moment will show in its times. They are taken from a clock that stands

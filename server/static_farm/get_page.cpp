@@ -69,9 +69,12 @@ csp::step<file_family> family_of(const io::directory& root, open_file f, bool co
 description describe(const static_rules& rules, const open_file& plain, const open_file& as_sent, coding c)
 {
     const http::media_type type = http::media_type_of(plain.name);
+    // A time in the future is replaced by this moment, which no Date of an answer goes before (RFC 9110, section
+    // 8.8.2.1).
+    const auto modified = std::min(std::chrono::system_clock::now(), std::chrono::system_clock::time_point(plain.what.modified));
     return {.media_type = std::string(type.text),
             .etag = {},
-            .modified = std::chrono::sys_seconds(std::chrono::floor<std::chrono::seconds>(plain.what.modified)),
+            .modified = std::chrono::floor<std::chrono::seconds>(modified),
             .bytes = as_sent.what.size,
             .coding = c,
             .varies = type.compressible,

@@ -80,7 +80,7 @@ csp::step<found> try_one(const io::directory& root, const static_rules& rules, c
 
 }  // namespace
 
-file_identity open_file::identity() const
+file_identity identity_of(const io::file_status& what)
 {
     return {.device = what.device,
             .inode = what.inode,

@@ -14,11 +14,14 @@
 
 namespace server {
 
+/// By what an open file's content is known again.
+[[nodiscard]] file_identity identity_of(const io::file_status& what);
+
 struct open_file {
     io::file file;
     io::file_status what;
     std::string name;  // beneath the root, from which the media type follows
-    [[nodiscard]] file_identity identity() const;
+    [[nodiscard]] file_identity identity() const { return identity_of(what); }
 };
 
 /// A directory that was asked for without its slash. Its address ends with one, or the links in its pages would lead

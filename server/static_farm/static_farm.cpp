@@ -21,7 +21,7 @@ response options()
 }
 
 /// What `found` answers to what was asked, with what its slices are cut from.
-std::expected<response, not_sent> answer_with(const request& asked, found_page&& found)
+std::expected<response, not_sent> answer_with(const request& asked, found_page found)
 {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     if (auto* const other = std::get_if<response>(&found)) return std::move(*other);
@@ -134,9 +134,8 @@ csp::process static_farm(std::size_t spare, csp::frozen<page_rules> rules, csp::
                          csp::shared_out<exchange> to_back_end)
 {
     csp::forking workers;
-    co_await keep_idle(spare, [&](const seat& s) {
-        workers.start(page_worker(rules, s, requests, to_cache, to_etags, to_back_end));
-    });
+    co_await keep_idle(
+        spare, [&](const seat& s) { workers.start(page_worker(rules, s, requests, to_cache, to_etags, to_back_end)); });
 }
 
 }  // namespace server
