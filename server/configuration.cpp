@@ -316,7 +316,8 @@ std::expected<settings, std::vector<complaint>> load_configuration(const std::st
 {
     std::ifstream file(file_name);
     std::ostringstream text;
-    if (!file || !(text << file.rdbuf())) {
+    errno = 0;  // an empty file fails too, as a stream sees it
+    if (!file || (!(text << file.rdbuf()) && errno != 0)) {
         return std::unexpected(std::vector{fmt::format("{}: cannot be read: {}", file_name, std::strerror(errno))});
     }
     return read_configuration(text.str(), file_name, std::move(base));
