@@ -271,7 +271,7 @@ class Server:
     def _accepts_or_ended(self):
         if self.process.poll() is not None:
             return "ended"
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", self.port), DEADLINE):
+        with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", self.port), DEADLINE):
             # Whoever listens there may be somebody else's server, if ours is about to find that out.
             serving = self.error_log.exists() and f"http://127.0.0.1:{self.port} " in self.error_log.read_text()
             return "accepts" if serving else None
