@@ -74,17 +74,6 @@ std::expected<std::vector<io::listener>, problem> listen_on(const std::string& w
     return listeners;
 }
 
-/// "-" is the standard stream as we were given it. Opening /dev/stdout anew would fail where it is a socket, and would
-/// write beside our own messages where it is a file.
-std::expected<io::file, problem> open_log(const std::string& name, int standard_stream)
-{
-    if (name.empty()) return io::file();
-    if (name == "-") return io::file(io::descriptor(fcntl(standard_stream, F_DUPFD_CLOEXEC, 0)));
-    auto f = io::open_to_append(name);
-    if (!f) return std::unexpected(fmt::format("the log {} cannot be opened: {}", name, f.error().text));
-    return std::move(*f);
-}
-
 std::expected<opened, problem> open_all(const settings& s)
 {
     opened o;
@@ -103,7 +92,7 @@ std::expected<opened, problem> open_all(const settings& s)
     if (!access) return std::unexpected(access.error());
     auto error = open_log(s.log.error, STDERR_FILENO);
     if (!error) return std::unexpected(error.error());
-    o.logs = {.access = std::move(*access), .error = std::move(*error)};
+    o.logs = {.access = std::move(*access), .error = std::move(*error), .form = s.log.form};
     return o;
 }
 
@@ -144,7 +133,8 @@ int main(int count, const char** words)
     o->first_lines.push_back(error_line("notice", engine->why));
 
     std::signal(SIGPIPE, SIG_IGN);
-    io::block_signals({SIGTERM, SIGINT, SIGHUP});
+    std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow any more is a full disk
+    io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     csp::kernel kernel({.cores = s.workers + 1}, io::engines(engine->runs));  // one is the workshop
     kernel.print_post_mortem_on(SIGQUIT);
     const csp::outcome end = kernel.run(web_server(std::move(s), std::move(*o)));

@@ -76,8 +76,7 @@ csp::process hot_path(settings s, policy first, std::vector<io::listener> listen
         page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
         static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),
-        back_end(s.log.access.empty() ? access_log::off : access_log::on, done.rx(), returned.tx(), lines.shared_tx(),
-                 std::move(link.to_stats)),
+        back_end(access_log_of(s.log), done.rx(), returned.tx(), lines.shared_tx(), std::move(link.to_stats)),
         relay(lines.rx(), std::move(link.to_log)));
 }
 
@@ -112,6 +111,7 @@ csp::process web_server(settings s, opened o)
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
     csp::chan<reload_request> reloads;
+    csp::chan<reopen> reopens;
     csp::forking cores;
     csp::core& workshop = first.sibling(static_cast<unsigned>(o.listeners.size()));  // for what takes a processor long
     csp::bridge<compression_job> texts(workshop);
@@ -136,9 +136,9 @@ csp::process web_server(settings s, opened o)
     }
 
     co_await csp::par(config(s, std::move(o.words), reloads.rx(), std::move(to_configure), lines.shared_tx()),
-                      log(std::move(o.logs), lines.rx()), stats(hits.rx(), totals.tx()),
+                      log(std::move(o.logs), lines.rx(), reopens.rx()), stats(hits.rx(), totals.tx()),
                       supervisor(s.patience.grace, std::move(o.first_lines), totals.rx(), reloads.shared_tx(),
-                                 std::move(to_stop), lines.shared_tx()));
+                                 reopens.tx(), std::move(to_stop), lines.shared_tx()));
     co_await cores.join();
 }
 

@@ -26,14 +26,17 @@ csp::step<void> reload(csp::shared_out<reload_request>& to_config)
 }  // namespace
 
 csp::process supervisor(std::chrono::milliseconds grace, std::vector<log_lines> first_lines, csp::in<tally> totals,
-                        csp::shared_out<reload_request> to_config, std::vector<csp::bridge_out<stop>> to_cores,
-                        csp::shared_out<log_lines> to_log)
+                        csp::shared_out<reload_request> to_config, csp::out<reopen> to_reopen_logs,
+                        std::vector<csp::bridge_out<stop>> to_cores, csp::shared_out<log_lines> to_log)
 {
-    io::signal_set signals{SIGTERM, SIGINT, SIGHUP};
+    io::signal_set signals{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     for (log_lines& line : first_lines) co_await to_log.output(std::move(line));
 
     int signal = co_await signals.next();
-    for (; signal == SIGHUP; signal = co_await signals.next()) co_await reload(to_config);
+    for (; signal == SIGHUP || signal == SIGUSR1; signal = co_await signals.next()) {
+        if (signal == SIGHUP) co_await reload(to_config);
+        if (signal == SIGUSR1) co_await to_reopen_logs.output({});
+    }
     co_await to_log.output(
         error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end",
                                          ::strsignal(signal), static_cast<double>(grace.count()) / 1000)));
