@@ -331,12 +331,12 @@ def test_a_log_that_may_not_grow_and_may_again(serve):
         for _ in range(50):
             assert c.ask("/a.txt?lost").status == 200
         limit_files(server, resource.RLIM_INFINITY)
-        wait_until(lambda: c.ask("/a.txt?late").status == 200 and "were lost" in server.error_log.read_text(),
+        wait_until(lambda: c.ask("/a.txt?late").status == 200 and " lost" in server.error_log.read_text(),
                    "that the log works again is said")
     server.stop()
     text = server.access_log.read_text()
     asked = int(re.search(r"; (\d+) requests answered", server.error_log.read_text()).group(1))
-    (lost,) = re.findall(r"warning: (\d+) lines of the access log were lost", server.error_log.read_text())
+    (lost,) = re.findall(r"warning: (\d+) lines? of the access log w\w+ lost", server.error_log.read_text())
     pattern = r'127\.0\.0\.1 - - \[.*"GET /a.txt\?\w+ HTTP/1.1" .*"-" "-"'
     whole = [line for line in text.splitlines() if re.fullmatch(pattern, line)]
     assert len(whole) + int(lost) == asked
@@ -425,9 +425,9 @@ def test_nobody_reads_syslog_for_a_while(serve, place):
         ask_until(lambda: "cannot be written (No such file" in server.stderr.read_text(), "it is said")
         with datagrams(place / "log") as came:
             ask_until(lambda: came, "a line comes through")
-            (line,) = told(server, "of the access log were lost")
+            (line,) = told(server, "of the access log w")
             server.stop()
-    assert int(re.search(r"warning: (\d+) lines", line).group(1)) + len(came) == asked
+    assert int(re.search(r"warning: (\d+) lines?", line).group(1)) + len(came) == asked
     assert server.stderr.read_text().count("cannot be written") == 1
 
 

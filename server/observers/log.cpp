@@ -101,9 +101,15 @@ struct both_logs {
     log_form form;
 };
 
+std::string what_was_lost(const open_log_state& of)
+{
+    return of.lost == 1 ? fmt::format("1 line of the {} log was lost", of.name)
+                        : fmt::format("{} lines of the {} log were lost", of.lost, of.name);
+}
+
 csp::step<void> say_what_was_lost(open_log_state& of, both_logs& all)
 {
-    const auto what = fmt::format("{} lines of the {} log were lost", of.lost, of.name);
+    const std::string what = what_was_lost(of);
     if (all.error.is_on() && (co_await put(all.error, error_line("warning", what), all.form)).lines > 0) co_return;
     if (!all.error.is_on()) fmt::print(stderr, "occwserv: {}\n", what);
     of.lost = 0;
@@ -169,7 +175,7 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reop
     }
     for (open_log_state* each : {&all.access, &all.error}) {
         if (each->lost > 0) co_await say_what_was_lost(*each, all);
-        if (each->lost > 0) fmt::print(stderr, "occwserv: {} lines of the {} log were lost\n", each->lost, each->name);
+        if (each->lost > 0) fmt::print(stderr, "occwserv: {}\n", what_was_lost(*each));
     }
 }
 

@@ -116,7 +116,7 @@ TEST_F(Log, WhatWasLostIsSaidSomewhereInAnyCase)
     EXPECT_THAT(run("/dev/full", "", {access("a\nb\n")}), HasSubstr("2 lines of the access log were lost\n"));
     const std::string told = run("/dev/full", "/dev/full", {access("a\nb\n"), error("e")});
     EXPECT_THAT(told, HasSubstr("2 lines of the access log were lost\n"));
-    EXPECT_THAT(told, HasSubstr("1 lines of the error log were lost\n"));
+    EXPECT_THAT(told, HasSubstr("1 line of the error log was lost\n"));
 }
 
 /// For the program as a whole: a log that may not grow beyond is one on a full disk.

@@ -17,11 +17,11 @@ namespace server {
 /// that takes longer than `grace`, or a second signal comes, the program ends at once, with its logs written. SIGHUP:
 /// the configuration is read again. SIGUSR1: the files of the logs are opened anew.
 ///
-///   totals     tally            what has been served, when all cores have ended
-///   to_config  reload_request   for each SIGHUP
-///   to_reopen_logs  reopen      for each SIGUSR1
-///   to_cores   stop             once, to each
-///   to_log     log_lines        what an operator wants to know
+///   totals          tally            what has been served, when all cores have ended
+///   to_config       reload_request   for each SIGHUP
+///   to_reopen_logs  reopen           for each SIGUSR1
+///   to_cores        stop             once, to each
+///   to_log          log_lines        what an operator wants to know
 ///
 /// Deadlock: a client of config, the cores' acceptors and the log; it waits for the cores' end with a time limit.
 csp::process supervisor(std::chrono::milliseconds grace, std::vector<log_lines> first_lines, csp::in<tally> totals,
