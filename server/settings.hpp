@@ -55,6 +55,11 @@ struct log_rules {
     std::string error = "-";   // a file; "-" is standard error
 };
 
+/// Who may see the statistics. For all others the same paths are pages like any.
+struct stats_rules {
+    enum class who : std::uint8_t { none, loopback, all } allow = who::loopback;
+};
+
 struct settings {
     std::vector<std::string> listen;  // ADDRESS:PORT, as io::address reads it
     unsigned workers = 0;             // cores that serve, one thread each; 0: as many as this process may use
@@ -66,6 +71,7 @@ struct settings {
     std::vector<site> sites;           // as written
     cache_rules cache;
     log_rules log;
+    stats_rules stats;
     patience patience;
     http::limits limits;
     std::vector<std::string> warnings;  // of what was read: valid, but hardly meant

@@ -4,8 +4,8 @@
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "server/connection.hpp"
+#include "server/observers/figures.hpp"
 #include "server/observers/log.hpp"
-#include "server/observers/stats.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -21,6 +21,7 @@ struct stop {};
 ///   stops         stop   once: the idle are closed, and when nobody is under way any more parking ends
 ///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
 ///   returned      conn   from the back end, for its next request, to linger, or to be closed; null: it has ended
+///   questions     parking_question   how many connections there are; whoever asks takes the answer at once
 ///   to_front_end  conn   with a complete head at the beginning of its input, or with the reason why none will come
 ///   to_log        log_lines  which limit bites, once a minute for each
 ///   to_stats      tally      how often
@@ -34,7 +35,7 @@ struct stop {};
 /// server to the acceptor and the back end, and to config; the log and the statistics are pure servers. See
 /// docs/DEADLOCK.md.
 csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
-                     csp::in<conn> returned, csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log,
-                     csp::buffered_out<tally> to_stats);
+                     csp::in<conn> returned, csp::in<parking_question> questions, csp::out<conn> to_front_end,
+                     csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats);
 
 }  // namespace server
