@@ -42,7 +42,9 @@ class hits {
     void note(const exchange_record& x)
     {
         if (empty()) tell_at_ = csp::core::here().now() + telling_pause;
-        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(csp::core::here().now() - x.began);
+        // The core's own clock stands still for a round, in which a kept page may be asked for and answered.
+        const auto took =
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - x.began);
         told_.took.count(took);
         if (x.went_to != branch::statistics && told_.slow.takes(took)) note_slow(x, took);
         count(x);
