@@ -47,7 +47,17 @@ bool accepting::ready()
 
 void accepting::arm()
 {
-    if (!timer::pending()) engine::here().begin_accept(*this);
+    if (!timer::pending() && !finishing_) engine::here().begin_accept(*this);
+}
+
+void accepting::finish()
+{
+    if (!in_flight) {
+        over_ = true;
+        return;
+    }
+    finishing_ = true;
+    if (!is_ending) engine::here().end_accept(*this);
 }
 
 result<socket> accepting::take()
@@ -104,6 +114,9 @@ void accepting::ended_in_flight()
     is_ending = false;
     if (is_orphan) {
         delete this;
+    } else if (finishing_) {
+        over_ = true;
+        notify();
     } else if (is_awaited() && !ready()) {
         arm();
     }
@@ -144,6 +157,7 @@ void accepting_end::operator()(accepting* a) const noexcept
 bool accept_source::ready() { return static_cast<accepting*>(this)->ready(); }
 void accept_source::arm() { static_cast<accepting*>(this)->arm(); }
 result<socket> accept_source::take() { return static_cast<accepting*>(this)->take(); }
+void accept_source::finish() { static_cast<accepting*>(this)->finish(); }
 
 }  // namespace detail
 
@@ -153,6 +167,8 @@ detail::next_awaiter<detail::accept_source> acceptor::next(std::source_location 
 {
     return {*state_, "a connection", where};
 }
+
+void acceptor::finish() { state_->finish(); }
 
 detail::accept_source* acceptor::guarded() const { return state_.get(); }
 

@@ -15,6 +15,7 @@
 #include "server/cache/cache_hash_request.hpp"
 #include "server/cache/cache_hits.hpp"
 #include "server/cache/cache_process.hpp"
+#include "server/control/control.hpp"
 #include "server/front_end/front_end_farm.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/config.hpp"
@@ -127,13 +128,15 @@ csp::process web_server(settings s, opened o)
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
     csp::chan<reload_request> reloads;
+    csp::chan<supervisor_order> orders;
+    csp::bridge<figures_question> so_far(first);
     csp::forking cores;
     csp::core& workshop = first.sibling(static_cast<unsigned>(o.listeners.size()));  // for what takes a processor long
     csp::bridge<compression_job> texts(workshop);
+    csp::bridge<core_question> of_workshop(workshop);
     cores.start_on(workshop, compressor(texts.rx()));
-    std::vector<csp::bridge_out<policy>> to_configure;
-    std::vector<csp::bridge_out<stop>> to_stop;
-    csp::bridge<figures_question> so_far(first);
+    cores.start_on(workshop, lone_witness(of_workshop.rx()));
+
     std::vector<csp::in<core_question>> asked;
     std::vector<csp::bridge_out<core_question>> to_witnesses;
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
@@ -141,6 +144,8 @@ csp::process web_server(settings s, opened o)
         asked.push_back(questions.rx());
         to_witnesses.push_back(questions.tx());
     }
+    std::vector<csp::bridge_out<policy>> to_configure;
+    std::vector<csp::bridge_out<stop>> to_stop;
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
         csp::core& core = first.sibling(i);
         csp::bridge<policy> configured(core);
@@ -157,12 +162,26 @@ csp::process web_server(settings s, opened o)
                                       {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), core_refused.tx(),
                                        texts.tx(), std::move(asked[i]), so_far.tx(), to_witnesses}));
     }
-    to_witnesses.clear();  // else the witnesses would wait for questions from here
+    to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
 
-    co_await csp::par(config(s, std::move(o.words), reloads.rx(), std::move(to_configure), lines.shared_tx()),
-                      log(std::move(o.logs), lines.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
-                      supervisor(s.patience.grace, std::move(o.first_lines), totals.rx(), reloads.shared_tx(),
-                                 std::move(to_stop), lines.shared_tx()));
+    std::vector<csp::out<stop>> until_end;  // whoever reads one of these ends with the server
+    if (o.control_at) {
+        csp::chan<stop> over;
+        until_end.push_back(over.tx());
+        cores.start(control(std::move(o.control_at), o.command, std::move(o.served), over.rx(),
+                            {to_witnesses, reloads.shared_tx(), orders.shared_tx(), lines.shared_tx()}));
+    }
+    if (o.watchdog_interval) {
+        csp::chan<stop> over;
+        until_end.push_back(over.tx());
+        cores.start(watchdog(*o.watchdog_interval, o.manager, over.rx(), to_witnesses));
+    }
+    co_await csp::par(
+        config(s, std::move(o.command.arguments), reloads.rx(), std::move(to_configure), lines.shared_tx()),
+        log(std::move(o.logs), lines.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
+        supervisor({s.patience.grace, std::move(o.first_lines), std::move(o.spare), o.manager, std::move(o.before_us)},
+                   orders.rx(), totals.rx(), reloads.shared_tx(), std::move(to_stop), std::move(to_witnesses),
+                   lines.shared_tx(), std::move(until_end)));
     co_await cores.join();
 }
 

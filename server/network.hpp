@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,10 +11,14 @@
 #include "csp/process.hpp"
 #include "io/socket.hpp"
 #include "server/cache/protocols.hpp"
+#include "server/control/socket.hpp"
+#include "server/control/successor.hpp"
 #include "server/exchange.hpp"
 #include "server/observers/figures.hpp"
 #include "server/observers/log.hpp"
 #include "server/policy.hpp"
+#include "server/service/inherited.hpp"
+#include "server/service/manager.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -22,8 +28,14 @@ struct opened {
     std::vector<std::vector<io::listener>> listeners;  // for each core, one for each address
     std::vector<policy> policies;                      // the same for each core
     log_files logs;
-    std::vector<std::string> words;      // of the command line
     std::vector<log_lines> first_lines;  // of the error log: what is served, and how
+    control_socket control_at;           // may be none
+    own_command command;
+    std::string served;               // for `occwserv status`, lines
+    std::vector<io::listener> spare;  // another of each listener, for a successor
+    service_manager manager;
+    std::optional<std::chrono::microseconds> watchdog_interval;
+    predecessor before_us;
 };
 
 /// Figure 3 of the paper: the pages that are kept, and the competition for being one of them.

@@ -72,6 +72,9 @@ struct settings {
     cache_rules cache;
     log_rules log;
     stats_rules stats;
+    std::string control;  // the path of the control socket; "" is none
+    std::string user;     // whom to go on as when all is open; "" is whoever starts us
+    std::string group;    // "" is the user's
     patience patience;
     http::limits limits;
     std::vector<std::string> warnings;  // of what was read: valid, but hardly meant

@@ -252,7 +252,7 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
     limit requests("[limits] requests_per_second_per_address: a request was refused with 429");
     std::size_t under_way = 0;  // forwarded, and not returned yet
     bool open = true;           // the acceptor still lives
-    bool stopping = false;
+    std::optional<stop::manner> ending;
     bool may_change = true;
     bool asked = true;  // somebody who may ask still lives
     bool was_full = false;
@@ -264,18 +264,20 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
         if (open && !room && !was_full) ++seen.waits_for_room;
         was_full = open && !room;
         const csp::timeout pause = csp::at(admitted.tell_at());
-        const auto chosen = co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(may_change, policies),
-                                                   csp::when(room, arrivals), returned, csp::when(asked, questions),
-                                                   readable, csp::when(admitted.has_news(), pause));
+        const auto chosen = co_await csp::fair_alt(
+            csp::when(ending != stop::manner::now, stops), csp::when(may_change, policies), csp::when(room, arrivals),
+            returned, csp::when(asked, questions), readable, csp::when(admitted.has_news(), pause));
 
         if (chosen == pause) {
             co_await to_stats.output(admitted.take_news());
             continue;
         }
         if (chosen == stops) {
-            (void)co_await stops.input();
-            stopping = true;
-            for (const conn& idle : parked.leave_if_idle()) admitted.on_leaving(*idle);
+            const auto order = co_await stops.input();
+            ending = order ? order->how : stop::manner::now;
+            if (ending == stop::manner::now) {
+                for (const conn& idle : parked.leave_if_idle()) admitted.on_leaving(*idle);
+            }
             continue;
         }
         if (chosen == policies) {
@@ -290,7 +292,7 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
             seen.parked = parked.taken();
             seen.under_way = under_way;
             seen.most = present->connections;
-            seen.draining = stopping;
+            seen.draining = ending.has_value();
             if (question) co_await question->answer.output(seen);
             continue;
         }
@@ -345,9 +347,11 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
                 if (auto line = requests.bite(c->peer)) co_await to_log.output(std::move(*line));
             }
             ++under_way;
+            ++seen.requests;
+            c->is_last = ending.has_value();
             c->by = present;
             if (!co_await to_front_end.output(std::move(c))) co_return;
-        } else if (v == verdict::wait && !(stopping && c->now == connection::phase::idle)) {
+        } else if (v == verdict::wait && !(ending == stop::manner::now && c->now == connection::phase::idle)) {
             c->input.shed_buffer();
             const csp::time_point deadline = deadline_of(*c, present->patience);
             io::socket& s = c->socket;

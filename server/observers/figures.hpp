@@ -151,6 +151,7 @@ struct figures_question {
 /// A core's connections.
 struct parking_view {
     std::uint64_t accepted = 0;        // since the start
+    std::uint64_t requests = 0;        // the same
     std::uint64_t waits_for_room = 0;  // times that all places were taken, so that clients had to wait in the kernel
     std::size_t parked = 0;
     std::size_t under_way = 0;

@@ -23,9 +23,7 @@ csp::step<picture> look_around(stats_links& to)
 {
     picture all;
     all.counted = co_await ask_afar<figures, figures_question>(to.to_stats);
-    for (auto& witness : to.to_witnesses) {
-        all.cores.push_back(co_await ask_afar<core_view, core_question>(witness));
-    }
+    all.cores = co_await ask_all(to.to_witnesses);
     co_return all;
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "server/observers/witness.hpp"
 #include "server/static_farm/escape.hpp"
 
 namespace server {
@@ -35,20 +36,6 @@ std::int64_t unix_milliseconds()
 {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-}
-
-parking_view all_connections(const picture& p)
-{
-    parking_view sum;
-    for (const core_view& c : p.cores) {
-        sum.accepted += c.connections.accepted;
-        sum.waits_for_room += c.connections.waits_for_room;
-        sum.parked += c.connections.parked;
-        sum.under_way += c.connections.under_way;
-        sum.most += c.connections.most;
-        sum.draining |= c.connections.draining;
-    }
-    return sum;
 }
 
 cache_view all_caches(const picture& p)
@@ -189,7 +176,7 @@ std::string seconds_of(std::uint64_t us)
 std::string table_of(const picture& p)
 {
     const tally& t = p.counted.sum;
-    const parking_view connections = all_connections(p);
+    const parking_view connections = all_connections(p.cores);
     const cache_view cache = all_caches(p);
     std::string to = "<table>\n<caption>As it stood when this page was asked for</caption>\n<tbody>\n";
     add_row(to, "Requests answered", fmt::format("{}", t.exchanges));
@@ -248,13 +235,13 @@ std::string as_json(const picture& p)
 {
     const tally& t = p.counted.sum;
     std::string to = fmt::format(R"({{"server":"occwserv {}","now_ms":{},"draining":{},"requests":{{"answered":{},)",
-                                 OCCWSERV_VERSION, unix_milliseconds(), all_connections(p).draining, t.exchanges);
+                                 OCCWSERV_VERSION, unix_milliseconds(), all_connections(p.cores).draining, t.exchanges);
     add(to, R"("by_class":{{"1xx":{},"2xx":{},"3xx":{},"4xx":{},"5xx":{}}},"incomplete":{},"about_itself":{},)",
         t.by_class[0], t.by_class[1], t.by_class[2], t.by_class[3], t.by_class[4], t.incomplete, t.about_itself);
     add(to, R"("sent_round":{},"content_bytes":{},"head_bytes":{}}},)", t.sent_round, t.content_bytes, t.head_bytes);
     add(to, R"("cache":{{"at_once":{},"kept":{},"missed":{}}},"took":)", t.at_once, t.kept, t.missed);
     add_latencies(to, t.took);
-    add(to, R"(,"limits":{{"connections":{})", all_connections(p).waits_for_room);
+    add(to, R"(,"limits":{{"connections":{})", all_connections(p.cores).waits_for_room);
     for (std::size_t i = 0; i < limit_names.size(); ++i) add(to, R"(,"{}":{})", limit_names[i], t.bitten[i]);
     to += R"(},"slow":)";
     add_list(to, p.counted.slow, [&](const slow_request& r) {
@@ -269,7 +256,7 @@ std::string as_json(const picture& p)
 
 std::string as_metrics(const picture& p)
 {
-    const parking_view connections = all_connections(p);
+    const parking_view connections = all_connections(p.cores);
     std::string to;
     add_requests(to, p.counted.sum);
     add_durations(to, p.counted.sum.took);
