@@ -118,10 +118,10 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
                         std::vector<csp::out<stop>> until_end)
 {
-    for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
     (void)co_await ask_all(to_witnesses);  // when every core has answered, every core serves
     with.manager.tell("READY=1\n");
     std::move(with.before_us).tell("ready");
+    for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
 
     end_reason why = co_await serve_until_end(orders, to_config, with.sockets);
     with.sockets.clear();
