@@ -2,6 +2,7 @@
 #include "io/acceptor.hpp"
 
 #include <chrono>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "io/accepting.hpp"
@@ -22,6 +23,12 @@ bool is_of_the_connection(int number)
     return number == ECONNABORTED || number == EPERM || number == EPROTO || number == ENETDOWN ||
            number == ENOPROTOOPT || number == EHOSTDOWN || number == ENONET || number == EHOSTUNREACH ||
            number == ENETUNREACH;
+}
+
+bool somebody_waits(int listener)
+{
+    pollfd p{.fd = listener, .events = POLLIN, .revents = 0};
+    return ::poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
 }
 
 }  // namespace
@@ -114,6 +121,11 @@ void accepting::ended_in_flight()
     is_ending = false;
     if (is_orphan) {
         delete this;
+    } else if (finishing_ && somebody_waits(listening().fd)) {
+        // The kernel wakes one of those who accept from a shared listener (EPOLLEXCLUSIVE). If it woke us for somebody
+        // whom the withdrawn request then did not take, nobody else would be woken for him.
+        engine::here().begin_accept(*this);
+        engine::here().end_accept(*this);
     } else if (finishing_) {
         over_ = true;
         notify();
