@@ -71,6 +71,7 @@ struct connection : csp::pooled {
     std::uint32_t exchanges = 0;                      // answered so far
     http::ip_address client;                          // its address,
     std::string peer;                                 // and as the log has it
+    bool is_last = false;                             // the server ends: the request that comes now is to be the last
     bool is_counted = false;                          // among those of its address
     frozen_policy by;                                 // what the request in `input` is treated by
 

@@ -42,6 +42,7 @@ struct policy {
     http::limits limits;
     std::size_t connections = 0;
     client_limits clients;  // of the core
+    stats_rules stats;
     ids_in_answers told_ids = ids_in_answers::errors;
 
     [[nodiscard]] site_number nowhere() const { return static_cast<site_number>(sites.size() - 1); }
