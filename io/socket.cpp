@@ -16,8 +16,10 @@
 namespace io {
 namespace {
 
-/// One sendfile(2): enough to make its cost per byte vanish, little enough not to hold up the core.
-constexpr std::size_t file_chunk = 256 * 1024;
+/// One sendfile(2): 1 MiB in one cost a tenth less than in four, and holds the core up for some 150 us at most.
+constexpr std::size_t file_chunk = 1024 * 1024;
+/// What is brought in from a disk at once.
+constexpr std::size_t fetched_chunk = 256 * 1024;
 
 template <class T>
 result<T> failed()
@@ -265,6 +267,7 @@ csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t
     // sendfile(2) waits for the disk whatever the flags, so pages that are missing are brought in by a read that is
     // thrown away. Looking at both ends of the piece is enough: read-ahead and eviction go in order.
     if (!is_in_memory(f, offset + count - 1) || !is_in_memory(f, offset)) {
+        count = std::min(count, fetched_chunk);
         const auto discarded = std::make_unique_for_overwrite<char[]>(count);
         const auto fetched = co_await read(f, {discarded.get(), count}, offset, until);
         if (!fetched || *fetched == 0) co_return fetched;
