@@ -302,6 +302,30 @@ def test_status_is_of_the_present(server, place):
     many = "".join(f'[[site]]\nnames = "s{i}.example"\nroot = "{place}/one"\n' for i in range(1000))
     assert server.write(many).reload().returncode == 0
     assert "and 981 sites more\n" in server.status() and len(server.status().splitlines()) < 30
+    assert len(os.listdir(f"/proc/{server.process.pid}/fd")) < 200, "a root is opened once for all its sites"
+
+
+def test_a_thousand_sites_and_routes(server, place):
+    """A fraction of a second each; here the machine may be busy and the binary slow."""
+    routes = "".join(f'[[route]]\npath = "/r{i}/*"\nstatus = 410\n' for i in range(1000))
+    sites = ""
+    for i in range(1000):
+        (place / f"s{i}").mkdir()
+        sites += f'[[site]]\nnames = "s{i}.example"\nroot = "{place}/s{i}"\n' \
+                 f'[[site.route]]\npath = "/a/*"\nstatus = 410\n[[site.route]]\npath = "/a/b"\nstatus = 410\n'
+    server.write().start()
+    server.write(routes + sites)
+    began = time.monotonic()
+    checked = subprocess.run([binary(), "check", str(server.site), "--config", str(server.file)], capture_output=True,
+                             text=True, timeout=DEADLINE, check=False)
+    then = time.monotonic()
+    said = server.reload()
+    print(f"check {then - began:.3f} s, reload {time.monotonic() - then:.3f} s")
+    assert checked.returncode == 0 and checked.stderr.count("can never be reached") == 1000
+    assert said.returncode == 0 and said.stdout.count("can never be reached") == 1000
+    assert time.monotonic() - began < 20
+    with Client(server.port) as c:
+        assert c.ask("/r999/x").status == 410 and c.ask("/a.txt").status == 200
 
 
 def test_reloads_one_after_another(server):
