@@ -112,10 +112,11 @@ def test_addresses_come_and_go(server):
     assert server.reload().stdout == "the configuration was read again and is in force\n"
 
 
-def test_from_one_address_to_all(server):
+@pytest.mark.parametrize("order", ["reload", "upgrade"])
+def test_from_one_address_to_all(server, order):
     server.write(ports=[server.port]).start()
     server.file.write_text(f'listen = [":{server.port}", "[::]:{server.port}"]\n')
-    said = server.reload()
+    said = operate(order, server.control)
     assert said.returncode == 0, said.stderr
     for _ in range(20):
         assert server.answers(server.port)
