@@ -14,7 +14,7 @@ namespace server {
 
 /// Takes new connections from one listening socket into the network.
 ///
-///   stops        stop        once, or closed: it accepts no more and ends
+///   stops        stop        once: it accepts no more and ends; closed: the same, when nobody waits at the address
 ///   to_parking   conn        each new connection
 ///   to_log       log_lines   why one could not be taken
 ///
@@ -33,8 +33,8 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
 ///
 /// Promise: takes a change at once. An acceptor that is to end may wait for room in parking with a client in its hands,
 /// so it is not waited for: its channel is closed.
-/// Deadlock: a server to config and the supervisor, who give it nothing at the same time; a client of its acceptors and
-/// of parking, but only once it has been told to stop.
+/// Deadlock: a server to config and the supervisor; a client of its acceptors and of parking, but only once it has been
+/// told to stop. From then on it takes no change, and nobody waits for config, whose output ends with it.
 csp::process acceptors(std::vector<listening> from, csp::in<listening_change> changes, csp::in<stop> stops,
                        csp::shared_out<conn> to_parking, csp::out<stop> stop_parking,
                        csp::shared_out<log_lines> to_log);

@@ -81,13 +81,14 @@ std::vector<std::string> changes_of(const move_of_addresses& move)
     return said;
 }
 
-csp::step<void> put_in_force(new_configuration& next, std::vector<configured_core>& cores)
+csp::step<void> put_in_force(std::vector<policy> policies, std::vector<configured_core>& cores)
 {
-    for (std::size_t i = 0; i < cores.size(); ++i) co_await cores[i].parking.output(std::move(next.policies[i]));
-    if (next.addresses.changes_nothing()) co_return;
-    for (std::size_t i = 0; i < cores.size(); ++i) {
-        co_await cores[i].acceptors.output(std::move(next.addresses.of_cores[i]));
-    }
+    for (std::size_t i = 0; i < cores.size(); ++i) co_await cores[i].parking.output(std::move(policies[i]));
+}
+
+csp::step<void> change_addresses(std::vector<listening_change> changes, std::vector<configured_core>& cores)
+{
+    for (std::size_t i = 0; i < changes.size(); ++i) co_await cores[i].acceptors.output(std::move(changes[i]));
 }
 
 }  // namespace
@@ -118,18 +119,23 @@ csp::process config(settings in_force, std::vector<std::string> words, who_choos
 {
     while (auto request = co_await requests.input()) {
         reload_answer result;
+        std::vector<listening_change> last;
         auto next = read_again(in_force, words, addresses);
         if (next) {
             result.notes = std::move(next->notes);
             result.changes = changes_of(next->addresses);
-            co_await put_in_force(*next, to_cores);
+            co_await put_in_force(std::move(next->policies), to_cores);
+            if (!next->addresses.changes_nothing()) last = std::move(next->addresses.of_cores);
             in_force = std::move(next->read);
             result.now =
                 supervised{in_force.patience.grace, what_is_served(in_force), std::move(next->addresses.of_keeper)};
         } else {
             result.mistakes = std::move(next.error());
         }
+        // The supervisor lets go of an address before the acceptors do: as long as it has a socket there, the kernel
+        // accepts clients for us, and somebody must take them.
         co_await request->answer.output(std::move(result));
+        co_await change_addresses(std::move(last), to_cores);
     }
 }
 

@@ -51,7 +51,7 @@ struct configured_core {
 ///
 ///   requests   reload_request     from the supervisor, each with the end for its answer, which says what became of it
 ///   to_cores   policy             to each core's parking, when a configuration has no mistakes
-///              listening_change   and then to its acceptors: who comes to a new address is served by what is new
+///              listening_change   and then, when the supervisor has its answer, to its acceptors
 ///
 /// Promise: a core is sent nothing of a configuration that has mistakes, or for which a root or an address cannot be
 /// opened.
