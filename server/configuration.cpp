@@ -135,7 +135,7 @@ action action_of(const written_route& w)
     return {};
 }
 
-void read_route(toml_reader& r, const toml::table& table, std::vector<route>& into)
+void read_route(toml_reader& r, const toml::table& table, std::vector<route>& into, hidden_routes& so_far)
 {
     written_route w;
     const auto code = [&](const toml::node& node) {
@@ -179,10 +179,10 @@ void read_route(toml_reader& r, const toml::table& table, std::vector<route>& in
     }
     if (has("code") == 1 && has("redirect") == 0) r.complain(table.source(), "`code` belongs to a `redirect`");
     into.push_back({std::move(w.path), action_of(w), std::move(w.headers)});
-    const auto last = static_cast<route_number>(into.size() - 1);
-    if (const auto by = route_table::hidden_by(into, last); by && kind_of(into[last].path)) {
+    const std::string& last = into.back().path;
+    if (const auto by = so_far.add(into.back()); by && kind_of(last)) {
         r.warn(table.source(), fmt::format("the route `{}` can never be reached: `{}` before it has all its paths",
-                                           into[last].path, into[*by].path));
+                                           last, into[*by].path));
     }
 }
 
@@ -196,7 +196,9 @@ keys site_keys(toml_reader& r, static_rules& into)
             {"cache_control", r.text(into.cache_control)},
             {"headers", headers(r, into.headers)},
             {"error_pages", error_pages(r, into.error_pages)},
-            {"route", r.tables("site.route", [&](const toml::table& t) { read_route(r, t, into.routes); })}};
+            {"route", r.tables("site.route", [&r, &into, so_far = hidden_routes()](const toml::table& t) mutable {
+                 read_route(r, t, into.routes, so_far);
+             })}};
 }
 
 bool is_site_name(std::string_view name)
@@ -210,10 +212,11 @@ bool is_site_name(std::string_view name)
 void read_sites(toml_reader& r, const toml::node& node, settings& s)
 {
     std::set<std::string> taken;
+    static_rules common = s.files;
+    common.root.clear();
+    common.routes.clear();
     const auto one = [&](const toml::table& table) {
-        site next{.names = {}, .is_default = false, .files = s.files};
-        next.files.root.clear();
-        next.files.routes.clear();
+        site next{.names = {}, .is_default = false, .files = common};
         const auto names = [&](const toml::node& written) {
             r.texts(next.names)(written);
             for (const std::string& name : next.names) {
@@ -338,9 +341,9 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
 
 std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name, settings base)
 {
+    errno = 0;  // an empty file fails too, as a stream sees it
     std::ifstream file(file_name);
     std::ostringstream text;
-    errno = 0;  // an empty file fails too, as a stream sees it
     if (!file || (!(text << file.rdbuf()) && errno != 0)) {
         return std::unexpected(std::vector{fmt::format("{}: cannot be read: {}", file_name, std::strerror(errno))});
     }

@@ -149,6 +149,7 @@ struct exchange_record : csp::pooled {
     std::variant<http1_carrier, stream_carrier> carrier;
 
     [[nodiscard]] const served_site& of_site() const { return by->sites[site]; }
+    [[nodiscard]] const io::directory& root() const { return by->roots[of_site().root]; }
 };
 
 using exchange = std::unique_ptr<exchange_record>;

@@ -79,11 +79,11 @@ void tell_routes(const served_site& here, std::string_view path)
 csp::process explanation(settings s, exchange x)
 {
     const page_rules& rules = x->of_site().pages;
-    if (auto file = co_await find_file(rules.root, rules.files, x->asked); file) {
+    if (auto file = co_await find_file(x->root(), rules.files, x->asked); file) {
         if (const auto* f = std::get_if<open_file>(&*file))
             tell("file", fmt::format("{}/{}", rules.files.root, f->name));
     }
-    const auto found = co_await get_page(rules, x->asked, {});
+    const auto found = co_await get_page(x->root(), rules, x->asked, {});
     if (!found) {
         tell_answer(found.error().code);
         tell("why", found.error().text);

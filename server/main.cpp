@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "server/command_line.hpp"
 #include "server/control/client.hpp"
 #include "server/network.hpp"
+#include "server/observers/config.hpp"
 #include "server/service/privileges.hpp"
 #include "server/service/processors.hpp"
 #include "server/startup.hpp"
@@ -22,12 +24,6 @@
 namespace {
 
 using namespace server;
-
-std::string what_is_served(const settings& s)
-{
-    const auto sites = all_sites(s);
-    return sites.size() == 1 ? sites.front().files.root : fmt::format("{} sites", sites.size());
-}
 
 /// Also to the server whose place we were to take, which tells whoever asked for that.
 int fail(const problem& what, predecessor before_us = {})
@@ -37,16 +33,11 @@ int fail(const problem& what, predecessor before_us = {})
     return EXIT_FAILURE;
 }
 
-void tell_what_is_served(const settings& s, const std::string& engine, opened& o)
+void tell_what_is_served(const settings& s, opened& o)
 {
-    for (const std::string& where : s.listen) {
-        const std::string line = fmt::format("serving {} on http://{} with {} worker{}", what_is_served(s), where,
-                                             s.workers, s.workers == 1 ? "" : "s");
-        o.first_lines.push_back(error_line("notice", line));
-        o.served += line + "\n";
-    }
-    o.first_lines.push_back(error_line("notice", engine));
-    o.served += engine + "\n";
+    std::istringstream lines(what_is_served(s));
+    for (std::string line; std::getline(lines, line);) o.first_lines.push_back(error_line("notice", line));
+    o.first_lines.push_back(error_line("notice", o.engine));
 }
 
 }  // namespace
@@ -60,7 +51,7 @@ int main(int count, const char** words)
     if (!configured) return configured.error();
     settings s = std::move(*configured);
     if (s.workers == 0) s.workers = usable_processors();
-    if (!given->sockets.empty()) s.listen = addresses_of(given->sockets);
+    if (given->addresses == who_chooses_addresses::manager) s.listen = addresses_of(given->sockets);
 
     const auto engine = io::probe(s.engine);
     if (!engine) return fail(engine.error(), std::move(given->before_us));
@@ -72,11 +63,12 @@ int main(int count, const char** words)
         return fail(changed.error(), std::move(given->before_us));
     }
     o->before_us = std::move(given->before_us);
-    o->command = how_we_were_started(count, words);
+    o->command = how_we_were_started(count, words, given->addresses);
     o->manager = service_manager::of_environment();
     o->watchdog_interval = watchdog_of_environment();
     for (const std::string& w : s.warnings) o->first_lines.push_back(error_line("warning", w));
-    tell_what_is_served(s, engine->why, *o);
+    o->engine = engine->why;
+    tell_what_is_served(s, *o);
 
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow any more is a full disk

@@ -33,6 +33,7 @@ namespace {
 /// What joins a core to the observers, which the whole server has once.
 struct observers_link {
     csp::in<policy> policies;
+    csp::in<listening_change> addresses;
     csp::in<stop> stops;
     csp::buffered_out<log_lines> to_log;
     csp::buffered_out<tally> to_stats;
@@ -66,7 +67,7 @@ std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const
 ///                                 |                       v      |                       |
 ///                                 |                     static_farm --------done---------+
 ///                                 +-----------------> stats_farm -----------done---------+
-csp::process hot_path(settings s, policy first, std::vector<io::listener> listeners, observers_link link)
+csp::process hot_path(settings s, policy first, std::vector<listening> listeners, observers_link link)
 {
     csp::chan<conn> arrivals, front, returned;  // connections between requests
     csp::chan<exchange> plain, pages, done;     // requests on their way
@@ -79,7 +80,8 @@ csp::process hot_path(settings s, policy first, std::vector<io::listener> listen
     csp::chan<log_lines> lines;
 
     co_await csp::par(
-        acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
+        acceptors(std::move(listeners), std::move(link.addresses), std::move(link.stops), arrivals.shared_tx(),
+                  no_more.tx(), lines.shared_tx()),
         parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), how_many.rx(),
                 front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),
         front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx()),
@@ -126,7 +128,6 @@ csp::process web_server(settings s, opened o)
 
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
-    csp::chan<reload_request> reloads;
     csp::chan<reopen> reopens;
     csp::chan<supervisor_order> orders;
     csp::bridge<figures_question> so_far(first);
@@ -134,6 +135,7 @@ csp::process web_server(settings s, opened o)
     csp::core& workshop = first.sibling(static_cast<unsigned>(o.listeners.size()));  // for what takes a processor long
     csp::bridge<compression_job> texts(workshop);
     csp::bridge<core_question> of_workshop(workshop);
+    csp::bridge<reload_request> reloads(workshop);
     cores.start_on(workshop, compressor(texts.rx()));
     cores.start_on(workshop, lone_witness(of_workshop.rx()));
 
@@ -144,23 +146,24 @@ csp::process web_server(settings s, opened o)
         asked.push_back(questions.rx());
         to_witnesses.push_back(questions.tx());
     }
-    std::vector<csp::bridge_out<policy>> to_configure;
+    std::vector<configured_core> to_configure;
     std::vector<csp::bridge_out<stop>> to_stop;
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
         csp::core& core = first.sibling(i);
         csp::bridge<policy> configured(core);
+        csp::bridge<listening_change> addresses(core);
         csp::bridge<stop> stops(core);
         csp::buffered_bridge<log_lines> core_lines(first, batches);
         csp::buffered_bridge<tally> core_hits(first, batches);
         csp::buffered_bridge<tally> core_refused(first, batches);
-        to_configure.push_back(configured.tx());
+        to_configure.push_back({configured.tx(), addresses.tx()});
         to_stop.push_back(stops.tx());
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
         cores.start(relay(core_refused.rx(), hits.shared_tx()));
         cores.start_on(core, hot_path(s, std::move(o.policies[i]), std::move(o.listeners[i]),
-                                      {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), core_refused.tx(),
-                                       texts.tx(), std::move(asked[i]), so_far.tx(), to_witnesses}));
+                                      {configured.rx(), addresses.rx(), stops.rx(), core_lines.tx(), core_hits.tx(),
+                                       core_refused.tx(), texts.tx(), std::move(asked[i]), so_far.tx(), to_witnesses}));
     }
     to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
 
@@ -168,20 +171,22 @@ csp::process web_server(settings s, opened o)
     if (o.control_at) {
         csp::chan<stop> over;
         until_end.push_back(over.tx());
-        cores.start(control(std::move(o.control_at), o.command, std::move(o.served), over.rx(),
-                            {to_witnesses, reloads.shared_tx(), orders.shared_tx(), lines.shared_tx()}));
+        cores.start(control(std::move(o.control_at), o.command, over.rx(),
+                            {to_witnesses, orders.shared_tx(), lines.shared_tx()}));
     }
     if (o.watchdog_interval) {
         csp::chan<stop> over;
         until_end.push_back(over.tx());
         cores.start(watchdog(*o.watchdog_interval, o.manager, over.rx(), to_witnesses));
     }
-    co_await csp::par(
-        config(s, std::move(o.command.arguments), reloads.rx(), std::move(to_configure), lines.shared_tx()),
-        log(std::move(o.logs), lines.rx(), reopens.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
-        supervisor({s.patience.grace, std::move(o.first_lines), std::move(o.spare), o.manager, std::move(o.before_us)},
-                   orders.rx(), totals.rx(), reloads.shared_tx(), reopens.tx(), std::move(to_stop),
-                   std::move(to_witnesses), lines.shared_tx(), std::move(until_end)));
+    supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
+    cores.start_on(workshop, config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
+                                    std::move(to_configure)));
+    co_await csp::par(log(std::move(o.logs), lines.rx(), reopens.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
+                      supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), o.manager,
+                                  std::move(o.before_us)},
+                                 orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop),
+                                 std::move(to_witnesses), lines.shared_tx(), std::move(until_end)));
     co_await cores.join();
 }
 

@@ -9,7 +9,7 @@
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "csp/process.hpp"
-#include "io/socket.hpp"
+#include "server/acceptor/listening.hpp"
 #include "server/cache/protocols.hpp"
 #include "server/control/socket.hpp"
 #include "server/control/successor.hpp"
@@ -25,14 +25,14 @@ namespace server {
 
 /// What main() has opened, so that what is wrong with it could be said before anything runs.
 struct opened {
-    std::vector<std::vector<io::listener>> listeners;  // for each core, one for each address
-    std::vector<policy> policies;                      // the same for each core
+    std::vector<std::vector<listening>> listeners;  // for each core, one for each address
+    std::vector<policy> policies;                   // the same for each core
     log_files logs;
     std::vector<log_lines> first_lines;  // of the error log: what is served, and how
     control_socket control_at;           // may be none
     own_command command;
-    std::string served;               // for `occwserv status`, lines
-    std::vector<io::listener> spare;  // another of each listener, for a successor
+    std::string engine;            // how the kernel is spoken to
+    std::vector<listening> spare;  // another of each listener, for a successor
     service_manager manager;
     std::optional<std::chrono::microseconds> watchdog_interval;
     predecessor before_us;

@@ -2,6 +2,7 @@
 #include "server/policy.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 
@@ -71,6 +72,7 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
     std::vector<std::string> wrong;
     std::vector<site> sites = all_sites(s);
     policy p{.names = site_table(sites),
+             .roots = {},
              .sites = {},
              .patience = s.patience,
              .limits = s.limits,
@@ -79,21 +81,28 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
              .stats = s.stats,
              .told_ids = s.log.told_ids};
     p.sites.reserve(sites.size() + 1);
+    std::unordered_map<std::string, std::size_t> known;
     for (site& each : sites) {
-        auto root = io::open_directory(each.files.root);
-        if (!root) {
-            wrong.push_back(fmt::format("{} cannot be served: {}", each.files.root, root.error().text));
-            continue;
+        const auto [root, is_new] = known.try_emplace(each.files.root, p.roots.size());
+        if (is_new) {
+            auto opened = io::open_directory(each.files.root);
+            if (!opened) {
+                wrong.push_back(fmt::format("{} cannot be served: {}", each.files.root, opened.error().text));
+            }
+            p.roots.push_back(opened ? std::move(*opened) : io::directory());
         }
         const std::uint64_t key = key_of(each, s.cache);
         route_table routes(each.files.routes);
-        p.sites.push_back({.pages = {std::move(*root), std::move(each.files), s.cache, s.patience},
+        p.sites.push_back({.pages = {std::move(each.files), s.cache, s.patience},
+                           .root = root->second,
                            .routes = std::move(routes),
                            .name = each.names.empty() ? "default" : std::move(each.names.front()),
                            .key = key});
     }
     if (!wrong.empty()) return std::unexpected(std::move(wrong));
-    p.sites.push_back({.pages = {{}, {}, s.cache, s.patience}, .routes = {}, .name = {}, .key = 0});
+    p.roots.emplace_back();
+    p.sites.push_back(
+        {.pages = {{}, s.cache, s.patience}, .root = p.roots.size() - 1, .routes = {}, .name = {}, .key = 0});
     return p;
 }
 

@@ -5,6 +5,7 @@
 // the moment in which it was complete, and nobody need be told of a new one but parking.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -21,7 +22,6 @@ namespace server {
 
 /// What the static farm works by.
 struct page_rules {
-    io::directory root;
     static_rules files;
     cache_rules cache;
     patience limits;
@@ -30,6 +30,7 @@ struct page_rules {
 /// A site as it is served.
 struct served_site {
     page_rules pages;
+    std::size_t root = 0;  // which of the roots
     route_table routes;
     std::string name;       // for the log: its first name, "default" if it has none; empty: it is no site
     std::uint64_t key = 0;  // of its configuration: what the cache has of it is found as long as that is the same
@@ -37,7 +38,8 @@ struct served_site {
 
 struct policy {
     site_table names;
-    std::vector<served_site> sites;  // as they are written; the last is of requests for a name that no site has
+    std::vector<io::directory> roots;  // each once, however many sites are there; the last is none
+    std::vector<served_site> sites;    // as they are written; the last is of requests for a name that no site has
     server::patience patience;
     http::limits limits;
     std::size_t connections = 0;

@@ -32,7 +32,6 @@ struct client_limits {
     std::uint32_t requests_per_second = 0;  // in the long run...
     std::uint32_t burst = 20;               // ...and so many at once
 
-    [[nodiscard]] bool any() const { return connections_per_address > 0 || requests_per_second > 0; }
     /// The share of each of so many cores. The kernel spreads an address's connections over them by chance.
     [[nodiscard]] client_limits divided_by(std::uint32_t cores) const
     {

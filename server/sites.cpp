@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "http/authority.hpp"
 #include "http/list.hpp"
 #include "http/target.hpp"
@@ -16,17 +18,19 @@ constexpr std::string_view star = "*";
 
 std::size_t count_of(std::string_view text, char c) { return static_cast<std::size_t>(std::ranges::count(text, c)); }
 
-/// Whether every path of `later` is one of `earlier`.
-bool covers(std::string_view earlier, std::string_view later)
+/// All paths of a route, written "/a/b.c", are also those of: itself; "/*", "/a/*" and, as /a is one of "/a/*", of
+/// "/a/b.c/*"; "*.c". An ending has all paths that end so, if they have no star of their own there.
+std::vector<std::string> covering(std::string_view path)
 {
-    if (earlier == later) return true;
-    const auto kind = kind_of(earlier);
-    if (kind == path_kind::beneath) {
-        const std::string_view parent = earlier.substr(0, earlier.size() - 1);
-        return later.starts_with(parent) || later == parent.substr(0, parent.size() - 1) || earlier == "/*";
+    std::vector<std::string> all{std::string(path), "/*", fmt::format("{}/*", path)};
+    for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+        all.push_back(fmt::format("{}*", path.substr(0, slash + 1)));
     }
-    // An ending has all paths that end so, if they have no star of their own there.
-    return kind == path_kind::ending && !later.ends_with('*') && later.ends_with(earlier.substr(1));
+    if (path.ends_with('*')) return all;
+    for (auto dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.', dot + 1)) {
+        all.push_back(fmt::format("*{}", path.substr(dot)));
+    }
+    return all;
 }
 
 }  // namespace
@@ -152,13 +156,17 @@ matched route_table::match(std::string_view path) const
     return m;
 }
 
-std::optional<route_number> route_table::hidden_by(const std::vector<route>& routes, route_number which)
+std::optional<route_number> hidden_routes::add(const route& next)
 {
-    if (!routes[which].acts()) return std::nullopt;
-    for (route_number earlier = 0; earlier < which; ++earlier) {
-        if (routes[earlier].acts() && covers(routes[earlier].path, routes[which].path)) return earlier;
+    const route_number number = count_++;
+    if (!next.acts()) return std::nullopt;
+    std::optional<route_number> hider;
+    for (const std::string& path : covering(next.path)) {
+        const auto known = first_.find(path);
+        if (known != first_.end() && (!hider || known->second < *hider)) hider = known->second;
     }
-    return std::nullopt;
+    first_.emplace(next.path, number);
+    return hider;
 }
 
 std::string_view rest_of(const route& r, std::string_view path)

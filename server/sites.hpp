@@ -119,9 +119,6 @@ class route_table {
     /// `path` is canonical.
     [[nodiscard]] matched match(std::string_view path) const;
 
-    /// What a route would never be asked for, since one before it has all its paths: the number of that one.
-    [[nodiscard]] static std::optional<route_number> hidden_by(const std::vector<route>& routes, route_number which);
-
   private:
     struct string_hash {
         using is_transparent = void;
@@ -142,6 +139,17 @@ class route_table {
     table endings_;              // by what stands after it: ".php"
     std::size_t deepest_ = 0;    // slashes in the longest of `beneath_`
     std::size_t most_dots_ = 0;  // dots in the longest of `endings_`
+};
+
+/// Finds the routes of a site that can never be reached. It is told of them in the order written.
+class hidden_routes {
+  public:
+    /// The number of the first one before `next` that has all its paths.
+    [[nodiscard]] std::optional<route_number> add(const route& next);
+
+  private:
+    std::unordered_map<std::string, route_number> first_;  // of those that act, by path
+    route_number count_ = 0;
 };
 
 /// How a route's path is meant; nothing when it is no such path.

@@ -1,58 +1,35 @@
 // SPDX-License-Identifier: MIT
 #include "server/startup.hpp"
 
-#include <cerrno>
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
 
 #include <fmt/core.h>
 
-#include "io/address.hpp"
-#include "server/who_listens.hpp"
+#include "server/service/listeners.hpp"
 
 namespace server {
 namespace {
 
-problem cannot_listen(const std::string& where, const io::address& address, const io::error& e)
+/// Who takes a predecessor's place has its sockets where the address is still wanted; the others are closed. Those of a
+/// service manager stand for `s.listen`, which is by now where they are.
+std::expected<std::vector<std::vector<listening>>, problem> listeners_of_cores(const settings& s,
+                                                                               std::vector<io::listener> inherited)
 {
-    if (e.number == EADDRINUSE) {
-        const auto who = who_listens(address.port());
-        return fmt::format("{} is in use by {}; choose another with --port or --listen", where,
-                           who.value_or("another program"));
-    }
-    if (e.number == EACCES) return fmt::format("{}: ports below 1024 need root or CAP_NET_BIND_SERVICE", where);
-    return fmt::format("cannot listen on {}: {}", where, e.text);
-}
-
-/// A listener for each core, which share the port among them and with nobody else.
-std::expected<std::vector<io::listener>, problem> listen_on(const std::string& where, unsigned cores)
-{
-    constexpr int backlog = 4096;
-    auto address = io::address::parse(where);
-    if (!address) return std::unexpected(fmt::format("`{}` is not an address", where));
-    {
-        // Sharing a port lets in every program of this user: whether somebody has it already must be asked without.
-        auto probe = io::listen(*address, backlog, io::port_sharing::exclusive);
-        if (!probe) return std::unexpected(cannot_listen(where, *address, probe.error()));
-    }
-    std::vector<io::listener> listeners;
-    for (unsigned i = 0; i < cores; ++i) {
-        auto l = io::listen(*address, backlog, io::port_sharing::among_cores);
-        if (!l) return std::unexpected(cannot_listen(where, *address, l.error()));
-        listeners.push_back(std::move(*l));
-    }
-    return listeners;
-}
-
-std::expected<std::vector<std::vector<io::listener>>, problem> listen_on_all(const settings& s)
-{
-    std::vector<std::vector<io::listener>> of_cores(s.workers);
-    for (const std::string& where : s.listen) {
-        auto listeners = listen_on(where, s.workers);
-        if (!listeners) return std::unexpected(listeners.error());
-        for (unsigned i = 0; i < s.workers; ++i) of_cores[i].push_back(std::move((*listeners)[i]));
+    const std::vector<std::string> present = addresses_of(inherited);
+    const std::vector<std::string> wanted = wanted_addresses(s);
+    std::erase_if(inherited,
+                  [&](const io::listener& l) { return std::ranges::find(wanted, address_of(l)) == wanted.end(); });
+    auto of_cores = share_among_cores(std::move(inherited), s.workers);
+    if (!of_cores) return std::unexpected(of_cores.error());
+    auto missing = move_addresses(present, s);
+    if (!missing) return std::unexpected(missing.error().front());
+    for (unsigned i = 0; i < s.workers; ++i) {
+        std::ranges::move(missing->of_cores[i].opened, std::back_inserter((*of_cores)[i]));
     }
     return of_cores;
 }
@@ -75,12 +52,12 @@ std::expected<opened, problem> open_all(const settings& s, inheritance& given)
         if (!p) return std::unexpected(p.error().front());
         o.policies.push_back(std::move(*p));
     }
-    auto listeners = given.sockets.empty() ? listen_on_all(s) : share_among_cores(std::move(given.sockets), s.workers);
+    auto listeners = listeners_of_cores(s, std::move(given.sockets));
     if (!listeners) return std::unexpected(listeners.error());
     o.listeners = std::move(*listeners);
     for (const auto& of_core : o.listeners) {
-        for (const io::listener& l : of_core) {
-            if (auto another = duplicate(l)) o.spare.push_back(std::move(*another));
+        for (const listening& l : of_core) {
+            if (auto another = duplicate(l.socket)) o.spare.push_back({l.address, std::move(*another)});
         }
     }
     auto access = open_log(s.log.access, STDOUT_FILENO);

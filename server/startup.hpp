@@ -18,9 +18,8 @@ using problem = std::string;
 /// As many connections as the system allows us: the soft limit on descriptors is for programs that use select().
 void allow_many_descriptors();
 
-/// Everything that needs the rights with which the program was started. Sockets that were inherited stand instead of
-/// those in `s.listen`,
-/// and are taken from `given`.
+/// Everything that needs the rights with which the program was started. Of `s.listen` only that is opened which `given`
+/// has no sockets for; these are taken from it.
 [[nodiscard]] std::expected<opened, problem> open_all(const settings& s, inheritance& given);
 
 }  // namespace server

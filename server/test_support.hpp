@@ -52,6 +52,7 @@ inline void receive(connection& c, io::buffer&& text, const http::limits& sizes 
 inline frozen_policy default_policy(io::directory root = {}, static_rules files = {})
 {
     policy p{.names = site_table({{.names = {}, .is_default = true, .files = files}}),
+             .roots = {},
              .sites = {},
              .patience = {},
              .limits = {},
@@ -59,9 +60,11 @@ inline frozen_policy default_policy(io::directory root = {}, static_rules files 
              .clients = {},
              .stats = {}};
     route_table routes(files.routes);
+    p.roots.push_back(std::move(root));
+    p.roots.emplace_back();
     p.sites.push_back(
-        {.pages = {std::move(root), std::move(files), {}, {}}, .routes = std::move(routes), .name = "test", .key = 1});
-    p.sites.push_back({.pages = {}, .routes = {}, .name = {}, .key = 0});
+        {.pages = {std::move(files), {}, {}}, .root = 0, .routes = std::move(routes), .name = "test", .key = 1});
+    p.sites.push_back({.pages = {}, .root = 1, .routes = {}, .name = {}, .key = 0});
     return frozen_policy(std::move(p));
 }
 

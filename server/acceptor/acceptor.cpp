@@ -2,6 +2,7 @@
 #include "server/acceptor/acceptor.hpp"
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include <fmt/core.h>
@@ -12,6 +13,8 @@
 namespace server {
 namespace {
 
+constexpr int longest_queue = 4096;  // of clients in the kernel; a flood must not keep an address
+
 conn make_connection(io::socket s, connection_id id)
 {
     auto c = std::make_unique<connection>(std::move(s), id);
@@ -21,6 +24,12 @@ conn make_connection(io::socket s, connection_id id)
     if (address) c->client.bytes = address->ip();
     return c;
 }
+
+/// An address, and the end by which its acceptor is told to end.
+struct served_address {
+    std::string address;
+    csp::out<stop> acceptor;
+};
 
 }  // namespace
 
@@ -47,6 +56,14 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
         complained = false;
         if (!co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
     }
+    if (!co_await stops.input()) {
+        // The address is left: no successor shares the socket, to take whom the kernel holds.
+        for (int i = 0; i < longest_queue && co_await csp::pri_alt(connections, csp::skip) == connections; ++i) {
+            auto accepted = co_await connections.next();
+            if (!accepted) break;
+            if (!co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
+        }
+    }
     // Those whom the kernel has accepted for us already are ours to answer.
     connections.finish();
     for (;;) {
@@ -56,18 +73,28 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
     }
 }
 
-csp::process acceptors(std::vector<io::listener> from, csp::in<stop> stops, csp::shared_out<conn> to_parking,
-                       csp::out<stop> stop_parking, csp::shared_out<log_lines> to_log)
+csp::process acceptors(std::vector<listening> from, csp::in<listening_change> changes, csp::in<stop> stops,
+                       csp::shared_out<conn> to_parking, csp::out<stop> stop_parking, csp::shared_out<log_lines> to_log)
 {
     csp::forking each;
-    std::vector<csp::out<stop>> to_each;
-    for (io::listener& l : from) {
-        csp::chan<stop> link;
-        to_each.push_back(link.tx());
-        each.start(acceptor(std::move(l), link.rx(), to_parking, to_log));
+    std::vector<served_address> served;
+    const auto serve = [&](std::vector<listening> sockets) {
+        for (listening& l : sockets) {
+            csp::chan<stop> link;
+            served.push_back({std::move(l.address), link.tx()});
+            each.start(acceptor(std::move(l.socket), link.rx(), to_parking, to_log));
+        }
+    };
+    serve(std::move(from));
+    for (bool may_change = true; co_await csp::pri_alt(stops, csp::when(may_change, changes)) != stops;) {
+        auto change = co_await changes.input();
+        may_change = change.has_value();
+        if (!change) continue;
+        serve(std::move(change->opened));
+        std::erase_if(served, [&](const served_address& s) { return change->closes(s.address); });
     }
     auto order = co_await stops.input();
-    for (auto& to_acceptor : to_each) co_await to_acceptor.output({});
+    for (auto& one : served) co_await one.acceptor.output({});
     co_await each.join();
     {
         const auto closed = std::move(to_parking);

@@ -54,14 +54,27 @@ std::string duration_text(std::chrono::seconds s)
     return fmt::format("{} days {} h", n / 86'400, n / 3600 % 24);
 }
 
-csp::step<answer> status(const std::string& served, csp::time_point began, control_links& links)
+/// The supervisor's answer to an order that has the end for it; nothing if the server is ending.
+template <class Answer, class Order>
+csp::step<std::optional<Answer>> order(csp::shared_out<supervisor_order>& to_supervisor, Order what,
+                                       csp::out<Answer> Order::* answer)
 {
+    csp::chan<Answer> reply;
+    csp::in<Answer> answers = reply.rx();
+    what.*answer = reply.tx();
+    if (!co_await to_supervisor.output(std::move(what))) co_return std::nullopt;
+    co_return co_await answers.input();
+}
+
+csp::step<answer> status(csp::time_point began, control_links& links)
+{
+    const auto served = co_await order(links.to_supervisor, ask_what_is_served{}, &ask_what_is_served::to);
     const parking_view all = all_connections(co_await ask_all(links.to_witnesses));
     const auto up = std::chrono::floor<std::chrono::seconds>(csp::core::here().now() - began);
     co_return fmt::format(
         "occwserv {}, process {}, up {}\n{}connections {}, of which {} are being answered\nrequests {}\n",
-        OCCWSERV_VERSION, ::getpid(), duration_text(up), served, all.parked + all.under_way, all.under_way,
-        all.requests);
+        OCCWSERV_VERSION, ::getpid(), duration_text(up), served.value_or("ending\n"), all.parked + all.under_way,
+        all.under_way, all.requests);
 }
 
 csp::step<answer> processes(control_links& links)
@@ -80,10 +93,7 @@ csp::step<answer> upgrade(own_command command, std::string_view binary, control_
 {
     if (!binary.empty()) command.program = binary;
     co_await links.to_log.output(error_line("notice", fmt::format("upgrade: starting {}", command.program)));
-    csp::chan<std::vector<io::listener>> lent;
-    auto sockets = lent.rx();
-    std::optional<std::vector<io::listener>> ours;
-    if (co_await links.to_supervisor.output(lend_sockets{lent.tx()})) ours = co_await sockets.input();
+    auto ours = co_await order(links.to_supervisor, lend_sockets{}, &lend_sockets::to);
     if (!ours) co_return std::unexpected("the server is ending already\n");
     const auto heir = co_await start_successor(std::move(command), std::move(*ours));
     if (!heir) {
@@ -96,24 +106,21 @@ csp::step<answer> upgrade(own_command command, std::string_view binary, control_
 
 csp::step<answer> reload(credentials who, control_links& links)
 {
-    csp::chan<reload_answer> reply;
-    csp::in<reload_answer> answers = reply.rx();
-    std::optional<reload_answer> became;
-    reload_request request{.who = fmt::format("reload by process {}", who.process), .answer = reply.tx()};
-    if (co_await links.to_config.output(std::move(request))) became = co_await answers.input();
+    reload_order what{.who = fmt::format("reload by process {}", who.process), .answer = {}};
+    const auto became = co_await order(links.to_supervisor, std::move(what), &reload_order::answer);
     if (!became) co_return std::unexpected("the server is ending already\n");
     if (!became->taken()) {
         co_return std::unexpected(
             fmt::format("{}\nThe configuration stays as it was.\n", fmt::join(became->mistakes, "\n")));
     }
     std::string said = "the configuration was read again and is in force\n";
+    for (const std::string& change : became->changes) said += change + "\n";
     for (const std::string& note : became->notes) said += note + "\n";
     co_return said;
 }
 
 /// One command, from its line to its answer.
-csp::process session(io::socket client, own_command command, std::string served, csp::time_point began,
-                     control_links links)
+csp::process session(io::socket client, own_command command, csp::time_point began, control_links links)
 {
     const auto who = peer_credentials(client.number());
     if (!who || (who->user != 0 && who->user != ::geteuid())) {
@@ -125,7 +132,7 @@ csp::process session(io::socket client, own_command command, std::string served,
     const std::string word = line->substr(0, line->find(' '));
     const std::string rest = word.size() < line->size() ? line->substr(word.size() + 1) : std::string();
     if (word == "status") {
-        co_await reply(client, co_await status(served, began, links));
+        co_await reply(client, co_await status(began, links));
     } else if (word == "ps") {
         co_await reply(client, co_await processes(links));
     } else if (word == "reload") {
@@ -142,8 +149,7 @@ csp::process session(io::socket client, own_command command, std::string served,
 
 }  // namespace
 
-csp::process control(control_socket at, own_command command, std::string served, csp::in<stop> over,
-                     control_links links)
+csp::process control(control_socket at, own_command command, csp::in<stop> over, control_links links)
 {
     const csp::time_point began = csp::core::here().now();
     io::acceptor clients(std::move(at.listening));
@@ -152,7 +158,7 @@ csp::process control(control_socket at, own_command command, std::string served,
         if (co_await csp::pri_alt(over, clients) == over) break;
         auto client = co_await clients.next();
         if (!client && client.error().closed()) break;
-        if (client) sessions.start(session(std::move(*client), command, served, began, links));
+        if (client) sessions.start(session(std::move(*client), command, began, links));
     }
     at.remove_file();
 }

@@ -10,7 +10,6 @@
 #include "server/control/socket.hpp"
 #include "server/control/successor.hpp"
 #include "server/front_end/parking.hpp"
-#include "server/observers/config.hpp"
 #include "server/observers/figures.hpp"
 #include "server/observers/log.hpp"
 
@@ -19,7 +18,6 @@ namespace server {
 /// The ends by which a command reaches the rest of the server.
 struct control_links {
     std::vector<csp::bridge_out<core_question>> to_witnesses;
-    csp::shared_out<reload_request> to_config;
     csp::shared_out<supervisor_order> to_supervisor;
     csp::shared_out<log_lines> to_log;
 };
@@ -30,12 +28,10 @@ struct control_links {
 ///
 ///   over            stop               closed when the server has ended
 ///   to_witnesses    core_question      how are all?
-///   to_config       reload_request     reload
-///   to_supervisor   supervisor_order   stop, upgrade
+///   to_supervisor   supervisor_order   stop, upgrade, reload; what is served?
 ///   to_log          log_lines          who has ordered what
 ///
-/// Deadlock: a client of the witnesses, config, the supervisor and the log, none of which is a client of this one.
-csp::process control(control_socket at, own_command command, std::string served, csp::in<stop> over,
-                     control_links links);
+/// Deadlock: a client of the witnesses, the supervisor and the log, none of which is a client of this one.
+csp::process control(control_socket at, own_command command, csp::in<stop> over, control_links links);
 
 }  // namespace server

@@ -10,6 +10,7 @@
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
 #include "io/socket.hpp"
+#include "server/observers/config.hpp"
 
 namespace server {
 
@@ -28,7 +29,18 @@ struct handed_over {
     pid_t to = 0;
 };
 
-using supervisor_order = std::variant<end_server, lend_sockets, handed_over>;
+/// The configuration is to be read again.
+struct reload_order {
+    std::string who;  // for the log
+    csp::out<reload_answer> answer;
+};
+
+/// What is served at present, as lines.
+struct ask_what_is_served {
+    csp::out<std::string> to;
+};
+
+using supervisor_order = std::variant<end_server, lend_sockets, handed_over, reload_order, ask_what_is_served>;
 static_assert(csp::mobile<supervisor_order>);
 
 }  // namespace server

@@ -11,7 +11,6 @@
 
 #include "csp/core.hpp"
 #include "io/child.hpp"
-#include "server/service/inherited.hpp"
 
 namespace server {
 namespace {
@@ -42,13 +41,14 @@ std::string ending_of(const io::exit_status& how)
 
 }  // namespace
 
-own_command how_we_were_started(int count, const char* const* words)
+own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses)
 {
     own_command c;
     std::array<char, 4096> path;
     const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
     c.program = size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : words[0];
     c.arguments.assign(words, words + count);
+    c.addresses = addresses;
     return c;
 }
 
@@ -58,7 +58,7 @@ csp::step<std::expected<pid_t, std::string>> start_successor(own_command command
     if (!report) co_return std::unexpected(fmt::format("no pipe can be made: {}", report.error().text));
     io::command what{.program = command.program,
                      .arguments = std::move(command.arguments),
-                     .environment = environment_for_heir(sockets.size()),
+                     .environment = environment_for_heir(sockets.size(), command.addresses),
                      .descriptors = {},
                      .directory = {},
                      .process_group = io::command::group::ours};

@@ -8,6 +8,7 @@
 
 #include "csp/process.hpp"
 #include "io/socket.hpp"
+#include "server/service/inherited.hpp"
 
 namespace server {
 
@@ -15,8 +16,9 @@ namespace server {
 struct own_command {
     std::string program;                 // the file that runs, or by now its successor under the same name
     std::vector<std::string> arguments;  // with argv[0]
+    who_chooses_addresses addresses = who_chooses_addresses::configuration;
 };
-[[nodiscard]] own_command how_we_were_started(int count, const char* const* words);
+[[nodiscard]] own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses);
 
 /// Starts a server that takes over the sockets, and waits until it says that it serves; yields its number. An error, as
 /// a sentence, when it cannot: then nothing of it is left.

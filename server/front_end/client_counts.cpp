@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -47,9 +48,26 @@ void client_counts::forget_some()
     }
 }
 
+void client_counts::obey(client_limits limits)
+{
+    const std::uint32_t before = std::exchange(limits_, limits).requests_per_second;
+    if (before == limits.requests_per_second || before == 0) return;
+    // A debt is so many requests, whatever time they are given now.
+    const csp::time_point now = csp::core::here().now();
+    for (accounts* some : {&present_, &absent_}) {
+        for (account& a : *some) {
+            const double debt = std::chrono::duration<double>(std::max(a.full_at, now) - now).count() * before;
+            const double seconds = limits.requests_per_second == 0 ? 0 : debt / limits.requests_per_second;
+            a.full_at =
+                now + std::chrono::duration_cast<csp::time_point::duration>(std::chrono::duration<double>(seconds));
+        }
+    }
+}
+
+/// Counted whether there is a limit or not, since one may come with the next configuration.
 bool client_counts::enter(const http::ip_address& client)
 {
-    if (!limits_.any() || client.is_none()) return true;
+    if (client.is_none()) return true;
     const http::ip_address who = http::subscriber_of(client);
     account& a = of(who);
     const bool admitted = limits_.connections_per_address == 0 || a.connections < limits_.connections_per_address;
@@ -60,7 +78,7 @@ bool client_counts::enter(const http::ip_address& client)
 
 void client_counts::leave(const http::ip_address& client)
 {
-    if (!limits_.any() || client.is_none()) return;
+    if (client.is_none()) return;
     const auto known = all_.find(http::subscriber_of(client));
     if (--known->second->connections > 0) return;
     absent_.splice(absent_.end(), present_, known->second);

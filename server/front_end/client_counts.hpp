@@ -21,6 +21,9 @@ class client_counts {
   public:
     explicit client_counts(client_limits limits, std::size_t most_absent = 16'384);
 
+    /// From now on by these limits. Who has connections keeps them, and what an address has asked counts on.
+    void obey(client_limits limits);
+
     /// A connection of `who` has come. False: that is one too many, and it is not counted.
     [[nodiscard]] bool enter(const http::ip_address& who);
     /// A counted one has gone.

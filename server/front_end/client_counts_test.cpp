@@ -77,6 +77,40 @@ csp::process the_rate_is_kept()
     EXPECT_LE(answered, 73);
 }
 
+csp::process counts_survive_new_limits()
+{
+    client_counts c({});
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(c.enter(ip("192.0.2.1")));  // counted though nothing is limited
+    c.obey({.connections_per_address = 3});
+    EXPECT_FALSE(c.enter(ip("192.0.2.1")));
+    c.leave(ip("192.0.2.1"));
+    EXPECT_TRUE(c.enter(ip("192.0.2.1")));
+    c.obey({.connections_per_address = 1});
+    EXPECT_FALSE(c.enter(ip("192.0.2.1"))) << "who has too many keeps them, and gets no more";
+    c.obey({});
+    EXPECT_TRUE(c.enter(ip("192.0.2.1")));
+    for (int i = 0; i < 4; ++i) c.leave(ip("192.0.2.1"));
+    EXPECT_EQ(c.known(), 0U);
+    co_return;
+}
+
+csp::process debts_survive_a_new_rate()
+{
+    client_counts c({.requests_per_second = 1, .burst = 10});
+    for (int i = 0; i < 10; ++i) EXPECT_FALSE(c.ask(ip("192.0.2.1")));
+    EXPECT_TRUE(c.ask(ip("192.0.2.1")));
+    c.obey({.requests_per_second = 100, .burst = 10});
+    EXPECT_TRUE(c.ask(ip("192.0.2.1"))) << "ten are still owed";
+    co_await csp::sleep(milliseconds(100));  // the time of ten
+    for (int i = 0; i < 10; ++i) EXPECT_FALSE(c.ask(ip("192.0.2.1")));
+    EXPECT_TRUE(c.ask(ip("192.0.2.1")));
+    c.obey({});
+    EXPECT_FALSE(c.ask(ip("192.0.2.1")));
+    c.obey({.requests_per_second = 1, .burst = 1});
+    EXPECT_FALSE(c.ask(ip("192.0.2.1"))) << "nothing was owed meanwhile";
+    EXPECT_TRUE(c.ask(ip("192.0.2.1")));
+}
+
 csp::process going_away_does_not_help()
 {
     client_counts c({.requests_per_second = 1, .burst = 1});
@@ -115,6 +149,8 @@ TEST(ClientCounts, ForgetsWhoLeft) { run_alone(everybody_who_left_is_forgotten()
 TEST(ClientCounts, LetsABurstThrough) { run_alone(requests_come_in_bursts()); }
 TEST(ClientCounts, KeepsTheRate) { run_alone(the_rate_is_kept()); }
 TEST(ClientCounts, RemembersWhoComesBackAtOnce) { run_alone(going_away_does_not_help()); }
+TEST(ClientCounts, ObeysNewLimitsAtOnce) { run_alone(counts_survive_new_limits()); }
+TEST(ClientCounts, ADebtIsOfRequestsNotOfTime) { run_alone(debts_survive_a_new_rate()); }
 TEST(ClientCounts, IsBounded) { run_alone(many_addresses_take_little_memory()); }
 
 }  // namespace

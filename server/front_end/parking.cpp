@@ -182,6 +182,8 @@ class admission {
   public:
     explicit admission(client_limits limits) : counts_(limits) {}
 
+    void obey(client_limits limits) { counts_.obey(limits); }
+
     enum class ruling : std::uint8_t { enter, refuse, drop };
 
     [[nodiscard]] ruling on_arrival(connection& c)
@@ -286,7 +288,9 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
         if (chosen == policies) {
             auto next = co_await policies.input();
             may_change = next.has_value();
-            if (next) present = frozen_policy(std::move(*next));
+            if (!next) continue;
+            present = frozen_policy(std::move(*next));
+            admitted.obey(present->clients);
             continue;
         }
         if (chosen == questions) {

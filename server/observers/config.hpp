@@ -1,41 +1,62 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
-#include "server/observers/log.hpp"
+#include "server/acceptor/listening.hpp"
 #include "server/policy.hpp"
+#include "server/service/inherited.hpp"
 #include "server/settings.hpp"
 
 namespace server {
 
+/// What the supervisor has of a configuration.
+struct supervised {
+    std::chrono::milliseconds grace{};
+    std::string served;  // for `occwserv status`, lines
+    listening_change sockets;
+};
+
 /// What a reload came to. With mistakes, everything stays as it was.
 struct reload_answer {
     std::vector<std::string> mistakes;
-    std::vector<std::string> notes;  // what is taken, but not as one might think
+    std::vector<std::string> notes;    // what is taken, but not as one might think
+    std::vector<std::string> changes;  // what an operator may want to know of it
+    std::optional<supervised> now;     // for the supervisor, which keeps it
     [[nodiscard]] bool taken() const { return mistakes.empty(); }
 };
 
 struct reload_request {
-    std::string who;  // for the log: "SIGHUP"
-    csp::out<reload_answer> answer;
+    csp::bridge_out<reload_answer> answer;
 };
 static_assert(csp::mobile<reload_answer> && csp::mobile<reload_request>);
 
+/// The ends by which a core learns of a new configuration.
+struct configured_core {
+    csp::bridge_out<policy> parking;
+    csp::bridge_out<listening_change> acceptors;
+};
+
+/// The lines in which a configuration is told to whoever asks what is served, and where.
+[[nodiscard]] std::string what_is_served(const settings& s);
+
 /// Holds the configuration (paper, section 2.6). When it is asked to, it reads the file again, with the same words of
-/// the command line on top, and sends each core what connections are treated by from now on. Those under way end by
-/// what they began with, and those parked stay.
+/// the command line on top, opens what that wants, and sends each core what differs. Connections under way end by what
+/// they began with, and those parked stay. It lives on the core where things may take long.
 ///
-///   requests   reload_request   each with the end for its answer
-///   to_cores   policy           to each core's parking, when a configuration has no mistakes
-///   to_log     log_lines        what became of it
+///   requests   reload_request     from the supervisor, each with the end for its answer, which says what became of it
+///   to_cores   policy             to each core's parking, when a configuration has no mistakes
+///              listening_change   and then, when the supervisor has its answer, to its acceptors
 ///
-/// Promise: a core is sent nothing of a configuration that has mistakes, or that one of its roots cannot be opened for.
-/// Deadlock: a client of parking and of the log; a server to the supervisor and whoever else may ask.
-csp::process config(settings in_force, std::vector<std::string> words, csp::in<reload_request> requests,
-                    std::vector<csp::bridge_out<policy>> to_cores, csp::shared_out<log_lines> to_log);
+/// Promise: a core is sent nothing of a configuration that has mistakes, or for which a root or an address cannot be
+/// opened.
+/// Deadlock: a client of parking and of the acceptors; a server to the supervisor.
+csp::process config(settings in_force, std::vector<std::string> words, who_chooses_addresses addresses,
+                    csp::in<reload_request> requests, std::vector<configured_core> to_cores);
 
 }  // namespace server

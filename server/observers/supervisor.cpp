@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "server/observers/supervisor.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,12 +21,33 @@
 namespace server {
 namespace {
 
-/// Has the configuration read again, and waits until it is in force or refused. The log tells which.
-csp::step<void> reload(csp::shared_out<reload_request>& to_config)
+csp::step<void> tell_the_log(const reload_answer& became, const std::string& who, csp::shared_out<log_lines>& to_log)
 {
-    csp::chan<reload_answer> reply;
+    for (const std::string& m : became.mistakes) co_await to_log.output(error_line("error", m));
+    for (const std::string& n : became.notes) co_await to_log.output(error_line("warning", n));
+    for (const std::string& c : became.changes) co_await to_log.output(error_line("notice", c));
+    co_await to_log.output(
+        became.taken() ? error_line("notice", fmt::format("{}: the configuration was read again and is in force", who))
+                       : error_line("error", fmt::format("{}: the configuration stays as it was", who)));
+}
+
+/// Has the configuration read again, and waits until it is in force or refused.
+csp::step<reload_answer> reload(std::string who, csp::bridge_out<reload_request>& to_config, supervised& configured,
+                                csp::shared_out<log_lines>& to_log)
+{
+    csp::bridge<reload_answer> reply(csp::core::here());
     csp::in<reload_answer> answers = reply.rx();
-    if (co_await to_config.output({.who = "SIGHUP", .answer = reply.tx()})) co_await answers.input();
+    co_await to_config.output({reply.tx()});
+    auto became = co_await answers.input();
+    if (!became) co_return reload_answer{{"the configuration cannot be read any more"}, {}, {}, {}};
+    if (auto now = std::exchange(became->now, std::nullopt)) {
+        std::vector<listening> sockets = std::move(configured.sockets.opened);
+        std::erase_if(sockets, [&](const listening& l) { return now->sockets.closes(l.address); });
+        std::ranges::move(now->sockets.opened, std::back_inserter(sockets));
+        configured = {now->grace, std::move(now->served), {.opened = std::move(sockets), .closed = {}}};
+    }
+    co_await tell_the_log(*became, who, to_log);
+    co_return std::move(*became);
 }
 
 /// Says every few seconds how many are still being answered. A process of its own: a core that does not answer must not
@@ -43,11 +66,11 @@ csp::process progress_of_end(csp::in<stop> over, std::vector<csp::bridge_out<cor
     }
 }
 
-std::vector<io::listener> another_of_each(const std::vector<io::listener>& sockets)
+std::vector<io::listener> another_of_each(const std::vector<listening>& sockets)
 {
     std::vector<io::listener> all;
-    for (const io::listener& l : sockets) {
-        if (auto copy = duplicate(l)) all.push_back(std::move(*copy));
+    for (const listening& l : sockets) {
+        if (auto copy = duplicate(l.socket)) all.push_back(std::move(*copy));
     }
     return all;
 }
@@ -60,8 +83,9 @@ struct end_reason {
 };
 
 /// Serves the orders until one of them, or a signal, is to end the server.
-csp::step<end_reason> serve_until_end(csp::in<supervisor_order>& orders, csp::shared_out<reload_request>& to_config,
-                                      csp::out<reopen>& to_reopen_logs, const std::vector<io::listener>& sockets)
+csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>& orders,
+                                      csp::bridge_out<reload_request>& to_config, csp::out<reopen>& to_reopen_logs,
+                                      csp::shared_out<log_lines>& to_log)
 {
     io::signal_set signals{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     bool may_order = true;
@@ -69,7 +93,7 @@ csp::step<end_reason> serve_until_end(csp::in<supervisor_order>& orders, csp::sh
         if (co_await csp::pri_alt(signals, csp::when(may_order, orders)) == signals) {
             const int signal = co_await signals.next();
             if (signal == SIGHUP) {
-                co_await reload(to_config);
+                (void)co_await reload("SIGHUP", to_config, with.configured, to_log);
             } else if (signal == SIGUSR1) {
                 co_await to_reopen_logs.output({});
             } else {
@@ -81,7 +105,12 @@ csp::step<end_reason> serve_until_end(csp::in<supervisor_order>& orders, csp::sh
         may_order = order.has_value();
         if (!order) continue;
         if (auto* lend = std::get_if<lend_sockets>(&*order)) {
-            co_await lend->to.output(another_of_each(sockets));
+            co_await lend->to.output(another_of_each(with.configured.sockets.opened));
+        } else if (auto* again = std::get_if<reload_order>(&*order)) {
+            auto became = co_await reload(std::move(again->who), to_config, with.configured, to_log);
+            co_await again->answer.output(std::move(became));
+        } else if (auto* ask = std::get_if<ask_what_is_served>(&*order)) {
+            co_await ask->to.output(with.configured.served + with.engine + "\n");
         } else if (auto* end = std::get_if<end_server>(&*order)) {
             co_return end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
         } else {
@@ -119,7 +148,7 @@ csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::man
 }  // namespace
 
 csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
-                        csp::shared_out<reload_request> to_config, csp::out<reopen> to_reopen_logs,
+                        csp::bridge_out<reload_request> to_config, csp::out<reopen> to_reopen_logs,
                         std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
                         std::vector<csp::out<stop>> until_end)
@@ -129,11 +158,12 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     std::move(with.before_us).tell("ready");
     for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
 
-    end_reason why = co_await serve_until_end(orders, to_config, to_reopen_logs, with.sockets);
-    with.sockets.clear();
+    end_reason why = co_await serve_until_end(with, orders, to_config, to_reopen_logs, to_log);
+    with.configured.sockets = {};
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
-    co_await to_log.output(error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end",
-                                                            why.text, static_cast<double>(with.grace.count()) / 1000)));
+    co_await to_log.output(
+        error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end", why.text,
+                                         static_cast<double>(with.configured.grace.count()) / 1000)));
     csp::forking reports;
     csp::chan<stop> ended;
     reports.start(progress_of_end(ended.rx(), std::move(to_witnesses), to_log));
@@ -143,11 +173,11 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     waited for_it = waited::patience_over;
     if (why.successor) {
         co_await tell_all(to_cores, stop::manner::gently);
-        for_it = co_await wait_for_end(with.grace, signals, orders, totals);
+        for_it = co_await wait_for_end(with.configured.grace, signals, orders, totals);
     }
     if (for_it != waited::ended) {
         co_await tell_all(to_cores, stop::manner::now);
-        for_it = co_await wait_for_end(with.grace, signals, orders, totals);
+        for_it = co_await wait_for_end(with.configured.grace, signals, orders, totals);
     }
     to_cores.clear();
     until_end.clear();

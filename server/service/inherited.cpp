@@ -18,6 +18,7 @@ namespace server {
 namespace {
 
 constexpr const char* from_predecessor = "OCCWSERV_LISTEN_FDS";
+constexpr const char* from_manager_first = "OCCWSERV_LISTEN_FDS_OF_MANAGER";
 
 /// The number in a variable, which is then removed: no child of ours shall believe that it is meant.
 std::optional<int> take_number(const char* variable)
@@ -49,12 +50,6 @@ std::expected<io::listener, std::string> listener_at(int fd)
     return io::listener(io::descriptor(fd));
 }
 
-std::string address_of(const io::listener& l)
-{
-    const auto address = io::local(l);
-    return address ? address->to_string() : "?";
-}
-
 }  // namespace
 
 void predecessor::tell(std::string_view line) &&
@@ -72,14 +67,17 @@ std::expected<inheritance, std::string> inherit()
     const auto by_systemd = take_number("LISTEN_FDS");
     ::unsetenv("LISTEN_FDNAMES");
     const auto by_predecessor = take_number(from_predecessor);
+    const auto by_manager_first = take_number(from_manager_first);
     int count = 0;
     if (by_predecessor) {
         count = *by_predecessor;
         const int report = first_inherited + count;
         ::fcntl(report, F_SETFD, FD_CLOEXEC);
         all.before_us = predecessor(io::descriptor(report));
+        if (by_manager_first) all.addresses = who_chooses_addresses::manager;
     } else if (by_systemd && of_whom == ::getpid()) {
         count = *by_systemd;
+        if (count > 0) all.addresses = who_chooses_addresses::manager;
     }
     for (int fd = first_inherited; fd < first_inherited + count; ++fd) {
         auto l = listener_at(fd);
@@ -89,7 +87,7 @@ std::expected<inheritance, std::string> inherit()
     return all;
 }
 
-std::vector<std::string> environment_for_heir(std::size_t sockets)
+std::vector<std::string> environment_for_heir(std::size_t sockets, who_chooses_addresses whose)
 {
     std::vector<std::string> all;
     for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -97,6 +95,7 @@ std::vector<std::string> environment_for_heir(std::size_t sockets)
         if (!std::string_view(*variable).starts_with("WATCHDOG_PID=")) all.emplace_back(*variable);
     }
     all.push_back(fmt::format("{}={}", from_predecessor, sockets));
+    if (whose == who_chooses_addresses::manager) all.push_back(fmt::format("{}=1", from_manager_first));
     return all;
 }
 
@@ -107,13 +106,19 @@ io::result<io::listener> duplicate(const io::listener& l)
     return io::listener(std::move(d));
 }
 
-std::expected<std::vector<std::vector<io::listener>>, std::string> share_among_cores(std::vector<io::listener> sockets,
-                                                                                     unsigned cores)
+std::string address_of(const io::listener& l)
+{
+    const auto address = io::local(l);
+    return address ? address->to_string() : "?";
+}
+
+std::expected<std::vector<std::vector<listening>>, std::string> share_among_cores(std::vector<io::listener> sockets,
+                                                                                  unsigned cores)
 {
     std::map<std::string, std::vector<io::listener>> by_address;
     for (io::listener& l : sockets) by_address[address_of(l)].push_back(std::move(l));
 
-    std::vector<std::vector<io::listener>> shares(cores);
+    std::vector<std::vector<listening>> shares(cores);
     for (auto& [address, given] : by_address) {
         const std::size_t there = given.size();
         for (std::size_t i = there; i < cores; ++i) {
@@ -121,7 +126,7 @@ std::expected<std::vector<std::vector<io::listener>>, std::string> share_among_c
             if (!copy) return std::unexpected(fmt::format("no descriptor is left for {}", address));
             given.push_back(std::move(*copy));
         }
-        for (std::size_t i = 0; i < given.size(); ++i) shares[i % cores].push_back(std::move(given[i]));
+        for (std::size_t i = 0; i < given.size(); ++i) shares[i % cores].push_back({address, std::move(given[i])});
     }
     return shares;
 }

@@ -4,6 +4,7 @@
 // take, and how we tell the latter that we have taken it.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "io/descriptor.hpp"
 #include "io/socket.hpp"
+#include "server/acceptor/listening.hpp"
 
 namespace server {
 
@@ -28,8 +30,13 @@ class predecessor {
     io::descriptor to_;
 };
 
+/// Where the server listens: as its configuration says, or where the service manager has opened sockets for it. The
+/// latter stays so through reloads and upgrades.
+enum class who_chooses_addresses : std::uint8_t { configuration, manager };
+
 struct inheritance {
     std::vector<io::listener> sockets;
+    who_chooses_addresses addresses = who_chooses_addresses::configuration;
     predecessor before_us;
 };
 
@@ -37,15 +44,16 @@ struct inheritance {
 [[nodiscard]] std::expected<inheritance, std::string> inherit();
 
 /// What a successor is given: the variables for its environment ...
-[[nodiscard]] std::vector<std::string> environment_for_heir(std::size_t sockets);
+[[nodiscard]] std::vector<std::string> environment_for_heir(std::size_t sockets, who_chooses_addresses whose);
 /// ... and the numbers of its descriptors: the sockets from `first_inherited` on, and then where it reports.
 inline constexpr int first_inherited = 3;
 
 /// A list of listening sockets for each core. Every socket is served, and every core has one for each address: where
 /// there are fewer of them than cores, two share one.
-[[nodiscard]] std::expected<std::vector<std::vector<io::listener>>, std::string> share_among_cores(
+[[nodiscard]] std::expected<std::vector<std::vector<listening>>, std::string> share_among_cores(
     std::vector<io::listener> sockets, unsigned cores);
 
+[[nodiscard]] std::string address_of(const io::listener& l);
 /// The addresses of `sockets`, each once.
 [[nodiscard]] std::vector<std::string> addresses_of(const std::vector<io::listener>& sockets);
 

@@ -175,11 +175,11 @@ response to_directory(const page_rules& rules, const request& asked)
     return r;
 }
 
-csp::step<std::expected<found_page, http::error>> list(const page_rules& rules, const request& asked,
-                                                       const std::string& name)
+csp::step<std::expected<found_page, http::error>> list(const io::directory& root, const page_rules& rules,
+                                                       const request& asked, const std::string& name)
 {
     constexpr http::error unreadable{status::forbidden, "The server may not read this directory."};
-    auto directory = co_await io::open_directory_beneath(rules.root, name.empty() ? "." : name);
+    auto directory = co_await io::open_directory_beneath(root, name.empty() ? "." : name);
     if (!directory) co_return std::unexpected(unreadable);
     auto entries = co_await io::list(*directory, longest_listing);
     if (!entries) co_return std::unexpected(unreadable);
@@ -200,19 +200,19 @@ std::string name_of_error_page(const static_rules& rules, status code)
 
 }  // namespace
 
-csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rules, const request& asked,
-                                                           const frozen_page& kept)
+csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
+                                                           const request& asked, const frozen_page& kept)
 {
-    auto found = co_await find_file(rules.root, rules.files, asked);
+    auto found = co_await find_file(root, rules.files, asked);
     if (!found) co_return std::unexpected(found.error());
     if (std::holds_alternative<needs_slash>(*found)) co_return to_directory(rules, asked);
     if (const auto* directory = std::get_if<may_be_listed>(&*found)) {
-        co_return co_await list(rules, asked, directory->name);
+        co_return co_await list(root, rules, asked, directory->name);
     }
     open_file& file = std::get<open_file>(*found);
     const bool is_text = http::media_type_of(file.name).compressible;
     const bool is_large = file.what.size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
-    file_family files = co_await family_of(rules.root, std::move(file), is_text);
+    file_family files = co_await family_of(root, std::move(file), is_text);
 
     if (is_large) co_return best_of(common_of(rules.files, asked.routes), std::move(files), asked.accepted);
     if (kept && kept->settled && kept->made_from == files.identities()) co_return kept;
@@ -233,13 +233,14 @@ response redirection(const page_rules& rules, const request& asked, const elsewh
     return r;
 }
 
-csp::step<response> error_page(const page_rules& rules, const request& asked, http::error why, response_fields with)
+csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
+                               http::error why, response_fields with)
 {
     constexpr std::uint64_t longest_page = 1024 * 1024;
     response r;
     if (http::prefers_json(asked.accept)) {
         r = text_response(why.code, json, error_json(why.code, why.text));
-    } else if (auto own = co_await open_by_name(rules.root, name_of_error_page(rules.files, why.code));
+    } else if (auto own = co_await open_by_name(root, name_of_error_page(rules.files, why.code));
                own && own->what.is_regular() && own->what.size <= longest_page) {
         auto text = co_await read_all(*own);
         r = text_response(why.code, html, text ? std::move(*text) : error_html(why.code, why.text));

@@ -25,13 +25,14 @@ using found_page = std::variant<frozen_page, large_file, response>;
 
 /// Looks for what answers `asked`. `kept` is the page that the cache has; if its files are still those versions, it is
 /// handed back rather than read again. Errors: 403, 404, 500, 503.
-csp::step<std::expected<found_page, http::error>> get_page(const page_rules& rules, const request& asked,
-                                                           const frozen_page& kept);
+csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
+                                                           const request& asked, const frozen_page& kept);
 
 /// The page for an error, in the form that `asked` prefers: JSON; or the site's own, which is
 /// `error.<code>.html` at its root if nothing else is said; or
 /// a plain one.
-csp::step<response> error_page(const page_rules& rules, const request& asked, http::error why, response_fields with);
+csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
+                               http::error why, response_fields with);
 
 /// The answer to a request that a route sends elsewhere.
 [[nodiscard]] response redirection(const page_rules& rules, const request& asked, const elsewhere& to);

@@ -59,10 +59,10 @@ csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_et
 }
 
 /// Looks at the file, and tells the cache what there is to keep.
-csp::step<std::expected<found_page, http::error>> look(const page_rules& rules, exchange_record& x, links& to)
+csp::step<std::expected<found_page, http::error>> look(exchange_record& x, links& to)
 {
     const csp::time_point when = csp::core::here().now();
-    auto found = co_await get_page(rules, x.asked, x.kept);
+    auto found = co_await get_page(x.root(), x.of_site().pages, x.asked, x.kept);
     const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
     if (page != nullptr || x.kept) {
         co_await to.cache.output({.path = x.asked.path.text(),
@@ -90,7 +90,7 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
         co_return;
     }
     if (!x.refused) {
-        auto found = x.kept_is_fresh ? found_page(x.kept) : co_await look(rules, x, to);
+        auto found = x.kept_is_fresh ? found_page(x.kept) : co_await look(x, to);
         if (found) {
             auto chosen = answer_with(x.asked, std::move(*found));
             if (chosen) {
@@ -103,7 +103,7 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
             x.refused = found.error();
         }
     }
-    co_await respond(x, co_await error_page(rules, x.asked, *x.refused, x.refused_with), rules.limits, pen);
+    co_await respond(x, co_await error_page(x.root(), rules, x.asked, *x.refused, x.refused_with), rules.limits, pen);
 }
 
 }  // namespace

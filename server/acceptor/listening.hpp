@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "csp/mobile.hpp"
+#include "io/socket.hpp"
+
+namespace server {
+
+/// A listening socket, and the address for which it was wanted, as io::address writes that.
+struct listening {
+    std::string address;
+    io::listener socket;
+};
+
+/// How the addresses change on which somebody has sockets: what is neither opened nor closed stays.
+struct listening_change {
+    std::vector<listening> opened;
+    std::vector<std::string> closed;
+
+    [[nodiscard]] bool closes(const std::string& address) const
+    {
+        return std::ranges::find(closed, address) != closed.end();
+    }
+};
+
+static_assert(csp::mobile<listening> && csp::mobile<listening_change>);
+
+}  // namespace server

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "server/service/listeners.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "io/address.hpp"
+#include "server/service/inherited.hpp"
+#include "server/who_listens.hpp"
+
+namespace server {
+namespace {
+
+bool contains(const std::vector<std::string>& all, const std::string& one)
+{
+    return std::ranges::find(all, one) != all.end();
+}
+
+std::string cannot_listen(const std::string& where, const io::address& address, const io::error& e,
+                          const std::string& user)
+{
+    if (e.number == EADDRINUSE) {
+        const auto who = who_listens(address.port());
+        return fmt::format("{} is in use by {}; choose another with --port or --listen", where,
+                           who.value_or("another program"));
+    }
+    if (e.number == EACCES && !user.empty() && ::geteuid() != 0) {
+        return fmt::format(
+            "{}: ports below 1024 need root or CAP_NET_BIND_SERVICE, which this server gave up to run as `{}`: it can "
+            "open this one when it is started again",
+            where, user);
+    }
+    if (e.number == EACCES) return fmt::format("{}: ports below 1024 need root or CAP_NET_BIND_SERVICE", where);
+    return fmt::format("cannot listen on {}: {}", where, e.text);
+}
+
+/// Whether one of these addresses, which are ours, has the port: then it can be taken only by sharing it.
+bool is_port_of_one(const std::vector<std::string>& ours, std::uint16_t port)
+{
+    return std::ranges::any_of(ours, [port](const std::string& text) {
+        const auto a = io::address::parse(text);
+        return a && a->port() == port;
+    });
+}
+
+/// A listener for each core, which share the port among them and with nobody else.
+std::expected<std::vector<io::listener>, std::string> listen_on(const std::string& where, const settings& s,
+                                                                const std::vector<std::string>& ours)
+{
+    constexpr int backlog = 4096;
+    auto address = io::address::parse(where);
+    if (!address) return std::unexpected(fmt::format("`{}` is not an address", where));
+    if (!is_port_of_one(ours, address->port())) {
+        // Sharing a port lets in every program of this user: whether somebody has it already must be asked without.
+        auto probe = io::listen(*address, backlog, io::port_sharing::exclusive);
+        if (!probe) return std::unexpected(cannot_listen(where, *address, probe.error(), s.user));
+    }
+    std::vector<io::listener> listeners;
+    for (unsigned i = 0; i < s.workers; ++i) {
+        auto l = io::listen(*address, backlog, io::port_sharing::among_cores);
+        if (!l) return std::unexpected(cannot_listen(where, *address, l.error(), s.user));
+        listeners.push_back(std::move(*l));
+    }
+    return listeners;
+}
+
+}  // namespace
+
+std::vector<std::string> wanted_addresses(const settings& s)
+{
+    std::vector<std::string> all;
+    for (const std::string& written : s.listen) {
+        const auto address = io::address::parse(written);
+        std::string one = address ? address->to_string() : written;
+        if (!contains(all, one)) all.push_back(std::move(one));
+    }
+    return all;
+}
+
+std::expected<move_of_addresses, std::vector<std::string>> move_addresses(const std::vector<std::string>& present,
+                                                                          const settings& wanted)
+{
+    const std::vector<std::string> next = wanted_addresses(wanted);
+    move_of_addresses change{.of_cores = std::vector<listening_change>(wanted.workers), .of_keeper = {}};
+    std::vector<std::string> wrong;
+    for (const std::string& where : next) {
+        if (contains(present, where)) continue;
+        auto listeners = listen_on(where, wanted, present);
+        if (!listeners) {
+            wrong.push_back(std::move(listeners.error()));
+            continue;
+        }
+        for (unsigned i = 0; i < wanted.workers; ++i) {
+            if (auto another = duplicate((*listeners)[i])) {
+                change.of_keeper.opened.push_back({where, std::move(*another)});
+            } else {
+                wrong.push_back(fmt::format("cannot listen on {}: {}", where, another.error().text));
+            }
+            change.of_cores[i].opened.push_back({where, std::move((*listeners)[i])});
+        }
+    }
+    if (!wrong.empty()) return std::unexpected(std::move(wrong));
+    for (const std::string& where : present) {
+        if (!contains(next, where)) change.of_keeper.closed.push_back(where);
+    }
+    for (listening_change& of_core : change.of_cores) of_core.closed = change.of_keeper.closed;
+    return change;
+}
+
+}  // namespace server

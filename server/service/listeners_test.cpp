@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+#include "server/service/listeners.hpp"
+
+#include <utility>
+
+#include <fmt/core.h>
+#include <gmock/gmock.h>
+
+#include "io/address.hpp"
+
+namespace server {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+settings listening_on(std::vector<std::string> where, unsigned workers = 2)
+{
+    settings s;
+    s.listen = std::move(where);
+    s.workers = workers;
+    return s;
+}
+
+/// An address of this machine at which nobody listens, or, as long as the listener lives, somebody does.
+std::pair<io::listener, std::string> taken()
+{
+    auto l = io::listen(io::address::loopback(0)).value();
+    std::string where = io::local(l)->to_string();
+    return {std::move(l), std::move(where)};
+}
+std::string nobodys() { return taken().second; }
+
+bool can_be_taken(const std::string& where) { return io::listen(*io::address::parse(where)).has_value(); }
+
+TEST(Addresses, OfTwoSpellingsOneIsWanted)
+{
+    EXPECT_THAT(wanted_addresses(listening_on({":80", "[::]:80", "127.0.0.1:80", "127.0.0.1:080", ":80"})),
+                ElementsAre("[::]:80", "127.0.0.1:80"));
+}
+
+TEST(Addresses, OnlyWhatDiffersIsOpened)
+{
+    const std::string stays = nobodys();
+    const std::string comes = nobodys();
+    auto move = move_addresses({stays, "127.0.0.1:1"}, listening_on({stays, comes}, 3));
+    ASSERT_TRUE(move);
+    EXPECT_THAT(move->of_cores, SizeIs(3));
+    for (const listening_change& c : move->of_cores) {
+        ASSERT_THAT(c.opened, SizeIs(1));
+        EXPECT_EQ(c.opened.front().address, comes);
+        EXPECT_EQ(io::local(c.opened.front().socket)->to_string(), comes);
+        EXPECT_THAT(c.closed, ElementsAre("127.0.0.1:1"));
+        EXPECT_TRUE(c.closes("127.0.0.1:1"));
+        EXPECT_FALSE(c.closes(stays));
+    }
+    EXPECT_THAT(move->of_keeper.opened, SizeIs(3)) << "another of each";
+    EXPECT_TRUE(can_be_taken(stays)) << "it was there already, as far as this knows";
+    move = move_addresses({stays}, listening_on({stays}));
+    ASSERT_TRUE(move);
+    EXPECT_TRUE(move->changes_nothing());
+}
+
+TEST(Addresses, OneThatCannotBeOpenedKeepsAllClosed)
+{
+    const auto [somebody, where] = taken();
+    const auto [another, too] = taken();
+    const std::string free = nobodys();
+    const auto move = move_addresses({}, listening_on({free, where, too}));
+    ASSERT_FALSE(move);
+    EXPECT_THAT(move.error(), ElementsAre(HasSubstr(where + " is in use by "), HasSubstr(too + " is in use by ")));
+    EXPECT_TRUE(can_be_taken(free));
+}
+
+TEST(Addresses, APortOfOursIsShared)
+{
+    const auto present = move_addresses({}, listening_on({nobodys()}));
+    ASSERT_TRUE(present);
+    const std::string ours = present->of_keeper.opened.front().address;
+    const std::string all = fmt::format("[::]:{}", io::address::parse(ours)->port());
+    const auto wider = move_addresses({ours}, listening_on({all}));
+    ASSERT_TRUE(wider) << wider.error().front();
+    EXPECT_THAT(wider->of_keeper.closed, ElementsAre(ours));
+    EXPECT_FALSE(move_addresses({}, listening_on({all}))) << "somebody else's is not";
+}
+
+}  // namespace
+}  // namespace server

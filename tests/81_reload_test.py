@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: MIT
+"""Reading the configuration again while the server runs: what changes at once, what is refused, and what load feels."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import DEADLINE, Client, binary, fill_tree, free_port, toml, wait_until
+
+RELOADS = int(os.environ.get("OCCWSERV_RELOADS", "20"))
+
+
+def operate(command, at, *words):
+    return subprocess.run([binary(), command, "--control", str(at), *map(str, words)], capture_output=True, text=True,
+                          timeout=DEADLINE, stdin=subprocess.DEVNULL, check=False)
+
+
+class Reloadable:
+    """A server whose addresses are in its file: none is on its command line, where it would go before that."""
+
+    def __init__(self, place, engine):
+        self.place, self.engine, self.control, self.file = place, engine, place / "c", place / "conf.toml"
+        self.site, self.error_log = place / "site", place / "error.log"
+        fill_tree(self.site, {"a.txt": "the letter a\n"})
+        self.port = free_port()
+
+    def write(self, text="", ports=None):
+        listen = [f"127.0.0.1:{p}" for p in (ports or [self.port])]
+        self.file.write_text(f"{toml({'listen': listen})}{text}")
+        return self
+
+    def start(self, *words, workers=2):
+        self.error_log.unlink(missing_ok=True)
+        command = [binary(), str(self.site), "--config", str(self.file), "--control", str(self.control), "--workers",
+                   str(workers), "--io", self.engine, "--access-log", "", "--error-log", str(self.error_log), *words]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: self.process.poll() is not None or "notice: using " in self.log(), "it serves")
+        if self.process.returncode is not None:
+            said = self.process.stderr.read()
+            if "io_uring" in said:
+                pytest.skip(said)
+            raise AssertionError(said)
+        return self
+
+    def log(self):
+        return self.error_log.read_text() if self.error_log.exists() else ""
+
+    def reload(self):
+        return operate("reload", self.control)
+
+    def status(self):
+        return operate("status", self.control).stdout
+
+    def pid(self):
+        return int(re.search(r"process (\d+), up", self.status()).group(1))
+
+    def answers(self, port):
+        with Client(port) as c:
+            return c.ask("/a.txt").body == b"the letter a\n"
+
+    def refuses(self, port):
+        try:
+            with socket.create_connection(("127.0.0.1", port), DEADLINE):
+                return False
+        except ConnectionRefusedError:
+            return True
+
+
+@pytest.fixture
+def server(place, engine):
+    s = Reloadable(place, engine)
+    yield s
+    said = operate("stop", s.control)
+    assert said.returncode == 0, said.stderr + s.log()
+    with s.process.stderr:
+        assert s.process.wait(DEADLINE) == 0
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [s.getsockname()[1] for s in sockets]
+
+
+# --- addresses --------------------------------------------------------------------------------------------------------
+
+
+def test_addresses_come_and_go(server):
+    first, second = free_ports(2)
+    server.write(ports=[first]).start()
+    with Client(first) as parked:
+        assert parked.ask("/a.txt").status == 200
+        said = server.write(ports=[second]).reload()
+        assert said.returncode == 0
+        assert f"http://127.0.0.1:{second} is served from now on\n" in said.stdout
+        assert f"http://127.0.0.1:{first} is served no more\n" in said.stdout
+        for _ in range(20):  # on whichever core
+            assert server.answers(second)
+        wait_until(lambda: server.refuses(first), "the first address is left")
+        assert parked.ask("/a.txt").status == 200, "who has come stays"
+    status = server.status()
+    assert f"127.0.0.1:{second} " in status and f":{first} " not in status
+    assert server.write(ports=[second, first]).reload().returncode == 0
+    assert server.answers(first) and server.answers(second)
+    assert server.reload().stdout == "the configuration was read again and is in force\n"
+
+
+@pytest.mark.parametrize("order", ["reload", "upgrade"])
+def test_from_one_address_to_all(server, order):
+    server.write(ports=[server.port]).start()
+    server.file.write_text(f'listen = [":{server.port}", "[::]:{server.port}"]\n')
+    said = operate(order, server.control)
+    assert said.returncode == 0, said.stderr
+    for _ in range(20):
+        assert server.answers(server.port)
+    with socket.create_connection(("127.0.0.2", server.port), DEADLINE) as c:
+        c.sendall(b"GET /a.txt HTTP/1.0\r\n\r\n")
+        assert c.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_an_address_that_is_taken_changes_nothing(server, place):
+    other, free = free_ports(2)
+    fill_tree(place / "new", {"index.html": "new"})
+    server.write().start()
+    with socket.create_server(("127.0.0.1", other)):
+        site = f'[[site]]\nnames = "new.example"\nroot = "{place}/new"\n'
+        said = server.write(site, ports=[free, other]).reload()
+    assert said.returncode == 1
+    assert f"127.0.0.1:{other} is in use by " in said.stderr
+    assert "The configuration stays as it was." in said.stderr
+    assert server.answers(server.port) and server.refuses(free)
+    assert "new.example" not in server.status() and str(free) not in server.status()
+
+
+def test_nobody_is_lost_while_an_address_goes(server):
+    """Who had been let in before is answered, whether he had asked yet or not."""
+    kept, leaving = free_ports(2)
+    server.write(ports=[kept, leaving]).start()
+    for _ in range(5):
+        with contextlib.ExitStack() as all_clients:
+            clients = [all_clients.enter_context(Client(leaving)) for _ in range(100)]
+            for c in clients[50:]:
+                assert c.ask("/a.txt").status == 200
+            wait_until(lambda: "connections 100," in server.status(), "all are let in")
+            assert server.write(ports=[kept]).reload().returncode == 0
+            for c in clients:
+                assert c.ask("/a.txt").status == 200
+        wait_until(lambda: server.refuses(leaving), "nobody listens there")
+        assert server.write(ports=[kept, leaving]).reload().returncode == 0
+        assert server.answers(leaving)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give rights up")
+def test_a_low_port_after_rights_were_given_up(server, place):
+    with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as f:
+        if int(f.read()) <= 3:
+            pytest.skip("here everybody may open it")
+    os.chmod(place, 0o755)
+    server.write().start("--user", "nobody")
+    said = server.write(ports=[server.port, 3]).reload()
+    assert said.returncode == 1
+    assert "127.0.0.1:3: ports below 1024 need root" in said.stderr and "gave up to run as `nobody`" in said.stderr
+    assert server.answers(server.port)
+
+
+# --- and at upgrades --------------------------------------------------------------------------------------------------
+
+
+def test_an_upgrade_reads_the_addresses_again(server):
+    kept, leaving, coming = free_ports(3)
+    server.write(ports=[kept, leaving]).start()
+    before = server.process.pid
+    server.write(ports=[coming, kept])
+    said = operate("upgrade", server.control)
+    assert said.returncode == 0, said.stderr
+    for _ in range(20):
+        assert server.answers(kept) and server.answers(coming)
+    wait_until(lambda: server.refuses(leaving), "the predecessor has left it")
+    assert server.process.wait(DEADLINE) == 0
+    assert server.pid() != before
+    assert server.reload().stdout == "the configuration was read again and is in force\n", "nothing differs"
+    assert server.write(ports=[leaving]).reload().returncode == 0
+    assert server.answers(leaving)
+    wait_until(lambda: server.refuses(kept), "an inherited address can be left too")
+
+
+def test_what_a_manager_has_opened_stays(server, place):
+    """Sockets of systemd's stand for `listen`, at reloads and upgrades as at the start."""
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        given = s.getsockname()[1]
+        launcher = "import os,sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID']=str(os.getpid()); " \
+                   "os.environ['LISTEN_FDS']='1'; os.execv(sys.argv[2], sys.argv[2:])"
+        server.write()
+        server.process = subprocess.Popen(
+            ["/usr/bin/python3", "-c", launcher, str(s.fileno()), binary(), str(server.site), "--config",
+             str(server.file), "--control", str(server.control), "--io", server.engine, "--error-log",
+             str(server.error_log), "--access-log", "", "--workers", "2"],
+            pass_fds=[s.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: "notice: using " in server.log(), "it serves")
+    for order in ("reload", "upgrade", "reload"):
+        said = operate(order, server.control)
+        assert said.returncode == 0 and "listen" not in said.stdout, said.stderr
+        assert server.answers(given) and server.refuses(server.port)
+        assert f"127.0.0.1:{given} " in server.status()
+
+
+# --- limits and patience ----------------------------------------------------------------------------------------------
+
+
+def test_limits_for_one_address(server):
+    server.write().start(workers=1)
+    with contextlib.ExitStack() as clients:
+        kept = [clients.enter_context(Client(server.port)) for _ in range(3)]
+        for c in kept:
+            assert c.ask("/a.txt").status == 200
+        assert server.write("[limits]\nconnections_per_address = 3\n").reload().returncode == 0
+        with Client(server.port) as c:
+            refused = c.request("/a.txt").response()
+            assert (refused.status, refused.get("Retry-After")) == (429, "1"), "who came before the limit counts"
+        for c in kept:
+            assert c.ask("/a.txt").status == 200, "and stays"
+        limits = "[limits]\nrequests_per_second_per_address = 1\nrequests_burst_per_address = 2\n"
+        assert server.write(limits).reload().returncode == 0
+        assert [kept[0].ask("/a.txt").status for _ in range(3)] == [200, 200, 429]
+        assert server.write().reload().returncode == 0
+        with Client(server.port) as c:
+            assert c.ask("/a.txt").status == 200
+
+
+def test_the_grace_of_the_end(server):
+    server.write("[patience]\ngrace_seconds = 3600\n").start()
+    assert server.write("[patience]\ngrace_seconds = 77\n").reload().stdout.count("\n") == 1
+    server.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "what is under way has 77 s to end" in server.log(), "the new grace is in force")
+    assert server.process.wait(DEADLINE) == 0
+    server.start()  # for the fixture to stop
+
+
+def test_what_waits_for_a_new_start(server):
+    server.write().start()
+    said = server.write('spare_workers = 9\nuser = "daemon"\n[cache]\npages = 7\n').reload()
+    assert said.returncode == 0
+    for name in ("spare_workers", "user", "pages"):
+        assert f"`{name}` changes when the server is started again\n" in said.stdout
+    assert "listen" not in said.stdout
+
+
+# --- what the caller is told ------------------------------------------------------------------------------------------
+
+
+def test_mistakes_with_their_place(server):
+    server.write().start()
+    server.file.write_text('lisen = ":80"\n[limits]\nconnections = "many"\n')
+    said = server.reload()
+    assert (said.returncode, said.stdout) == (1, "")
+    assert f"{server.file}:1:1: `lisen` is not known; did you mean `listen`?" in said.stderr
+    assert f"{server.file}:3:15: expected a whole number" in said.stderr
+    assert said.stderr.endswith("The configuration stays as it was.\n")
+    server.file.write_text("[limits\n")
+    said = server.reload()
+    assert said.returncode == 1 and re.search(rf"{server.file}:1:\d+: ", said.stderr)
+    assert server.answers(server.port)
+    assert f"127.0.0.1:{server.port} " in server.status()
+
+
+def test_a_configuration_that_is_not_there(server):
+    server.write().start()
+    server.file.unlink()
+    said = server.reload()
+    assert said.returncode == 1 and f"{server.file}: cannot be read: No such file or directory" in said.stderr
+    server.file.mkdir()
+    said = server.reload()
+    assert said.returncode == 1 and f"{server.file}: cannot be read: Is a directory" in said.stderr
+    server.file.rmdir()
+    assert server.answers(server.port)
+    assert server.write().reload().returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_configuration_that_may_not_be_read(server, place):
+    os.chmod(place, 0o755)
+    server.write().start("--user", "nobody")
+    server.file.chmod(0o600)
+    said = server.reload()
+    assert said.returncode == 1 and f"{server.file}: cannot be read: Permission denied" in said.stderr
+
+
+def test_status_is_of_the_present(server, place):
+    fill_tree(place / "one", {"index.html": "one"})
+    server.write().start()
+    assert f"serving {server.site} on " in server.status()
+    server.write(f'[[site]]\nnames = ["one.example", "1.example"]\nroot = "{place}/one"\n').reload()
+    status = server.status()
+    assert "serving 2 sites on " in status
+    assert f"\nsite one.example, 1.example: {place}/one\nsite by default: {server.site}\n" in status
+    many = "".join(f'[[site]]\nnames = "s{i}.example"\nroot = "{place}/one"\n' for i in range(1000))
+    assert server.write(many).reload().returncode == 0
+    assert "and 981 sites more\n" in server.status() and len(server.status().splitlines()) < 30
+    assert len(os.listdir(f"/proc/{server.process.pid}/fd")) < 200, "a root is opened once for all its sites"
+
+
+def test_a_thousand_sites_and_routes(server, place):
+    """A fraction of a second each; here the machine may be busy and the binary slow."""
+    routes = "".join(f'[[route]]\npath = "/r{i}/*"\nstatus = 410\n' for i in range(1000))
+    sites = ""
+    for i in range(1000):
+        (place / f"s{i}").mkdir()
+        sites += f'[[site]]\nnames = "s{i}.example"\nroot = "{place}/s{i}"\n' \
+                 f'[[site.route]]\npath = "/a/*"\nstatus = 410\n[[site.route]]\npath = "/a/b"\nstatus = 410\n'
+    server.write().start()
+    server.write(routes + sites)
+    began = time.monotonic()
+    checked = subprocess.run([binary(), "check", str(server.site), "--config", str(server.file)], capture_output=True,
+                             text=True, timeout=DEADLINE, check=False)
+    then = time.monotonic()
+    said = server.reload()
+    print(f"check {then - began:.3f} s, reload {time.monotonic() - then:.3f} s")
+    assert checked.returncode == 0 and checked.stderr.count("can never be reached") == 1000
+    assert said.returncode == 0 and said.stdout.count("can never be reached") == 1000
+    assert time.monotonic() - began < 20
+    with Client(server.port) as c:
+        assert c.ask("/r999/x").status == 410 and c.ask("/a.txt").status == 200
+
+
+def test_reloads_one_after_another(server):
+    """However many ask at once, each is answered, by what was in the file after it had asked."""
+    server.write().start()
+    said = [None] * 20
+
+    def ask(me):
+        said[me] = server.reload()
+
+    threads = [threading.Thread(target=ask, args=(me,)) for me in range(len(said))]
+    for t in threads:
+        t.start()
+        server.process.send_signal(signal.SIGHUP)
+    for t in threads:
+        t.join()
+    assert [s.returncode for s in said] == [0] * len(said)
+    assert len(re.findall(r"reload by process \d+: the configuration was read again", server.log())) == len(said)
+    assert server.answers(server.port)
+
+
+# --- load -------------------------------------------------------------------------------------------------------------
+
+
+def test_reloads_under_load(server, place):
+    """Not one request fails or is refused: on kept connections and new ones, of sites old and new."""
+    kept, *others = free_ports(4)
+    fill_tree(place / "one", {"a.txt": "a of one"})
+    fill_tree(place / "two", {"a.txt": "a of two"})
+
+    def configuration(i):
+        sites = f'[headers]\nX-Turn = "{i}"\n[[site]]\nnames = "one.example"\nroot = "{place}/one"\n'
+        if i % 2:
+            sites += f'[[site]]\nnames = "two.example"\nroot = "{place}/two"\nheaders = {{ X-Two = "{i}" }}\n'
+        if i % 3:
+            sites += '[[site.route]]\npath = "/gone/*"\nstatus = 410\n'
+        return {"text": sites, "ports": [kept, *others[: i % 4]]}
+
+    server.write(**configuration(0)).start()
+    over, failures, answers, connections = threading.Event(), [], [0] * 4, [0] * 4
+
+    def ask(me):
+        keeps, host, body = me % 2 == 0, *(("one.example", "a of one") if me < 2 else ("localhost", "the letter a\n"))
+        close = "" if keeps else "Connection: close\r\n"
+        head = f"GET /a.txt HTTP/1.1\r\nHost: {host}\r\n{close}\r\n"
+        try:
+            while not over.is_set():
+                connections[me] += 1
+                with Client(kept) as c:
+                    while not over.is_set():
+                        r = c.send(head).response()
+                        assert (r.status, r.text) == (200, body)
+                        assert int(r.get("X-Turn")) >= 0
+                        answers[me] += 1
+                        if r.closes:
+                            assert not keeps
+                            break
+        except Exception as e:  # noqa: BLE001  whatever it is, it must not have happened
+            failures.append(repr(e))
+
+    threads = [threading.Thread(target=ask, args=(me,)) for me in range(4)]
+    for t in threads:
+        t.start()
+    took = []
+    try:
+        for i in range(1, RELOADS + 1):
+            before, began = list(answers), time.monotonic()
+            said = server.write(**configuration(i)).reload()
+            took.append(time.monotonic() - began)
+            assert said.returncode == 0, said.stderr
+            for port in others[: i % 4]:
+                assert server.answers(port)
+            with Client(kept) as c:
+                assert c.ask("/a.txt").get("X-Turn") == str(i)
+            wait_until(lambda: failures or all(a > b for a, b in zip(answers, before)), "all are answered")  # noqa: B023
+            if failures:
+                break
+    finally:
+        over.set()
+        for t in threads:
+            t.join(DEADLINE)
+    assert failures == []
+    print(f"{RELOADS} reloads, {sum(answers)} answers, {sum(connections)} connections, none failed; "
+          f"a reload took {sorted(took)[len(took) // 2] * 1000:.1f} ms, at most {max(took) * 1000:.1f}")
+    for port in others:
+        if port not in others[: RELOADS % 4]:
+            wait_until(lambda: server.refuses(port), "the last configuration is in force")  # noqa: B023
