@@ -41,6 +41,7 @@ struct policy {
     http::limits limits;
     std::size_t connections = 0;
     client_limits clients;  // of the core
+    std::vector<proxy_rule> proxies{};
 
     [[nodiscard]] site_number nowhere() const { return static_cast<site_number>(sites.size() - 1); }
 };

@@ -93,21 +93,30 @@ toml_reader::value_reader toml_reader::text(std::string& into)
     };
 }
 
+toml_reader::value_reader toml_reader::each_text(std::function<void(const std::string& value, const toml::node&)> read)
+{
+    return [this, read = std::move(read)](const toml::node& node) {
+        const auto one = [&](const toml::node& element, std::string_view expected) {
+            if (const auto value = element.value_exact<std::string>()) {
+                read(*value, element);
+            } else {
+                complain(element.source(), expected);
+            }
+        };
+        if (const auto* many = node.as_array()) {
+            for (const toml::node& element : *many) one(element, "expected a string");
+        } else {
+            one(node, "expected a string or an array of strings");
+        }
+    };
+}
+
 toml_reader::value_reader toml_reader::texts(std::vector<std::string>& into)
 {
-    return [this, &into](const toml::node& node) {
+    return [read = each_text([&into](const std::string& value, const toml::node&) { into.push_back(value); }),
+            &into](const toml::node& node) {
         into.clear();
-        if (const auto one = node.value_exact<std::string>()) {
-            into.push_back(*one);
-        } else if (const auto* many = node.as_array()) {
-            for (const toml::node& element : *many) {
-                std::string value;
-                text(value)(element);
-                into.push_back(std::move(value));
-            }
-        } else {
-            complain(node.source(), "expected a string or an array of strings");
-        }
+        read(node);
     };
 }
 

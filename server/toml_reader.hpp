@@ -71,6 +71,8 @@ class toml_reader {
     value_reader seconds(std::chrono::milliseconds& into);
     value_reader text(std::string& into);
     value_reader texts(std::vector<std::string>& into);
+    /// A string, or each of an array of them, with its place.
+    value_reader each_text(std::function<void(const std::string& value, const toml::node&)> read);
     value_reader table(std::string_view name, std::vector<key> keys);
     /// A table of names that are not known beforehand, each with a string.
     value_reader pairs(std::string_view name,
