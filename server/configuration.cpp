@@ -337,20 +337,15 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
                                                                    settings base)
 {
     toml_reader r(file_name);
-    toml::table document;
-    try {
-        document = toml::parse(text, file_name);
-    } catch (const toml::parse_error& e) {
-        r.complain(e.source(), e.description());
-        return std::unexpected(std::move(r.complaints()));
-    }
+    const auto document = r.parse(text);
+    if (!document) return std::unexpected(std::move(r.complaints()));
 
     settings s = std::move(base);
     keys known = all_keys(r, s);
     // The top level first, wherever it stands: the sites have from it what they do not say.
     known.push_back({"site", [](const toml::node&) {}});
-    r.read(document, "", known);
-    if (const auto* sites = document.get("site")) read_sites(r, *sites, s);
+    r.read(*document, "", known);
+    if (const auto* sites = document->get("site")) read_sites(r, *sites, s);
     if (!r.complaints().empty()) return std::unexpected(std::move(r.complaints()));
     s.warnings = std::move(r.warnings());
     return s;

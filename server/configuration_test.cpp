@@ -294,6 +294,11 @@ TEST(Configuration, AProxyThatIsBelievedTooMuchIsAWarning)
 TEST(Configuration, WhatIsNoTomlIsToldWithItsPlace)
 {
     EXPECT_THAT(complaints("root = \n"), ElementsAre(HasSubstr("c.toml:1:")));
+    for (const char* no_name : {"[=]", "[[=", "[[[a]]]", "[ \"a\"", "[\x01", "[#]"}) {
+        EXPECT_THAT(complaints("x = \"\"\"\n[\n\"\"\"\ny = [\n[1]]\n" + std::string(no_name) + "\nz = 1\n"),
+                    ElementsAre(HasSubstr("c.toml:6:")))
+            << no_name;
+    }
 }
 
 TEST(Configuration, AFileThatCannotBeRead)

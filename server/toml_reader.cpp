@@ -22,7 +22,43 @@ std::size_t distance(std::string_view a, std::string_view b)
     return row.back();
 }
 
+bool confuses(std::string_view text)
+{
+    try {
+        (void)toml::parse(text);
+    } catch (const toml::parse_error&) {  // it may have been cut anywhere
+    } catch (const toml_confusion&) {
+        return true;
+    }
+    return false;
+}
+
+/// The parser does not say where. It reads from the beginning, so it is the first line with which it happens.
+toml::source_index line_that_confuses(std::string_view text)
+{
+    std::vector<std::size_t> ends;
+    for (std::size_t end = 0; end < text.size();) {
+        end = std::min(text.find('\n', end), text.size() - 1) + 1;
+        ends.push_back(end);
+    }
+    const auto line = std::ranges::partition_point(ends, [&](auto end) { return !confuses(text.substr(0, end)); });
+    return static_cast<toml::source_index>(line - ends.begin() + 1);
+}
+
 }  // namespace
+
+std::optional<toml::table> toml_reader::parse(std::string_view text)
+{
+    try {
+        return toml::parse(text, file_);
+    } catch (const toml::parse_error& e) {
+        complain(e.source(), e.description());
+    } catch (const toml_confusion&) {
+        const toml::source_position at{.line = line_that_confuses(text), .column = 1};
+        complain({.begin = at, .end = at, .path = {}}, "expected the name of a table behind [");
+    }
+    return std::nullopt;
+}
 
 void toml_reader::read(const toml::table& table, std::string_view table_name, const std::vector<key>& keys)
 {

@@ -7,13 +7,30 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/core.h>
+
+namespace server {
+
+/// Thrown where the parser of toml++ would end the process.
+struct toml_confusion {};
+[[noreturn]] inline void toml_is_confused() { throw toml_confusion(); }
+
+}  // namespace server
+
+// Up to version 3.4.0 that parser takes for granted that a name follows "[", by an assertion or, in release builds, by
+// an assumption that makes anything of it: https://github.com/marzer/tomlplusplus/pull/301. Away with this when Debian
+// has that.
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? void() : ::server::toml_is_confused())
 #include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
 
 namespace server {
 
@@ -28,6 +45,8 @@ class toml_reader {
 
     explicit toml_reader(std::string_view file) : file_(file) {}
 
+    /// Nothing if it is no TOML, of which is complained.
+    [[nodiscard]] std::optional<toml::table> parse(std::string_view text);
     /// Hands each key of the table to its reader, and complains of every other.
     void read(const toml::table& table, std::string_view table_name, const std::vector<key>& keys);
 
