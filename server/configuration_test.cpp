@@ -301,6 +301,17 @@ TEST(Configuration, WhatIsNoTomlIsToldWithItsPlace)
     }
 }
 
+TEST(Configuration, LettersThatAreNotAscii)
+{
+    for (const char* bad :
+         {"caf\u00e9 = 1\n", "x\u3042 = 1\n", "[\u00e9]\n", "a = \"\"\"\n\u00e9\n\\\"\"\"\"\nb = '\\'\n\ufee1 = 1\n"}) {
+        EXPECT_THAT(complaints(bad), ElementsAre(HasSubstr("letters that are not ASCII"))) << bad;
+    }
+    EXPECT_THAT(complaints("index = \"\u00e9\" # \u00e9\n\u00e9 = 1\n"), ElementsAre(HasSubstr("c.toml:2:1: letters")));
+    EXPECT_THAT(complaints("index = [\"\u00e9\", '\u3042', \u00e9]\n"), ElementsAre(HasSubstr("c.toml:1:20: letters")));
+    EXPECT_TRUE(read("\ufeffroot = \"\u00e9\\\"\u3042\" # \ufee1\nindex = '''\n\u00e9''\u00e9'''\n"));
+}
+
 TEST(Configuration, AFileThatCannotBeRead)
 {
     const auto got = load_configuration("/nonexistent/c.toml", {});
