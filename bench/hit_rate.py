@@ -13,6 +13,7 @@ simulated; the live server gets the same requests over a few keep-alive connecti
 
 import argparse
 import itertools
+import json
 import random
 import re
 import signal
@@ -21,6 +22,7 @@ import statistics
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import OrderedDict
 from pathlib import Path
 
@@ -34,6 +36,7 @@ SEED = 2003
 SMALLEST, LARGEST = 256, 4096  # bytes of a file
 FILES_A_DIRECTORY = 1000
 PATIENCE_SECONDS = 10  # for one answer
+TELLING_SECONDS = 0.5  # so long after the last answer all are counted
 
 CONFIG = """
 root = "{pages}"
@@ -179,8 +182,15 @@ def replay(trace, size_of, port, connections, seconds):
 
 
 def hits_and_requests(server):
-    """What the server itself says of its cache since it began, or None: this one does not say it yet."""
-    return None
+    """What the server itself says of its cache since it began, or None: an older one does not say it."""
+    time.sleep(TELLING_SECONDS)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/stats.json", timeout=PATIENCE_SECONDS) as answer:
+            cache = json.load(answer)["cache"]
+    except (OSError, ValueError, KeyError):
+        return None
+    hits = cache["at_once"] + cache["kept"]
+    return hits, hits + cache["missed"]
 
 
 def server_hit_rate(server):

@@ -78,6 +78,22 @@ std::string describe_wait(const living_set& living, const record& r)
     return "?";
 }
 
+std::size_t& tally_of(kind_of_process& kind, wait state)
+{
+    switch (state) {
+        case wait::nothing:
+            return kind.ready;
+        case wait::kernel:
+            return kind.kernel;
+        case wait::timer:
+        case wait::join:
+        case wait::barrier:
+            return kind.others;
+        default:
+            return kind.communicate;
+    }
+}
+
 }  // namespace
 
 std::string name_of(const record& r)
@@ -110,6 +126,28 @@ std::vector<living_process> census(const core& c)
                        .state = r->state,
                        .waits_for = describe_wait(living, *r),
                        .where = r->where});
+    }
+    return all;
+}
+
+std::vector<kind_of_process> kinds(const core& c)
+{
+    const living_set living = living_of(c);
+    std::vector<kind_of_process> all;
+    std::unordered_map<const char*, std::size_t> known;  // a coroutine has one spelling, at one address
+    for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
+        const auto [place_of, is_new] = known.emplace(r->name, all.size());
+        if (is_new) {
+            // Those made from one template have a spelling each, and one name.
+            std::string name = name_of(*r);
+            const auto same = std::ranges::find(all, name, &kind_of_process::name);
+            place_of->second = static_cast<std::size_t>(same - all.begin());
+            if (same == all.end()) all.push_back({.name = std::move(name), .example = {}});
+        }
+        kind_of_process& kind = all[place_of->second];
+        ++kind.count;
+        ++tally_of(kind, r->state);
+        if (kind.example.empty() && r->state != wait::nothing) kind.example = describe_wait(living, *r);
     }
     return all;
 }

@@ -30,6 +30,20 @@ struct living_process {
 /// Every living process of the core, the oldest first. Call it on that core, or when its thread has ended.
 [[nodiscard]] std::vector<living_process> census(const core& c);
 
+/// The living processes of one name on a core, counted by what they do.
+struct kind_of_process {
+    std::string name;
+    std::size_t count = 0;
+    std::size_t ready = 0;        // running or about to
+    std::size_t communicate = 0;  // wait for an input or an output, their turn at one, or for one of several inputs
+    std::size_t kernel = 0;       // wait for the kernel
+    std::size_t others = 0;       // wait for time, for processes they have started, at a barrier
+    std::string example;          // what the oldest of them that waits, waits for
+};
+
+/// The same people as in the census, without a text for each: cheap enough to be asked for every second.
+[[nodiscard]] std::vector<kind_of_process> kinds(const core& c);
+
 /// The processes each of which waits for the next, and the last for the first; empty if there is no such ring.
 [[nodiscard]] std::vector<std::uint32_t> cycle_of_waits(const core& c);
 

@@ -17,6 +17,7 @@ class accepting : public accept_source, watch, csp::timer {
     [[nodiscard]] bool ready();
     void arm();
     [[nodiscard]] result<socket> take();
+    void finish();
 
     // For the engines.
     [[nodiscard]] endpoint& listening() { return listening_.at(); }
@@ -44,7 +45,8 @@ class accepting : public accept_source, watch, csp::timer {
     descriptor from_;   // until first waited on
     socket listening_;  // from then on
     std::deque<int> waiting_;
-    int error_ = 0;  // to be reported
+    int error_ = 0;           // to be reported
+    bool finishing_ = false;  // the kernel was asked to accept no more; what it has accepted may still come
     bool over_ = false;
 };
 

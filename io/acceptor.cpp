@@ -2,6 +2,7 @@
 #include "io/acceptor.hpp"
 
 #include <chrono>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "io/accepting.hpp"
@@ -22,6 +23,12 @@ bool is_of_the_connection(int number)
     return number == ECONNABORTED || number == EPERM || number == EPROTO || number == ENETDOWN ||
            number == ENOPROTOOPT || number == EHOSTDOWN || number == ENONET || number == EHOSTUNREACH ||
            number == ENETUNREACH;
+}
+
+bool somebody_waits(int listener)
+{
+    pollfd p{.fd = listener, .events = POLLIN, .revents = 0};
+    return ::poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0;
 }
 
 }  // namespace
@@ -47,7 +54,17 @@ bool accepting::ready()
 
 void accepting::arm()
 {
-    if (!timer::pending()) engine::here().begin_accept(*this);
+    if (!timer::pending() && !finishing_) engine::here().begin_accept(*this);
+}
+
+void accepting::finish()
+{
+    if (!in_flight) {
+        over_ = true;
+        return;
+    }
+    finishing_ = true;
+    if (!is_ending) engine::here().end_accept(*this);
 }
 
 result<socket> accepting::take()
@@ -104,6 +121,14 @@ void accepting::ended_in_flight()
     is_ending = false;
     if (is_orphan) {
         delete this;
+    } else if (finishing_ && somebody_waits(listening().fd)) {
+        // The kernel wakes one of those who accept from a shared listener (EPOLLEXCLUSIVE). If it woke us for somebody
+        // whom the withdrawn request then did not take, nobody else would be woken for him.
+        engine::here().begin_accept(*this);
+        engine::here().end_accept(*this);
+    } else if (finishing_) {
+        over_ = true;
+        notify();
     } else if (is_awaited() && !ready()) {
         arm();
     }
@@ -144,6 +169,7 @@ void accepting_end::operator()(accepting* a) const noexcept
 bool accept_source::ready() { return static_cast<accepting*>(this)->ready(); }
 void accept_source::arm() { static_cast<accepting*>(this)->arm(); }
 result<socket> accept_source::take() { return static_cast<accepting*>(this)->take(); }
+void accept_source::finish() { static_cast<accepting*>(this)->finish(); }
 
 }  // namespace detail
 
@@ -153,6 +179,8 @@ detail::next_awaiter<detail::accept_source> acceptor::next(std::source_location 
 {
     return {*state_, "a connection", where};
 }
+
+void acceptor::finish() { state_->finish(); }
 
 detail::accept_source* acceptor::guarded() const { return state_.get(); }
 

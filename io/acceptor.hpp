@@ -28,6 +28,7 @@ class accept_source : public event_source {
     [[nodiscard]] bool ready();
     void arm();
     [[nodiscard]] result<socket> take();
+    void finish();
 };
 
 }  // namespace detail
@@ -44,6 +45,10 @@ class acceptor {
     /// The next connection.
     [[nodiscard]] detail::next_awaiter<detail::accept_source> next(
         std::source_location where = std::source_location::current());
+
+    /// Takes no more from the kernel: next() yields the connections that were taken already, and then `closed`. What
+    /// the kernel still holds is for whoever shares the listening socket.
+    void finish();
 
     using guard = detail::source_guard<detail::accept_source>;
     [[nodiscard]] detail::accept_source* guarded() const;

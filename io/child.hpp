@@ -47,6 +47,8 @@ class offspring : public event_source, watch {
     [[nodiscard]] socket& exit() { return exit_; }
     /// Its owner has dropped it: kills it if need be, and deletes this when it is reaped.
     void abandon() noexcept;
+    /// Its owner leaves it to itself.
+    void let_go() noexcept { delete this; }
     bool leads_group = false;
 
   private:
@@ -82,6 +84,9 @@ class child {
     result<void> kill_group(int signal);
     /// RLIMIT_CPU and its like.
     result<void> limit(int resource, rlim_t soft, rlim_t hard);
+
+    /// Leaves it to itself: it goes on, whatever becomes of us.
+    void let_go() && { state_.release()->let_go(); }
 
     // In an ALT it is ready when it has exited.
     using guard = detail::source_guard<detail::offspring>;

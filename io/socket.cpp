@@ -16,8 +16,10 @@
 namespace io {
 namespace {
 
-/// One sendfile(2): enough to make its cost per byte vanish, little enough not to hold up the core.
-constexpr std::size_t file_chunk = 256 * 1024;
+/// One sendfile(2): 1 MiB in one cost a tenth less than in four, and holds the core up for some 150 us at most.
+constexpr std::size_t file_chunk = 1024 * 1024;
+/// What is brought in from a disk at once.
+constexpr std::size_t fetched_chunk = 256 * 1024;
 
 template <class T>
 result<T> failed()
@@ -266,6 +268,20 @@ bool is_in_memory(const file& f, std::uint64_t offset)
     return preadv2(f.number(), &one, 1, static_cast<off_t>(offset), RWF_NOWAIT) >= 0 || errno != EAGAIN;
 }
 
+/// How much of the part that begins at `offset` is in memory. Looking at the ends of its pieces is enough: read-ahead
+/// and eviction go in order.
+std::size_t bytes_in_memory(const file& f, std::uint64_t offset, std::size_t count)
+{
+    if (!is_in_memory(f, offset)) return 0;
+    std::size_t known = 0;
+    while (known < count) {
+        const std::size_t next = std::min(count, known + fetched_chunk);
+        if (!is_in_memory(f, offset + next - 1)) break;
+        known = next;
+    }
+    return known;
+}
+
 }  // namespace
 
 csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t offset, std::size_t count,
@@ -274,8 +290,11 @@ csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t
     count = std::min(count, file_chunk);
     if (count == 0) co_return 0;
     // sendfile(2) waits for the disk whatever the flags, so pages that are missing are brought in by a read that is
-    // thrown away. Looking at both ends of the piece is enough: read-ahead and eviction go in order.
-    if (!is_in_memory(f, offset + count - 1) || !is_in_memory(f, offset)) {
+    // thrown away.
+    if (const std::size_t known = bytes_in_memory(f, offset, count); known > 0) {
+        count = known;
+    } else {
+        count = std::min(count, fetched_chunk);
         const auto discarded = std::make_unique_for_overwrite<char[]>(count);
         const auto fetched = co_await read(f, {discarded.get(), count}, offset, until);
         if (!fetched || *fetched == 0) co_return fetched;

@@ -32,6 +32,9 @@ struct options {
     std::optional<std::string> access_log;
     std::optional<std::string> error_log;
     std::string listing;
+    std::optional<std::string> control;
+    std::optional<std::string> user;
+    std::optional<std::string> group;
 };
 
 void describe(CLI::App& app, options& o)
@@ -52,6 +55,9 @@ void describe(CLI::App& app, options& o)
     app.add_option("--listing", o.listing,
                    "what a directory without an index page shows: on, for a list of its files, or off")
         ->check(CLI::IsMember({"on", "off"}));
+    app.add_option("--control", o.control, "where `occwserv status` and its like reach this server: a unix socket");
+    app.add_option("--user", o.user, "whom to go on as when sockets, logs and directory are open");
+    app.add_option("--group", o.group, "with which group (the user's)");
     app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION);
 }
 
@@ -65,6 +71,9 @@ std::optional<std::string> apply(const options& o, settings& s)
     // Who serves a directory by naming it wants to see what is in it; who writes a configuration has a site.
     if (o.listing == "on" || (o.listing.empty() && o.configuration.empty())) s.files.directories = listing::on;
     if (o.listing == "off") s.files.directories = listing::off;
+    if (o.control) s.control = *o.control;
+    if (o.user) s.user = *o.user;
+    if (o.group) s.group = *o.group;
     if (o.access_log) s.log.access = *o.access_log;
     if (o.error_log) s.log.error = *o.error_log;
     if (!o.listen.empty() || o.port) s.listen = o.listen;

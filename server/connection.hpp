@@ -75,6 +75,7 @@ struct connection : csp::pooled {
     std::string peer;                                 // and as the log has it
     standing counts_as = standing::proxys;
     std::optional<http::ip_address> proxy;  // the connection is a proxy's, whose requests may be others'
+    bool is_last = false;                   // the server ends: the request that comes now is to be the last
     frozen_policy by;                       // what the request in `input` is treated by
 };
 

@@ -126,6 +126,9 @@ struct elsewhere {
     std::string location;
 };
 
+/// Which part of the network an exchange went to, for the statistics.
+enum class branch : std::uint8_t { pages, statistics };
+
 struct exchange_record : csp::pooled {
     explicit exchange_record(std::variant<http1_carrier, stream_carrier> by) : carrier(std::move(by)) {}
 
@@ -138,6 +141,7 @@ struct exchange_record : csp::pooled {
     frozen_page kept;                    // the page that the cache has for this path
     bool kept_is_fresh = false;          // and it need not be compared with the file
     std::size_t ready_sent = 0;          // so many bytes of it, ready made, have gone out: the rest must follow
+    branch went_to = branch::pages;
     account sent;
     csp::time_point began;
     std::variant<http1_carrier, stream_carrier> carrier;

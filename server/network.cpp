@@ -15,12 +15,15 @@
 #include "server/cache/cache_hash_request.hpp"
 #include "server/cache/cache_hits.hpp"
 #include "server/cache/cache_process.hpp"
+#include "server/control/control.hpp"
 #include "server/front_end/front_end_farm.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/config.hpp"
 #include "server/observers/relay.hpp"
 #include "server/observers/stats.hpp"
+#include "server/observers/stats_farm.hpp"
 #include "server/observers/supervisor.hpp"
+#include "server/observers/witness.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/static_farm.hpp"
 
@@ -35,6 +38,9 @@ struct observers_link {
     csp::buffered_out<tally> to_stats;
     csp::buffered_out<tally> refused_to_stats;
     csp::bridge_out<compression_job> to_compressor;
+    csp::in<core_question> asked;
+    csp::bridge_out<figures_question> to_stats_desk;
+    std::vector<csp::bridge_out<core_question>> to_witnesses;
 };
 
 /// The cache processes. Yields what each is sent its work along.
@@ -55,14 +61,18 @@ std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const
 ///                  +------------------------------ returned -------------------------------+
 ///                  v                                                                       |
 ///   acceptor -> parking -front-> front_end_farm -plain-> page_cache ------done------> back_end -> log, stats
-///                                                         |      ^                       ^
-///                                                       pages  found                     |
-///                                                         v      |                       |
-///                                                       static_farm --------done---------+
+///                                 |                       |      ^                       ^
+///                             for_stats                 pages  found                     |
+///                                 |                       v      |                       |
+///                                 |                     static_farm --------done---------+
+///                                 +-----------------> stats_farm -----------done---------+
 csp::process hot_path(settings s, policy first, std::vector<io::listener> listeners, observers_link link)
 {
     csp::chan<conn> arrivals, front, returned;  // connections between requests
     csp::chan<exchange> plain, pages, done;     // requests on their way
+    csp::chan<exchange> for_stats;
+    csp::chan<parking_question> how_many;
+    csp::chan<cache_question> what_is_kept;
     csp::chan<looked_up> found;
     csp::chan<etag_question> questions;
     csp::chan<stop> no_more;
@@ -70,10 +80,15 @@ csp::process hot_path(settings s, policy first, std::vector<io::listener> listen
 
     co_await csp::par(
         acceptors(std::move(listeners), std::move(link.stops), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
-        parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), front.tx(),
-                lines.shared_tx(), std::move(link.refused_to_stats)),
-        front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx()),
-        page_cache(s.cache, plain.rx(), found.rx(), std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
+        parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), how_many.rx(),
+                front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),
+        front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx()),
+        stats_farm(for_stats.shared_rx(),
+                   {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_many.shared_tx()},
+                   done.shared_tx()),
+        witness(std::move(link.asked), how_many.shared_tx(), what_is_kept.tx()),
+        page_cache(s.cache, plain.rx(), found.rx(), what_is_kept.rx(), std::move(link.to_compressor), pages.shared_tx(),
+                   done.shared_tx()),
         static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),
         back_end(s.log.access.empty() ? access_log::off : access_log::on, done.rx(), returned.tx(), lines.shared_tx(),
@@ -84,8 +99,8 @@ csp::process hot_path(settings s, policy first, std::vector<io::listener> listen
 }  // namespace
 
 csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
-                        csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_static,
-                        csp::shared_out<exchange> to_back_end)
+                        csp::in<cache_question> questions, csp::bridge_out<compression_job> to_compressor,
+                        csp::shared_out<exchange> to_static, csp::shared_out<exchange> to_back_end)
 {
     constexpr std::size_t waiting_jobs_bytes = 16 * 1024 * 1024;
     csp::chan<slot_number> hits;
@@ -100,7 +115,8 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
         cache_processes, rules, {hits.shared_tx(), jobs.shared_tx(), texts.tx(), to_static, std::move(to_back_end)});
     co_await csp::par(cache_hash_request(std::move(requests), changes.rx(), std::move(to_each), std::move(to_static)),
                       cache_hits(rules.pages, hits.rx(), how_many.rx(), so_many.tx()),
-                      cache_control(rules, std::move(found), texts.rx(), how_many.tx(), so_many.rx(), changes.tx()),
+                      cache_control(rules, std::move(found), texts.rx(), std::move(questions), how_many.tx(),
+                                    so_many.rx(), changes.tx()),
                       compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));
 }
 
@@ -112,10 +128,22 @@ csp::process web_server(settings s, opened o)
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
     csp::chan<reload_request> reloads;
+    csp::chan<supervisor_order> orders;
+    csp::bridge<figures_question> so_far(first);
     csp::forking cores;
     csp::core& workshop = first.sibling(static_cast<unsigned>(o.listeners.size()));  // for what takes a processor long
     csp::bridge<compression_job> texts(workshop);
+    csp::bridge<core_question> of_workshop(workshop);
     cores.start_on(workshop, compressor(texts.rx()));
+    cores.start_on(workshop, lone_witness(of_workshop.rx()));
+
+    std::vector<csp::in<core_question>> asked;
+    std::vector<csp::bridge_out<core_question>> to_witnesses;
+    for (unsigned i = 0; i < o.listeners.size(); ++i) {
+        csp::bridge<core_question> questions(first.sibling(i));
+        asked.push_back(questions.rx());
+        to_witnesses.push_back(questions.tx());
+    }
     std::vector<csp::bridge_out<policy>> to_configure;
     std::vector<csp::bridge_out<stop>> to_stop;
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
@@ -132,13 +160,28 @@ csp::process web_server(settings s, opened o)
         cores.start(relay(core_refused.rx(), hits.shared_tx()));
         cores.start_on(core, hot_path(s, std::move(o.policies[i]), std::move(o.listeners[i]),
                                       {configured.rx(), stops.rx(), core_lines.tx(), core_hits.tx(), core_refused.tx(),
-                                       texts.tx()}));
+                                       texts.tx(), std::move(asked[i]), so_far.tx(), to_witnesses}));
     }
+    to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
 
-    co_await csp::par(config(s, std::move(o.words), reloads.rx(), std::move(to_configure), lines.shared_tx()),
-                      log(std::move(o.logs), lines.rx()), stats(hits.rx(), totals.tx()),
-                      supervisor(s.patience.grace, std::move(o.first_lines), totals.rx(), reloads.shared_tx(),
-                                 std::move(to_stop), lines.shared_tx()));
+    std::vector<csp::out<stop>> until_end;  // whoever reads one of these ends with the server
+    if (o.control_at) {
+        csp::chan<stop> over;
+        until_end.push_back(over.tx());
+        cores.start(control(std::move(o.control_at), o.command, std::move(o.served), over.rx(),
+                            {to_witnesses, reloads.shared_tx(), orders.shared_tx(), lines.shared_tx()}));
+    }
+    if (o.watchdog_interval) {
+        csp::chan<stop> over;
+        until_end.push_back(over.tx());
+        cores.start(watchdog(*o.watchdog_interval, o.manager, over.rx(), to_witnesses));
+    }
+    co_await csp::par(
+        config(s, std::move(o.command.arguments), reloads.rx(), std::move(to_configure), lines.shared_tx()),
+        log(std::move(o.logs), lines.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
+        supervisor({s.patience.grace, std::move(o.first_lines), std::move(o.spare), o.manager, std::move(o.before_us)},
+                   orders.rx(), totals.rx(), reloads.shared_tx(), std::move(to_stop), std::move(to_witnesses),
+                   lines.shared_tx(), std::move(until_end)));
     co_await cores.join();
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,9 +11,14 @@
 #include "csp/process.hpp"
 #include "io/socket.hpp"
 #include "server/cache/protocols.hpp"
+#include "server/control/socket.hpp"
+#include "server/control/successor.hpp"
 #include "server/exchange.hpp"
+#include "server/observers/figures.hpp"
 #include "server/observers/log.hpp"
 #include "server/policy.hpp"
+#include "server/service/inherited.hpp"
+#include "server/service/manager.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -21,8 +28,14 @@ struct opened {
     std::vector<std::vector<io::listener>> listeners;  // for each core, one for each address
     std::vector<policy> policies;                      // the same for each core
     log_files logs;
-    std::vector<std::string> words;      // of the command line
     std::vector<log_lines> first_lines;  // of the error log: what is served, and how
+    control_socket control_at;           // may be none
+    own_command command;
+    std::string served;               // for `occwserv status`, lines
+    std::vector<io::listener> spare;  // another of each listener, for a successor
+    service_manager manager;
+    std::optional<std::chrono::microseconds> watchdog_interval;
+    predecessor before_us;
 };
 
 /// Figure 3 of the paper: the pages that are kept, and the competition for being one of them.
@@ -39,12 +52,13 @@ struct opened {
 ///
 ///   requests        exchange          from the front end
 ///   found           looked_up         from the static workers
+///   questions       cache_question    from the witness
 ///   to_compressor   compression_job   on a core of its own
 ///   to_static       exchange          what is not kept, and what a cache process cannot do at once
 ///   to_back_end     exchange          answered
 csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
-                        csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_static,
-                        csp::shared_out<exchange> to_back_end);
+                        csp::in<cache_question> questions, csp::bridge_out<compression_job> to_compressor,
+                        csp::shared_out<exchange> to_static, csp::shared_out<exchange> to_back_end);
 
 /// The whole server: Figure 1 on every core, and the observers on the first. Ends when SIGTERM or SIGINT has come and
 /// what was under way is done, or `patience::grace` is over.

@@ -76,7 +76,8 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
              .limits = s.limits,
              .connections = s.connections,
              .clients = s.clients.divided_by(std::max(1U, s.workers)),
-             .proxies = s.proxies};
+             .proxies = s.proxies,
+             .stats = s.stats};
     p.sites.reserve(sites.size() + 1);
     for (site& each : sites) {
         auto root = io::open_directory(each.files.root);

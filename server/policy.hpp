@@ -42,6 +42,7 @@ struct policy {
     std::size_t connections = 0;
     client_limits clients;  // of the core
     std::vector<proxy_rule> proxies{};
+    stats_rules stats;
 
     [[nodiscard]] site_number nowhere() const { return static_cast<site_number>(sites.size() - 1); }
 };

@@ -73,6 +73,11 @@ struct log_rules {
     std::string error = "-";   // a file; "-" is standard error
 };
 
+/// Who may see the statistics. For all others the same paths are pages like any.
+struct stats_rules {
+    enum class who : std::uint8_t { none, loopback, all } allow = who::loopback;
+};
+
 struct settings {
     std::vector<std::string> listen;  // ADDRESS:PORT, as io::address reads it
     unsigned workers = 0;             // cores that serve, one thread each; 0: as many as this process may use
@@ -85,6 +90,10 @@ struct settings {
     std::vector<site> sites;           // as written
     cache_rules cache;
     log_rules log;
+    stats_rules stats;
+    std::string control;  // the path of the control socket; "" is none
+    std::string user;     // whom to go on as when all is open; "" is whoever starts us
+    std::string group;    // "" is the user's
     patience patience;
     http::limits limits;
     std::vector<std::string> warnings;  // of what was read: valid, but hardly meant

@@ -56,7 +56,8 @@ inline frozen_policy default_policy(io::directory root = {}, static_rules files 
              .patience = {},
              .limits = {},
              .connections = 100,
-             .clients = {}};
+             .clients = {},
+             .stats = {}};
     route_table routes(files.routes);
     p.sites.push_back({.pages = {std::move(root), std::move(files), {}, {}}, .routes = std::move(routes), .key = 1});
     p.sites.push_back({.pages = {}, .routes = {}, .key = 0});

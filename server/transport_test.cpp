@@ -218,6 +218,7 @@ csp::process both_transports(std::string root)
     csp::chan<std::vector<answer>> multiplexed, one_by_one;
     csp::buffered_bridge<tally> hits(csp::core::here(), 8);
     csp::bridge<compression_job> jobs(csp::core::here());
+    csp::chan<cache_question> asked;
     csp::chan<etag_question> questions;
     auto directory = io::open_directory(root);
     static_rules rules;
@@ -232,7 +233,8 @@ csp::process both_transports(std::string root)
         multiplexing_client(std::move(pair->first), multiplexed.tx()),
         session_reader(by, std::move(pair->second), pieces.shared_tx(), plain.shared_tx()),
         session_writer(std::move(writing_half), pieces.rx()), http1_client(by, plain.shared_tx(), one_by_one.tx()),
-        page_cache({}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()), compressor(jobs.rx()),
+        page_cache({}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
+        compressor(jobs.rx()),
         static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()), back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
         sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));

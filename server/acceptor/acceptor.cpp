@@ -31,7 +31,7 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
     io::acceptor connections(std::move(from));
     for (;;) {
         const auto chosen = co_await csp::pri_alt(stops, connections);
-        if (chosen == stops) co_return;
+        if (chosen == stops) break;
 
         auto accepted = co_await connections.next();
         if (!accepted && accepted.error().closed()) co_return;
@@ -46,6 +46,13 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
         complained = false;
         if (!co_await to_parking.output(make_connection(std::move(*accepted)))) co_return;
     }
+    // Those whom the kernel has accepted for us already are ours to answer.
+    connections.finish();
+    for (;;) {
+        auto accepted = co_await connections.next();
+        if (!accepted && accepted.error().closed()) co_return;
+        if (accepted && !co_await to_parking.output(make_connection(std::move(*accepted)))) co_return;
+    }
 }
 
 csp::process acceptors(std::vector<io::listener> from, csp::in<stop> stops, csp::shared_out<conn> to_parking,
@@ -58,10 +65,13 @@ csp::process acceptors(std::vector<io::listener> from, csp::in<stop> stops, csp:
         to_each.push_back(link.tx());
         each.start(acceptor(std::move(l), link.rx(), to_parking, to_log));
     }
-    co_await stops.input();
+    auto order = co_await stops.input();
     for (auto& to_acceptor : to_each) co_await to_acceptor.output({});
     co_await each.join();
-    co_await stop_parking.output({});
+    {
+        const auto closed = std::move(to_parking);
+    }  // parking learns that nobody comes any more
+    for (; order; order = co_await stops.input()) co_await stop_parking.output(*order);
 }
 
 }  // namespace server

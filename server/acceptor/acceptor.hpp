@@ -24,7 +24,7 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
 /// An acceptor for each listening socket, and the first to hear that the server is to stop: it tells them, and when
 /// they have ended, parking.
 ///
-///   stops           stop        from the supervisor
+///   stops           stop        from the supervisor: gently, perhaps, and then at once
 ///   to_parking      conn        new connections
 ///   stop_parking    stop        when no new connection will come
 ///   to_log          log_lines

@@ -16,6 +16,24 @@ namespace {
 constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a hit known here alone
 constexpr std::size_t telling_bytes = 32 * 1024;         // or until so many bytes of lines have come together
 
+/// The limit that such an answer is for. The two for one address are known to parking, who keeps them.
+std::optional<limit_kind> limit_of(http::status code)
+{
+    using enum http::status;
+    switch (code) {
+        case request_timeout:
+            return limit_kind::head_time;
+        case uri_too_long:
+            return limit_kind::target;
+        case request_header_fields_too_large:
+            return limit_kind::head;
+        case content_too_large:
+            return limit_kind::body;
+        default:
+            return std::nullopt;
+    }
+}
+
 /// What is to be told of the hits since the last time.
 class hits {
   public:
@@ -24,11 +42,12 @@ class hits {
     void note(const exchange_record& x)
     {
         if (empty()) tell_at_ = csp::core::here().now() + telling_pause;
-        const auto status_class = static_cast<std::size_t>(http::number(x.sent.code) / 100 - 1);
-        ++told_.exchanges;
-        told_.content_bytes += x.sent.content_bytes;
-        told_.incomplete += x.sent.complete ? 0 : 1;
-        ++told_.by_class[std::min(status_class, told_.by_class.size() - 1)];
+        // The core's own clock stands still for a round, in which a kept page may be asked for and answered.
+        const auto took =
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - x.began);
+        told_.took.count(took);
+        if (x.went_to != branch::statistics && told_.slow.takes(took)) note_slow(x, took);
+        count(x);
         if (wanted_ == access_log::on) add_line(x);
     }
     [[nodiscard]] bool empty() const { return told_.exchanges == 0; }
@@ -44,6 +63,39 @@ class hits {
     }
 
   private:
+    void count(const exchange_record& x)
+    {
+        const auto status_class = static_cast<std::size_t>(http::number(x.sent.code) / 100 - 1);
+        ++told_.exchanges;
+        told_.content_bytes += x.sent.content_bytes;
+        told_.incomplete += x.sent.complete ? 0 : 1;
+        ++told_.by_class[std::min(status_class, told_.by_class.size() - 1)];
+        if (const auto limit = limit_of(x.sent.code)) ++told_.by(*limit);
+        if (x.went_to == branch::statistics) {
+            ++told_.about_itself;
+        } else if (x.kept) {
+            ++told_.kept;
+        } else if (x.ready_sent > 0) {
+            ++told_.at_once;
+        } else if (status_class < 3 && x.asked.method != http::method::options) {
+            ++told_.missed;
+        }
+        if (const auto* http1 = std::get_if<http1_carrier>(&x.carrier)) {
+            told_.head_bytes += http1->connection->head_bytes;
+            if (http1->persists() && x.sent.complete) ++told_.sent_round;
+        }
+    }
+
+    void note_slow(const exchange_record& x, std::chrono::microseconds took)
+    {
+        slow_request r{.took = took,
+                       .when = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()),
+                       .status = static_cast<std::uint16_t>(http::number(x.sent.code)),
+                       .text = {}};
+        r.set_line(x.asked.line);
+        told_.slow.add(r);
+    }
+
     void add_line(const exchange_record& x)
     {
         if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);

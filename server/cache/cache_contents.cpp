@@ -184,6 +184,24 @@ std::vector<change> cache_contents::decide(looked_up&& look)
     return changes;
 }
 
+cache_view cache_contents::view(std::size_t names) const
+{
+    const auto first_of = [&](const ranking& half) {
+        std::vector<ranked_page> first;
+        for (const entry_number e : half | std::views::take(names)) {
+            first.push_back({entries_[e].path, entries_[e].count, entries_[e].page_bytes});
+        }
+        return first;
+    };
+    return {.kept = kept_.size(),
+            .competing = competing_.size(),
+            .bytes = bytes_,
+            .most_pages = slots_,
+            .most_bytes = memory_,
+            .first_kept = first_of(kept_),
+            .first_competing = first_of(competing_)};
+}
+
 std::optional<change> cache_contents::decide(compressed&& text)
 {
     const auto known = by_name_.find({text.site, text.path});

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/cache/protocols.hpp"
+#include "server/observers/figures.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -30,6 +31,9 @@ class cache_contents {
     /// The same after a kept page's text has been compressed. Nothing if the page has left or changed meanwhile, or if
     /// there is no room.
     [[nodiscard]] std::optional<change> decide(compressed&& text);
+
+    /// All the figures, and the first so many of each half by name.
+    [[nodiscard]] cache_view view(std::size_t names) const;
 
     struct figures {
         std::size_t kept = 0;

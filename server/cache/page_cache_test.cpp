@@ -92,8 +92,9 @@ csp::process network(cache_rules rules, csp::in<exchange> requests, notebook<dia
     csp::chan<exchange> pages, done;
     csp::chan<looked_up> found;
     csp::bridge<compression_job> jobs(csp::core::here());
+    csp::chan<cache_question> asked;
     co_await csp::par(
-        page_cache(rules, std::move(requests), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
+        page_cache(rules, std::move(requests), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
         compressor(jobs.rx()), static_farm_of(pages.rx(), found.shared_tx(), seen),
         back_end_of(done.rx(), seen, kernel));
 }
@@ -231,7 +232,9 @@ TEST(PageCache, HearsTheWorkersOutWhenTheFrontEndEndsFirst)
         csp::chan<exchange> plain, pages, done;
         csp::chan<looked_up> found;
         csp::bridge<compression_job> jobs(k.on());
-        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()));
+        csp::chan<cache_question> asked;
+        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(),
+                           done.shared_tx()));
         k.start(compressor(jobs.rx()));
         k.start(static_farm_of(pages.rx(), found.shared_tx(), notebook(seen)));
         k.start(back_end_of(done.rx(), notebook(seen), notebook(k)));
@@ -255,7 +258,9 @@ TEST(PageCache, EndsWhenTheStaticFarmEndsFirst)
         csp::chan<exchange> plain, pages, done;
         csp::chan<looked_up> found;
         csp::bridge<compression_job> jobs(k.on());
-        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()));
+        csp::chan<cache_question> asked;
+        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(),
+                           done.shared_tx()));
         k.start(compressor(jobs.rx()));
         k.start(ends_at_once(pages.rx()));
         k.start(back_end_of(done.rx(), notebook(seen), notebook(k)));

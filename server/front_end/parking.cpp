@@ -222,7 +222,7 @@ class admission {
         const bool has_room = counts_.enter(c.client);
         c.counts_as = has_room ? connection::standing::counted : connection::standing::turned_away;
         if (has_room) return ruling::enter;
-        note(&tally::limited_connections);
+        note(limit_kind::connections_per_address);
         return turned_away_ < most_turned_away ? ruling::refuse : ruling::drop;
     }
     /// It is told why: until it has gone, others might not be.
@@ -238,7 +238,7 @@ class admission {
     {
         if (c.counts_as == connection::standing::turned_away) return true;
         c.retry_after = counts_.ask(c.client);
-        if (c.retry_after) note(&tally::limited_requests);
+        if (c.retry_after) note(limit_kind::requests_per_second);
         return !c.retry_after;
     }
     void on_leaving(const connection& c)
@@ -258,9 +258,9 @@ class admission {
   private:
     static constexpr std::size_t most_turned_away = 64;
 
-    void note(std::uint64_t tally::* what)
+    void note(limit_kind which)
     {
-        ++(told_.*what);
+        ++told_.by(which);
         if (!std::exchange(news_, true)) tell_at_ = csp::core::here().now() + telling_pause;
     }
 
@@ -274,8 +274,8 @@ class admission {
 }  // namespace
 
 csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
-                     csp::in<conn> returned, csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log,
-                     csp::buffered_out<tally> to_stats)
+                     csp::in<conn> returned, csp::in<parking_question> questions, csp::out<conn> to_front_end,
+                     csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
 {
     frozen_policy present(std::move(first));
     io::select_read readable;
@@ -287,26 +287,33 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
     limit introductions("[[proxy]] protocol: a connection that did not begin with a PROXY header was closed");
     std::size_t under_way = 0;  // forwarded, and not returned yet
     bool open = true;           // the acceptor still lives
-    bool stopping = false;
+    std::optional<stop::manner> ending;
     bool may_change = true;
+    bool asked = true;  // somebody who may ask still lives
+    bool was_full = false;
+    parking_view seen;
 
     while (open || parked.taken() + under_way > 0) {
         conn c;
         bool is_known = false;  // whose it is, since this moment
         const bool room = open && parked.taken() + under_way < present->connections;
+        if (open && !room && !was_full) ++seen.waits_for_room;
+        was_full = open && !room;
         const csp::timeout pause = csp::at(admitted.tell_at());
-        const auto chosen = co_await csp::fair_alt(csp::when(!stopping, stops), csp::when(may_change, policies),
-                                                   csp::when(room, arrivals), returned, readable,
-                                                   csp::when(admitted.has_news(), pause));
+        const auto chosen = co_await csp::fair_alt(
+            csp::when(ending != stop::manner::now, stops), csp::when(may_change, policies), csp::when(room, arrivals),
+            returned, csp::when(asked, questions), readable, csp::when(admitted.has_news(), pause));
 
         if (chosen == pause) {
             co_await to_stats.output(admitted.take_news());
             continue;
         }
         if (chosen == stops) {
-            (void)co_await stops.input();
-            stopping = true;
-            for (const conn& idle : parked.leave_if_idle()) admitted.on_leaving(*idle);
+            const auto order = co_await stops.input();
+            ending = order ? order->how : stop::manner::now;
+            if (ending == stop::manner::now) {
+                for (const conn& idle : parked.leave_if_idle()) admitted.on_leaving(*idle);
+            }
             continue;
         }
         if (chosen == policies) {
@@ -315,11 +322,22 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
             if (next) present = frozen_policy(std::move(*next));
             continue;
         }
+        if (chosen == questions) {
+            auto question = co_await questions.input();
+            asked = question.has_value();
+            seen.parked = parked.taken();
+            seen.under_way = under_way;
+            seen.most = present->connections;
+            seen.draining = ending.has_value();
+            if (question) co_await question->answer.output(seen);
+            continue;
+        }
         if (chosen == arrivals) {
             auto arrived = co_await arrivals.input();
             open = arrived.has_value();
             if (!open) continue;
             c = std::move(*arrived);
+            ++seen.accepted;
             enter(*c, connection::phase::idle);
             meet(*c, present->proxies);
             is_known = c->now == connection::phase::idle;
@@ -367,9 +385,11 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
                 if (auto line = requests.bite(c->peer)) co_await to_log.output(std::move(*line));
             }
             ++under_way;
+            ++seen.requests;
+            c->is_last = ending.has_value();
             c->by = present;
             if (!co_await to_front_end.output(std::move(c))) co_return;
-        } else if (v == verdict::wait && !(stopping && c->now == connection::phase::idle)) {
+        } else if (v == verdict::wait && !(ending == stop::manner::now && c->now == connection::phase::idle)) {
             c->input.shed_buffer();
             const csp::time_point deadline = deadline_of(*c, present->patience);
             io::socket& s = c->socket;

@@ -4,23 +4,27 @@
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "server/connection.hpp"
+#include "server/observers/figures.hpp"
 #include "server/observers/log.hpp"
-#include "server/observers/stats.hpp"
 #include "server/settings.hpp"
 
 namespace server {
 
-/// Told to every core's parking and acceptor when the server is to stop: end what is under way, begin nothing.
-struct stop {};
+/// Told to every core's parking and acceptor when the server is to stop: end what is under way, begin nothing. Gently:
+/// who has a connection may ask once more on it, and is told that this was the last time.
+struct stop {
+    enum class manner : std::uint8_t { gently, now } how = manner::now;
+};
 
 /// Where connections wait: for their next request, for the rest of a head, for the end of a body that nobody wants.
 /// A parked connection has no worker and no buffer, just a deadline. This is the pipeline of timed buffers of the
 /// paper's Figure 10 in one process, since the kernel now watches any number of sockets for us.
 ///
 ///   policies      policy a new configuration: of all that is forwarded from now on
-///   stops         stop   once: the idle are closed, and when nobody is under way any more parking ends
+///   stops         stop   the idle are closed, or waited for; and when nobody is under way any more parking ends
 ///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
 ///   returned      conn   from the back end, for its next request, to linger, or to be closed; null: it has ended
+///   questions     parking_question   how many connections there are; whoever asks takes the answer at once
 ///   to_front_end  conn   with a complete head at the beginning of its input, or with the reason why none will come
 ///   to_log        log_lines  which limit bites, once a minute for each
 ///   to_stats      tally      how often
@@ -35,7 +39,7 @@ struct stop {};
 /// server to the acceptor and the back end, and to config; the log and the statistics are pure servers. See
 /// docs/DEADLOCK.md.
 csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
-                     csp::in<conn> returned, csp::out<conn> to_front_end, csp::shared_out<log_lines> to_log,
-                     csp::buffered_out<tally> to_stats);
+                     csp::in<conn> returned, csp::in<parking_question> questions, csp::out<conn> to_front_end,
+                     csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats);
 
 }  // namespace server

@@ -109,7 +109,8 @@ policy policy_with(patience limits, client_limits clients = {}, std::vector<prox
              .limits = {},
              .connections = 100,
              .clients = clients,
-             .proxies = std::move(proxies)};
+             .proxies = std::move(proxies),
+             .stats = {}};
     p.sites.push_back({.pages = {}, .routes = {}, .key = 0});
     return p;
 }
@@ -122,8 +123,8 @@ class scene {
     {
         csp::chan<conn> front, returned;
         csp::chan<log_lines> lines;
-        kernel_.start(parking(std::move(by), policies_.rx(), stops_.rx(), arrivals_.rx(), returned.rx(), front.tx(),
-                              lines.shared_tx(), told_.tx()));
+        kernel_.start(parking(std::move(by), policies_.rx(), stops_.rx(), arrivals_.rx(), returned.rx(),
+                              questions_.rx(), front.tx(), lines.shared_tx(), told_.tx()));
         kernel_.start(answers(front.rx(), returned.tx(), notebook(seen_)));
         kernel_.start(keeps_log(lines.rx(), notebook(seen_)));
         kernel_.start(adds_up(told_.rx()));
@@ -174,6 +175,7 @@ class scene {
     csp::chan<policy> policies_;
     csp::chan<stop> stops_;
     csp::chan<conn> arrivals_;
+    csp::chan<parking_question> questions_;
     csp::buffered_bridge<tally> told_;
     csp::out<stop> stop_;
     csp::shared_out<conn> arrive_;

@@ -168,7 +168,9 @@ exchange understand(conn c, http::request_head& head)
     bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
     if (!x->refused) {
         const bool end_is_known = note_body(head, client);
-        if (head.keep_alive && end_is_known) {
+        // What has come already is answered all the same.
+        const bool is_last = client.is_last && client.input.text().size() <= client.head_bytes;
+        if (head.keep_alive && end_is_known && !is_last) {
             const bool as_told = head.version == http::version::http_1_0;
             carrier.then = as_told ? http1_carrier::fate::persists_as_told : http1_carrier::fate::persists;
         }

@@ -1,18 +1,54 @@
 // SPDX-License-Identifier: MIT
 #include "server/observers/stats.hpp"
 
+#include <utility>
+
 #include <fmt/core.h>
 
+#include "csp/alt.hpp"
+
 namespace server {
+namespace {
+
+constexpr std::chrono::minutes slow_remembered{5};
+
+void add(figures& all, const tally& more)
+{
+    all.sum += more;
+    all.slow.forget_before(std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) -
+                           slow_remembered);
+    for (const slow_request& r : more.slow) all.slow.add(r);
+}
+
+}  // namespace
+
+std::uint64_t latencies::percentile_us(double part) const
+{
+    std::uint64_t all = 0;
+    for (const std::uint64_t n : counts_) all += n;
+    const auto wanted = static_cast<std::uint64_t>(static_cast<double>(all) * part);
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < buckets && all > 0; ++i) {
+        below += counts_[i];
+        if (below > wanted || below == all) return bound_us(i);
+    }
+    return 0;
+}
 
 tally& tally::operator+=(const tally& more)
 {
     exchanges += more.exchanges;
     content_bytes += more.content_bytes;
+    head_bytes += more.head_bytes;
     incomplete += more.incomplete;
-    limited_connections += more.limited_connections;
-    limited_requests += more.limited_requests;
+    for (std::size_t i = 0; i < bitten.size(); ++i) bitten[i] += more.bitten[i];
     for (std::size_t i = 0; i < by_class.size(); ++i) by_class[i] += more.by_class[i];
+    at_once += more.at_once;
+    kept += more.kept;
+    missed += more.missed;
+    about_itself += more.about_itself;
+    sent_round += more.sent_round;
+    took += more.took;
     return *this;
 }
 
@@ -23,11 +59,24 @@ std::string to_string(const tally& t)
                        t.incomplete);
 }
 
-csp::process stats(csp::in<tally> told, csp::out<tally> totals)
+csp::process stats(csp::in<tally> told, csp::in<figures_question> asked, csp::out<tally> totals)
 {
-    tally sum;
-    while (const auto more = co_await told.input()) sum += *more;
-    co_await totals.output(sum);
+    figures all;
+    bool more_questions = true;
+    for (;;) {
+        const auto chosen = co_await csp::fair_alt(told, csp::when(more_questions, asked));
+
+        if (chosen == told) {
+            const auto more = co_await told.input();
+            if (!more) break;
+            add(all, *more);
+        } else {
+            auto question = co_await asked.input();
+            more_questions = question.has_value();
+            if (question) co_await question->answer.output(all);
+        }
+    }
+    co_await totals.output(all.sum);
 }
 
 }  // namespace server

@@ -4,13 +4,17 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "csp/alt.hpp"
+#include "csp/forking.hpp"
 #include "csp/timer.hpp"
 #include "io/signals.hpp"
+#include "server/observers/witness.hpp"
 
 namespace server {
 namespace {
@@ -23,27 +27,125 @@ csp::step<void> reload(csp::shared_out<reload_request>& to_config)
     if (co_await to_config.output({.who = "SIGHUP", .answer = reply.tx()})) co_await answers.input();
 }
 
-}  // namespace
+/// Says every few seconds how many are still being answered. A process of its own: a core that does not answer must not
+/// keep the supervisor from ending the program.
+csp::process progress_of_end(csp::in<stop> over, std::vector<csp::bridge_out<core_question>> to_witnesses,
+                             csp::shared_out<log_lines> to_log)
+{
+    constexpr std::chrono::seconds pause{2};
+    for (;;) {
+        const csp::timeout time_to_tell = csp::after(pause);
+        if (co_await csp::pri_alt(over, time_to_tell) == over) co_return;
+        const parking_view all = all_connections(co_await ask_all(to_witnesses));
+        co_await to_log.output(
+            error_line("notice", fmt::format("ending: {} connections, of which {} are being answered",
+                                             all.parked + all.under_way, all.under_way)));
+    }
+}
 
-csp::process supervisor(std::chrono::milliseconds grace, std::vector<log_lines> first_lines, csp::in<tally> totals,
-                        csp::shared_out<reload_request> to_config, std::vector<csp::bridge_out<stop>> to_cores,
-                        csp::shared_out<log_lines> to_log)
+std::vector<io::listener> another_of_each(const std::vector<io::listener>& sockets)
+{
+    std::vector<io::listener> all;
+    for (const io::listener& l : sockets) {
+        if (auto copy = duplicate(l)) all.push_back(std::move(*copy));
+    }
+    return all;
+}
+
+/// Why the server ends.
+struct end_reason {
+    std::string text;
+    std::optional<pid_t> successor;
+    std::optional<io::socket> witness;
+};
+
+/// Serves the orders until one of them, or a signal, is to end the server.
+csp::step<end_reason> serve_until_end(csp::in<supervisor_order>& orders, csp::shared_out<reload_request>& to_config,
+                                      const std::vector<io::listener>& sockets)
 {
     io::signal_set signals{SIGTERM, SIGINT, SIGHUP};
-    for (log_lines& line : first_lines) co_await to_log.output(std::move(line));
+    bool may_order = true;
+    for (;;) {
+        if (co_await csp::pri_alt(signals, csp::when(may_order, orders)) == signals) {
+            const int signal = co_await signals.next();
+            if (signal != SIGHUP) co_return end_reason{::strsignal(signal), std::nullopt, std::nullopt};
+            co_await reload(to_config);
+            continue;
+        }
+        auto order = co_await orders.input();
+        may_order = order.has_value();
+        if (!order) continue;
+        if (auto* lend = std::get_if<lend_sockets>(&*order)) {
+            co_await lend->to.output(another_of_each(sockets));
+        } else if (auto* end = std::get_if<end_server>(&*order)) {
+            co_return end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
+        } else {
+            const pid_t heir = std::get<handed_over>(*order).to;
+            co_return end_reason{fmt::format("process {} serves now", heir), heir, std::nullopt};
+        }
+    }
+}
 
-    int signal = co_await signals.next();
-    for (; signal == SIGHUP; signal = co_await signals.next()) co_await reload(to_config);
-    co_await to_log.output(
-        error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end",
-                                         ::strsignal(signal), static_cast<double>(grace.count()) / 1000)));
-    for (auto& to_core : to_cores) co_await to_core.output({});
+/// What may happen while the server ends, in turn: an order, which comes too late; a signal; the end.
+enum class waited : std::uint8_t { ended, patience_over, signal };
+
+csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_set& signals,
+                               csp::in<supervisor_order>& orders, csp::in<tally>& totals)
+{
+    const csp::timeout patience_ends = csp::after(patience);
+    bool may_order = true;
+    for (;;) {
+        const auto chosen = co_await csp::pri_alt(totals, signals, patience_ends, csp::when(may_order, orders));
+        if (chosen == totals) co_return waited::ended;
+        if (chosen == patience_ends) co_return waited::patience_over;
+        if (chosen == signals) {
+            (void)co_await signals.next();
+            co_return waited::signal;
+        }
+        may_order = (co_await orders.input()).has_value();  // dropped: who asked for sockets learns that none come
+    }
+}
+
+csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::manner how)
+{
+    for (auto& to_core : to_cores) co_await to_core.output({how});
+}
+
+}  // namespace
+
+csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
+                        csp::shared_out<reload_request> to_config, std::vector<csp::bridge_out<stop>> to_cores,
+                        std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
+                        std::vector<csp::out<stop>> until_end)
+{
+    (void)co_await ask_all(to_witnesses);  // when every core has answered, every core serves
+    with.manager.tell("READY=1\n");
+    std::move(with.before_us).tell("ready");
+    for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
+
+    end_reason why = co_await serve_until_end(orders, to_config, with.sockets);
+    with.sockets.clear();
+    with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
+    co_await to_log.output(error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end",
+                                                            why.text, static_cast<double>(with.grace.count()) / 1000)));
+    csp::forking reports;
+    csp::chan<stop> ended;
+    reports.start(progress_of_end(ended.rx(), std::move(to_witnesses), to_log));
+    until_end.push_back(ended.tx());
+
+    io::signal_set signals{SIGTERM, SIGINT};
+    waited for_it = waited::patience_over;
+    if (why.successor) {
+        co_await tell_all(to_cores, stop::manner::gently);
+        for_it = co_await wait_for_end(with.grace, signals, orders, totals);
+    }
+    if (for_it != waited::ended) {
+        co_await tell_all(to_cores, stop::manner::now);
+        for_it = co_await wait_for_end(with.grace, signals, orders, totals);
+    }
     to_cores.clear();
-
-    io::signal_set impatience{SIGTERM, SIGINT};
-    const csp::timeout patience_ends = csp::after(grace);
-    const auto chosen = co_await csp::pri_alt(totals, impatience, patience_ends);
-    if (chosen == totals) {
+    until_end.clear();
+    if (for_it == waited::ended) {
         const auto sum = co_await totals.input();
         co_await to_log.output(error_line("notice", fmt::format("ended; {}", sum ? to_string(*sum) : "")));
         co_return;

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include "server/control/client.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <expected>
+#include <filesystem>
+#include <poll.h>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include "io/address.hpp"
+#include "io/descriptor.hpp"
+#include "server/control/socket.hpp"
+
+namespace server {
+namespace {
+
+constexpr int wrong_usage = 2;
+constexpr std::string_view usual_place = "/run/occwserv/control";
+
+struct command_name {
+    const char* name;
+    const char* what;
+};
+constexpr std::array commands{
+    command_name{"status", "what a running server serves, and how it is"},
+    command_name{"ps", "its living processes and what each waits for"},
+    command_name{"reload", "has it read its configuration again"},
+    command_name{"upgrade", "has a new binary take its place, without a refused connection"},
+    command_name{"stop", "ends it when what is under way is done, and waits for that"},
+};
+
+using problem = std::string;
+
+std::expected<io::descriptor, problem> connect_to(const std::string& path)
+{
+    const auto at = io::address::parse("unix:" + path);
+    if (!at) return std::unexpected(fmt::format("{} is too long for the path of a socket", path));
+    io::descriptor s(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(s.number(), at->data(), at->size()) == 0) return s;
+    switch (errno) {
+        case ENOENT:
+            return std::unexpected(fmt::format(
+                "no server has its control socket at {}: start one with --control {}, or name another", path, path));
+        case ECONNREFUSED:
+            return std::unexpected(fmt::format("nobody listens at {}: the server that made it is no more", path));
+        case EACCES:
+        case EPERM:
+            return std::unexpected(
+                fmt::format("{} may not be used by you: be root, or the user whom the server runs as", path));
+        default:
+            return std::unexpected(fmt::format("{} cannot be reached: {}", path, std::strerror(errno)));
+    }
+}
+
+/// All that the server says, until it closes.
+std::expected<std::string, problem> ask(int server, const std::string& line)
+{
+    if (::send(server, line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
+        return std::unexpected("the server did not listen");
+    }
+    std::string all;
+    std::array<char, 16'384> room;
+    for (;;) {
+        const auto got = ::recv(server, room.data(), room.size(), 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        all.append(room.data(), static_cast<std::size_t>(got));
+    }
+    if (!all.starts_with("ok\n") && !all.starts_with("error\n")) {
+        return std::unexpected("the server ended before it had answered");
+    }
+    return all;
+}
+
+void wait_for_end(pid_t process)
+{
+    const io::descriptor p(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+    if (!p) return;  // it has gone, or is not to be seen from here
+    pollfd ended{p.number(), POLLIN, 0};
+    while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
+    }
+}
+
+std::expected<void, problem> carry_out(const std::string& command, const std::string& path, const std::string& binary)
+{
+    auto server = connect_to(path);
+    if (!server) return std::unexpected(server.error());
+    const auto who = peer_credentials(server->number());
+    std::string line = command;
+    if (!binary.empty()) line += " " + std::filesystem::absolute(binary).string();
+    const auto said = ask(server->number(), line + "\n");
+    if (!said) return std::unexpected(said.error());
+    const std::string text = said->substr(said->find('\n') + 1);
+    if (said->starts_with("error\n")) return std::unexpected(text.substr(0, text.find_last_not_of('\n') + 1));
+    std::fputs(text.c_str(), stdout);
+    if (command == "stop" && who && who->process > 0) wait_for_end(who->process);
+    return {};
+}
+
+void describe(CLI::App& app, std::string& path, std::string& binary)
+{
+    app.require_subcommand(1);
+    for (const auto& [name, what] : commands) {
+        CLI::App* const command = app.add_subcommand(name, what);
+        command->add_option("--control", path, "the control socket of the server")
+            ->default_str(std::string(usual_place));
+        if (name == std::string_view("upgrade")) {
+            command->add_option("--binary", binary, "the program to run; else the file that runs now, as it is by now");
+        }
+    }
+}
+
+}  // namespace
+
+void describe_control_commands(CLI::App& app)
+{
+    static std::string unused;  // parsed into by nobody: the app is only walked
+    describe(app, unused, unused);
+}
+
+std::optional<int> run_control_command(int count, const char* const* words)
+{
+    if (count < 2 || std::ranges::find(commands, std::string_view(words[1]), &command_name::name) == commands.end()) {
+        return std::nullopt;
+    }
+    std::string path(usual_place);
+    std::string binary;
+    CLI::App app("Speaks to a running server.", "occwserv");
+    describe(app, path, binary);
+    try {
+        app.parse(count, words);
+    } catch (const CLI::Success& wanted) {
+        return app.exit(wanted);
+    } catch (const CLI::ParseError& wrong) {
+        fmt::print(stderr, "occwserv: {}\nTry `occwserv {} --help`.\n", wrong.what(), words[1]);
+        return wrong_usage;
+    }
+    const auto done = carry_out(words[1], path, binary);
+    if (done) return EXIT_SUCCESS;
+    fmt::print(stderr, "occwserv: {}\n", done.error());
+    return EXIT_FAILURE;
+}
+
+}  // namespace server

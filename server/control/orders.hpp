@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// What the control socket's processes say to the supervisor.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "csp/channel.hpp"
+#include "csp/mobile.hpp"
+#include "io/socket.hpp"
+
+namespace server {
+
+/// The server is to end. Who asked holds on until it has: `witness` is closed last.
+struct end_server {
+    io::socket witness;
+};
+
+/// Another of each listening socket, for a successor.
+struct lend_sockets {
+    csp::out<std::vector<io::listener>> to;
+};
+
+/// The successor serves: the server is to end, with patience for its clients.
+struct handed_over {
+    pid_t to = 0;
+};
+
+using supervisor_order = std::variant<end_server, lend_sockets, handed_over>;
+static_assert(csp::mobile<supervisor_order>);
+
+}  // namespace server

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "server/control/socket.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/core.h>
+
+#include "io/address.hpp"
+
+namespace server {
+namespace {
+
+/// The process that listens there; nothing if nobody does.
+std::optional<pid_t> who_answers(const io::address& at)
+{
+    const io::descriptor s(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(s.number(), at.data(), at.size()) != 0) return std::nullopt;
+    const auto who = peer_credentials(s.number());
+    return who ? who->process : 0;
+}
+
+}  // namespace
+
+std::optional<credentials> peer_credentials(int socket)
+{
+    ucred who{};
+    socklen_t size = sizeof who;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return std::nullopt;
+    return credentials{who.pid, who.uid};
+}
+
+void control_socket::remove_file() const
+{
+    struct stat there{};
+    if (::stat(path.c_str(), &there) == 0 && there.st_ino == inode) ::unlink(path.c_str());
+}
+
+std::expected<control_socket, std::string> open_control_socket(const std::string& path, const std::string& owner,
+                                                               place_taken when_taken)
+{
+    const auto refuse = [&](std::string_view why) {
+        return std::unexpected(fmt::format("the control socket {} cannot be made: {}", path, why));
+    };
+    const auto at = io::address::parse("unix:" + path);
+    // Made beside its place and then moved there, so that the place is never empty.
+    const std::string beside = fmt::format("{}.{}", path, ::getpid());
+    const auto made = io::address::parse("unix:" + beside);
+    if (!at || !made) return refuse("the path is too long for a socket");
+    struct stat there{};
+    if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode)) return refuse("another file is there");
+    if (const auto who = who_answers(*at); who && when_taken == place_taken::refuse) {
+        return refuse(fmt::format("process {} listens there already", *who));
+    }
+    ::unlink(beside.c_str());
+    const mode_t before = ::umask(0177);  // no moment in which others may connect
+    auto listening = io::listen(*made, 16);
+    ::umask(before);
+    if (!listening) return refuse(std::strerror(listening.error().number));
+    const passwd* const user = owner.empty() ? nullptr : ::getpwnam(owner.c_str());
+    if (user != nullptr && ::geteuid() == 0) (void)!::chown(beside.c_str(), user->pw_uid, user->pw_gid);
+    if (::stat(beside.c_str(), &there) != 0 || ::rename(beside.c_str(), path.c_str()) != 0) {
+        const std::string why = std::strerror(errno);
+        ::unlink(beside.c_str());
+        return refuse(why);
+    }
+    return control_socket{std::move(*listening), path, there.st_ino};
+}
+
+}  // namespace server

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+
+#include "csp/mobile.hpp"
+#include "io/socket.hpp"
+
+namespace server {
+
+/// Who is at the other end of a unix socket.
+struct credentials {
+    pid_t process = 0;
+    uid_t user = 0;
+};
+[[nodiscard]] std::optional<credentials> peer_credentials(int socket);
+
+/// The listening end of the control socket, and which file it is: when another server has put its own there, that is
+/// not removed.
+struct control_socket {
+    io::listener listening;
+    std::string path;
+    std::uint64_t inode = 0;
+
+    [[nodiscard]] explicit operator bool() const { return static_cast<bool>(listening); }
+    void remove_file() const;
+};
+static_assert(csp::mobile<control_socket>);
+
+enum class place_taken : std::uint8_t { refuse, replace };
+
+/// Makes it, for its owner alone; one left behind by a server that is no more is replaced. An error, as a sentence.
+[[nodiscard]] std::expected<control_socket, std::string> open_control_socket(const std::string& path,
+                                                                             const std::string& owner,
+                                                                             place_taken when_taken);
+
+}  // namespace server

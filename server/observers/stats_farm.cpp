@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "server/observers/stats_farm.hpp"
+
+#include <string>
+#include <utility>
+
+#include "server/observers/stats_text.hpp"
+#include "server/observers/witness.hpp"
+
+namespace server {
+namespace {
+
+response text(http::status code, std::string_view media_type, std::string body)
+{
+    response r(code, {});
+    r.fields.add("Content-Type", media_type).add("Content-Length", body.size());
+    r.fields.add("Cache-Control", "no-store").add("X-Content-Type-Options", "nosniff");
+    r.content.emplace_back(std::move(body));
+    return r;
+}
+
+csp::step<picture> look_around(stats_links& to)
+{
+    picture all;
+    all.counted = co_await ask_afar<figures, figures_question>(to.to_stats);
+    all.cores = co_await ask_all(to.to_witnesses);
+    co_return all;
+}
+
+csp::step<response> answer(const request& asked, stats_links& to)
+{
+    using enum http::status;
+    const std::string_view path = asked.path.view();
+    if (path == "/healthz") {
+        const auto mine = co_await ask_here<parking_view, parking_question>(to.to_parking);
+        // Who sends requests here is told to send them elsewhere, while those under way are still answered.
+        if (mine.draining) co_return text(service_unavailable, "text/plain; charset=utf-8", "draining\n");
+        co_return text(ok, "text/plain; charset=utf-8", "ok\n");
+    }
+    const picture now = co_await look_around(to);
+    if (path == "/stats.json") co_return text(ok, "application/json", as_json(now));
+    if (path == "/metrics") co_return text(ok, "text/plain; version=0.0.4; charset=utf-8", as_metrics(now));
+    response page = text(ok, "text/html; charset=utf-8", as_page(now));
+    page.fields.add("Content-Security-Policy",
+                    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+                    "img-src data:");
+    co_return page;
+}
+
+csp::process stats_worker(seat farm, csp::shared_in<exchange> requests, stats_links to,
+                          csp::shared_out<exchange> to_back_end)
+{
+    http1_pen pen;
+    while (auto request = co_await requests.input()) {
+        co_await farm.reports.output(idle::less);
+
+        exchange x = std::move(*request);
+        co_await respond(*x, co_await answer(x->asked, to), x->by->patience, pen);
+        co_await to_back_end.output(std::move(x));
+
+        co_await farm.reports.output(idle::more);
+        if (co_await farm.orders.input() == order::leave) co_return;
+    }
+    co_await farm.reports.output(idle::over);
+}
+
+}  // namespace
+
+csp::process stats_farm(csp::shared_in<exchange> requests, stats_links to, csp::shared_out<exchange> to_back_end)
+{
+    csp::forking workers;
+    co_await keep_idle(1, [&](const seat& s) { workers.start(stats_worker(s, requests, to, to_back_end)); });
+}
+
+}  // namespace server

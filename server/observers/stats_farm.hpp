@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <vector>
+
+#include "csp/channel.hpp"
+#include "server/exchange.hpp"
+#include "server/farm.hpp"
+#include "server/observers/figures.hpp"
+
+namespace server {
+
+/// Whom the stats workers of a core ask.
+struct stats_links {
+    csp::bridge_out<figures_question> to_stats;
+    std::vector<csp::bridge_out<core_question>> to_witnesses;  // one on each core
+    csp::shared_out<parking_question> to_parking;              // of this core
+};
+static_assert(csp::mobile<stats_links>);
+
+/// Answers requests for the server itself (paper, section 2.5): asks stats and each core's witness, and writes what
+/// they say in the form that is wanted.
+///
+///   requests      exchange   from the front end
+///   to            (links)    questions, each answered at once
+///   to_back_end   exchange   answered
+///
+/// Deadlock: a client of its farm, of stats and the witnesses and of the back end; a server to the front end, whom it
+/// never lets wait: the farm forks a worker for whoever comes.
+csp::process stats_farm(csp::shared_in<exchange> requests, stats_links to, csp::shared_out<exchange> to_back_end);
+
+}  // namespace server

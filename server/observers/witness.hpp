@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "csp/bridge.hpp"
+#include "csp/channel.hpp"
+#include "csp/process.hpp"
+#include "server/observers/figures.hpp"
+
+namespace server {
+
+/// Asks, and takes the answer at once: that is what lets the asked never wait for its asker. Without an answer, since
+/// the asked has ended, an empty view.
+template <class View, class Question, class To>
+csp::step<View> ask_here(To& to)
+{
+    csp::chan<View> reply;
+    csp::in<View> answers = reply.rx();
+    co_await to.output(Question{reply.tx()});
+    auto view = co_await answers.input();
+    co_return view ? std::move(*view) : View();
+}
+template <class View, class Question>
+csp::step<View> ask_afar(csp::bridge_out<Question>& to)
+{
+    csp::bridge<View> reply(csp::core::here());
+    csp::in<View> answers = reply.rx();
+    co_await to.output(Question{reply.tx()});
+    auto view = co_await answers.input();
+    co_return view ? std::move(*view) : View();
+}
+
+/// How every core stands, in their order.
+csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_question>>& witnesses);
+
+/// All connections of these cores together.
+[[nodiscard]] parking_view all_connections(const std::vector<core_view>& cores);
+
+/// Says how its core stands: its connections, its cache, and its processes as the runtime's own registry has them.
+///
+///   questions    core_question      from the stats workers of all cores, and from whoever watches over the server
+///   to_parking   parking_question
+///   to_cache     cache_question     to cache_control
+///
+/// Deadlock: a client of parking and of cache_control, who wait for nobody that waits for it but through a farm, which
+/// always takes; a server to all who ask. Ends when these have.
+csp::process witness(csp::in<core_question> questions, csp::shared_out<parking_question> to_parking,
+                     csp::out<cache_question> to_cache);
+
+/// The same where neither connections nor a cache are: of the workshop.
+csp::process lone_witness(csp::in<core_question> questions);
+
+}  // namespace server

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "csp/channel.hpp"
+#include "csp/mobile.hpp"
+#include "csp/process.hpp"
+#include "server/front_end/parking.hpp"
+#include "server/observers/figures.hpp"
+
+namespace server {
+
+/// Who started us and wants to know how we are: systemd, by sd_notify(3). A message is one datagram to the socket named
+/// in $NOTIFY_SOCKET, which is less than a library to depend on. Without one, telling does nothing.
+class service_manager {
+  public:
+    service_manager() = default;
+    explicit service_manager(std::string socket) : socket_(std::move(socket)) {}
+    [[nodiscard]] static service_manager of_environment();
+
+    /// "READY=1", or several such lines.
+    void tell(std::string_view message) const;
+
+  private:
+    std::string socket_;  // a path, or "@name" in the abstract space
+};
+static_assert(csp::mobile<service_manager>);
+
+/// How often the manager wants to hear that we live ($WATCHDOG_USEC), if it does.
+[[nodiscard]] std::optional<std::chrono::microseconds> watchdog_of_environment();
+
+/// Tells the manager that the server lives, twice in each interval, as long as every core answers.
+///
+///   over           stop            closed when the server has ended
+///   to_witnesses   core_question   are all there?
+///
+/// Deadlock: a client of the witnesses only. That it waits for ever on a core that hangs is its purpose.
+csp::process watchdog(std::chrono::microseconds interval, service_manager manager, csp::in<stop> over,
+                      std::vector<csp::bridge_out<core_question>> to_witnesses);
+
+}  // namespace server

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+//
+// What the server has to do with whoever started it.
+#include <filesystem>
+#include <fstream>
+#include <pwd.h>
+#include <string>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "server/service/inherited.hpp"
+#include "server/service/privileges.hpp"
+#include "server/service/processors.hpp"
+#include "server/test_support.hpp"
+
+namespace server {
+namespace {
+
+void put(const std::string& file, const std::string& text)
+{
+    std::filesystem::create_directories(std::filesystem::path(file).parent_path());
+    std::ofstream(file) << text;
+}
+
+TEST(Quota, TheLeastOfAllGroupsAroundUs)
+{
+    const test::scratch_directory d;
+    const std::string tree = d.path() + "/tree";
+    put(d.path() + "/self", "0::/a/b\n");
+    put(tree + "/a/b/cpu.max", "max 100000\n");
+    EXPECT_EQ(quota_of_cgroup(tree, d.path() + "/self"), std::nullopt);
+    put(tree + "/a/cpu.max", "350000 100000\n");
+    EXPECT_EQ(quota_of_cgroup(tree, d.path() + "/self"), 4U);
+    put(tree + "/a/b/cpu.max", "20000 100000\n");
+    EXPECT_EQ(quota_of_cgroup(tree, d.path() + "/self"), 1U);
+}
+
+TEST(Quota, OfTheFirstVersion)
+{
+    const test::scratch_directory d;
+    const std::string tree = d.path() + "/tree";
+    put(d.path() + "/self", "5:cpuset:/a\n4:cpuacct,cpu:/a\n0::/\n");
+    put(tree + "/cpu/a/cpu.cfs_quota_us", "-1\n");
+    put(tree + "/cpu/a/cpu.cfs_period_us", "100000\n");
+    EXPECT_EQ(quota_of_cgroup(tree, d.path() + "/self"), std::nullopt);
+    put(tree + "/cpu/a/cpu.cfs_quota_us", "250000\n");
+    EXPECT_EQ(quota_of_cgroup(tree, d.path() + "/self"), 3U);
+}
+
+TEST(Quota, AHostsPathInAContainer)
+{
+    const test::scratch_directory d;
+    put(d.path() + "/self", "0::/docker/0123\n");
+    put(d.path() + "/tree/cpu.max", "150000 100000\n");
+    EXPECT_EQ(quota_of_cgroup(d.path() + "/tree", d.path() + "/self"), 2U);
+    EXPECT_EQ(quota_of_cgroup(d.path() + "/none", d.path() + "/none"), std::nullopt);
+}
+
+TEST(Privileges, WhoCannotBe)
+{
+    EXPECT_EQ(become("no-such-user", "").error(), "there is no user `no-such-user`");
+    EXPECT_EQ(become("", "daemon").error(), "the group `daemon` needs a user to go with it");
+    EXPECT_TRUE(become("", ""));
+}
+
+TEST(Privileges, WhoWeAreAlready)
+{
+    const passwd* const us = ::getpwuid(::getuid());
+    if (us == nullptr || us->pw_gid != ::getgid()) GTEST_SKIP() << "this user has no name";
+    EXPECT_TRUE(become(us->pw_name, ""));
+}
+
+TEST(Inherited, EverySocketIsServedAndEveryCoreServes)
+{
+    for (const unsigned there : {1U, 2U, 5U}) {
+        for (const unsigned cores : {1U, 2U, 3U}) {
+            std::vector<io::listener> sockets;
+            auto first = io::listen(io::address::loopback(0), 8, io::port_sharing::among_cores);
+            ASSERT_TRUE(first);
+            const io::address where = *io::local(*first);
+            sockets.push_back(std::move(*first));
+            while (sockets.size() < there) {
+                sockets.push_back(*io::listen(where, 8, io::port_sharing::among_cores));
+            }
+            EXPECT_EQ(addresses_of(sockets), std::vector{where.to_string()});
+            const auto shares = share_among_cores(std::move(sockets), cores);
+            ASSERT_TRUE(shares);
+            std::size_t all = 0;
+            for (const auto& share : *shares) {
+                EXPECT_FALSE(share.empty());
+                all += share.size();
+            }
+            EXPECT_EQ(all, std::max(there, cores));
+        }
+    }
+}
+
+}  // namespace
+}  // namespace server

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+//
+// Opening what the network needs, before anything runs, so that what cannot be had is said plainly.
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "server/network.hpp"
+#include "server/service/inherited.hpp"
+#include "server/settings.hpp"
+
+namespace server {
+
+/// What cannot be opened, told as one sentence.
+using problem = std::string;
+
+/// As many connections as the system allows us: the soft limit on descriptors is for programs that use select().
+void allow_many_descriptors();
+
+/// Everything that needs the rights with which the program was started. Sockets that were inherited stand instead of
+/// those in `s.listen`,
+/// and are taken from `given`.
+[[nodiscard]] std::expected<opened, problem> open_all(const settings& s, inheritance& given);
+
+}  // namespace server

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: MIT
+"""Operating a running server: the control socket, upgrades, what it tells a service manager."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from harness import DEADLINE, Client, binary, free_port, wait_until
+
+LONG = {"patience": {"idle_seconds": 3600, "head_seconds": 3600, "stall_seconds": 3600, "grace_seconds": 3600}}
+UPGRADES = 20
+
+
+def operate(command, at, *words, **options):
+    return subprocess.run([binary(), command, "--control", str(at), *map(str, words)], capture_output=True, text=True,
+                          timeout=DEADLINE, stdin=subprocess.DEVNULL, **options)
+
+
+@pytest.fixture
+def control(place):
+    return place / "c"
+
+
+@pytest.fixture
+def operated(serve, control):
+    server = serve(arguments=["--control", str(control)])
+    yield server
+
+
+def told(server, what):
+    wait_until(lambda: what in server.error_log.read_text(), f"the error log says: {what}")
+
+
+# --- the control socket -----------------------------------------------------------------------------------------------
+
+
+def test_status(operated, control):
+    with operated.connect() as c:
+        assert c.ask("/a.txt").status == 200
+        said = operate("status", control)
+    assert said.returncode == 0 and said.stderr == ""
+    assert f"process {operated.process.pid}, up " in said.stdout
+    assert f"http://127.0.0.1:{operated.port}" in said.stdout
+    assert "connections 1, of which 0 are being answered" in said.stdout
+    assert re.search(r"^requests \d+$", said.stdout, re.M)
+
+
+def test_ps(operated, control):
+    said = operate("ps", control)
+    assert said.returncode == 0
+    for name in ("acceptor", "parking", "cache_process", "back_end", "supervisor", "witness", "compressor"):
+        assert re.search(rf"^ +\d+ +\d+  {name} ", said.stdout, re.M), said.stdout
+    assert len(said.stdout.splitlines()) < 200  # a thousand cache processes are a line
+
+
+def test_stop_waits_for_the_end(operated, control):
+    assert operate("stop", control).returncode == 0
+    with pytest.raises(ConnectionRefusedError):
+        operated.connect()
+    operated.wait()
+    assert not control.exists()
+    told(operated, "asked to stop: no new connections")
+
+
+def test_reload_answers(operated, control):
+    said = operate("reload", control)
+    assert (said.returncode, said.stdout) == (0, "the configuration was read again and is in force\n")
+    assert "reload by process " in operated.error_log.read_text()
+    operated.expect_healthy()
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"nothing of ours\n", b"x" * 10_000, b"\0\n"])
+def test_nonsense_at_the_control_socket(operated, control, line):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(DEADLINE)
+        s.connect(str(control))
+        with contextlib.suppress(OSError):
+            s.sendall(line)
+            s.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            assert s.recv(100)[:5] in (b"", b"error")
+    operated.expect_healthy()
+    assert operate("status", control).returncode == 0
+
+
+def test_nobody_there(control):
+    said = operate("status", control)
+    assert said.returncode == 1
+    assert said.stderr.startswith(f"occwserv: no server has its control socket at {control}")
+
+
+def test_a_stale_socket(serve, control):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(control))
+    said = operate("status", control)
+    assert said.returncode == 1 and f"nobody listens at {control}" in said.stderr
+    serve(arguments=["--control", str(control)])
+    assert operate("status", control).returncode == 0
+
+
+def test_what_is_in_the_way(operated, control, place):
+    words = [binary(), str(operated.site), "--port", str(free_port()), "--control"]
+    said = subprocess.run([*words, str(control)], capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert said.returncode == 1 and f"process {operated.process.pid} listens there already" in said.stderr
+    (place / "file").write_text("precious")
+    said = subprocess.run([*words, str(place / "file")], capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert said.returncode == 1 and "another file is there" in said.stderr
+    assert (place / "file").read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_another_user_is_refused(operated, control, place):
+    os.chmod(control, 0o777)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(DEADLINE)
+        pid = os.fork()
+        if pid == 0:
+            os.setuid(65534)
+            try:
+                s.connect(str(control))
+                s.sendall(b"status\n")
+                os._exit(0 if s.recv(100).startswith(b"error\nonly root") else 1)
+            except PermissionError:
+                os._exit(0)
+            except BaseException:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_progress_of_the_end_is_told(serve):
+    server = serve(LONG)
+    with open(server.site / "large.bin", "wb") as f:
+        f.truncate(20 * 1024 * 1024)
+    with server.connect(receive_buffer=4096) as c:
+        c.request("/large.bin")
+        while b"\r\n\r\n" not in c.arrived:
+            assert c.more()
+        server.signal(signal.SIGTERM)
+        told(server, "ending: 1 connections, of which 1 are being answered")
+        c.response()
+        server.wait()
+
+
+# --- the service manager ----------------------------------------------------------------------------------------------
+
+
+def test_what_the_manager_hears(serve, place, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(DEADLINE)
+        manager.bind(str(place / "n"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(place / "n"))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
+        server = serve()
+        assert manager.recv(1000) == b"READY=1\n"
+        for _ in range(3):
+            assert manager.recv(1000) == b"WATCHDOG=1"
+        server.signal(signal.SIGTERM)
+        while (heard := manager.recv(1000)) == b"WATCHDOG=1":
+            pass
+        assert heard == b"STOPPING=1\n"
+        server.wait()
+
+
+def test_a_server_that_hangs_is_not_said_to_live(serve, place, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(DEADLINE)
+        manager.bind(str(place / "n"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(place / "n"))
+        monkeypatch.setenv("WATCHDOG_USEC", "100000")
+        server = serve()
+        manager.recv(1000)
+        server.signal(signal.SIGSTOP)
+        manager.settimeout(0.5)
+        try:
+            with pytest.raises(TimeoutError):
+                for _ in range(50):
+                    manager.recv(1000)
+        finally:
+            server.signal(signal.SIGCONT)
+
+
+def test_socket_activation(place, engine):
+    site = place / "site"
+    site.mkdir()
+    (site / "index.html").write_text("activated")
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+        launcher = "import os,sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID']=str(os.getpid()); " \
+                   "os.environ['LISTEN_FDS']='1'; os.execv(sys.argv[2], sys.argv[2:])"
+        process = subprocess.Popen(
+            ["/usr/bin/python3", "-c", launcher, str(s.fileno()), binary(), str(site), "--listen", "192.0.2.1:80",
+             "--io", engine, "--workers", "2", "--access-log", ""],
+            pass_fds=[s.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            for _ in range(20):
+                with Client(port) as c:
+                    assert c.ask("/").body == b"activated"
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+    assert f"on http://127.0.0.1:{port} with 2 workers" in said
+
+
+# --- upgrades ---------------------------------------------------------------------------------------------------------
+
+
+class Load:
+    """Clients that ask without a pause, on connections that they keep and on new ones, and forgive nothing."""
+
+    def __init__(self, port, clients=4):
+        self.port, self.answers, self.failures, self.over = port, 0, [], threading.Event()
+        self.threads = [threading.Thread(target=self._ask, args=(i % 2 == 0,)) for i in range(clients)]
+
+    def _ask(self, keep):
+        try:
+            while not self.over.is_set():
+                with Client(self.port) as c:
+                    while not self.over.is_set():
+                        answer = c.ask("/a.txt", *([] if keep else ["Connection: close"]))
+                        assert answer.status == 200 and answer.body == b"the letter a\n"
+                        self.answers += 1
+                        if answer.closes:
+                            break
+        except Exception as e:  # noqa: BLE001  whatever it is, it must not have happened
+            self.failures.append(repr(e))
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for t in self.threads:
+            t.join(DEADLINE)
+
+
+def pid_of(status):
+    return int(re.search(r"process (\d+), up", status.stdout).group(1))
+
+
+def gone(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_twenty_upgrades_under_load(operated, control):
+    pids = [operated.process.pid]
+    try:
+        with Load(operated.port) as load:
+            for _ in range(UPGRADES):
+                before = load.answers
+                said = operate("upgrade", control)
+                assert said.returncode == 0, said.stderr
+                pids.append(pid_of(operate("status", control)))
+                assert pids[-1] != pids[-2]
+                wait_until(lambda: load.answers > before + 50 or load.failures, "answers come")  # noqa: B023
+            assert load.failures == []
+        assert load.failures == []
+        assert len(set(pids)) == UPGRADES + 1
+        wait_until(lambda: all(gone(pid) for pid in pids[:-1]), "the old ones end")
+        operated.expect_healthy()
+    finally:
+        operate("stop", control)
+    wait_until(lambda: gone(pids[-1]), "the last one ends")
+    operated.wait()
+
+
+def test_an_idle_client_may_ask_once_more(serve, control):
+    server = serve(LONG, arguments=["--control", str(control)])
+    with server.connect() as idle:
+        idle.ask("/a.txt")
+        assert operate("upgrade", control).returncode == 0
+        time.sleep(0.2)
+        assert idle.ask("/a.txt").closes
+        idle.expect_closed()
+    server.process.wait(DEADLINE)
+    assert operate("stop", control).returncode == 0
+    server.wait()
+
+
+def test_an_upgrade_that_fails(operated, control, place):
+    bad = place / "bad"
+    bad.write_text("#!/bin/sh\nexit 3\n")
+    bad.chmod(0o755)
+    said = operate("upgrade", control, "--binary", bad)
+    assert said.returncode == 1
+    assert "ended with code 3" in said.stderr and "The old server goes on." in said.stderr
+    said = operate("upgrade", control, "--binary", place / "none")
+    assert said.returncode == 1 and "cannot be run" in said.stderr
+    operated.expect_healthy()
+    assert pid_of(operate("status", control)) == operated.process.pid
+
+
+def test_an_upgrade_whose_reason_is_told(operated, control):
+    """What the new server cannot do, the caller reads."""
+    operated.site.rename(operated.site.with_name("moved"))
+    said = operate("upgrade", control)
+    assert said.returncode == 1
+    assert f"{operated.site} cannot be served" in said.stderr
+    operated.site.with_name("moved").rename(operated.site)
+    operated.expect_healthy()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_privileges_are_given_up(serve):
+    server = serve(arguments=["--user", "nobody"])
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as f:
+        fields = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+    assert set(fields["Uid"].split()) == {"65534"}
+    assert "0" not in fields["Groups"].split()
+    assert int(fields["CapEff"], 16) == 0
+    server.ask("/no-such-page")

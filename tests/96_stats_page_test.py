@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""The page that draws the running network, in Chromium and with the server at work: it moves, and complains of nothing."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from harness import DEADLINE
+
+HERE = pathlib.Path(__file__).parent / "browser"
+TOOLS = pathlib.Path(os.environ.get("OCCWSERV_BROWSER", "build/release/tests/browser")).resolve()
+CHROMIUM = shutil.which("chromium")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None or not (TOOLS / "node_modules").exists(),
+    reason="chromium or playwright-core is not there (packaging/dependencies.sh test, tests/browser/install)",
+)
+
+SITE = {f"page-{i}.html": f"<!doctype html><title>{i}</title>" + "text " * 50 * i for i in range(30)}
+SITE["large.bin"] = b"x" * 400_000
+
+
+@contextlib.contextmanager
+def load(server, clients=4):
+    """Clients that ask for pages, missing ones too, all the time: the first pages more often than the last."""
+    over = threading.Event()
+
+    def ask(number):
+        turn = number
+        while not over.is_set():
+            with server.connect() as c:
+                for _ in range(50):
+                    turn += 1
+                    c.ask(f"/page-{(turn * turn) % (turn % 29 + 1)}.html")
+                c.ask("/no-such-page")
+                c.ask("/large.bin")
+            over.wait(0.02)
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def watch(address, profile, pictures):
+    words = ["node", str(HERE / "watch_stats.mjs"), str(TOOLS), CHROMIUM, str(profile), address, str(pictures)]
+    with open(profile.with_suffix(".said"), "w+b") as said:
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said, start_new_session=True) as process:
+            try:
+                out, _ = process.communicate(timeout=4 * DEADLINE)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        said.seek(0)
+        assert process.returncode == 0, said.read().decode(errors="replace")
+    return json.loads(out)
+
+
+def test_the_page_moves(serve, place):
+    pictures = TOOLS.parent / "pictures"
+    pictures.mkdir(exist_ok=True)
+    server = serve(files=SITE, settings={"cache": {"pages": 12}})
+    with load(server):
+        seen = watch(f"http://127.0.0.1:{server.port}/stats.html", place / "profile", pictures)
+    assert seen["complaints"] == []
+    assert seen["elsewhere"] == []  # nothing is loaded but the page and its figures
+    assert [page["name"] for page in seen["pages"]] == ["wide", "dark", "phone"]
+    for page in seen["pages"]:
+        assert page["first"] != page["later"]
+        assert "page_worker" in page["told"]
+        assert page["flows"] > 5 and page["kept"] > 5
+        assert page["wider"] <= 0, f"{page['name']} must be moved sideways to be read"
+        assert (pictures / f"stats-{page['name']}.png").stat().st_size > 20_000
+    server.expect_healthy()

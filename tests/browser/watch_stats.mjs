@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// Has Chromium show /stats.html while the server is busy; prints as JSON what was to be seen, and keeps pictures of it.
+//
+//   node watch_stats.mjs <directory with playwright-core> <chromium> <directory for a profile> <address> <pictures>
+
+import { createRequire } from 'node:module';
+
+const [tools, program, profile, address, pictures] = process.argv.slice(2);
+const { chromium } = createRequire(`${tools}/`)('playwright-core');
+
+const looks = 6;
+const switches = [
+    '--headless', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync', '--no-proxy-server',
+    '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+];
+const seen = { complaints: [], elsewhere: [], pages: [] };
+
+const context = await chromium.launchPersistentContext(profile, {
+    executablePath: program,
+    args: switches,
+    chromiumSandbox: false,
+});
+
+async function watch(name, width, height, colorScheme) {
+    const page = await context.newPage();
+    page.on('console', (said) => { if (['error', 'warning'].includes(said.type())) seen.complaints.push(said.text()); });
+    page.on('pageerror', (error) => seen.complaints.push(error.stack));
+    page.on('requestfinished', (request) => {
+        if (!/\/stats\.(html|json)$/.test(request.url())) seen.elsewhere.push(request.url());
+    });
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme });
+    await page.goto(address, { waitUntil: 'load' });
+    const looked = (n) => page.waitForFunction((n) => Number(document.documentElement.dataset.looks ?? 0) >= n, n,
+                                              { timeout: 120_000 });
+    await looked(2);
+    const text = () => page.evaluate(() => document.getElementById('now').textContent);
+    const first = await text();
+    await looked(looks);
+    await page.locator('svg:visible .node').nth(8).click();  // the static farm
+    seen.pages.push({
+        name, first, later: await text(),
+        told: await page.locator('#told').textContent(),
+        flows: await page.locator('svg:visible .flow[visibility=visible]').count(),
+        kept: await page.locator('#kept tbody tr').count(),
+        wider: await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
+    });
+    await page.screenshot({ path: `${pictures}/stats-${name}.png`, fullPage: true });
+    await page.close();
+}
+
+try {
+    await watch('wide', 1280, 900, 'light');
+    await watch('dark', 1280, 900, 'dark');
+    await watch('phone', 360, 740, 'light');
+} finally {
+    await context.close();
+}
+console.log(JSON.stringify(seen));
