@@ -173,18 +173,18 @@ def median(turns, what, figure):
 def print_tables(turns, options):
     print(f"\nOrdinary requests for 8 KiB, {options.rate} a second over 32 connections, beside 3 x {options.clients} "
           f"steady and 3 x {options.too_slow} too slow clients")
-    print(f"{'':30}{'p50 us':>8}{'p99 us':>16}{'server CPU':>12}{'RSS MB':>8}{'bytes a client':>16}{'TCP in kernel MB':>18}")
+    print(f"{'':28}{'p50 us':>9}{'p99 us':>23}{'server CPU':>12}{'RSS MB':>8}{'bytes a client':>16}"
+          f"{'TCP in kernel MB':>18}")
     for engine in dict.fromkeys(t["engine"] for t in turns):
         mine = [t for t in turns if t["engine"] == engine]
-        alone = median(mine, "alone", "rss_bytes")
+        alone = next(t["rss_bytes"] for t in mine if t["turn"] == "alone")  # before the first slow client
         for what in dict.fromkeys(t["turn"] for t in mine):
             tails = [t["p99_us"] for t in mine if t["turn"] == what]
             spread = f"{statistics.median(tails):.0f} ({min(tails)}-{max(tails)})"
             rss = max(t["rss_bytes"] for t in mine if t["turn"] == what)
-            first_alone = next(t["rss_bytes"] for t in mine if t["turn"] == "alone")
             clients = 3 * (options.clients + (options.too_slow if "slow clients" in what else 0))
-            each = f"{(rss - first_alone) / clients:.0f}" if what != "alone" and alone else "-"
-            print(f"{engine + ', ' + what:30}{median(mine, what, 'p50_us'):8.0f}{spread:>16}"
+            each = f"{(rss - alone) / clients:.0f}" if what != "alone" else "-"
+            print(f"{engine + ', ' + what:28}{median(mine, what, 'p50_us'):9.0f}{spread:>23}"
                   f"{median(mine, what, 'cpu_percent'):11.1f}%{rss / 1e6:8.1f}{each:>16}"
                   f"{median(mine, what, 'kernel_tcp_bytes') / 1e6:18.1f}")
     print("\nOf the slow clients, in all rounds:")
