@@ -22,48 +22,58 @@ std::size_t distance(std::string_view a, std::string_view b)
     return row.back();
 }
 
-/// Behind the string that begins there, or at the end of its line if it does not end as it should: the parser will say
-/// so then.
-std::size_t behind_string(std::string_view text, std::size_t begin)
+// Up to version 3.4.0 toml++ promises the compiler that it never meets most letters from U+0080 to U+FFFF where white
+// space may be, but it does, in valid files as well: the default of the switch in is_non_ascii_horizontal_whitespace().
+// Those above it can tell. So it is given the letters of plane 16, which nobody uses, in place of them, and we put them
+// back: in UTF-8 that is but another first byte, or two. Away with this when that is mended.
+
+bool continues(std::string_view text, std::size_t at)
 {
-    const char quote = text[begin];
-    const std::string three(3, quote);
-    const bool has_lines = text.substr(begin).starts_with(three);
-    for (std::size_t at = begin + (has_lines ? 3 : 1); at < text.size(); ++at) {
-        if (has_lines && text.substr(at).starts_with(three)) return at + 3;
-        if (!has_lines && (text[at] == quote || text[at] == '\n')) return at + 1;
-        if (quote == '"' && text[at] == '\\') ++at;
-    }
-    return text.size();
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80;
 }
 
-/// Where the first byte is that is not ASCII and neither in a string nor in a comment.
-std::optional<std::size_t> first_foreign(std::string_view text)
+std::string in_plane_16(std::string_view text)
 {
     constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-    for (std::size_t at = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0; at < text.size();) {
-        const char c = text[at];
-        if (c == '"' || c == '\'') {
-            at = behind_string(text, at);
-        } else if (c == '#') {
-            at = std::min(text.find('\n', at), text.size());
-        } else if (static_cast<unsigned char>(c) >= 0x80) {
-            return at;
+    const std::size_t begin = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
+    std::string moved(text.substr(0, begin));
+    moved.reserve(text.size());
+    for (std::size_t at = begin; at < text.size(); ++at) {
+        const auto first = static_cast<unsigned char>(text[at]);
+        const auto second = continues(text, at + 1) ? static_cast<unsigned char>(text[at + 1]) : 0U;
+        // What is no UTF-8 stays so, for the parser to complain of: too long a form, or half a pair (RFC 3629 section
+        // 4).
+        if (first >= 0xC2 && first <= 0xDF && second != 0) {
+            moved += {'\xF4', '\x80', static_cast<char>(0x80U | (first & 0x1FU)), text[++at]};
+        } else if (first >> 4 == 0xE && second >= (first == 0xE0 ? 0xA0U : 0x80U) &&
+                   second <= (first == 0xED ? 0x9FU : 0xBFU) && continues(text, at + 2)) {
+            moved += {'\xF4', static_cast<char>(0x80U | (first & 0xFU)), text[at + 1], text[at + 2]};
+            at += 2;
         } else {
-            ++at;
+            moved += text[at];
         }
     }
-    return std::nullopt;
+    return moved;
 }
 
-/// In lines and characters, from 1.
-toml::source_position position_of(std::string_view text, std::size_t at)
+std::string from_plane_16(std::string_view text)
 {
-    const std::string_view before = text.substr(0, at);
-    const std::string_view line = before.substr(before.rfind('\n') + 1);
-    const auto is_first_byte = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; };
-    return {.line = static_cast<toml::source_index>(std::ranges::count(before, '\n') + 1),
-            .column = static_cast<toml::source_index>(std::ranges::count_if(line, is_first_byte) + 1)};
+    std::string back;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '\xF4' || at + 3 >= text.size()) {
+            back += text[at];
+            continue;
+        }
+        const auto second = static_cast<unsigned char>(text[at + 1]);
+        const auto third = static_cast<unsigned char>(text[at + 2]);
+        if (second == 0x80 && third < 0xA0) {
+            back += {static_cast<char>(0xC0U | (third & 0x1FU)), text[at + 3]};
+        } else {
+            back += {static_cast<char>(0xE0U | (second & 0xFU)), text[at + 2], text[at + 3]};
+        }
+        at += 3;
+    }
+    return back;
 }
 
 bool confuses(std::string_view text)
@@ -91,15 +101,16 @@ toml::source_index line_that_confuses(std::string_view text)
 
 }  // namespace
 
-std::optional<toml::table> toml_reader::parse(std::string_view text)
+std::optional<std::string> toml_reader::string_in(const toml::node& node)
 {
-    // Up to version 3.4.0 toml++ promises the compiler that it never meets most of these there, but it may: the default
-    // of the switch in is_non_ascii_horizontal_whitespace(). Away with this when that is mended.
-    if (const auto foreign = first_foreign(text)) {
-        const toml::source_position at = position_of(text, *foreign);
-        complain({.begin = at, .end = at, .path = {}}, "letters that are not ASCII stand in strings and comments only");
-        return std::nullopt;
-    }
+    auto value = node.value_exact<std::string>();
+    if (value) value = from_plane_16(*value);
+    return value;
+}
+
+std::optional<toml::table> toml_reader::parse(std::string_view written)
+{
+    const std::string text = in_plane_16(written);
     try {
         return toml::parse(text, file_);
     } catch (const toml::parse_error& e) {
@@ -136,7 +147,7 @@ void toml_reader::unknown(const toml::key& name, std::string_view table_name, co
 
 std::string toml_reader::line(const toml::source_region& at, std::string_view what) const
 {
-    return fmt::format("{}:{}:{}: {}", file_, at.begin.line, at.begin.column, what);
+    return fmt::format("{}:{}:{}: {}", file_, at.begin.line, at.begin.column, from_plane_16(what));
 }
 
 void toml_reader::complain(const toml::source_region& at, std::string_view what)
@@ -172,7 +183,7 @@ toml_reader::value_reader toml_reader::seconds(std::chrono::milliseconds& into)
 toml_reader::value_reader toml_reader::text(std::string& into)
 {
     return [this, &into](const toml::node& node) {
-        if (const auto value = node.value_exact<std::string>()) {
+        if (const auto value = string_in(node)) {
             into = *value;
         } else {
             complain(node.source(), "expected a string");
@@ -184,7 +195,7 @@ toml_reader::value_reader toml_reader::each_text(std::function<void(const std::s
 {
     return [this, read = std::move(read)](const toml::node& node) {
         const auto one = [&](const toml::node& element, std::string_view expected) {
-            if (const auto value = element.value_exact<std::string>()) {
+            if (const auto value = string_in(element)) {
                 read(*value, element);
             } else {
                 complain(element.source(), expected);
@@ -228,7 +239,7 @@ toml_reader::value_reader toml_reader::pairs(
             return;
         }
         for (const auto& [key, value] : *t) {
-            if (const auto string = value.value_exact<std::string>()) {
+            if (const auto string = string_in(value)) {
                 read(key, *string, value);
             } else {
                 complain(value.source(), "expected a string");

@@ -46,7 +46,8 @@ class toml_reader {
     explicit toml_reader(std::string_view file) : file_(file) {}
 
     /// Nothing if it is no TOML, of which is complained.
-    [[nodiscard]] std::optional<toml::table> parse(std::string_view text);
+    [[nodiscard]] std::optional<toml::table> parse(std::string_view written);
+    [[nodiscard]] static std::optional<std::string> string_in(const toml::node& node);
     /// Hands each key of the table to its reader, and complains of every other.
     void read(const toml::table& table, std::string_view table_name, const std::vector<key>& keys);
 
@@ -73,7 +74,7 @@ class toml_reader {
     value_reader choice(Value& into, std::vector<std::pair<std::string_view, Value>> among)
     {
         return [this, &into, among = std::move(among)](const toml::node& node) {
-            const auto name = node.value_exact<std::string>();
+            const auto name = string_in(node);
             std::string names;
             for (const auto& [known, value] : among) {
                 if (name && *name == known) {
