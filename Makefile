@@ -9,7 +9,7 @@ server = build/release/occwserv
 ours = csp io http server ogi modules tests fuzz bench
 sources = $(shell find $(ours) -name '*.cpp' -o -name '*.hpp' 2>/dev/null)
 
-.PHONY: all run test asan tsan bench bench-paper lint format fuzz install clean help
+.PHONY: all run test asan tsan bench bench-paper bench-slow lint format fuzz install clean help
 .DEFAULT_GOAL = all
 
 all: ## build the server (build/release/occwserv)
@@ -47,6 +47,13 @@ bench-paper: ## repeat the experiment of the paper, and draw its figures into do
 	@cmake --preset release -DOCCWSERV_BENCH=ON
 	@cmake --build --preset release -j $(JOBS) --target occwserv floor
 	@bench/paper.py --rounds "$${ROUNDS:-1}"
+
+bench-slow: ## measure what thousands of slow clients cost the others, and the server
+	@$(DEPENDENCIES) test
+	@packaging/bench-dependencies.sh
+	@cmake --preset release -DOCCWSERV_BENCH=ON
+	@cmake --build --preset release -j $(JOBS) --target occwserv load slow
+	@bench/slow_clients.py --csv build/slow_clients.csv
 
 lint: ## clang-format and clang-tidy, warnings as errors
 	@$(DEPENDENCIES) lint

@@ -49,7 +49,12 @@ ip_address subscriber_of(ip_address a) noexcept { return a.is_v4() ? a : prefix_
 
 bool network::contains(const ip_address& a) const noexcept { return prefix_of(a, bits) == base; }
 
-std::optional<network> parse_network(std::string_view text)
+std::string network::text() const
+{
+    return base.text() + "/" + std::to_string(base.is_v4() && bits >= mapped_bits ? bits - mapped_bits : bits);
+}
+
+std::optional<network> network_around(std::string_view text)
 {
     const auto slash = text.find('/');
     const auto base = parse_ip(text.substr(0, slash));
@@ -63,7 +68,14 @@ std::optional<network> parse_network(std::string_view text)
             return std::nullopt;
         n.bits += before;
     }
-    if (prefix_of(n.base, n.bits) != n.base) return std::nullopt;
+    n.base = prefix_of(n.base, n.bits);
+    return n;
+}
+
+std::optional<network> parse_network(std::string_view text)
+{
+    const auto n = network_around(text);
+    if (!n || n->base != parse_ip(text.substr(0, text.find('/')))) return std::nullopt;
     return n;
 }
 

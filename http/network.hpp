@@ -34,11 +34,15 @@ struct network {
     unsigned bits = 128;  // of the prefix, counted as for IPv6
 
     [[nodiscard]] bool contains(const ip_address& a) const noexcept;
+    [[nodiscard]] bool contains(const network& n) const noexcept { return bits <= n.bits && contains(n.base); }
+    [[nodiscard]] std::string text() const;
     friend bool operator==(const network&, const network&) = default;
 };
 
 // "10.0.0.0/8", "2001:db8::/32", or one address. Bits beyond the prefix must be zero: they are nearly always a mistake.
 [[nodiscard]] std::optional<network> parse_network(std::string_view text);
+// What may have been meant by one that has such bits: the network around the address.
+[[nodiscard]] std::optional<network> network_around(std::string_view text);
 
 [[nodiscard]] bool contains(const std::vector<network>& all, const ip_address& a) noexcept;
 

@@ -69,6 +69,17 @@ TEST(Network, IsRefusedWithABadPrefix)
     }
 }
 
+TEST(Network, TellsWhatMayHaveBeenMeant)
+{
+    EXPECT_EQ(network_around("10.1.2.3/8")->text(), "10.0.0.0/8");
+    EXPECT_EQ(network_around("2001:db8::1/32")->text(), "2001:db8::/32");
+    EXPECT_EQ(network_around("192.0.2.1")->text(), "192.0.2.1/32");
+    EXPECT_FALSE(network_around("10.1.2.3/33"));
+    EXPECT_TRUE(parse_network("10.0.0.0/8")->contains(*parse_network("10.1.0.0/16")));
+    EXPECT_FALSE(parse_network("10.1.0.0/16")->contains(*parse_network("10.0.0.0/8")));
+    EXPECT_FALSE(parse_network("10.1.0.0/16")->contains(*parse_network("10.2.0.0/16")));
+}
+
 TEST(Network, TakesASubnetOfIpv6ForOneSubscriber)
 {
     EXPECT_EQ(subscriber_of(*parse_ip("2001:db8:1:2:3:4:5:6")), *parse_ip("2001:db8:1:2::"));

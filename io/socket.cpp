@@ -54,6 +54,10 @@ descriptor socket::release() &&
     return kept;
 }
 
+// Bytes that the kernel takes from us beyond what it can send now. Left to itself it takes megabytes for a client that
+// reads nothing; and when some thousand such have filled what all sockets of the machine may have, all sockets wait.
+constexpr int most_unsent = 128 * 1024;
+
 result<listener> listen(const address& where, int backlog, port_sharing sharing)
 {
     descriptor d(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -63,6 +67,7 @@ result<listener> listen(const address& where, int backlog, port_sharing sharing)
     if (where.family() != AF_UNIX) {
         setsockopt(d.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         setsockopt(d.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(d.number(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most_unsent, sizeof most_unsent);
     }
     if (where.family() == AF_INET6) setsockopt(d.number(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (sharing == port_sharing::among_cores && setsockopt(d.number(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
@@ -81,6 +86,12 @@ std::size_t unacknowledged(const socket& s)
 {
     int bytes = 0;
     return ioctl(s.number(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+void drop_unsent(socket& s)
+{
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    setsockopt(s.number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
 result<std::pair<socket, socket>> socket_pair()

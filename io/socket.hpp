@@ -69,7 +69,8 @@ class listener {
 
 enum class port_sharing : std::uint8_t { exclusive, among_cores };  // SO_REUSEPORT
 
-/// Binds and listens. Connections inherit TCP_NODELAY from it, so it is set once.
+/// Binds and listens. Connections inherit their options from it: TCP_NODELAY, and how much the kernel takes from us for
+/// a peer that does not take it.
 [[nodiscard]] result<listener> listen(const address& where, int backlog = 4096,
                                       port_sharing sharing = port_sharing::exclusive);
 
@@ -279,6 +280,9 @@ enum class more_follows : bool { no, yes };  // yes: the kernel may hold the byt
 
 /// How many of the bytes sent the peer's system has not acknowledged yet; 0 if that cannot be told.
 [[nodiscard]] std::size_t unacknowledged(const socket& s);
+
+/// Has the end of this socket reset the connection. Else the kernel would keep for minutes what the peer does not take.
+void drop_unsent(socket& s);
 
 /// Tells the peer that nothing more will be sent; it may still be read from.
 result<void> shutdown_write(socket& s);

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 unpacked=build/bench/debian
 
 # wrk is not used by our programs: it is there for a second opinion on bench/load.
-wanted="apache2-bin gnuplot-nox golang-go httperf libboost-fiber-dev python3 wrk"
+wanted="apache2-bin gnuplot-nox golang-go httperf libboost-fiber-dev python3 slowhttptest wrk"
 # What the unpacked binaries are linked with, and Caddy's and h2o's tables of media types; apt must not be asked for
 # the servers themselves.
 wanted="$wanted libcrypt1 libnettle8 libpcre2-8-0 libssl3 libstdc++6 libxxhash0 libyaml-0-2 libzstd1 media-types zlib1g"

@@ -275,6 +275,49 @@ keys log_keys(toml_reader& r, log_rules& into)
              r.choice(into.told_ids, {{"errors", ids_in_answers::errors}, {"always", ids_in_answers::always}})}};
 }
 
+toml_reader::value_reader networks(toml_reader& r, std::vector<http::network>& into, const std::vector<proxy_rule>& all)
+{
+    return r.each_text([&](const std::string& text, const toml::node& node) {
+        const auto n = http::parse_network(text);
+        if (!n) {
+            std::string what =
+                fmt::format("`{}` is no network: expected an address, 10.0.0.0/8 or 2001:db8::/32", text);
+            if (const auto around = http::network_around(text)) {
+                what += fmt::format(", all zero behind its prefix; did you mean {}?", around->text());
+            }
+            r.complain(node.source(), what);
+            return;
+        }
+        const auto has_it = [&](const http::network& other) { return other.contains(*n); };
+        if (std::ranges::any_of(all, [&](const proxy_rule& p) { return std::ranges::any_of(p.from, has_it); })) {
+            r.warn(node.source(), fmt::format("`{}` is in a [[proxy]] before this one, which counts", text));
+        }
+        if (n->contains(*http::parse_network("0.0.0.0/0"))) {
+            r.warn(node.source(), fmt::format("`{}`: everybody is believed, whatever address he says he has", text));
+        }
+        into.push_back(*n);
+    });
+}
+
+void read_proxy(toml_reader& r, const toml::table& table, std::vector<proxy_rule>& into)
+{
+    using http::field_id;
+    proxy_rule next{.from = {}};
+    r.read(table, "proxy",
+           {{"from", networks(r, next.from, into)},
+            {"protocol", r.yes_or_no(next.begins_with_header)},
+            {"header", r.choice(next.field, {{"X-Forwarded-For", std::optional(field_id::x_forwarded_for)},
+                                             {"Forwarded", std::optional(field_id::forwarded)}})}});
+    const auto* from = table.get("from");
+    if (from == nullptr || (from->is_array() && from->as_array()->empty())) {
+        r.complain(table.source(), "a proxy needs `from`: the addresses or networks that it speaks from");
+    }
+    if (!next.begins_with_header && !table.contains("header")) {
+        r.complain(table.source(), "this proxy says nothing of its clients: expected `protocol = true` or a `header`");
+    }
+    into.push_back(std::move(next));
+}
+
 keys all_keys(toml_reader& r, settings& s)
 {
     keys all{{"listen", addresses(r, s.listen)},
@@ -310,6 +353,7 @@ keys all_keys(toml_reader& r, settings& s)
                        {"head_bytes", r.whole(s.limits.head_bytes, 256, 1024 * 1024)},
                        {"fields", r.whole(s.limits.fields, 1, http::max_fields)},
                        {"body_bytes", r.whole(s.limits.body_bytes, 0, 1024 * gigabyte)}})}};
+    all.push_back({"proxy", r.tables("proxy", [&](const toml::table& t) { read_proxy(r, t, s.proxies); })});
     for (key& k : site_keys(r, s.files)) all.push_back(std::move(k));
     return all;
 }
@@ -320,20 +364,15 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
                                                                    settings base)
 {
     toml_reader r(file_name);
-    toml::table document;
-    try {
-        document = toml::parse(text, file_name);
-    } catch (const toml::parse_error& e) {
-        r.complain(e.source(), e.description());
-        return std::unexpected(std::move(r.complaints()));
-    }
+    const auto document = r.parse(text);
+    if (!document) return std::unexpected(std::move(r.complaints()));
 
     settings s = std::move(base);
     keys known = all_keys(r, s);
     // The top level first, wherever it stands: the sites have from it what they do not say.
     known.push_back({"site", [](const toml::node&) {}});
-    r.read(document, "", known);
-    if (const auto* sites = document.get("site")) read_sites(r, *sites, s);
+    r.read(*document, "", known);
+    if (const auto* sites = document->get("site")) read_sites(r, *sites, s);
     if (!r.complaints().empty()) return std::unexpected(std::move(r.complaints()));
     s.warnings = std::move(r.warnings());
     return s;

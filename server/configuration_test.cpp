@@ -245,9 +245,93 @@ TEST(Configuration, ARouteThatCanNeverBeReachedIsAWarning)
                             "its paths"));
 }
 
+TEST(Configuration, Proxies)
+{
+    const auto got = read(R"(
+[[proxy]]
+from = ["10.0.0.0/8", "2001:db8::1"]
+protocol = true
+[[proxy]]
+from = "127.0.0.1"
+header = "Forwarded"
+)");
+    ASSERT_TRUE(got) << got.error().front();
+    EXPECT_THAT(got->warnings, testing::IsEmpty());
+    ASSERT_EQ(got->proxies.size(), 2U);
+    EXPECT_THAT(got->proxies[0].from,
+                ElementsAre(*http::parse_network("10.0.0.0/8"), *http::parse_network("2001:db8::1")));
+    EXPECT_TRUE(got->proxies[0].begins_with_header);
+    EXPECT_FALSE(got->proxies[0].field);
+    EXPECT_FALSE(got->proxies[1].begins_with_header);
+    EXPECT_EQ(got->proxies[1].field, http::field_id::forwarded);
+    EXPECT_EQ(rule_for(got->proxies, *http::parse_ip("127.0.0.1")), &got->proxies[1]);
+    EXPECT_EQ(rule_for(got->proxies, *http::parse_ip("10.1.2.3")), got->proxies.data());
+    EXPECT_EQ(rule_for(got->proxies, *http::parse_ip("127.0.0.2")), nullptr);
+}
+
+TEST(Configuration, MistakesInProxies)
+{
+    EXPECT_THAT(complaints("[[proxy]]\nprotocol = true\n"),
+                ElementsAre("c.toml:1:1: a proxy needs `from`: the addresses "
+                            "or networks that it speaks from"));
+    EXPECT_THAT(complaints("[[proxy]]\nfrom = []\nprotocol = true\n"), ElementsAre(HasSubstr("a proxy needs `from`")));
+    EXPECT_THAT(
+        complaints("[[proxy]]\nfrom = \"::1\"\nprotocol = false\n"),
+        ElementsAre("c.toml:1:1: this proxy says nothing of its clients: expected `protocol = true` or a `header`"));
+    EXPECT_THAT(
+        complaints("[[proxy]]\nfrom = [\"::1\", \"10.0.0.1/8\"]\nprotocol = true\n"),
+        ElementsAre("c.toml:2:16: `10.0.0.1/8` is no network: expected an address, 10.0.0.0/8 or 2001:db8::/32, "
+                    "all zero behind its prefix; did you mean 10.0.0.0/8?"));
+    EXPECT_THAT(
+        complaints("[[proxy]]\nfrom = [\"localhost\", 1]\nheader = \"X-Real-IP\"\n"),
+        testing::UnorderedElementsAre(
+            "c.toml:2:9: `localhost` is no network: expected an address, 10.0.0.0/8 or 2001:db8::/32",
+            "c.toml:2:22: expected a string", "c.toml:3:10: expected one of \"X-Forwarded-For\", \"Forwarded\""));
+    EXPECT_THAT(
+        complaints("[[proxy]]\nfrom = 1\nprotocl = true\nheader = \"Forwarded\"\n"),
+        testing::UnorderedElementsAre("c.toml:2:8: expected a string or an array of strings",
+                                      "c.toml:3:1: `protocl` is not known in [proxy]; did you mean `protocol`?"));
+    EXPECT_THAT(complaints("[proxy]\nfrom = \"::1\"\n"),
+                ElementsAre("c.toml:1:1: expected tables, each headed [[proxy]]"));
+}
+
+TEST(Configuration, AProxyThatIsBelievedTooMuchIsAWarning)
+{
+    const auto got = read(
+        "[[proxy]]\nfrom = [\"10.0.0.0/8\", \"::/0\"]\nprotocol = true\n"
+        "[[proxy]]\nfrom = \"10.1.0.0/16\"\nheader = \"Forwarded\"\n");
+    ASSERT_TRUE(got) << got.error().front();
+    EXPECT_THAT(got->warnings,
+                ElementsAre("c.toml:2:23: `::/0`: everybody is believed, whatever address he says he has",
+                            "c.toml:5:8: `10.1.0.0/16` is in a [[proxy]] before this one, which counts"));
+}
+
 TEST(Configuration, WhatIsNoTomlIsToldWithItsPlace)
 {
     EXPECT_THAT(complaints("root = \n"), ElementsAre(HasSubstr("c.toml:1:")));
+    for (const char* no_name : {"[=]", "[[=", "[[[a]]]", "[ \"a\"", "[\x01", "[#]"}) {
+        EXPECT_THAT(complaints("x = \"\"\"\n[\n\"\"\"\ny = [\n[1]]\n" + std::string(no_name) + "\nz = 1\n"),
+                    ElementsAre(HasSubstr("c.toml:6:")))
+            << no_name;
+    }
+}
+
+TEST(Configuration, LettersThatAreNotAscii)
+{
+    for (const char* bad : {"caf\u00e9 = 1\n", "x\u3042 = 1\n", "[\u00e9]\n", "a = \"\\\u00e9\"\n", "\ufee1 = 1\n",
+                            "x = -I{X=\"\u00e9\"\n", "x = '\xC3'\n", "x = '\xE0\x80\x80'\n", "x = '\xED\xA0\x80'\n"}) {
+        EXPECT_THAT(complaints(bad), ElementsAre(HasSubstr("c.toml:1:"))) << bad;
+    }
+    EXPECT_THAT(complaints("index = [\"\u00e9\", '\u3042', \u00e9]\n"), ElementsAre(HasSubstr("c.toml:1:20: ")));
+    EXPECT_THAT(complaints("listen = \"\u00e9\u3042\U0001F600\"\n"),
+                ElementsAre(HasSubstr("`\u00e9\u3042\U0001F600` is not an")));
+    const auto got = read(
+        "\ufeffroot = \"\u00e9\\\"\u3042\" # \ufee1\nindex = '''\n\uffee''\U0001F600'''\ntry = \"\"\"\\\n "
+        "\u07ff\"\"\"");
+    ASSERT_TRUE(got) << got.error().front();
+    EXPECT_EQ(got->files.root, "\u00e9\"\u3042");
+    EXPECT_THAT(got->files.index, ElementsAre("\uffee''\U0001F600"));
+    EXPECT_THAT(got->files.tries, ElementsAre("\u07ff"));
 }
 
 TEST(Configuration, AFileThatCannotBeRead)

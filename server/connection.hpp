@@ -48,12 +48,16 @@ using body_to_skip = std::variant<std::uint64_t, http::chunked_decoder>;
 
 struct connection : csp::pooled {
     enum class phase : std::uint8_t {
-        idle,       // waits for the first byte of a request
-        head,       // has a part of a head
-        body,       // skips the body of a request that was answered
+        introduction,  // of a proxy that must say first whom it speaks for
+        idle,          // waits for the first byte of a request
+        head,          // has a part of a head
+        body,          // skips the body of a request that was answered
         lingering,  // answered for the last time; what still comes is thrown away, until the client has read the answer
         over        // to be closed, by parking, which counts those that are open
     };
+
+    /// What it counts as among the connections of its address.
+    enum class standing : std::uint8_t { counted, turned_away, proxys };
 
     explicit connection(io::socket s, connection_id i = {}) : socket(std::move(s)), id(i) {}
 
@@ -69,11 +73,12 @@ struct connection : csp::pooled {
     std::optional<http::error> refused;               // why there will be no complete head
     std::optional<std::chrono::seconds> retry_after;  // the next request is one too many
     std::uint32_t exchanges = 0;                      // answered so far
-    http::ip_address client;                          // its address,
+    http::ip_address client;                          // the address of whoever asks,
     std::string peer;                                 // and as the log has it
-    bool is_last = false;                             // the server ends: the request that comes now is to be the last
-    bool is_counted = false;                          // among those of its address
-    frozen_policy by;                                 // what the request in `input` is treated by
+    standing counts_as = standing::proxys;
+    std::optional<http::ip_address> proxy;  // the connection is a proxy's, whose requests may be others'
+    bool is_last = false;                   // the server ends: the request that comes now is to be the last
+    frozen_policy by;                       // what the request in `input` is treated by
 
     /// Of the request that is under way, or else of the next one.
     [[nodiscard]] request_id present_request() const { return {id, exchanges + std::uint64_t{1}}; }

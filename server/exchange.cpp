@@ -36,10 +36,20 @@ void skip(pieces& all, std::size_t bytes)
     }
 }
 
-/// Whether to try again after `e`: the deadline passed, and yet there is progress.
-bool still_goes(const io::error& e, const connection& c, progress& going)
+/// Whether the client takes enough of what the kernel has for it. If not, that is thrown away.
+bool takes_enough(connection& c, progress& going)
 {
-    return e.timed_out() && going.goes_on(io::unacknowledged(c.socket));
+    if (going.goes_on(io::unacknowledged(c.socket))) return true;
+    io::drop_unsent(c.socket);
+    return false;
+}
+
+/// Whether to go on behind a call: it sent something, or its deadline passed and yet there is progress.
+bool still_goes(const io::result<std::size_t>& sent, connection& c, progress& going)
+{
+    if (!sent) return sent.error().timed_out() && takes_enough(c, going);
+    going.made(*sent);
+    return !going.is_due() || takes_enough(c, going);
 }
 
 /// Sends all of it, as long as there is progress.
@@ -48,11 +58,11 @@ csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, p
     for (std::size_t bytes = bytes_of(left); bytes > 0;) {
         const auto sent =
             co_await io::send(c.socket, std::span<const std::span<const char>>(left), going.next_deadline(), more);
-        if (!sent && still_goes(sent.error(), c, going)) continue;
-        if (!sent) co_return false;
-        going.made(*sent);
-        skip(left, *sent);
-        bytes -= *sent;
+        if (sent) {
+            skip(left, *sent);
+            bytes -= *sent;
+        }
+        if (!still_goes(sent, c, going)) co_return false;
     }
     co_return true;
 }
@@ -62,13 +72,14 @@ csp::step<bool> send_file_part(connection& c, const io::file& file, slice part, 
 {
     while (part.bytes > 0) {
         const auto sent = co_await io::send_file(c.socket, file, part.offset, part.bytes, going.next_deadline());
-        if (!sent && still_goes(sent.error(), c, going)) continue;
         // A file that became shorter than its announced length: the response cannot be completed any more.
-        if (!sent || *sent == 0) co_return false;
-        part.offset += *sent;
-        part.bytes -= *sent;
-        sent_bytes += *sent;
-        going.made(*sent);
+        if (sent == 0U) co_return false;
+        if (sent) {
+            part.offset += *sent;
+            part.bytes -= *sent;
+            sent_bytes += *sent;
+        }
+        if (!still_goes(sent, c, going)) co_return false;
     }
     co_return true;
 }

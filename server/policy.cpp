@@ -78,6 +78,7 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
              .limits = s.limits,
              .connections = s.connections,
              .clients = s.clients.divided_by(std::max(1U, s.workers)),
+             .proxies = s.proxies,
              .stats = s.stats,
              .told_ids = s.log.told_ids};
     p.sites.reserve(sites.size() + 1);

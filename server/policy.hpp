@@ -44,6 +44,7 @@ struct policy {
     http::limits limits;
     std::size_t connections = 0;
     client_limits clients;  // of the core
+    std::vector<proxy_rule> proxies{};
     stats_rules stats;
     ids_in_answers told_ids = ids_in_answers::errors;
 

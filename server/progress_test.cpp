@@ -39,6 +39,22 @@ csp::process client_takes(std::uint64_t bytes_a_stall, unsigned least_stalls, un
     EXPECT_LE(lasted, most_stalls);
 }
 
+/// The kernel has room for some more every few seconds, and so is never silent for a stall.
+csp::process client_takes_a_little_often(std::uint64_t bytes_a_second, bool is_enough)
+{
+    progress p(limits);
+    std::uint64_t queued = 100'000;
+    p.made(queued);
+    bool goes_on = true;
+    for (int i = 0; i < 100 && goes_on; ++i) {
+        co_await csp::sleep(seconds(3));
+        EXPECT_GT(p.next_deadline(), csp::core::here().now());
+        p.made(3 * bytes_a_second);  // which has made room for that
+        if (p.is_due()) goes_on = p.goes_on(queued);
+    }
+    EXPECT_EQ(goes_on, is_enough);
+}
+
 csp::process cannot_save_up()
 {
     progress p(limits);
@@ -60,6 +76,11 @@ TEST(Progress, HasAStallsTimeForTheFirstByte) { run_alone(nothing_gets_through()
 TEST(Progress, GoesOnAsLongAsTheRateIsKept) { run_alone(client_takes(1000, 1000, 1000)); }
 TEST(Progress, EndsBelowTheRate) { run_alone(client_takes(500, 2, 4)); }
 TEST(Progress, EndsWhenNothingIsTakenForAStall) { run_alone(client_takes(0, 1, 1)); }
+TEST(Progress, IsLookedAtThoughTheKernelTakesMore)
+{
+    run_alone(client_takes_a_little_often(100, true));
+    run_alone(client_takes_a_little_often(60, false));
+}
 TEST(Progress, CannotBeSavedUp) { run_alone(cannot_save_up()); }
 
 }  // namespace

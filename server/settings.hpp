@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "csp/mobile.hpp"
 #include "http/limits.hpp"
+#include "http/network.hpp"
+#include "http/request.hpp"
 #include "io/engine.hpp"
 #include "server/sites.hpp"
 
@@ -39,6 +43,20 @@ struct client_limits {
         return {share(connections_per_address), share(requests_per_second), share(burst)};
     }
 };
+
+/// Proxies that are believed when they say whom they speak for.
+struct proxy_rule {
+    std::vector<http::network> from;        // their addresses
+    bool begins_with_header = false;        // each of their connections does: the PROXY protocol
+    std::optional<http::field_id> field{};  // in which of each request they note it: forwarded or x_forwarded_for
+};
+
+/// The one of these that holds for an address; null: it is no proxy of ours.
+[[nodiscard]] inline const proxy_rule* rule_for(const std::vector<proxy_rule>& all, const http::ip_address& a)
+{
+    const auto found = std::ranges::find_if(all, [&](const proxy_rule& r) { return http::contains(r.from, a); });
+    return found == all.end() ? nullptr : &*found;
+}
 
 struct cache_rules {
     unsigned pages = 1024;                       // kept at once on a core, each by a process of its own
@@ -71,6 +89,7 @@ struct settings {
     unsigned spare_workers = 4;        // idle workers that each farm keeps ready
     std::size_t connections = 10'000;  // at once on each core; more wait in the kernel's queue
     client_limits clients;             // of the whole server: each core has its share
+    std::vector<proxy_rule> proxies;   // in the order written: the first that has an address is its rule
     static_rules files;                // of the site that has no table of its own; what the others do not say
     std::vector<site> sites;           // as written
     cache_rules cache;

@@ -58,6 +58,7 @@ inline frozen_policy default_policy(io::directory root = {}, static_rules files 
              .limits = {},
              .connections = 100,
              .clients = {},
+             .proxies = {},
              .stats = {}};
     route_table routes(files.routes);
     p.roots.push_back(std::move(root));
@@ -81,6 +82,14 @@ class engine_kernel : public csp::test_kernel {
     ~engine_kernel() { on().set_outside(nullptr); }
 
     [[nodiscard]] io::engine& engine() { return *engine_; }
+    /// Runs until nobody is ready and nothing has come from outside either.
+    void settle_with_sockets()
+    {
+        do {
+            run_until_quiescent();
+            engine_->wait(csp::time_point());  // which has passed
+        } while (on().has_ready());
+    }
     /// A connection with its client, which nobody else has: what it is sent stays in the kernel.
     [[nodiscard]] conn connection_with(std::string_view text, const http::limits& sizes = {})
     {

@@ -22,7 +22,105 @@ std::size_t distance(std::string_view a, std::string_view b)
     return row.back();
 }
 
+// Up to version 3.4.0 toml++ promises the compiler that it never meets most letters from U+0080 to U+FFFF where white
+// space may be, but it does, in valid files as well: the default of the switch in is_non_ascii_horizontal_whitespace().
+// Those above it can tell. So it is given the letters of plane 16, which nobody uses, in place of them, and we put them
+// back: in UTF-8 that is but another first byte, or two. Away with this when that is mended.
+
+bool continues(std::string_view text, std::size_t at)
+{
+    return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80;
+}
+
+std::string in_plane_16(std::string_view text)
+{
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    const std::size_t begin = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0;
+    std::string moved(text.substr(0, begin));
+    moved.reserve(text.size());
+    for (std::size_t at = begin; at < text.size(); ++at) {
+        const auto first = static_cast<unsigned char>(text[at]);
+        const auto second = continues(text, at + 1) ? static_cast<unsigned char>(text[at + 1]) : 0U;
+        // What is no UTF-8 stays so, for the parser to complain of: too long a form, or half a pair (RFC 3629 section
+        // 4).
+        if (first >= 0xC2 && first <= 0xDF && second != 0) {
+            moved += {'\xF4', '\x80', static_cast<char>(0x80U | (first & 0x1FU)), text[++at]};
+        } else if (first >> 4 == 0xE && second >= (first == 0xE0 ? 0xA0U : 0x80U) &&
+                   second <= (first == 0xED ? 0x9FU : 0xBFU) && continues(text, at + 2)) {
+            moved += {'\xF4', static_cast<char>(0x80U | (first & 0xFU)), text[at + 1], text[at + 2]};
+            at += 2;
+        } else {
+            moved += text[at];
+        }
+    }
+    return moved;
+}
+
+std::string from_plane_16(std::string_view text)
+{
+    std::string back;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '\xF4' || at + 3 >= text.size()) {
+            back += text[at];
+            continue;
+        }
+        const auto second = static_cast<unsigned char>(text[at + 1]);
+        const auto third = static_cast<unsigned char>(text[at + 2]);
+        if (second == 0x80 && third < 0xA0) {
+            back += {static_cast<char>(0xC0U | (third & 0x1FU)), text[at + 3]};
+        } else {
+            back += {static_cast<char>(0xE0U | (second & 0xFU)), text[at + 2], text[at + 3]};
+        }
+        at += 3;
+    }
+    return back;
+}
+
+bool confuses(std::string_view text)
+{
+    try {
+        (void)toml::parse(text);
+    } catch (const toml::parse_error&) {  // it may have been cut anywhere
+    } catch (const toml_confusion&) {
+        return true;
+    }
+    return false;
+}
+
+/// The parser does not say where. It reads from the beginning, so it is the first line with which it happens.
+toml::source_index line_that_confuses(std::string_view text)
+{
+    std::vector<std::size_t> ends;
+    for (std::size_t end = 0; end < text.size();) {
+        end = std::min(text.find('\n', end), text.size() - 1) + 1;
+        ends.push_back(end);
+    }
+    const auto line = std::ranges::partition_point(ends, [&](auto end) { return !confuses(text.substr(0, end)); });
+    return static_cast<toml::source_index>(line - ends.begin() + 1);
+}
+
 }  // namespace
+
+std::optional<std::string> toml_reader::string_in(const toml::node& node)
+{
+    auto value = node.value_exact<std::string>();
+    if (value) value = from_plane_16(*value);
+    return value;
+}
+
+std::optional<toml::table> toml_reader::parse(std::string_view written)
+{
+    const std::string text = in_plane_16(written);
+    try {
+        return toml::parse(text, file_);
+    } catch (const toml::parse_error& e) {
+        complain(e.source(), e.description());
+    } catch (const toml_confusion&) {
+        const toml::source_position at{.line = line_that_confuses(text), .column = 1};
+        complain({.begin = at, .end = at, .path = {}}, "expected the name of a table behind [");
+    }
+    return std::nullopt;
+}
 
 void toml_reader::read(const toml::table& table, std::string_view table_name, const std::vector<key>& keys)
 {
@@ -49,7 +147,7 @@ void toml_reader::unknown(const toml::key& name, std::string_view table_name, co
 
 std::string toml_reader::line(const toml::source_region& at, std::string_view what) const
 {
-    return fmt::format("{}:{}:{}: {}", file_, at.begin.line, at.begin.column, what);
+    return fmt::format("{}:{}:{}: {}", file_, at.begin.line, at.begin.column, from_plane_16(what));
 }
 
 void toml_reader::complain(const toml::source_region& at, std::string_view what)
@@ -85,7 +183,7 @@ toml_reader::value_reader toml_reader::seconds(std::chrono::milliseconds& into)
 toml_reader::value_reader toml_reader::text(std::string& into)
 {
     return [this, &into](const toml::node& node) {
-        if (const auto value = node.value_exact<std::string>()) {
+        if (const auto value = string_in(node)) {
             into = *value;
         } else {
             complain(node.source(), "expected a string");
@@ -93,21 +191,30 @@ toml_reader::value_reader toml_reader::text(std::string& into)
     };
 }
 
+toml_reader::value_reader toml_reader::each_text(std::function<void(const std::string& value, const toml::node&)> read)
+{
+    return [this, read = std::move(read)](const toml::node& node) {
+        const auto one = [&](const toml::node& element, std::string_view expected) {
+            if (const auto value = string_in(element)) {
+                read(*value, element);
+            } else {
+                complain(element.source(), expected);
+            }
+        };
+        if (const auto* many = node.as_array()) {
+            for (const toml::node& element : *many) one(element, "expected a string");
+        } else {
+            one(node, "expected a string or an array of strings");
+        }
+    };
+}
+
 toml_reader::value_reader toml_reader::texts(std::vector<std::string>& into)
 {
-    return [this, &into](const toml::node& node) {
+    return [read = each_text([&into](const std::string& value, const toml::node&) { into.push_back(value); }),
+            &into](const toml::node& node) {
         into.clear();
-        if (const auto one = node.value_exact<std::string>()) {
-            into.push_back(*one);
-        } else if (const auto* many = node.as_array()) {
-            for (const toml::node& element : *many) {
-                std::string value;
-                text(value)(element);
-                into.push_back(std::move(value));
-            }
-        } else {
-            complain(node.source(), "expected a string or an array of strings");
-        }
+        read(node);
     };
 }
 
@@ -132,7 +239,7 @@ toml_reader::value_reader toml_reader::pairs(
             return;
         }
         for (const auto& [key, value] : *t) {
-            if (const auto string = value.value_exact<std::string>()) {
+            if (const auto string = string_in(value)) {
                 read(key, *string, value);
             } else {
                 complain(value.source(), "expected a string");

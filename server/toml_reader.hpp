@@ -7,13 +7,30 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/core.h>
+
+namespace server {
+
+/// Thrown where the parser of toml++ would end the process.
+struct toml_confusion {};
+[[noreturn]] inline void toml_is_confused() { throw toml_confusion(); }
+
+}  // namespace server
+
+// Up to version 3.4.0 that parser takes for granted that a name follows "[", by an assertion or, in release builds, by
+// an assumption that makes anything of it: https://github.com/marzer/tomlplusplus/pull/301. Away with this when Debian
+// has that.
+#pragma push_macro("NDEBUG")
+#undef NDEBUG
+#define TOML_ASSERT(condition) ((condition) ? void() : ::server::toml_is_confused())
 #include <toml++/toml.h>
+#pragma pop_macro("NDEBUG")
 
 namespace server {
 
@@ -28,6 +45,9 @@ class toml_reader {
 
     explicit toml_reader(std::string_view file) : file_(file) {}
 
+    /// Nothing if it is no TOML, of which is complained.
+    [[nodiscard]] std::optional<toml::table> parse(std::string_view written);
+    [[nodiscard]] static std::optional<std::string> string_in(const toml::node& node);
     /// Hands each key of the table to its reader, and complains of every other.
     void read(const toml::table& table, std::string_view table_name, const std::vector<key>& keys);
 
@@ -54,7 +74,7 @@ class toml_reader {
     value_reader choice(Value& into, std::vector<std::pair<std::string_view, Value>> among)
     {
         return [this, &into, among = std::move(among)](const toml::node& node) {
-            const auto name = node.value_exact<std::string>();
+            const auto name = string_in(node);
             std::string names;
             for (const auto& [known, value] : among) {
                 if (name && *name == known) {
@@ -71,6 +91,8 @@ class toml_reader {
     value_reader seconds(std::chrono::milliseconds& into);
     value_reader text(std::string& into);
     value_reader texts(std::vector<std::string>& into);
+    /// A string, or each of an array of them, with its place.
+    value_reader each_text(std::function<void(const std::string& value, const toml::node&)> read);
     value_reader table(std::string_view name, std::vector<key> keys);
     /// A table of names that are not known beforehand, each with a string.
     value_reader pairs(std::string_view name,

@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import random
+import select
 import socket
 import threading
 
@@ -145,6 +146,20 @@ def test_a_reader_that_stalls_is_cut_off(serve, readers):
     server.expect_healthy()
 
 
+def test_what_a_reader_does_not_take_is_not_kept(serve):
+    """Not much of it while he may still take it, and nothing when he is cut off: he is reset, though he reads nothing."""
+    server = serve({"patience": {"stall_seconds": 0.5}})
+    large_site(server)
+    with server.connect(receive_buffer=4096) as c:
+        c.request("/large.bin")
+        watched = select.poll()
+        watched.register(c.socket, 0)
+        wait_until(lambda: watched.poll(0), "the connection is reset")
+        handed = int(server.log_lines(1)[0].split('" 200 ')[1].split()[0])
+        assert 0 < handed < 512 * 1024, "so much for each reader is in the kernel's memory"
+    server.expect_healthy()
+
+
 def test_a_page_from_the_cache_that_stalls(serve):
     server = serve({"patience": {"stall_seconds": 0.5}, "cache": {"largest_page_bytes": LARGE}})
     large_site(server)
@@ -173,15 +188,19 @@ def test_a_reader_that_is_slow_but_goes_on(serve):
     server.expect_healthy()
 
 
-def test_a_reader_below_the_least_rate(serve):
-    """It takes something every now and then, which is not enough."""
+@pytest.mark.parametrize("bytes_at_once, seconds, buffer", [(200, 0, 4096), (16 * 1024, 0.05, 64 * 1024)])
+def test_a_reader_below_the_least_rate(serve, bytes_at_once, seconds, buffer):
+    """It takes something every now and then, which is not enough; even if the kernel has always room for some more."""
     server = serve({"patience": {"stall_seconds": 0.5, "least_bytes_a_second": 1_000_000}})
     large_site(server)
-    with server.connect(receive_buffer=4096) as c:
+    with server.connect(receive_buffer=buffer) as c:
         c.request("/large.bin")
+        pause = threading.Event()
 
         def cut_off():
-            assert c.socket.recv(200)
+            with contextlib.suppress(ConnectionResetError):
+                c.socket.recv(bytes_at_once)
+            pause.wait(seconds)  # the client's slowness
             return server.access_log.read_text()
 
         entry = wait_until(cut_off, "the server has given up")

@@ -54,13 +54,18 @@ def free_port():
 
 
 def toml(settings):
-    """The text of a configuration; a table for each value that is a dictionary."""
-    plain = {key: value for key, value in settings.items() if not isinstance(value, dict)}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
-    for name, table in settings.items():
-        if isinstance(table, dict):
-            lines.append(f"[{name}]")
-            lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+    """The text of a configuration; a table for each value that is a dictionary, or is in a list of them."""
+    lines, tables = [], []
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            tables.append((f"[{key}]", value))
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            tables += [(f"[[{key}]]", table) for table in value]
+        else:
+            lines.append(f"{key} = {json.dumps(value)}")
+    for head, table in tables:
+        lines.append(head)
+        lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@
 #include "csp/alt.hpp"
 #include "io/select_read.hpp"
 #include "server/front_end/client_counts.hpp"
+#include "server/front_end/proxies.hpp"
 
 namespace server {
 namespace {
@@ -109,7 +110,7 @@ verdict look(connection& c, const http::limits& sizes)
         if (!*over) return verdict::wait;
         enter(c, idle);
     }
-    if (c.input.empty()) return verdict::wait;
+    if (c.input.empty() || c.now == introduction) return verdict::wait;
     const auto length = c.scan.feed(c.input.text(), sizes);
     if (!length) {
         c.refused = length.error();
@@ -119,7 +120,10 @@ verdict look(connection& c, const http::limits& sizes)
         c.head_bytes = **length;
         return verdict::forward;
     }
-    if (c.now == idle) enter(c, head);
+    if (c.now == idle) {
+        enter(c, head);
+        c.progress = c.input.text().size();
+    }
     return verdict::wait;
 }
 
@@ -137,6 +141,7 @@ csp::time_point deadline_of(const connection& c, const patience& limits)
     switch (c.now) {
         case idle:
             return c.since + limits.idle;
+        case introduction:
         case head:
             return deadline_of_progress(c, limits.head, limits.least_rate);
         case body:
@@ -147,6 +152,35 @@ csp::time_point deadline_of(const connection& c, const patience& limits)
             break;
     }
     std::unreachable();
+}
+
+/// What has become of a connection that was parked.
+enum class news : std::uint8_t {
+    more,          // of something has come, or a reason to refuse it
+    introduced,    // and it is known now whose connection it is
+    unintroduced,  // as it would have to be
+    gone
+};
+
+news hear(connection& c, io::select_event&& event, const std::vector<proxy_rule>& proxies)
+{
+    using enum io::select_event::outcome;
+    using enum connection::phase;
+    if (event.what == closed) return news::gone;
+    if (event.what == expired) {
+        if (c.now != head) return c.now == introduction ? news::unintroduced : news::gone;
+        c.refused = http::error{http::status::request_timeout,
+                                "The request's head did not come within the time that the server waits for it."};
+        return news::more;
+    }
+    c.progress += event.bytes.size();
+    c.input.add(std::move(event.bytes));
+    if (c.now != introduction) return news::more;
+    const auto said = take_introduction(c, proxies);
+    if (!said) return news::unintroduced;
+    if (!*said) return news::more;
+    enter(c, idle);
+    return news::introduced;
 }
 
 constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a number known here alone
@@ -186,10 +220,13 @@ class admission {
 
     enum class ruling : std::uint8_t { enter, refuse, drop };
 
+    /// A proxy's connections are many clients', so nothing is said of their number.
     [[nodiscard]] ruling on_arrival(connection& c)
     {
-        c.is_counted = counts_.enter(c.client);
-        if (c.is_counted) return ruling::enter;
+        if (c.proxy) return ruling::enter;
+        const bool has_room = counts_.enter(c.client);
+        c.counts_as = has_room ? connection::standing::counted : connection::standing::turned_away;
+        if (has_room) return ruling::enter;
         note(limit_kind::connections_per_address);
         return turned_away_ < most_turned_away ? ruling::refuse : ruling::drop;
     }
@@ -204,18 +241,15 @@ class admission {
     /// Whether the next request may be answered.
     [[nodiscard]] bool on_request(connection& c)
     {
-        if (!c.is_counted) return true;
+        if (c.counts_as == connection::standing::turned_away) return true;
         c.retry_after = counts_.ask(c.client);
         if (c.retry_after) note(limit_kind::requests_per_second);
         return !c.retry_after;
     }
     void on_leaving(const connection& c)
     {
-        if (c.is_counted) {
-            counts_.leave(c.client);
-        } else {
-            --turned_away_;
-        }
+        if (c.counts_as == connection::standing::counted) counts_.leave(c.client);
+        if (c.counts_as == connection::standing::turned_away) --turned_away_;
     }
 
     [[nodiscard]] bool has_news() const { return news_; }
@@ -255,6 +289,7 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
     limit all_connections("[limits] connections: a core has all that it may, and others wait in the kernel's queue");
     limit of_one_address("[limits] connections_per_address: an address has all that it may, and others are refused");
     limit requests("[limits] requests_per_second_per_address: a request was refused with 429");
+    limit introductions("[[proxy]] protocol: a connection that did not begin with a PROXY header was closed");
     std::size_t under_way = 0;  // forwarded, and not returned yet
     bool open = true;           // the acceptor still lives
     std::optional<stop::manner> ending;
@@ -265,6 +300,7 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
 
     while (open || parked.taken() + under_way > 0) {
         conn c;
+        bool is_known = false;  // whose it is, since this moment
         const bool room = open && parked.taken() + under_way < present->connections;
         if (open && !room && !was_full) ++seen.waits_for_room;
         was_full = open && !room;
@@ -310,12 +346,8 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
             c = std::move(*arrived);
             ++seen.accepted;
             enter(*c, connection::phase::idle);
-            const auto ruling = admitted.on_arrival(*c);
-            if (ruling != admission::ruling::enter) {
-                if (auto line = of_one_address.bite(c->peer)) co_await to_log.output(std::move(*line));
-                if (ruling == admission::ruling::drop) continue;
-                admitted.turn_away(*c);
-            }
+            meet(*c, present->proxies);
+            is_known = c->now == connection::phase::idle;
             if (parked.taken() + under_way + 1 == present->connections) {
                 if (auto line = all_connections.bite(c->peer)) co_await to_log.output(std::move(*line));
             }
@@ -333,24 +365,30 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
         } else {
             auto event = co_await readable.next();
             c = parked.leave(event.token);
-            const bool is_expired = event.what == io::select_event::outcome::expired;
-            if (event.what == io::select_event::outcome::closed || (is_expired && c->now != connection::phase::head)) {
+            const news n = hear(*c, std::move(event), present->proxies);
+            if (n == news::unintroduced) {
+                if (auto line = introductions.bite(c->peer)) co_await to_log.output(std::move(*line));
+            }
+            if (n == news::gone || n == news::unintroduced) {
                 admitted.on_leaving(*c);
                 continue;
             }
-            if (is_expired) {
-                c->refused =
-                    http::error{http::status::request_timeout,
-                                "The request's head did not come within the time that the server waits for it."};
-            } else {
-                c->progress += event.bytes.size();
-                c->input.add(std::move(event.bytes));
+            is_known = n == news::introduced;
+        }
+
+        if (is_known) {
+            const auto ruling = admitted.on_arrival(*c);
+            if (ruling != admission::ruling::enter) {
+                if (auto line = of_one_address.bite(c->peer)) co_await to_log.output(std::move(*line));
+                if (ruling == admission::ruling::drop) continue;
+                admitted.turn_away(*c);
             }
         }
 
         const verdict v = c->refused ? verdict::forward : look(*c, present->limits);
         if (v == verdict::forward) {
-            if (!admitted.on_request(*c)) {
+            const speaker by = c->proxy ? name_client(*c, present->proxies) : speaker::client;
+            if (by == speaker::client && !admitted.on_request(*c)) {
                 if (auto line = requests.bite(c->peer, c->present_request())) co_await to_log.output(std::move(*line));
             }
             ++under_way;

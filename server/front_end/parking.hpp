@@ -31,7 +31,8 @@ struct stop {
 ///
 /// It sees every connection and every request of its core, so the limits for one address are kept here. A request that
 /// is one too many goes the way of all, and its answer says so; so does a connection, up to so many at once: an
-/// attacker gets no answer.
+/// attacker gets no answer. Of a connection or a request that a trusted proxy has brought the client counts whom that
+/// names; the proxy itself has no limit but `connections`.
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+//
+// Whom a request came from, as the proxies on its way have noted it: X-Forwarded-For, a list of addresses, or Forwarded
+// (RFC 7239), a list with names.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "http/network.hpp"
+#include "http/request.hpp"
+
+namespace http {
+
+// Walks over the addresses noted, from the last, which was noted by the proxy that speaks to us, to the first, which
+// anybody may have made up. So it must be left at the first that is not a proxy's own; and it reads from the right, as
+// what a client sends must not change how that is read which a proxy has put behind it.
+//
+//     for (forwarded_hops hops(head, field_id::forwarded); auto hop = hops.next();)
+class forwarded_hops {
+  public:
+    // REQUIRES: a head in which head_scan found nothing wrong; `by` is forwarded or x_forwarded_for.
+    forwarded_hops(std::string_view head, field_id by) noexcept : head_(head), by_(by) {}
+
+    // Nothing when there are no more, or what comes next is no address ("unknown", or a name that hides it).
+    std::optional<ip_address> next();
+
+  private:
+    [[nodiscard]] bool go_to_line_before();
+
+    std::string_view head_;  // before the line that is read
+    std::string_view list_;  // of that line, what is left
+    field_id by_;
+};
+
+}  // namespace http
