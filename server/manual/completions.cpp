@@ -191,7 +191,7 @@ _occwserv() {{
 {0}    )
     program=(
 {1}    )
-    _arguments -C -s -S "${{program[@]}}" '1:command or directory:->first' '*::: :->rest' && return
+    _arguments -C -s -S "${{program[@]}}" '(-): :->first' '(-)*:: :->rest' && return
     case $state in
     first)
         _describe -t commands command commands
