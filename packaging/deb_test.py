@@ -274,6 +274,21 @@ def test_it_reloads(service):
     assert get("/healthz") == "ok\n"
 
 
+def test_logs_are_rotated(service, tmp_path):
+    with open(f"/proc/{service.process.pid}/status", encoding="ascii") as f:
+        blocked = int(re.search(r"^SigBlk:\t(\w+)", f.read(), re.M).group(1), 16)
+    if not blocked >> (signal.SIGUSR1 - 1) & 1:
+        pytest.skip("this server does not wait for SIGUSR1")
+    get("/robots.txt")
+    wait_until(lambda: "/robots.txt" in (LOGS / "access.log").read_text(), "the first request is logged")
+    run("logrotate", "--force", "--state", tmp_path / "state", "/etc/logrotate.d/occwserv")
+    assert "/robots.txt" in (LOGS / "access.log.1").read_text()
+    wait_until((LOGS / "access.log").exists, "the log is opened anew")
+    get("/style.css")
+    wait_until(lambda: "/style.css" in (LOGS / "access.log").read_text(), "the second request is logged")
+    assert (LOGS / "access.log").stat().st_mode & 0o777 == 0o640
+
+
 def newer(package, place, version):
     """The same package under another version."""
     run("dpkg-deb", "-R", package, place / version)
@@ -295,7 +310,7 @@ class Load:
     def _ask(self):
         while not self.over:
             try:
-                self.answers += get("/healthz") == "ok\n"
+                self.answers += get("/robots.txt").startswith("User-agent")
             except OSError as e:
                 self.failures.append(repr(e))
 
