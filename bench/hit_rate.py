@@ -46,6 +46,7 @@ workers = 1
 access = ""
 [cache]
 memory_bytes = {cache_bytes}
+pages = {cache_pages}
 """
 
 
@@ -181,21 +182,16 @@ def replay(trace, size_of, port, connections, seconds):
     return latencies, time.perf_counter() - start
 
 
-def hits_and_requests(server):
-    """What the server itself says of its cache since it began, or None: an older one does not say it."""
+def what_the_cache_says(port):
+    """Its hit rate since it began, its pages and bytes, and how many of the hot pages are among its first."""
     time.sleep(TELLING_SECONDS)
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/stats.json", timeout=PATIENCE_SECONDS) as answer:
-            cache = json.load(answer)["cache"]
-    except (OSError, ValueError, KeyError):
-        return None
-    hits = cache["at_once"] + cache["kept"]
-    return hits, hits + cache["missed"]
-
-
-def server_hit_rate(server):
-    said = hits_and_requests(server)
-    return None if said is None or said[1] == 0 else said[0] / said[1]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats.json", timeout=PATIENCE_SECONDS) as answer:
+        said = json.load(answer)
+    hits = said["cache"]["at_once"] + said["cache"]["kept"]
+    (core,) = said["cores"]
+    first = {page["path"] for page in core["cache"]["first_kept"]}
+    hot = sum(path_of(file) in first for file in range(HOT_PAGES))
+    return hits / (hits + said["cache"]["missed"]), core["cache"]["kept"], core["cache"]["bytes"], hot
 
 
 def live(executable, trace, size_of, pages, options):
@@ -204,15 +200,17 @@ def live(executable, trace, size_of, pages, options):
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         config = Path(scratch, "occwserv.toml")
         port = free_port()
-        config.write_text(CONFIG.format(pages=pages, port=port, cache_bytes=options.cache_bytes))
+        config.write_text(CONFIG.format(pages=pages, port=port, cache_bytes=options.cache_bytes,
+                                        cache_pages=options.cache_pages))
         with Server([executable, "--config", config], port, core, Path(scratch)) as server:
             latencies, took = replay(trace, size_of, port, options.connections, options.seconds)
             server.check_alive()
-            rate = server_hit_rate(server)
+            rate, kept, kept_bytes, hot = what_the_cache_says(port)
+            rss, _ = server.memory()
     latencies.sort()
     p50, p99 = statistics.median(latencies), latencies[int(len(latencies) * 0.99)]
-    return (f"{'-' if rate is None else f'{rate:.1%}':>10}{len(latencies) / took:12.0f}"
-            f"{p50 * 1e6:9.0f}{p99 * 1e6:9.0f}")
+    return (f"{rate:10.1%}{len(latencies) / took:12.0f}{p50 * 1e6:9.0f}{p99 * 1e6:9.0f}{kept:8}{kept_bytes >> 10:9}"
+            f"{rss >> 10:9}{hot:5}")
 
 
 def main():
@@ -220,7 +218,7 @@ def main():
     parser.add_argument("--build", type=Path, default=contenders.PROJECT / "build/release", help="a release build")
     parser.add_argument("--files", type=int, default=100000)
     parser.add_argument("--cache-bytes", type=int, default=16 << 20)
-    parser.add_argument("--cache-pages", type=int, default=10000, help="of the simulated LRU")
+    parser.add_argument("--cache-pages", type=int, default=8192, help="of the server and of LRU")
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=180, help="a replay may take so long")
     parser.add_argument("--trace", action="append", choices=list(TRACES), help="only this (repeatable)")
@@ -232,9 +230,10 @@ def main():
 
     size_of = sizes(options.files)
     executable = options.build.resolve() / "occwserv"
-    print(f"{options.files} files of {sum(size_of) >> 20} MiB; cache of {options.cache_bytes >> 20} MiB and, in LRU, "
+    print(f"{options.files} files of {sum(size_of) >> 20} MiB; cache of {options.cache_bytes >> 20} MiB and "
           f"{options.cache_pages} pages\n"
-          f"{'':6}{'requests':>10}{'no limit':>10}{'LRU':>8}{'server':>10}{'answers/s':>12}{'p50 us':>9}{'p99 us':>9}")
+          f"{'':6}{'requests':>10}{'no limit':>10}{'LRU':>8}{'server':>10}{'answers/s':>12}{'p50 us':>9}{'p99 us':>9}{'kept':>8}"
+          f"{'KiB':>9}{'RSS KiB':>9}{'hot':>5}")
     well = True
     with tempfile.TemporaryDirectory(prefix="bench-pages-") as pages:
         Path(pages).chmod(0o755)
