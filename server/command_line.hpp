@@ -6,12 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "server/cli11.hpp"
 #include "server/configuration.hpp"
 #include "server/settings.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace server {
 

@@ -4,9 +4,7 @@
 #include <optional>
 #include <string>
 
-namespace CLI {
-class App;
-}
+#include "server/cli11.hpp"
 
 namespace server {
 

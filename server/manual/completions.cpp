@@ -38,9 +38,9 @@ std::string names_of(const std::vector<option_row>& options)
 
 std::string names_of(const std::vector<command_row>& commands)
 {
-    std::vector<std::string> all;
-    for (const command_row& c : commands) all.push_back(c.name);
-    return join(all, " ");
+    std::string all;
+    for (const command_row& c : commands) all += (all.empty() ? "" : " ") + c.name;
+    return all;
 }
 
 // --- bash -----------------------------------------------------------------------------------------------------------
@@ -221,12 +221,14 @@ std::string fish_completion(const CLI::App& app)
         text += fmt::format("complete -c occwserv -n {} -a {} -d {}\n", in_quotes(none), c.name, in_quotes(c.what));
         if (c.takes_all) takes_all += " " + c.name;
     }
+    const std::string or_such = fmt::format("{}; or __fish_seen_subcommand_from{}", none, takes_all);
     for (const option_row& o : options_of(app)) {
-        if (!o.names.empty()) text += fish_line(o, none + "; or __fish_seen_subcommand_from" + takes_all);
+        if (!o.names.empty()) text += fish_line(o, or_such);
     }
     for (const command_row& c : commands) {
+        const std::string of_command = fmt::format("__fish_seen_subcommand_from {}", c.name);
         for (const option_row& o : c.options) {
-            if (!o.names.empty()) text += fish_line(o, "__fish_seen_subcommand_from " + c.name);
+            if (!o.names.empty()) text += fish_line(o, of_command);
         }
     }
     return text;

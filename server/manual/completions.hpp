@@ -5,9 +5,7 @@
 
 #include <string>
 
-namespace CLI {
-class App;
-}
+#include "server/cli11.hpp"
 
 namespace server {
 

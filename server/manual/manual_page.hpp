@@ -3,9 +3,7 @@
 
 #include <string>
 
-namespace CLI {
-class App;
-}
+#include "server/cli11.hpp"
 
 namespace server {
 
