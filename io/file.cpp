@@ -61,19 +61,17 @@ csp::step<result<descriptor>> open_at(const directory& root, const std::string& 
 
 constexpr auto at_the_end = ~std::uint64_t{0};
 
-csp::step<result<void>> write_pieces(int fd, std::span<const char> bytes, std::uint64_t offset, deadline until)
+/// Writes some bytes at least.
+csp::step<result<std::size_t>> write_some(int fd, std::span<const char> bytes, std::uint64_t offset, deadline until)
 {
-    while (!bytes.empty()) {
-        detail::file_call call(detail::file_action::write, fd, until, std::source_location::current());
-        call.memory = const_cast<char*>(bytes.data());
-        call.size = bytes.size();
-        call.offset = offset;
-        const auto written = co_await call;
-        if (!written) co_return std::unexpected(written.error());
-        bytes = bytes.subspan(static_cast<std::size_t>(*written));
-        if (offset != at_the_end) offset += static_cast<std::uint64_t>(*written);
-    }
-    co_return result<void>();
+    detail::file_call call(detail::file_action::write, fd, until, std::source_location::current());
+    call.memory = const_cast<char*>(bytes.data());
+    call.size = bytes.size();
+    call.offset = offset;
+    const auto written = co_await call;
+    if (!written) co_return std::unexpected(written.error());
+    if (*written == 0) co_return std::unexpected(error::of(ENOSPC));
+    co_return static_cast<std::size_t>(*written);
 }
 
 }  // namespace
@@ -134,12 +132,55 @@ csp::step<result<std::size_t>> read(const file& f, std::span<char> into, std::ui
 
 csp::step<result<void>> write_all(const file& f, std::span<const char> bytes, std::uint64_t offset, deadline until)
 {
-    co_return co_await write_pieces(f.number(), bytes, offset, until);
+    while (!bytes.empty()) {
+        const auto written = co_await write_some(f.number(), bytes, offset, until);
+        if (!written) co_return std::unexpected(written.error());
+        bytes = bytes.subspan(*written);
+        offset += *written;
+    }
+    co_return result<void>();
 }
 
-csp::step<result<void>> append_all(const file& f, std::span<const char> bytes, deadline until)
+csp::step<appended> append_all(const file& f, std::span<const char> bytes, deadline until)
 {
-    co_return co_await write_pieces(f.number(), bytes, at_the_end, until);
+    appended so_far;
+    while (so_far.bytes < bytes.size()) {
+        const auto written = co_await write_some(f.number(), bytes.subspan(so_far.bytes), at_the_end, until);
+        if (!written) {
+            so_far.problem = written.error();
+            break;
+        }
+        so_far.bytes += *written;
+    }
+    co_return so_far;
+}
+
+namespace {
+
+struct opening {
+    const std::string& path;
+    mode_t mode;
+    file opened;
+
+    [[nodiscard]] std::int64_t make()
+    {
+        auto f = open_to_append(path, mode);
+        if (!f) return -f.error().number;
+        opened = std::move(*f);
+        return 0;
+    }
+};
+
+}  // namespace
+
+csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mode)
+{
+    opening made{path, mode, {}};
+    detail::file_call call(detail::file_action::function, -1, no_deadline, std::source_location::current());
+    call.function = [](void* o) { return static_cast<opening*>(o)->make(); };
+    call.argument = &made;
+    if (const auto done = co_await call; !done) co_return std::unexpected(done.error());
+    co_return std::move(made.opened);
 }
 
 namespace {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fcntl.h>
+#include <optional>
 #include <span>
 #include <string>
 #include <sys/stat.h>
@@ -49,6 +50,8 @@ class directory {
 [[nodiscard]] result<directory> open_directory(const std::string& path);
 /// Opens, or makes, a file to append to: for logs. May block.
 [[nodiscard]] result<file> open_to_append(const std::string& path, mode_t mode = 0640);
+/// The same while the program runs: done by a thread.
+[[nodiscard]] csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mode = 0640);
 
 /// Another of the same open file, to be kept by somebody else. The two share no place: reads and writes name theirs.
 [[nodiscard]] result<file> duplicate(const file& f);
@@ -85,9 +88,13 @@ struct file_status {
 /// Writes all of `bytes`.
 [[nodiscard]] csp::step<result<void>> write_all(const file& f, std::span<const char> bytes, std::uint64_t offset,
                                                 deadline until = no_deadline);
-/// Writes all of `bytes` at the end. REQUIRES: opened with O_APPEND.
-[[nodiscard]] csp::step<result<void>> append_all(const file& f, std::span<const char> bytes,
-                                                 deadline until = no_deadline);
+/// What came of an append: so much is at the end of the file, and why not all.
+struct [[nodiscard]] appended {
+    std::size_t bytes = 0;
+    std::optional<error> problem;
+};
+/// Writes all of `bytes` at the end, or as much of them as fits. REQUIRES: opened with O_APPEND.
+[[nodiscard]] csp::step<appended> append_all(const file& f, std::span<const char> bytes, deadline until = no_deadline);
 
 struct directory_entry {
     std::string name;

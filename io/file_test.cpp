@@ -159,16 +159,20 @@ process writes()
     const std::string path = s.base() / "log";
     const auto log = open_to_append(path);
     EXPECT_TRUE(log.has_value());
-    EXPECT_TRUE(co_await append_all(*log, std::string_view("one\n")));
-    EXPECT_TRUE(co_await append_all(*log, std::string_view("two\n"), soon()));
+    EXPECT_EQ((co_await append_all(*log, std::string_view("one\n"))).bytes, 4U);
+    EXPECT_EQ((co_await append_all(*log, std::string_view("two\n"), soon())).bytes, 4U);
     const file f(descriptor(::open(path.c_str(), O_RDWR | O_CLOEXEC)));
     EXPECT_TRUE(co_await write_all(f, std::string_view("O"), 0));
-    EXPECT_TRUE(co_await append_all(*log, std::string_view("three\n")));
+    const auto again = co_await open_again_to_append(path);
+    EXPECT_EQ((co_await append_all(*again, std::string_view("three\n"))).bytes, 6U);
     std::string into(100, '\0');
     EXPECT_EQ(co_await read(f, into, 0), 14U);
     EXPECT_EQ(into.substr(0, 14), "One\ntwo\nthree\n");
     const file full(descriptor(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
-    EXPECT_EQ((co_await append_all(full, std::string_view("x"))).error().number, ENOSPC);
+    const auto nothing = co_await append_all(full, std::string_view("x"));
+    EXPECT_EQ(nothing.bytes, 0U);
+    EXPECT_EQ(nothing.problem, error::of(ENOSPC));
+    EXPECT_EQ((co_await open_again_to_append(s.base() / "none" / "log")).error().number, ENOENT);
 }
 TEST_P(files, are_written) { run(writes()); }
 

@@ -273,6 +273,10 @@ enum class more_follows : bool { no, yes };  // yes: the kernel may hold the byt
 /// A connection to where somebody listens.
 [[nodiscard]] csp::step<result<socket>> connect(address where, deadline until);
 
+/// For datagrams to a unix path where somebody reads them. What is sent after that in one call is one datagram, and
+/// waits while the reader has no room.
+[[nodiscard]] result<socket> connect_for_datagrams(const address& where);
+
 /// How many of the bytes sent the peer's system has not acknowledged yet; 0 if that cannot be told.
 [[nodiscard]] std::size_t unacknowledged(const socket& s);
 

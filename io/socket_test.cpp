@@ -242,6 +242,52 @@ process unix_backlog()
 }
 TEST_P(sockets, wait_for_a_full_unix_listener_until_the_deadline) { run(unix_backlog()); }
 
+/// Somebody who reads datagrams.
+descriptor datagram_reader(const address& where)
+{
+    descriptor d(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(d.number(), where.data(), where.size()), 0);
+    return d;
+}
+
+process read_a_datagram_later(descriptor from, csp::out<int> length)
+{
+    co_await csp::sleep(20ms);
+    std::array<char, 100> into{};
+    co_await length.output(static_cast<int>(::recv(from.number(), into.data(), into.size(), 0)));
+    co_await csp::sleep(1ms);
+}
+process fill_with_datagrams(socket to, csp::in<int> length)
+{
+    for (;;) {
+        const auto sent = co_await send_all(to, {std::string_view("three "), std::string_view("of us")}, in(0ms));
+        if (sent) {
+            EXPECT_EQ(sent, 11U);
+            continue;
+        }
+        EXPECT_TRUE(sent.error().timed_out());
+        break;
+    }
+    const auto waits = co_await send_all(to, std::string_view("one more"), in(1ms));
+    EXPECT_TRUE(!waits && waits.error().timed_out());
+    EXPECT_EQ(co_await length.input(), 11);  // each whole
+    EXPECT_EQ(co_await send_all(to, std::string_view("one more"), soon()), 8U);
+}
+process datagrams()
+{
+    const auto where = *address::parse("unix:@occwserv-io-datagrams-" + std::to_string(getpid()));
+    const auto early = connect_for_datagrams(where);
+    EXPECT_FALSE(early);
+    EXPECT_EQ(early.error().number, ECONNREFUSED);
+    auto reader = datagram_reader(where);
+    auto writer = connect_for_datagrams(where);
+    EXPECT_TRUE(writer.has_value());
+    csp::chan<int> length;
+    co_await par(read_a_datagram_later(std::move(reader), length.tx()),
+                 fill_with_datagrams(std::move(*writer), length.rx()));
+}
+TEST_P(sockets, wait_for_a_reader_of_datagrams) { run(datagrams()); }
+
 file memory_file(const std::string& content)
 {
     descriptor d(memfd_create("content", MFD_CLOEXEC));

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "server/observers/log_target.hpp"
 #include "server/policy.hpp"
 
 namespace server {
@@ -27,7 +28,11 @@ int check(const std::expected<settings, std::vector<complaint>>& read)
     if (!read) return tell(read.error());
     for (const std::string& w : read->warnings) fmt::print(stderr, "warning: {}\n", w);
     const auto opened = make_policy(*read);
-    if (!opened) return tell(opened.error());
+    std::vector<complaint> wrong = opened ? std::vector<complaint>() : opened.error();
+    for (const std::string& log : {read->log.access, read->log.error}) {
+        if (auto why = why_no_log(log)) wrong.push_back(std::move(*why));
+    }
+    if (!wrong.empty()) return tell(wrong);
     const std::size_t sites = opened->sites.size() - 1;
     fmt::print("no mistakes; {} site{}\n", sites, sites == 1 ? "" : "s");
     return 0;

@@ -15,6 +15,7 @@
 #include "server/configuration.hpp"
 #include "server/control/client.hpp"
 #include "server/explain.hpp"
+#include "server/observers/log_target.hpp"
 
 namespace server {
 namespace {
@@ -32,6 +33,7 @@ struct options {
     std::string engine;
     std::optional<std::string> access_log;
     std::optional<std::string> error_log;
+    std::string log_format;
     std::string listing;
     std::optional<std::string> control;
     std::optional<std::string> user;
@@ -53,9 +55,13 @@ void describe(CLI::App& app, options& o)
         ->check(CLI::IsMember({"auto", "uring", "epoll"}));
     app.add_option("-c,--config", o.configuration, "a configuration file; what is said here goes before it")
         ->type_name("FILE");
-    app.add_option("--access-log", o.access_log, "a file for a line a request; - is standard output, '' none")
+    app.add_option("--access-log", o.access_log,
+                   "where a line a request goes: a file, syslog, journal; - is standard output, '' none")
         ->type_name("FILE");
-    app.add_option("--error-log", o.error_log, "a file for what goes wrong; - is standard error")->type_name("FILE");
+    app.add_option("--error-log", o.error_log, "where it is told what goes wrong, likewise; - is standard error")
+        ->type_name("FILE");
+    app.add_option("--log-format", o.log_format, "how both are written: combined or json")
+        ->check(CLI::IsMember({"combined", "json"}));
     app.add_option("--listing", o.listing,
                    "what a directory without an index page shows: on, for a list of its files, or off")
         ->check(CLI::IsMember({"on", "off"}));
@@ -81,6 +87,11 @@ std::optional<std::string> apply(const options& o, settings& s)
     if (o.group) s.group = *o.group;
     if (o.access_log) s.log.access = *o.access_log;
     if (o.error_log) s.log.error = *o.error_log;
+    if (o.log_format == "combined") s.log.form = log_form::combined;
+    if (o.log_format == "json") s.log.form = log_form::json;
+    for (const std::string& log : {s.log.access, s.log.error}) {
+        if (const auto target = parse_log_target(log); !target) return target.error();
+    }
     if (!o.listen.empty() || o.port) s.listen = o.listen;
     if (o.port) s.listen.push_back(fmt::format("127.0.0.1:{}", *o.port));
     if (s.listen.empty()) s.listen.emplace_back("127.0.0.1:8080");

@@ -20,6 +20,7 @@
 #include "http/list.hpp"
 #include "http/target.hpp"
 #include "io/address.hpp"
+#include "server/observers/log_target.hpp"
 #include "server/toml_reader.hpp"
 
 namespace server {
@@ -33,10 +34,10 @@ using keys = std::vector<key>;
 /// What the server says by itself in every answer, or must say rightly.
 bool is_reserved(std::string_view name)
 {
-    constexpr std::array<std::string_view, 17> reserved{
-        "Accept-Ranges", "Allow",   "Connection", "Content-Encoding",  "Content-Length",        "Content-Range",
-        "Content-Type",  "Date",    "ETag",       "Keep-Alive",        "Last-Modified",         "Location",
-        "Server",        "Trailer", "Upgrade",    "Transfer-Encoding", "X-Content-Type-Options"};
+    constexpr std::array<std::string_view, 18> reserved{
+        "Accept-Ranges", "Allow",   "Connection", "Content-Encoding",  "Content-Length",         "Content-Range",
+        "Content-Type",  "Date",    "ETag",       "Keep-Alive",        "Last-Modified",          "Location",
+        "Server",        "Trailer", "Upgrade",    "Transfer-Encoding", "X-Content-Type-Options", "X-Request-Id"};
     return std::ranges::any_of(reserved, [&](auto r) { return http::equal_ignoring_case(r, name); });
 }
 
@@ -254,6 +255,23 @@ toml_reader::value_reader addresses(toml_reader& r, std::vector<std::string>& in
     };
 }
 
+toml_reader::value_reader log_target_text(toml_reader& r, std::string& into)
+{
+    return [&](const toml::node& node) {
+        r.text(into)(node);
+        if (const auto target = parse_log_target(into); !target) r.complain(node.source(), target.error());
+    };
+}
+
+keys log_keys(toml_reader& r, log_rules& into)
+{
+    return {{"access", log_target_text(r, into.access)},
+            {"error", log_target_text(r, into.error)},
+            {"format", r.choice(into.form, {{"combined", log_form::combined}, {"json", log_form::json}})},
+            {"request_id",
+             r.choice(into.told_ids, {{"errors", ids_in_answers::errors}, {"always", ids_in_answers::always}})}};
+}
+
 keys all_keys(toml_reader& r, settings& s)
 {
     keys all{{"listen", addresses(r, s.listen)},
@@ -265,7 +283,7 @@ keys all_keys(toml_reader& r, settings& s)
              {"control", r.text(s.control)},
              {"user", r.text(s.user)},
              {"group", r.text(s.group)},
-             {"log", r.table("log", {{"access", r.text(s.log.access)}, {"error", r.text(s.log.error)}})},
+             {"log", r.table("log", log_keys(r, s.log))},
              {"stats", r.table("stats", {{"allow", r.choice(s.stats.allow, {{"none", stats_rules::who::none},
                                                                             {"loopback", stats_rules::who::loopback},
                                                                             {"all", stats_rules::who::all}})}})},

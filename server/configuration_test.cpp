@@ -44,6 +44,8 @@ spare_workers = 7
 [log]
 access = ""
 error = "e.log"
+format = "json"
+request_id = "always"
 [cache]
 memory_bytes = 0
 largest_page_bytes = 1000
@@ -71,6 +73,8 @@ body_bytes = 0
     EXPECT_EQ(got->spare_workers, 7U);
     EXPECT_EQ(got->log.access, "");
     EXPECT_EQ(got->log.error, "e.log");
+    EXPECT_EQ(got->log.form, log_form::json);
+    EXPECT_EQ(got->log.told_ids, ids_in_answers::always);
     EXPECT_EQ(got->cache.memory, 0U);
     EXPECT_EQ(got->cache.largest_page, 1000U);
     EXPECT_EQ(got->patience.idle, milliseconds(1500));
@@ -106,6 +110,17 @@ TEST(Configuration, UnknownKeysAndTables)
     EXPECT_THAT(complaints("[log]\nacess = \"-\"\n"),
                 ElementsAre("c.toml:2:1: `acess` is not known in [log]; did you mean `access`?"));
     EXPECT_THAT(complaints("log = 1\n"), ElementsAre("c.toml:1:7: expected the table [log]"));
+}
+
+TEST(Configuration, WrongLogs)
+{
+    EXPECT_THAT(complaints("[log]\nformat = \"xml\"\n"),
+                ElementsAre("c.toml:2:10: expected one of \"combined\", \"json\""));
+    EXPECT_THAT(complaints("[log]\naccess = \"syslog:lokal0\"\n"),
+                ElementsAre(HasSubstr("c.toml:2:10: `lokal0` is no facility of syslog: expected one of auth, ")));
+    EXPECT_THAT(complaints("[log]\nerror = \"journal:x\"\n"), ElementsAre(HasSubstr("c.toml:2:9: `x` is no path")));
+    EXPECT_THAT(complaints("[log]\nrequest_id = true\n"), ElementsAre(HasSubstr("\"errors\", \"always\"")));
+    EXPECT_THAT(complaints("[headers]\nx-request-id = \"1\"\n"), ElementsAre(HasSubstr("set by the server itself")));
 }
 
 TEST(Configuration, WrongTypesAndRanges)

@@ -21,6 +21,7 @@
 #include "io/buffer.hpp"
 #include "io/socket.hpp"
 #include "server/policy.hpp"
+#include "server/request_id.hpp"
 
 namespace server {
 
@@ -54,9 +55,10 @@ struct connection : csp::pooled {
         over        // to be closed, by parking, which counts those that are open
     };
 
-    explicit connection(io::socket s) : socket(std::move(s)) {}
+    explicit connection(io::socket s, connection_id i = {}) : socket(std::move(s)), id(i) {}
 
     io::socket socket;
+    connection_id id;
     input_bytes input;
     http::head_scan scan;
     phase now = phase::idle;
@@ -72,6 +74,9 @@ struct connection : csp::pooled {
     bool is_last = false;                             // the server ends: the request that comes now is to be the last
     bool is_counted = false;                          // among those of its address
     frozen_policy by;                                 // what the request in `input` is treated by
+
+    /// Of the request that is under way, or else of the next one.
+    [[nodiscard]] request_id present_request() const { return {id, exchanges + std::uint64_t{1}}; }
 };
 
 /// The mobile record that goes round the network.

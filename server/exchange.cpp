@@ -6,6 +6,8 @@
 #include <chrono>
 #include <span>
 
+#include <fmt/format.h>
+
 #include "http/response.hpp"
 #include "server/progress.hpp"
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::size_t pieces_from_file = 64 * 1024;  // bytes; for carriers that cannot send from the file itself
 constexpr std::string_view end_of_head = "\r\n";
+constexpr std::string_view id_field_name = "X-Request-Id";
 
 using pieces = std::array<std::span<const char>, 4>;
 
@@ -182,13 +185,25 @@ constexpr std::string_view connection_field(http1_carrier::fate then)
     std::unreachable();
 }
 
-/// A ready response with what the connection adds to it, but for the first `sent` bytes.
-pieces what_is_left(const ready_response& ready, http1_carrier::fate then, std::size_t sent)
+bool is_told_its_id(const exchange_record& x, http::status code)
+{
+    return http::number(code) >= 400 || x.by->told_ids == ids_in_answers::always;
+}
+
+/// The line for a ready response; empty if it has none.
+std::string id_field(const exchange_record& x)
+{
+    if (!is_told_its_id(x, http::status::ok)) return {};
+    return fmt::format("{}: {}\r\n", id_field_name, to_string(id_of(x)));
+}
+
+/// A ready response with what the connection and the request add to it, but for the first `sent` bytes.
+pieces what_is_left(const ready_response& ready, http1_carrier::fate then, std::string_view id, std::size_t sent)
 {
     pieces all{ready.bytes()};
-    if (then != http1_carrier::fate::persists) {
+    if (then != http1_carrier::fate::persists || !id.empty()) {
         const std::string_view beginning = ready.beginning();
-        all = {beginning, connection_field(then), ready.bytes().substr(beginning.size())};
+        all = {beginning, connection_field(then), id, ready.bytes().substr(beginning.size())};
     }
     skip(all, sent);
     return all;
@@ -240,9 +255,16 @@ std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, s
     return std::span(room_).first(bytes);
 }
 
+request_id id_of(const exchange_record& x)
+{
+    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    return http1 != nullptr ? http1->connection->present_request() : std::get<stream_carrier>(x.carrier).id;
+}
+
 csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen)
 {
     x.sent.code = r.code;
+    if (is_told_its_id(x, r.code)) r.fields.add(id_field_name, to_string(id_of(x)));
     if (x.asked.method == http::method::head) r.content.clear();
     if (auto* const http1 = std::get_if<http1_carrier>(&x.carrier)) {
         co_await send_http1(*http1, r, limits, pen, x.sent);
@@ -256,7 +278,8 @@ bool send_at_once(exchange_record& x, const ready_response& ready)
     auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
     if (http1 == nullptr) return false;
     x.sent.code = http::status::ok;
-    const pieces all = what_is_left(ready, http1->then, 0);
+    const std::string id = id_field(x);
+    const pieces all = what_is_left(ready, http1->then, id, 0);
     x.ready_sent = io::send_now(http1->connection->socket, all);
     if (x.ready_sent < bytes_of(all)) return false;
     note_all_sent(x, ready);
@@ -269,7 +292,8 @@ csp::step<void> send_rest(exchange_record& x, patience limits)
     const ready_response& ready = x.kept->best(x.asked.accepted).whole;
     progress going(limits);
     going.made(x.ready_sent);
-    const pieces left = what_is_left(ready, carrier.then, x.ready_sent);
+    const std::string id = id_field(x);
+    const pieces left = what_is_left(ready, carrier.then, id, x.ready_sent);
     if (co_await send_pieces(*carrier.connection, left, io::more_follows::no, going)) note_all_sent(x, ready);
 }
 

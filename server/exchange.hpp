@@ -31,6 +31,7 @@
 #include "server/connection.hpp"
 #include "server/page.hpp"
 #include "server/policy.hpp"
+#include "server/request_id.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -111,6 +112,7 @@ struct stream_piece {
 struct stream_carrier {
     csp::shared_out<stream_piece> to_session;
     std::uint32_t stream = 0;
+    request_id id = {};
 };
 
 /// What became of the response, for the log and the statistics.
@@ -169,7 +171,11 @@ class http1_pen {
     std::chrono::sys_seconds second_;
 };
 
-/// Sends the response (for HEAD, its head) and writes the account. When the client leaves or does not make progress,
+/// The request's, as its answer and the logs have it.
+[[nodiscard]] request_id id_of(const exchange_record& x);
+
+/// Sends the response (for HEAD, its head) and writes the account. An error has the request's id in X-Request-Id, and
+/// other answers if that is wanted. When the client leaves or does not make progress,
 /// the account stays incomplete and the carrier is not used again.
 csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen);
 

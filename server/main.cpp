@@ -77,7 +77,8 @@ int main(int count, const char** words)
     tell_what_is_served(s, engine->why, *o);
 
     std::signal(SIGPIPE, SIG_IGN);
-    io::block_signals({SIGTERM, SIGINT, SIGHUP});
+    std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow any more is a full disk
+    io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     csp::kernel kernel({.cores = s.workers + 1}, io::engines(engine->runs));  // one is the workshop
     kernel.print_post_mortem_on(SIGQUIT);
     const csp::outcome end = kernel.run(web_server(std::move(s), std::move(*o)));

@@ -91,8 +91,7 @@ csp::process hot_path(settings s, policy first, std::vector<io::listener> listen
                    done.shared_tx()),
         static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),
-        back_end(s.log.access.empty() ? access_log::off : access_log::on, done.rx(), returned.tx(), lines.shared_tx(),
-                 std::move(link.to_stats)),
+        back_end(access_log_of(s.log), done.rx(), returned.tx(), lines.shared_tx(), std::move(link.to_stats)),
         relay(lines.rx(), std::move(link.to_log)));
 }
 
@@ -128,6 +127,7 @@ csp::process web_server(settings s, opened o)
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
     csp::chan<reload_request> reloads;
+    csp::chan<reopen> reopens;
     csp::chan<supervisor_order> orders;
     csp::bridge<figures_question> so_far(first);
     csp::forking cores;
@@ -178,10 +178,10 @@ csp::process web_server(settings s, opened o)
     }
     co_await csp::par(
         config(s, std::move(o.command.arguments), reloads.rx(), std::move(to_configure), lines.shared_tx()),
-        log(std::move(o.logs), lines.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
+        log(std::move(o.logs), lines.rx(), reopens.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
         supervisor({s.patience.grace, std::move(o.first_lines), std::move(o.spare), o.manager, std::move(o.before_us)},
-                   orders.rx(), totals.rx(), reloads.shared_tx(), std::move(to_stop), std::move(to_witnesses),
-                   lines.shared_tx(), std::move(until_end)));
+                   orders.rx(), totals.rx(), reloads.shared_tx(), reopens.tx(), std::move(to_stop),
+                   std::move(to_witnesses), lines.shared_tx(), std::move(until_end)));
     co_await cores.join();
 }
 

@@ -111,8 +111,8 @@ csp::process loop(std::vector<conn> all)
         front_end_farm(2, front.shared_rx(), plain.shared_tx(), plain.shared_tx()),
         page_cache({.pages = 2}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
         compressor(jobs.rx()), quick_farm(pages.shared_rx(), found.shared_tx(), done.shared_tx()),
-        back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()), counting_lines(lines.rx()),
-        adding_up(hits.rx()));
+        back_end(access_log::combined, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
+        counting_lines(lines.rx()), adding_up(hits.rx()));
 }
 
 TEST(Network, EverybodyComesRoundTheKeepAliveLoop)

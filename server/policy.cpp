@@ -76,7 +76,8 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
              .limits = s.limits,
              .connections = s.connections,
              .clients = s.clients.divided_by(std::max(1U, s.workers)),
-             .stats = s.stats};
+             .stats = s.stats,
+             .told_ids = s.log.told_ids};
     p.sites.reserve(sites.size() + 1);
     for (site& each : sites) {
         auto root = io::open_directory(each.files.root);
@@ -88,10 +89,11 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
         route_table routes(each.files.routes);
         p.sites.push_back({.pages = {std::move(*root), std::move(each.files), s.cache, s.patience},
                            .routes = std::move(routes),
+                           .name = each.names.empty() ? "default" : std::move(each.names.front()),
                            .key = key});
     }
     if (!wrong.empty()) return std::unexpected(std::move(wrong));
-    p.sites.push_back({.pages = {{}, {}, s.cache, s.patience}, .routes = {}, .key = 0});
+    p.sites.push_back({.pages = {{}, {}, s.cache, s.patience}, .routes = {}, .name = {}, .key = 0});
     return p;
 }
 

@@ -31,6 +31,7 @@ struct page_rules {
 struct served_site {
     page_rules pages;
     route_table routes;
+    std::string name;       // for the log: its first name, "default" if it has none; empty: it is no site
     std::uint64_t key = 0;  // of its configuration: what the cache has of it is found as long as that is the same
 };
 
@@ -42,6 +43,7 @@ struct policy {
     std::size_t connections = 0;
     client_limits clients;  // of the core
     stats_rules stats;
+    ids_in_answers told_ids = ids_in_answers::errors;
 
     [[nodiscard]] site_number nowhere() const { return static_cast<site_number>(sites.size() - 1); }
 };

@@ -50,9 +50,14 @@ struct cache_rules {
     std::chrono::milliseconds ageing{10'000};    // after so long a page's count is halved
 };
 
+enum class log_form : std::uint8_t { combined, json };
+enum class ids_in_answers : std::uint8_t { errors, always };  // which are told the request's id
+
 struct log_rules {
-    std::string access = "-";  // a file; "-" is standard output, "" is none
-    std::string error = "-";   // a file; "-" is standard error
+    std::string access = "-";  // as log_target reads it; "-" is standard output
+    std::string error = "-";   // the same; "-" is standard error
+    log_form form = log_form::combined;
+    ids_in_answers told_ids = ids_in_answers::errors;
 };
 
 /// Who may see the statistics. For all others the same paths are pages like any.

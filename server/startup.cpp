@@ -3,7 +3,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
@@ -58,17 +57,6 @@ std::expected<std::vector<std::vector<io::listener>>, problem> listen_on_all(con
     return of_cores;
 }
 
-/// "-" is the standard stream as we were given it. Opening /dev/stdout anew would fail where it is a socket, and would
-/// write beside our own messages where it is a file.
-std::expected<io::file, problem> open_log(const std::string& name, int standard_stream)
-{
-    if (name.empty()) return io::file();
-    if (name == "-") return io::file(io::descriptor(fcntl(standard_stream, F_DUPFD_CLOEXEC, 0)));
-    auto f = io::open_to_append(name);
-    if (!f) return std::unexpected(fmt::format("the log {} cannot be opened: {}", name, f.error().text));
-    return std::move(*f);
-}
-
 }  // namespace
 
 void allow_many_descriptors()
@@ -106,7 +94,7 @@ std::expected<opened, problem> open_all(const settings& s, inheritance& given)
         if (!control) return std::unexpected(control.error());
         o.control_at = std::move(*control);
     }
-    o.logs = {.access = std::move(*access), .error = std::move(*error)};
+    o.logs = {.access = std::move(*access), .error = std::move(*error), .form = s.log.form};
     return o;
 }
 

@@ -59,8 +59,9 @@ inline frozen_policy default_policy(io::directory root = {}, static_rules files 
              .clients = {},
              .stats = {}};
     route_table routes(files.routes);
-    p.sites.push_back({.pages = {std::move(root), std::move(files), {}, {}}, .routes = std::move(routes), .key = 1});
-    p.sites.push_back({.pages = {}, .routes = {}, .key = 0});
+    p.sites.push_back(
+        {.pages = {std::move(root), std::move(files), {}, {}}, .routes = std::move(routes), .name = "test", .key = 1});
+    p.sites.push_back({.pages = {}, .routes = {}, .name = {}, .key = 0});
     return frozen_policy(std::move(p));
 }
 

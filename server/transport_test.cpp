@@ -87,7 +87,7 @@ csp::process session_reader(frozen_policy by, io::socket from, csp::shared_out<s
 {
     http::request_head head;
     for (frame_head h; co_await read_exactly(from, raw(h));) {
-        auto x = std::make_unique<exchange_record>(stream_carrier{pieces, h.stream});
+        auto x = std::make_unique<exchange_record>(stream_carrier{pieces, h.stream, {.connection = {}, .request = 1}});
         x->by = by;
         x->asked.own_head.resize(h.bytes);
         if (!co_await read_exactly(from, x->asked.own_head)) co_return;
@@ -236,8 +236,9 @@ csp::process both_transports(std::string root)
         page_cache({}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
         compressor(jobs.rx()),
         static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
-        etags({}, questions.rx()), back_end(access_log::on, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
-        sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
+        etags({}, questions.rx()),
+        back_end(access_log::combined, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()), sink(returned.rx()),
+        sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
 }
 
 class Transport : public testing::TestWithParam<io::engine_choice> {};

@@ -11,6 +11,7 @@ import email.utils
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -107,6 +108,7 @@ def check_every_response(r):
         assert r.get("Allow") == "GET, HEAD, OPTIONS"
     if r.status >= 400:
         assert r.get("Content-Type") in ("text/html; charset=utf-8", "application/json")
+        assert re.fullmatch("[0-9a-f]{12}-[1-9a-f][0-9a-f]*-[1-9a-f][0-9a-f]*", r.get("X-Request-Id"))
     if r.status in (408, 413, 414, 431, 505):
         assert r.closes
 

@@ -12,9 +12,9 @@
 namespace server {
 namespace {
 
-conn make_connection(io::socket s)
+conn make_connection(io::socket s, connection_id id)
 {
-    auto c = std::make_unique<connection>(std::move(s));
+    auto c = std::make_unique<connection>(std::move(s), id);
     // Asked now: of a client that has left there is no address any more, and just that one an operator looks for.
     const auto address = io::peer(c->socket);
     c->peer = address ? address->host() : "-";
@@ -28,6 +28,7 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
                       csp::shared_out<log_lines> to_log)
 {
     bool complained = false;  // once for a row of errors: they come several times a second
+    connection_ids ids;
     io::acceptor connections(std::move(from));
     for (;;) {
         const auto chosen = co_await csp::pri_alt(stops, connections);
@@ -44,14 +45,14 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
             continue;
         }
         complained = false;
-        if (!co_await to_parking.output(make_connection(std::move(*accepted)))) co_return;
+        if (!co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
     }
     // Those whom the kernel has accepted for us already are ours to answer.
     connections.finish();
     for (;;) {
         auto accepted = co_await connections.next();
         if (!accepted && accepted.error().closed()) co_return;
-        if (accepted && !co_await to_parking.output(make_connection(std::move(*accepted)))) co_return;
+        if (accepted && !co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
     }
 }
 

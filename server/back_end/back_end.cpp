@@ -7,7 +7,10 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "csp/alt.hpp"
+#include "http/access_json.hpp"
 #include "http/access_log.hpp"
 
 namespace server {
@@ -48,7 +51,8 @@ class hits {
         told_.took.count(took);
         if (x.went_to != branch::statistics && told_.slow.takes(took)) note_slow(x, took);
         count(x);
-        if (wanted_ == access_log::on) add_line(x);
+        if (wanted_ == access_log::combined) add_line(x);
+        if (wanted_ == access_log::json) add_json(x, took);
     }
     [[nodiscard]] bool empty() const { return told_.exchanges == 0; }
     [[nodiscard]] bool many() const { return lines_.size() >= telling_bytes; }
@@ -112,6 +116,25 @@ class hits {
                                                       room);
         lines_.append(room.data(), bytes);
     }
+    void add_json(const exchange_record& x, std::chrono::microseconds took)
+    {
+        if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);
+        const auto* http1 = std::get_if<http1_carrier>(&x.carrier);
+        const std::string id = to_string(id_of(x));
+        http::append_access_json(
+            lines_, {.when = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()),
+                     .request_id = id,
+                     .client = http1 != nullptr ? http1->connection->peer : "",
+                     .host = x.asked.authority,
+                     .site = x.of_site().name,
+                     .request_line = x.asked.line,
+                     .code = x.sent.code,
+                     .body_bytes = x.sent.content_bytes,
+                     .complete = x.sent.complete,
+                     .duration = took,
+                     .referer = x.asked.referer,
+                     .user_agent = x.asked.user_agent});
+    }
 
     access_log wanted_;
     tally told_;
@@ -119,6 +142,24 @@ class hits {
     std::string lines_;
     csp::time_point tell_at_;
 };
+
+/// Why the server failed to answer as it was asked to. Of 501 and 505 the client is the cause, and what a route answers
+/// so was meant. REQUIRES: a status from 500 on.
+std::optional<log_lines> failure(const exchange_record& x)
+{
+    using enum http::status;
+    const http::status code = x.sent.code;
+    if (code == not_implemented || code == http_version_not_supported) return std::nullopt;
+    const bool is_known = x.refused && x.refused->code == code;
+    if (is_known && x.refused->text.empty()) return std::nullopt;
+    const std::string_view why = is_known ? x.refused->text : "A fault ended the work on it.";
+    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    return error_line(
+        "error",
+        fmt::format("{} to {} for \"{}\": {}", http::number(code),
+                    http1 != nullptr ? std::string_view(http1->connection->peer) : "-", x.asked.line, why),
+        to_string(id_of(x)));
+}
 
 /// The connection when its exchange is over: to be parked for another one or to linger, or to be closed. None where
 /// another process has it.
@@ -144,6 +185,12 @@ conn take_connection(exchange x)
 
 }  // namespace
 
+access_log access_log_of(const log_rules& rules)
+{
+    if (rules.access.empty()) return access_log::off;
+    return rules.form == log_form::json ? access_log::json : access_log::combined;
+}
+
 csp::process back_end(access_log wanted, csp::in<exchange> done, csp::out<conn> to_parking,
                       csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
 {
@@ -159,12 +206,15 @@ csp::process back_end(access_log wanted, csp::in<exchange> done, csp::out<conn> 
             if (answered) {
                 exchange x = std::move(*answered);
                 fresh.note(*x);
+                if (http::number(x->sent.code) >= 500) [[unlikely]] {
+                    if (auto why = failure(*x)) co_await to_log.output(std::move(*why));
+                }
                 co_await to_parking.output(take_connection(std::move(x)));
             }
         }
         if (!fresh.empty() && (over || fresh.many() || csp::core::here().now() >= fresh.tell_at())) {
             co_await to_stats.output(fresh.take_tally());
-            if (wanted == access_log::on) co_await to_log.output(fresh.take_lines());
+            if (wanted != access_log::off) co_await to_log.output(fresh.take_lines());
         }
     }
 }

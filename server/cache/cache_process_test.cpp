@@ -50,6 +50,7 @@ csp::process reads(csp::in<exchange> answered, notebook<outcome> seen, notebook<
 exchange request_of(engine_kernel& k)
 {
     auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::fate::persists});
+    x->by = std::get<http1_carrier>(x->carrier).connection->by;
     x->asked.path = test::path("/a");
     x->asked.accepted = http::parse_accept_encoding("br");
     return x;

@@ -37,6 +37,7 @@ using diary = std::vector<came_out>;
 exchange request_for(engine_kernel& k, std::string_view path)
 {
     auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::fate::persists});
+    x->by = std::get<http1_carrier>(x->carrier).connection->by;
     x->asked.path = test::path(path);
     x->asked.path_hash = std::hash<std::string_view>()(path);
     return x;

@@ -158,14 +158,17 @@ class limit {
     explicit limit(std::string_view text) : text_(text) {}
 
     /// A line if it is time for one.
-    [[nodiscard]] std::optional<log_lines> bite(std::string_view client)
+    [[nodiscard]] std::optional<log_lines> bite(std::string_view client,
+                                                std::optional<request_id> request = std::nullopt)
     {
         const csp::time_point now = csp::core::here().now();
         ++unsaid_;
         if (said_at_ && now < *said_at_ + saying_pause) return std::nullopt;
         said_at_ = now;
-        return error_line("warning", fmt::format("{} (now {}; {} since this was last said)", text_, client,
-                                                 std::exchange(unsaid_, 0)));
+        return error_line(
+            "warning",
+            fmt::format("{} (now {}; {} since this was last said)", text_, client, std::exchange(unsaid_, 0)),
+            request ? to_string(*request) : "");
     }
 
   private:
@@ -344,7 +347,7 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
         const verdict v = c->refused ? verdict::forward : look(*c, present->limits);
         if (v == verdict::forward) {
             if (!admitted.on_request(*c)) {
-                if (auto line = requests.bite(c->peer)) co_await to_log.output(std::move(*line));
+                if (auto line = requests.bite(c->peer, c->present_request())) co_await to_log.output(std::move(*line));
             }
             ++under_way;
             ++seen.requests;

@@ -46,6 +46,7 @@ std::vector<std::string> what_must_wait(const settings& in_force, settings& next
     keep(in_force.listen, next.listen, "listen");
     keep(in_force.log.access, next.log.access, "access");
     keep(in_force.log.error, next.log.error, "error");
+    keep(in_force.log.form, next.log.form, "format");
     keep(in_force.cache.pages, next.cache.pages, "pages");
     keep(in_force.cache.memory, next.cache.memory, "memory_bytes");
     keep(in_force.patience.grace, next.patience.grace, "grace_seconds");

@@ -2,62 +2,180 @@
 #include "server/observers/log.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <utility>
+#include <vector>
 
-#include <fmt/chrono.h>
+#include <fmt/core.h>
+
+#include "csp/alt.hpp"
+#include "csp/timer.hpp"
+#include "io/address.hpp"
+#include "io/socket.hpp"
+#include "server/observers/log_text.hpp"
 
 namespace server {
 
-log_lines error_line(std::string_view severity, std::string_view what)
+log_lines error_line(std::string_view severity, std::string_view what, std::string request)
 {
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    return {log_kind::error, fmt::format("{:%Y-%m-%d %H:%M:%S} {}: {}\n", fmt::gmtime(now), severity, what)};
+    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    return {log_kind::error, std::string(what), std::string(severity), std::move(request), now};
 }
 
 namespace {
 
 /// One of the logs, and how many lines did not get into it since they last did.
-struct log_file {
-    io::file file;
+struct open_log_state {
+    log_destination to;
     std::string_view name;
+    io::socket socket = {};  // to whoever reads datagrams, once there was something to send
+    bool torn = false;       // the file ends in the middle of a line
     std::uint64_t lost = 0;
+
+    [[nodiscard]] bool is_on() const { return to.target.what != log_target::kind::none; }
 };
 
-csp::step<void> say_what_was_lost(log_file& of, log_file& error)
+/// What did not get through, and why.
+struct loss {
+    std::uint64_t lines = 0;
+    io::error why = {};
+};
+
+csp::step<loss> append(open_log_state& log, std::string text)
 {
-    const log_lines said = error_line("warning", fmt::format("{} lines of the {} log were lost", of.lost, of.name));
-    of.lost = 0;
-    if (error.file) (void)co_await io::append_all(error.file, said.text);
+    if (text.empty()) co_return loss{};
+    const bool mends = log.torn;
+    if (mends) text.insert(text.begin(), '\n');
+    const auto got = co_await io::append_all(log.to.file, text);
+    if (got.bytes > 0) log.torn = text[got.bytes - 1] != '\n';
+    if (!got.problem) co_return loss{};
+    const auto rest = std::string_view(text).substr(std::max<std::size_t>(got.bytes, mends ? 1 : 0));
+    co_return loss{static_cast<std::uint64_t>(std::ranges::count(rest, '\n')), *got.problem};
 }
 
-csp::step<void> write(log_file& to, std::string_view text, log_file& error)
+/// To the reader of now: if the one of before is gone there may be another.
+csp::step<io::result<std::size_t>> send_datagram(open_log_state& log, std::string_view text, io::deadline until)
 {
-    const auto written = co_await io::append_all(to.file, text);
-    if (written) {
-        if (to.lost > 0) co_await say_what_was_lost(to, error);
+    for (;;) {
+        const bool is_new = !log.socket;
+        if (is_new) {
+            const auto where = io::address::parse("unix:" + log.to.target.path);
+            auto connected = where ? io::connect_for_datagrams(*where) : std::unexpected(where.error());
+            if (!connected) co_return std::unexpected(connected.error());
+            log.socket = std::move(*connected);
+        }
+        const auto sent = co_await io::send_all(log.socket, text, until);
+        if (sent || sent.error().timed_out()) co_return sent;
+        log.socket = {};
+        if (is_new) co_return sent;
+    }
+}
+
+csp::step<loss> send(open_log_state& log, std::vector<std::string> datagrams)
+{
+    constexpr std::chrono::milliseconds patience{100};  // with a reader that has no room
+    constexpr std::size_t at_once = 32;                 // then others of this core have their turn
+    bool may_wait = log.lost == 0;                      // who did not read for so long must show that it does again
+    for (std::size_t i = 0; i < datagrams.size(); ++i) {
+        const auto until = csp::core::here().now() + (may_wait ? patience : std::chrono::milliseconds(0));
+        const auto sent = co_await send_datagram(log, datagrams[i], until);
+        if (!sent) co_return loss{datagrams.size() - i, sent.error()};
+        may_wait = true;
+        if (i % at_once == at_once - 1) co_await csp::yield();
+    }
+    co_return loss{};
+}
+
+csp::step<loss> put(open_log_state& log, log_lines lines, log_form form)
+{
+    if (!log.is_on()) co_return loss{};
+    if (log.to.target.takes_datagrams()) co_return co_await send(log, datagrams_of(lines, form, log.to.target));
+    co_return co_await append(log, lines.which == log_kind::error ? error_text(lines, form) : std::move(lines.text));
+}
+
+/// The two logs together: what happens to one is said in the other.
+struct both_logs {
+    open_log_state access;
+    open_log_state error;
+    log_form form;
+};
+
+std::string what_was_lost(const open_log_state& of)
+{
+    return of.lost == 1 ? fmt::format("1 line of the {} log was lost", of.name)
+                        : fmt::format("{} lines of the {} log were lost", of.lost, of.name);
+}
+
+csp::step<void> say_what_was_lost(open_log_state& of, both_logs& all)
+{
+    const std::string what = what_was_lost(of);
+    if (all.error.is_on() && (co_await put(all.error, error_line("warning", what), all.form)).lines > 0) co_return;
+    if (!all.error.is_on()) fmt::print(stderr, "occwserv: {}\n", what);
+    of.lost = 0;
+}
+
+csp::step<void> write(open_log_state& to, log_lines lines, both_logs& all)
+{
+    const loss l = co_await put(to, std::move(lines), all.form);
+    if (l.lines == 0) {
+        if (to.lost > 0) co_await say_what_was_lost(to, all);
         co_return;
     }
     if (to.lost == 0) {
         fmt::print(stderr, "occwserv: the {} log cannot be written ({}); lines are lost until it can\n", to.name,
-                   written.error().text);
+                   l.why.text);
     }
-    to.lost += static_cast<std::uint64_t>(std::ranges::count(text, '\n'));
+    to.lost += l.lines;
+}
+
+/// Yields the reason if that could not be.
+csp::step<std::optional<std::string>> open_anew(open_log_state& log)
+{
+    if (log.to.target.what != log_target::kind::file) co_return std::nullopt;
+    auto f = co_await io::open_again_to_append(log.to.target.path);
+    if (!f) {
+        co_return fmt::format("the {} log goes on where it was: {} cannot be opened anew: {}", log.name,
+                              log.to.target.path, f.error().text);
+    }
+    log.to.file = std::move(*f);
+    log.torn = false;
+    co_return std::nullopt;
+}
+
+csp::step<void> open_anew(both_logs& all)
+{
+    bool whole = true;
+    for (open_log_state* each : {&all.error, &all.access}) {
+        if (auto why = co_await open_anew(*each)) {
+            whole = false;
+            co_await write(all.error, error_line("error", *why), all);
+        }
+    }
+    if (whole) co_await write(all.error, error_line("notice", "the logs were opened anew"), all);
 }
 
 }  // namespace
 
-csp::process log(log_files files, csp::in<log_lines> lines)
+csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens)
 {
-    log_file access{std::move(files.access), "access"};
-    log_file error{std::move(files.error), "error"};
-    while (auto more = co_await lines.input()) {
-        log_file& to = more->which == log_kind::access ? access : error;
-        if (to.file) co_await write(to, more->text, error);
+    both_logs all{
+        .access = {std::move(files.access), "access"}, .error = {std::move(files.error), "error"}, .form = files.form};
+    bool may_reopen = true;
+    for (;;) {
+        const auto chosen = co_await csp::pri_alt(csp::when(may_reopen, reopens), lines);
+        if (chosen == reopens) {
+            may_reopen = (co_await reopens.input()).has_value();
+            if (may_reopen) co_await open_anew(all);
+            continue;
+        }
+        auto more = co_await lines.input();
+        if (!more) break;
+        co_await write(more->which == log_kind::access ? all.access : all.error, std::move(*more), all);
     }
-    for (log_file* each : {&access, &error}) {
-        if (each->lost > 0) co_await say_what_was_lost(*each, error);
+    for (open_log_state* each : {&all.access, &all.error}) {
+        if (each->lost > 0) co_await say_what_was_lost(*each, all);
+        if (each->lost > 0) fmt::print(stderr, "occwserv: {}\n", what_was_lost(*each));
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,33 +9,46 @@
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
 #include "csp/process.hpp"
-#include "io/file.hpp"
+#include "server/observers/log_target.hpp"
+#include "server/settings.hpp"
 
 namespace server {
 
 enum class log_kind : std::uint8_t { access, error };
 
-/// Whole lines for a log; those of many requests together, since each crossing between cores has its price.
+/// What is to be logged: whole lines of the access log, those of many requests together, since each crossing between
+/// cores has its price; or one message of the error log, which has no form yet.
 struct log_lines {
     log_kind which = log_kind::access;
     std::string text;
+    std::string severity = {};  // of an error, as syslog names it: "error", "warning", "notice"
+    std::string request = {};   // the id of the one that it is about, if there is one
+    std::chrono::sys_time<std::chrono::milliseconds> when = {};
 };
 static_assert(csp::mobile<log_lines>);
 
-/// One line of the error log, with the time: "2026-11-24 09:00:00 notice: what".
-[[nodiscard]] log_lines error_line(std::string_view severity, std::string_view what);
+/// One message of the error log, with the time.
+[[nodiscard]] log_lines error_line(std::string_view severity, std::string_view what, std::string request = {});
 
 struct log_files {
-    io::file access;  // may be none: nothing is written
-    io::file error;
+    log_destination access;
+    log_destination error;
+    log_form form = log_form::combined;  // of the errors; access lines have theirs when they come
 };
 
-/// Writes the logs. One for the whole server, reached over a bridge. A disk that is full or broken does not stop the
-/// server: it is said once, on standard error, and the lines lost are counted.
+/// The files are to be opened anew, since they have been moved away.
+struct reopen {};
+
+/// Writes the logs. One for the whole server, reached over a bridge. A disk that is full or broken, or a reader of
+/// datagrams who is gone or too slow, does not stop the server: it is said once, on standard error; the lines lost are
+/// counted; and when it can be written again the error log says how many they were.
 ///
-///   lines   log_lines   from every core
+///   lines     log_lines   from every core
+///   reopens   reopen      from the supervisor; who moves a file away loses no line: what cannot be opened anew goes on
+///                         being written where it was
 ///
-/// Deadlock: a pure server. Ends when all writers have.
-csp::process log(log_files files, csp::in<log_lines> lines);
+/// Deadlock: a pure server; waits for a disk as long as that takes, and for a reader of datagrams for a moment.
+/// Ends when all writers of lines have.
+csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens);
 
 }  // namespace server

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "server/observers/log.hpp"
 
-#include <fcntl.h>
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <optional>
 #include <string>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include <gmock/gmock.h>
 
@@ -16,63 +25,234 @@
 namespace server {
 namespace {
 
-csp::process say(csp::out<log_lines> to_log, std::vector<log_lines> all)
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::Not;
+
+/// What happens while the log works, in order: something is logged, it is told to reopen, or the world changes.
+struct act {
+    void (*change)(const std::string& directory);
+};
+using event = std::variant<log_lines, reopen, act>;
+
+log_lines access(std::string text) { return {log_kind::access, std::move(text)}; }
+log_lines error(std::string text) { return error_line("error", text); }
+
+csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<reopen> reopens, std::vector<event> all)
 {
-    for (log_lines& lines : all) co_await to_log.output(std::move(lines));
+    for (event& e : all) {
+        if (auto* const lines = std::get_if<log_lines>(&e)) co_await to_log.output(std::move(*lines));
+        if (std::holds_alternative<reopen>(e)) co_await reopens.output({});
+        // The last line has been written only when the log takes another message: none of nothing is the least of all.
+        if (const auto* const then = std::get_if<act>(&e)) {
+            co_await to_log.output({});
+            then->change(directory);
+        }
+    }
 }
 
-csp::process write_logs(log_files files, std::vector<log_lines> all)
+csp::process write_logs(std::string directory, log_files files, std::vector<event> all)
 {
     csp::chan<log_lines> lines;
-    co_await csp::par(log(std::move(files), lines.rx()), say(lines.tx(), std::move(all)));
+    csp::chan<reopen> reopens;
+    co_await csp::par(log(std::move(files), lines.rx(), reopens.rx()),
+                      play(std::move(directory), lines.tx(), reopens.tx(), std::move(all)));
 }
 
-csp::outcome run(log_files files, std::vector<log_lines> all)
-{
-    csp::kernel kernel({}, io::engines(io::engine_choice::epoll));
-    return kernel.run(write_logs(std::move(files), std::move(all)));
-}
+class Log : public testing::Test {
+  protected:
+    /// Yields what was said on standard error.
+    std::string run(const std::string& access_log, const std::string& error_log, std::vector<event> all,
+                    log_form form = log_form::combined)
+    {
+        auto a = open_log(access_log, STDOUT_FILENO);
+        auto e = open_log(error_log, STDERR_FILENO);
+        EXPECT_TRUE(a && e);
+        log_files files{.access = std::move(*a), .error = std::move(*e), .form = form};
+        testing::internal::CaptureStderr();
+        csp::kernel kernel({}, io::engines(io::engine_choice::epoll));
+        EXPECT_EQ(kernel.run(write_logs(d.path(), std::move(files), std::move(all))), csp::outcome::finished);
+        return testing::internal::GetCapturedStderr();
+    }
+    [[nodiscard]] std::string in(const std::string& name) const { return d.path() + "/" + name; }
 
-TEST(Log, WritesEachKindToItsFile)
+    test::scratch_directory d;
+};
+
+TEST_F(Log, WritesEachKindToItsFile)
 {
-    const test::scratch_directory d;
-    log_files files{.access = *io::open_to_append(d.path() + "/access"),
-                    .error = *io::open_to_append(d.path() + "/error")};
-    EXPECT_EQ(
-        run(std::move(files), {{log_kind::access, "a\nb\n"}, {log_kind::error, "e\n"}, {log_kind::access, "c\n"}}),
-        csp::outcome::finished);
+    EXPECT_EQ(run(in("access"), in("error"), {access("a\nb\n"), error("e"), access("c\n")}), "");
     EXPECT_EQ(d.read("access"), "a\nb\nc\n");
-    EXPECT_EQ(d.read("error"), "e\n");
+    EXPECT_THAT(d.read("error"), MatchesRegex("....-..-.. ..:..:.. error: e\n"));
 }
 
-TEST(Log, NoFileIsNoLog)
+TEST_F(Log, WritesErrorsInJson)
 {
-    const test::scratch_directory d;
-    log_files files{.access = {}, .error = *io::open_to_append(d.path() + "/error")};
-    EXPECT_EQ(run(std::move(files), {{log_kind::access, "a\n"}, {log_kind::error, "e\n"}}), csp::outcome::finished);
-    EXPECT_EQ(d.read("error"), "e\n");
+    EXPECT_EQ(run(in("access"), in("error"), {access("{}\n"), error("e")}, log_form::json), "");
+    EXPECT_EQ(d.read("access"), "{}\n");
+    EXPECT_THAT(d.read("error"), MatchesRegex(".\"time\":\".*Z\",\"severity\":\"error\",\"message\":\"e\".\n"));
 }
 
-TEST(Log, AFullDiskIsToldOnceAndCounted)
+TEST_F(Log, NoTargetIsNoLog)
 {
-    const test::scratch_directory d;
-    log_files files{.access = *io::open_to_append("/dev/full"), .error = *io::open_to_append(d.path() + "/error")};
-    testing::internal::CaptureStderr();
-    EXPECT_EQ(
-        run(std::move(files), {{log_kind::access, "a\nb\n"}, {log_kind::error, "e\n"}, {log_kind::access, "c\n"}}),
-        csp::outcome::finished);
-    const std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(run("", in("error"), {access("a\n"), error("e")}), "");
+    EXPECT_THAT(d.read("error"), HasSubstr("error: e\n"));
+    EXPECT_EQ(run(in("access"), "", {access("a\n"), error("e")}), "");
+    EXPECT_EQ(d.read("access"), "a\n");
+}
+
+TEST_F(Log, AFullDiskIsToldOnceAndCounted)
+{
+    const std::string told = run("/dev/full", in("error"), {access("a\nb\n"), error("e"), access("c\n")});
     EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
-    EXPECT_THAT(told, testing::HasSubstr("cannot be written"));
-    EXPECT_THAT(d.read("error"), testing::HasSubstr("e\n"));
-    EXPECT_THAT(d.read("error"), testing::HasSubstr("warning: 3 lines of the access log were lost"));
+    EXPECT_THAT(told, HasSubstr("the access log cannot be written (No space left on device); lines are lost"));
+    EXPECT_THAT(d.read("error"), HasSubstr("error: e\n"));
+    EXPECT_THAT(d.read("error"), HasSubstr("warning: 3 lines of the access log were lost\n"));
 }
 
-TEST(Log, AnErrorLineHasTheTimeAndTheSeverity)
+TEST_F(Log, WhatWasLostIsSaidSomewhereInAnyCase)
 {
-    const log_lines line = error_line("notice", "what");
+    EXPECT_THAT(run("/dev/full", "", {access("a\nb\n")}), HasSubstr("2 lines of the access log were lost\n"));
+    const std::string told = run("/dev/full", "/dev/full", {access("a\nb\n"), error("e")});
+    EXPECT_THAT(told, HasSubstr("2 lines of the access log were lost\n"));
+    EXPECT_THAT(told, HasSubstr("1 line of the error log was lost\n"));
+}
+
+/// For the program as a whole: a log that may not grow beyond is one on a full disk.
+void limit_files_to(rlim_t bytes)
+{
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit l{};
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &l), 0);
+    l.rlim_cur = std::min(bytes, l.rlim_max);
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+TEST_F(Log, GoesOnWhenThereIsRoomAgain)
+{
+    const act fills{[](const std::string&) { limit_files_to(200); }};
+    const act clears{[](const std::string&) { limit_files_to(RLIM_INFINITY); }};
+    const std::string early(100, 'a');
+    const std::string part(150, 'b');
+    const std::string told =
+        run(in("access"), in("error"),
+            {access(early + '\n'), fills, access(part + "\nc\n"), access("d\n"), clears, access("e\n"), access("f\n")});
+    EXPECT_THAT(told, HasSubstr("(File too large)"));
+    EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
+    // What got in of a line is ended, so that the next one stands for itself.
+    EXPECT_EQ(d.read("access"), early + '\n' + part.substr(0, 99) + "\ne\nf\n");
+    EXPECT_THAT(d.read("error"), HasSubstr("warning: 3 lines of the access log were lost\n"));
+}
+
+TEST_F(Log, FilesAreOpenedAnew)
+{
+    const act moves{[](const std::string& in) {
+        std::filesystem::rename(in + "/access", in + "/access.1");
+        std::filesystem::rename(in + "/error", in + "/error.1");
+    }};
+    EXPECT_EQ(run(in("access"), in("error"),
+                  {access("a\n"), error("x"), moves, access("b\n"), reopen{}, access("c\n"), error("z")}),
+              "");
+    EXPECT_EQ(d.read("access.1"), "a\nb\n");
+    EXPECT_EQ(d.read("access"), "c\n");
+    EXPECT_THAT(d.read("error.1"), HasSubstr("error: x\n"));
+    EXPECT_THAT(d.read("error"), MatchesRegex(".* notice: the logs were opened anew\n.* error: z\n"));
+}
+
+TEST_F(Log, AFileThatCannotBeOpenedAnewGoesOn)
+{
+    std::filesystem::create_directory(in("sub"));
+    const act moves{[](const std::string& in) { std::filesystem::rename(in + "/sub", in + "/moved"); }};
+    EXPECT_EQ(run(in("sub/access"), in("error"), {access("a\n"), moves, reopen{}, access("b\n")}), "");
+    EXPECT_EQ(d.read("moved/access"), "a\nb\n");
+    EXPECT_THAT(d.read("error"), HasSubstr("error: the access log goes on where it was: " + in("sub/access") +
+                                           " cannot be opened anew: No such file or directory\n"));
+    EXPECT_THAT(d.read("error"), Not(HasSubstr("were opened anew")));
+}
+
+/// Somebody who reads datagrams.
+class reader {
+  public:
+    explicit reader(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
+    {
+        sockaddr_un where{};
+        where.sun_family = AF_UNIX;
+        path.copy(where.sun_path, sizeof where.sun_path - 1);
+        EXPECT_EQ(::bind(socket_.number(), reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
+    }
+    [[nodiscard]] std::optional<std::string> next() const
+    {
+        std::string text(10'000, '\0');
+        const ssize_t got = ::recv(socket_.number(), text.data(), text.size(), 0);
+        if (got < 0) return std::nullopt;
+        text.resize(static_cast<std::size_t>(got));
+        return text;
+    }
+    [[nodiscard]] std::vector<std::string> all() const
+    {
+        std::vector<std::string> texts;
+        while (auto text = next()) texts.push_back(std::move(*text));
+        return texts;
+    }
+
+  private:
+    io::descriptor socket_;
+};
+
+TEST_F(Log, SendsEachLineAsADatagram)
+{
+    const reader syslog(in("syslog"));
+    const reader journal(in("journal"));
+    EXPECT_EQ(run("syslog:local0:" + in("syslog"), "journal:" + in("journal"), {access("a\nb\n"), error("e")}), "");
+    EXPECT_THAT(syslog.all(), ElementsAre(MatchesRegex("<134>.* occwserv.*: a"), MatchesRegex("<134>.*: b")));
+    EXPECT_THAT(journal.all(), ElementsAre(HasSubstr("MESSAGE=e\nPRIORITY=3\n")));
+}
+
+TEST_F(Log, ADatagramThatNobodyReadsIsLostAndTheNextIsNot)
+{
+    static std::optional<reader> comes;
+    const act arrives{[](const std::string& in) { comes.emplace(in + "/syslog"); }};
+    const act is_replaced{[](const std::string& in) {
+        std::filesystem::remove(in + "/syslog");
+        comes.emplace(in + "/syslog");
+    }};
+    const std::string told = run("syslog:" + in("syslog"), in("error"),
+                                 {access("a\nb\n"), access("c\n"), arrives, access("d\n"), is_replaced, access("e\n")});
+    EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
+    EXPECT_THAT(told, HasSubstr("the access log cannot be written (No such file or directory)"));
+    EXPECT_THAT(comes->all(), ElementsAre(MatchesRegex(".*: e")));  // d was read by the one before
+    comes.reset();
+    EXPECT_THAT(d.read("error"), MatchesRegex(".*: 3 lines of the access log were lost\n"));
+}
+
+TEST_F(Log, AReaderWhoDoesNotReadIsNotWaitedForLong)
+{
+    static std::optional<reader> stuck;
+    stuck.emplace(in("syslog"));
+    static std::vector<std::string> got;
+    const act reads{[](const std::string&) { got = stuck->all(); }};
+    std::string many;
+    for (int i = 0; i < 2000; ++i) many += "a\n";
+    const std::string told =
+        run("syslog:" + in("syslog"), in("error"), {access(many), access(many), reads, access("b\n")});
+    const auto after = stuck->all();
+    stuck.reset();
+    EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
+    EXPECT_GT(got.size(), 0U);
+    EXPECT_THAT(after, ElementsAre(MatchesRegex(".*: b")));
+    EXPECT_THAT(d.read("error"),
+                HasSubstr(" " + std::to_string(4000 - got.size()) + " lines of the access log were lost\n"));
+}
+
+TEST_F(Log, AnErrorLineHasTheTimeAndTheSeverity)
+{
+    const log_lines line = error_line("notice", "what", "id");
     EXPECT_EQ(line.which, log_kind::error);
-    EXPECT_THAT(line.text, testing::MatchesRegex("....-..-.. ..:..:.. notice: what\n"));
+    EXPECT_EQ(line.severity, "notice");
+    EXPECT_EQ(line.text, "what");
+    EXPECT_EQ(line.request, "id");
+    EXPECT_LT(std::chrono::system_clock::now() - line.when, std::chrono::minutes(1));
 }
 
 }  // namespace

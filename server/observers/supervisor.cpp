@@ -61,15 +61,20 @@ struct end_reason {
 
 /// Serves the orders until one of them, or a signal, is to end the server.
 csp::step<end_reason> serve_until_end(csp::in<supervisor_order>& orders, csp::shared_out<reload_request>& to_config,
-                                      const std::vector<io::listener>& sockets)
+                                      csp::out<reopen>& to_reopen_logs, const std::vector<io::listener>& sockets)
 {
-    io::signal_set signals{SIGTERM, SIGINT, SIGHUP};
+    io::signal_set signals{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     bool may_order = true;
     for (;;) {
         if (co_await csp::pri_alt(signals, csp::when(may_order, orders)) == signals) {
             const int signal = co_await signals.next();
-            if (signal != SIGHUP) co_return end_reason{::strsignal(signal), std::nullopt, std::nullopt};
-            co_await reload(to_config);
+            if (signal == SIGHUP) {
+                co_await reload(to_config);
+            } else if (signal == SIGUSR1) {
+                co_await to_reopen_logs.output({});
+            } else {
+                co_return end_reason{::strsignal(signal), std::nullopt, std::nullopt};
+            }
             continue;
         }
         auto order = co_await orders.input();
@@ -114,7 +119,8 @@ csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::man
 }  // namespace
 
 csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
-                        csp::shared_out<reload_request> to_config, std::vector<csp::bridge_out<stop>> to_cores,
+                        csp::shared_out<reload_request> to_config, csp::out<reopen> to_reopen_logs,
+                        std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
                         std::vector<csp::out<stop>> until_end)
 {
@@ -123,7 +129,7 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     std::move(with.before_us).tell("ready");
     for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
 
-    end_reason why = co_await serve_until_end(orders, to_config, with.sockets);
+    end_reason why = co_await serve_until_end(orders, to_config, to_reopen_logs, with.sockets);
     with.sockets.clear();
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
     co_await to_log.output(error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end",

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "csp/mobile.hpp"
+#include "io/file.hpp"
+
+namespace server {
+
+/// Where a log goes, as an operator writes it:
+///
+///   ""                           nowhere
+///   "-"                          the standard stream that the program was given
+///   "syslog[:FACILITY][:/PATH]"  the system's log: datagrams as RFC 3164 has them, to /dev/log
+///   "journal[:/PATH]"            systemd's, by its own protocol: a request's id is a field, to be searched for
+///   anything else                a file
+struct log_target {
+    enum class kind : std::uint8_t { none, stream, file, syslog, journal };
+
+    kind what = kind::none;
+    std::string path = {};  // of the file, or of the socket where datagrams are read
+    int facility = 0;       // as <syslog.h> has it
+
+    [[nodiscard]] bool takes_datagrams() const { return what == kind::syslog || what == kind::journal; }
+};
+
+/// What is wrong with it comes back as a sentence.
+[[nodiscard]] std::expected<log_target, std::string> parse_log_target(std::string_view text);
+
+/// A target with what is open of it. Sockets are not: who reads them may come and go.
+struct log_destination {
+    log_target target;
+    io::file file;
+};
+static_assert(csp::mobile<log_destination>);
+
+/// For the start of the program. What cannot be had comes back as a sentence.
+[[nodiscard]] std::expected<log_destination, std::string> open_log(std::string_view text, int standard_stream);
+
+/// What open_log() would complain of, as far as that can be told without making a file.
+[[nodiscard]] std::optional<std::string> why_no_log(std::string_view text);
+
+}  // namespace server

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#include "server/request_id.hpp"
+
+#include <random>
+
+#include <fmt/format.h>
+
+namespace server {
+
+connection_ids::connection_ids()
+{
+    std::random_device random;  // the kernel's
+    const std::uint64_t high = random();
+    last_.drawn = (high << 16 ^ random()) & 0xffff'ffff'ffff;
+}
+
+std::string to_string(const request_id& id)
+{
+    return fmt::format("{:012x}-{:x}-{:x}", id.connection.drawn, id.connection.number, id.request);
+}
+
+}  // namespace server

@@ -1,0 +1,494 @@
+# SPDX-License-Identifier: MIT
+"""The logs in JSON, to syslog and the journal, moved away under load, on a full disk; and the ids of requests."""
+
+import concurrent.futures
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import re
+import resource
+import signal
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from harness import DEADLINE, binary, fill_tree, free_port, wait_until
+
+MEMBERS = ["time", "request_id", "remote_addr", "host", "site", "method", "target", "protocol", "status", "bytes",
+           "complete", "duration", "referer", "user_agent"]
+JSON = ["--log-format", "json"]
+
+
+def entries(server, count):
+    """All lines of the access log in JSON, of which there must be `count` and no more."""
+
+    def enough():
+        text = server.access_log.read_bytes().decode("utf-8")
+        return text.splitlines() if text.count("\n") >= count else None
+
+    lines = wait_until(enough, f"{count} lines in the access log")
+    assert len(lines) == count
+    all_ = [json.loads(line) for line in lines]
+    assert all(list(entry) == MEMBERS for entry in all_)
+    return all_
+
+
+def errors(server):
+    """The error log in JSON."""
+    return [json.loads(line) for line in server.error_log.read_bytes().decode("utf-8").splitlines()]
+
+
+def told(server, what):
+    return wait_until(
+        lambda: [line for line in server.error_log.read_text(errors="replace").splitlines() if what in line],
+        f"the error log says: {what}",
+    )
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_line_in_json(serve):
+    server = serve(arguments=JSON)
+    before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(milliseconds=1)
+    server.ask("/a.txt?query", "Referer: http://localhost/from", "User-Agent: tester/1.0 (a test)")
+    (entry,) = entries(server, 1)
+    time = datetime.datetime.strptime(entry["time"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc)
+    assert before <= time <= datetime.datetime.now(datetime.timezone.utc)
+    assert re.fullmatch(r".{19}\.\d{3}Z", entry.pop("time"))
+    assert 0 <= entry.pop("duration") < DEADLINE
+    assert re.fullmatch("[0-9a-f]{12}-[0-9a-f]+-1", entry.pop("request_id"))
+    assert entry == {
+        "remote_addr": "127.0.0.1", "host": "localhost", "site": "default", "method": "GET", "target": "/a.txt?query",
+        "protocol": "HTTP/1.1", "status": 200, "bytes": 13, "complete": True, "referer": "http://localhost/from",
+        "user_agent": "tester/1.0 (a test)",
+    }
+
+
+def test_the_site_that_answered(serve, place):
+    fill_tree(place / "one", {"a.txt": "a"})
+    file = place / "sites.toml"
+    file.write_text(f'[log]\nformat = "json"\n[[site]]\nnames = ["*.one.example", "1"]\nroot = "{place}/one"\n')
+    server = serve(arguments=["--config", str(file)])
+    with server.connect() as c:
+        for host in ("www.one.example", "localhost"):
+            c.send(f"GET /a.txt HTTP/1.1\r\nHost: {host}\r\n\r\n").response()
+    assert [(e["host"], e["site"]) for e in entries(server, 2)] == [
+        ("www.one.example", "*.one.example"), ("localhost", "default")]
+
+
+@pytest.mark.parametrize(
+    "sent, read",
+    [
+        (b'x" \\ {"a":1}', 'x" \\ {"a":1}'),
+        (b"tab\there", "tab\there"),
+        ("caf\u00e9 \u20ac \U0001f600".encode(), "caf\u00e9 \u20ac \U0001f600"),
+        (b"\xff\xfe ed\xc3", "\ufffd\ufffd ed\ufffd"),
+        (b"\xed\xa0\x80\xc0\xaf", "\ufffd" * 5),
+        ("\u009b2J".encode(), "\u009b2J"),
+    ],
+)
+def test_any_bytes_make_json(serve, sent, read):
+    server = serve(arguments=JSON)
+    with server.connect() as c:
+        c.send(b"GET /a.txt HTTP/1.1\r\nHost: a\r\nUser-Agent: " + sent + b"\r\n\r\n").response()
+    (entry,) = entries(server, 1)
+    assert entry["user_agent"] == read
+    assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]", server.access_log.read_bytes())
+
+
+def test_refused_requests_in_json(serve):
+    server = serve(arguments=JSON, workers=1)  # so that the lines are in order
+    for request in (b"\x16\x03\x01", b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /" + b"a" * 9000):
+        with server.connect() as c:
+            c.send(request).response()
+    assert [(e["status"], e["method"], e["target"], e["protocol"]) for e in entries(server, 3)] == [
+        (400, "", "", ""), (400, "GET", "/a b", "HTTP/1.1"), (414, "", "", "")]
+
+
+def test_long_texts_are_cut_in_json(serve):
+    server = serve(arguments=JSON)
+    server.ask("/a.txt?" + "q" * 8000, "User-Agent: " + "\u00e9" * 3000)
+    (entry,) = entries(server, 1)
+    assert entry["target"].startswith("/a.txt?qqq") and entry["target"].endswith("q...")
+    assert entry["user_agent"].endswith("\u00e9...")
+
+
+def test_a_client_that_left_is_not_complete(serve):
+    size = 20 * 1024 * 1024
+    server = serve(files={"large.bin": b"x" * size}, arguments=JSON)
+    with server.connect(receive_buffer=4096) as c:
+        c.request("/large.bin")
+        c.read_exactly(1000)
+    (entry,) = entries(server, 1)
+    assert entry["complete"] is False and entry["bytes"] < size
+
+
+def test_errors_in_json(serve):
+    server = serve(arguments=JSON)
+    server.stop()
+    all_ = errors(server)
+    assert {"time", "severity", "message"} == set(all_[0])
+    assert all_[0]["severity"] == "notice" and all_[0]["message"].startswith("serving ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", all_[0]["time"])
+
+
+# --- the ids of requests ----------------------------------------------------------------------------------------------
+
+
+def test_an_error_has_the_id_that_the_log_has(serve):
+    server = serve(arguments=JSON, workers=1)
+    with server.connect() as c:
+        answers = [c.ask(target) for target in ("/none", "/a.txt", "/.x", "/none")]
+    with server.connect() as c:
+        answers.append(c.send(b"\x16\x03\x01").response())
+    ids = [r.get("X-Request-Id") for r in answers]
+    logged = [e["request_id"] for e in entries(server, 5)]
+    assert ids == [logged[0], None, logged[2], logged[3], logged[4]]
+    assert [i.rsplit("-", 1)[1] for i in logged] == ["1", "2", "3", "4", "1"]
+    assert len({i.rsplit("-", 1)[0] for i in logged[:4]}) == 1
+    assert len(set(logged)) == 5
+
+
+def test_no_two_requests_have_one_id(serve):
+    """Neither of two cores nor of two starts."""
+    seen = []
+    for _ in range(2):
+        server = serve()
+        for _ in range(20):
+            with server.connect() as c:
+                seen += [c.ask("/none").get("X-Request-Id") for _ in range(3)]
+        server.stop()
+    assert len(set(seen)) == len(seen)
+
+
+def test_what_a_client_calls_its_request_is_not_trusted(server):
+    r = server.ask("/none", "X-Request-Id: mine")
+    assert r.get("X-Request-Id") not in (None, "mine")
+    assert "X-Request-Id" not in dict(server.ask("/a.txt", "X-Request-Id: mine").fields)
+
+
+@pytest.mark.parametrize("target", ["/a.txt", "/large.bin"])
+def test_always_an_id(serve, target):
+    """Also in answers that are ready made, whether the connection goes on or not."""
+    server = serve({"log": {"request_id": "always"}}, files={"a.txt": "a\n", "large.bin": b"x" * 300_000})
+    ids = []
+    with server.connect() as c:
+        for _ in range(20):
+            r = c.ask(target)
+            assert r.status == 200
+            ids.append(r.get("X-Request-Id"))
+        ids.append(c.ask(target, "If-None-Match: *").get("X-Request-Id"))
+        r = c.ask(target, "Connection: close")
+        assert r.closes
+        ids.append(r.get("X-Request-Id"))
+    with server.connect() as c:
+        r = c.ask(target, "Connection: keep-alive", version="HTTP/1.0")
+        assert r.get("Connection") == "keep-alive"
+        ids.append(r.get("X-Request-Id"))
+    assert all(re.fullmatch("[0-9a-f]{12}-[0-9a-f]+-[0-9a-f]+", i) for i in ids)
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_reload_decides_on_ids(serve):
+    server = serve({"log": {"request_id": "always"}})
+    file = pathlib.Path(server.words[server.words.index("--config") + 1])
+    with server.connect() as c:
+        assert c.ask("/a.txt").get("X-Request-Id")
+        file.write_text("[log]\nrequest_id = 'errors'\n")
+        server.signal(signal.SIGHUP)
+        told(server, "is in force")
+        assert c.ask("/a.txt").get("X-Request-Id") is None
+
+
+def test_a_limit_is_in_the_error_log_with_the_id_of_whom_it_bit(serve):
+    server = serve({"limits": {"requests_per_second_per_address": 1, "requests_burst_per_address": 1}}, workers=1)
+    with server.connect() as c:
+        while (r := c.ask("/a.txt")).status == 200:
+            pass
+    assert r.status == 429
+    (line,) = told(server, "requests_per_second_per_address")
+    assert line.endswith(f"[request {r.get('X-Request-Id')}]")
+
+
+def test_a_server_without_descriptors_says_so(serve):
+    server = serve(workers=1)
+    with server.connect() as c:
+        assert c.ask("/").status == 200
+        _, most = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, most))
+        r = c.ask("/a.txt", "User-Agent: x")
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (most, most))
+        assert r.status == 503
+        assert c.ask("/a.txt").status == 200
+    (line,) = told(server, "error: 503 ")
+    assert '503 to 127.0.0.1 for "GET /a.txt HTTP/1.1": The server has too many files open just now. [request ' in line
+    assert line.endswith(f"[request {r.get('X-Request-Id')}]")
+
+
+# --- moved away -------------------------------------------------------------------------------------------------------
+
+
+def test_logs_are_moved_away_under_load(serve):
+    """Nothing is lost: all files together have as many lines as there were requests, and each line is whole."""
+    server = serve()
+    clients, moves = 4, 10
+    stop = threading.Event()
+    asked = [0] * clients
+
+    def load(me):
+        with server.connect() as c:
+            while not stop.is_set():
+                assert c.ask(f"/a.txt?{me}-{asked[me]}").status == 200
+                asked[me] += 1
+
+    moved = []
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        jobs = [pool.submit(load, me) for me in range(clients)]
+        try:
+            for i in range(moves):
+                wait_until(lambda: server.access_log.stat().st_size > 0, "lines in the log")
+                moved.append(server.access_log.rename(f"{server.access_log}.{i}"))
+                server.signal(signal.SIGUSR1)
+                wait_until(server.access_log.exists, "the log is there anew")
+        finally:
+            stop.set()
+        for job in jobs:
+            job.result()
+    server.stop()
+    lines = [line for file in [*moved, server.access_log] for line in file.read_text().splitlines(keepends=True)]
+    targets = [re.fullmatch(r'127\.0\.0\.1 - - \[.*\] "GET /a\.txt\?(\S+) HTTP/1\.1" 200 13 "-" "-"\n', line).group(1)
+               for line in lines]
+    assert len(targets) == sum(asked)
+    assert set(targets) == {f"{me}-{i}" for me in range(clients) for i in range(asked[me])}
+    assert server.error_log.read_text().count("notice: the logs were opened anew") == moves
+
+
+def test_a_log_that_cannot_be_opened_anew(serve, place):
+    (place / "logs").mkdir()
+    server = serve(access_log=str(place / "logs" / "access"), workers=1)
+    server.ask("/a.txt?before")
+    (place / "logs").rename(place / "moved")
+    server.signal(signal.SIGUSR1)
+    (line,) = told(server, "cannot be opened anew")
+    assert f"the access log goes on where it was: {place}/logs/access cannot be opened anew: No such file" in line
+    server.ask("/a.txt?after")
+    server.stop()
+    assert re.findall(r"\?(\w+)", (place / "moved" / "access").read_text()) == ["before", "after"]
+
+
+def test_the_standard_stream_is_not_opened_anew(serve):
+    server = serve(access_log="-", workers=1)
+    server.ask("/a.txt?before")
+    server.signal(signal.SIGUSR1)
+    told(server, "the logs were opened anew")
+    server.ask("/a.txt?after")
+    server.stop()
+    assert re.findall(r"\?(\w+)", server.stderr.read_text()) == ["before", "after"]
+
+
+# --- nothing lost -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["combined", "json"])
+def test_nothing_is_lost_at_the_end(serve, form):
+    server = serve(arguments=["--log-format", form])
+    clients, each = 8, 100
+
+    def ask(name):
+        with server.connect() as c:
+            for i in range(each):
+                assert c.ask(f"/a.txt?{name}-{i}").status == 200
+
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        list(pool.map(ask, range(clients)))
+    server.signal(signal.SIGTERM)
+    server.wait()
+    text = server.access_log.read_text()
+    assert text.endswith("\n") and text.count("\n") == clients * each
+    assert len(set(re.findall(r"\?(\d+-\d+)", text))) == clients * each
+
+
+def limit_files(server, size):
+    _, most = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, most))
+
+
+def test_a_log_that_may_not_grow_and_may_again(serve):
+    """As on a disk that is full for a while: said once, counted, resumed; what is lost is what was told to be."""
+    server = serve(workers=1)
+    with server.connect() as c:
+        c.ask("/a.txt?early")
+        wait_until(lambda: server.access_log.stat().st_size > 0, "the first line")
+        size = server.access_log.stat().st_size
+        limit_files(server, size + 20)  # a piece of a line has room
+        wait_until(lambda: c.ask("/a.txt?lost").status == 200 and "cannot be written" in server.stderr.read_text(),
+                   "that the log is full is said")
+        for _ in range(50):
+            assert c.ask("/a.txt?lost").status == 200
+        limit_files(server, resource.RLIM_INFINITY)
+        wait_until(lambda: c.ask("/a.txt?late").status == 200 and " lost" in server.error_log.read_text(),
+                   "that the log works again is said")
+    server.stop()
+    text = server.access_log.read_text()
+    asked = int(re.search(r"; (\d+) requests answered", server.error_log.read_text()).group(1))
+    (lost,) = re.findall(r"warning: (\d+) lines? of the access log w\w+ lost", server.error_log.read_text())
+    pattern = r'127\.0\.0\.1 - - \[.*"GET /a.txt\?\w+ HTTP/1.1" .*"-" "-"'
+    whole = [line for line in text.splitlines() if re.fullmatch(pattern, line)]
+    assert len(whole) + int(lost) == asked
+    assert "early" in whole[0] and "late" in whole[-1]
+    assert len(text.splitlines()) == len(whole) + 1  # the piece, on a line of its own
+    assert server.stderr.read_text().count("the access log cannot be written (File too large)") == 1
+
+
+def test_a_full_disk_for_both_logs(serve):
+    server = serve(access_log="/dev/full")
+    for _ in range(3):
+        assert server.ask("/a.txt").status == 200
+    server.stop()
+    assert server.stderr.read_text().count("log cannot be written") == 1
+    assert "warning: 3 lines of the access log were lost" in server.error_log.read_text()
+
+
+# --- syslog and the journal -------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def datagrams(path):
+    """Reads datagrams for as long as it is open; yields the list that they come into."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(path))
+        came = []
+        s.settimeout(0.1)
+        over = threading.Event()
+
+        def read():
+            while True:
+                try:
+                    came.append(s.recv(65536).decode())
+                except TimeoutError:
+                    if over.is_set():
+                        return
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            yield came
+        finally:
+            over.set()
+            reader.join()
+            os.unlink(path)
+
+
+def test_syslog(serve, place):
+    with datagrams(place / "log") as came:
+        server = serve(access_log=f"syslog:local5:{place}/log")
+        with server.connect() as c:
+            c.send("".join(f"GET /a.txt?{i} HTTP/1.1\r\nHost: a\r\n\r\n" for i in range(500)))
+            for _ in range(500):
+                c.response()
+        server.stop()
+    pattern = (r"<174>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d occwserv\[" + str(server.process.pid) +
+               r'\]: 127\.0\.0\.1 - - \[.*\] "GET /a\.txt\?(\d+) HTTP/1\.1" 200 13 "-" "-"')
+    assert [re.fullmatch(pattern, text).group(1) for text in came] == [str(i) for i in range(500)]
+
+
+def test_the_journal(serve, place):
+    with datagrams(place / "log") as came:
+        server = serve(access_log=f"journal:{place}/log", arguments=JSON)
+        server.ask("/a.txt")
+        server.stop()
+    (text,) = came
+    fields = dict(line.split("=", 1) for line in text.splitlines())
+    assert json.loads(fields.pop("MESSAGE"))["target"] == "/a.txt"
+    assert fields == {"PRIORITY": "6", "SYSLOG_IDENTIFIER": "occwserv", "OCCWSERV_LOG": "access"}
+
+
+def test_nobody_reads_syslog_for_a_while(serve, place):
+    server = serve(access_log=f"syslog:{place}/log")
+    asked = 0
+    with server.connect() as c:
+
+        def ask_until(condition, what):
+            def ask():
+                nonlocal asked
+                assert c.ask("/a.txt").status == 200
+                asked += 1
+                return condition()
+
+            wait_until(ask, what)
+
+        ask_until(lambda: "cannot be written (No such file" in server.stderr.read_text(), "it is said")
+        with datagrams(place / "log") as came:
+            ask_until(lambda: came, "a line comes through")
+            (line,) = told(server, "of the access log w")
+            server.stop()
+    assert int(re.search(r"warning: (\d+) lines?", line).group(1)) + len(came) == asked
+    assert server.stderr.read_text().count("cannot be written") == 1
+
+
+def test_a_reader_who_does_not_read_stops_nobody(serve, place):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.bind(str(place / "log"))
+        server = serve(access_log=f"syslog:{place}/log")
+        with server.connect() as c:
+            for _ in range(5):
+                c.send(b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n" * 1000)
+                for _ in range(1000):
+                    assert c.response().status == 200
+            wait_until(lambda: "the access log cannot be written" in server.stderr.read_text(), "it is said")
+        server.expect_healthy()
+        server.stop()
+        assert re.search(r"warning: \d+ lines of the access log were lost", server.error_log.read_text())
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+
+def complaint_of(*words):
+    r = subprocess.run([binary(), *map(str, words)], capture_output=True, text=True, timeout=DEADLINE, check=False)
+    return r.returncode, r.stderr
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("format = 'xml'", '2:10: expected one of "combined", "json"'),
+        ("access = 'syslog:lokal1'", "2:10: `lokal1` is no facility of syslog: expected one of auth, "),
+        ("error = 'journal:nowhere'", "2:9: `nowhere` is no path of a socket: it begins with /"),
+        ("request_id = 'never'", '2:14: expected one of "errors", "always"'),
+    ],
+)
+@pytest.mark.parametrize("command", [["check"], []])
+def test_mistakes_have_their_place(place, engine, command, text, complaint):
+    file = place / "occwserv.toml"
+    file.write_text(f"[log]\n{text}\n")
+    code, said = complaint_of(*command, place, "--config", file, "--port", free_port())
+    assert code == 2
+    assert f"{file}:{complaint}" in said
+
+
+@pytest.mark.parametrize("command, code", [(["check"], 2), ([], 1)])
+def test_a_file_that_cannot_be_opened(place, engine, command, code):
+    got, said = complaint_of(*command, place, "--access-log", place / "none" / "log", "--port", free_port())
+    assert got == code
+    assert f"the log {place}/none/log cannot be opened: No such file or directory" in said
+
+
+@pytest.mark.parametrize("words, complaint", [
+    (["--log-format", "xml"], "--log-format"),
+    (["--error-log", "syslog:none"], "`none` is no facility of syslog"),
+])
+def test_mistakes_on_the_command_line(place, engine, words, complaint):
+    code, said = complaint_of(place, *words, "--port", free_port())
+    assert code == 2 and complaint in said
+
+
+def test_check_makes_no_file(place, engine):
+    code, said = complaint_of("check", place, "--access-log", place / "log")
+    assert code == 0, said
+    assert not (place / "log").exists()
