@@ -9,7 +9,7 @@ server = build/release/occwserv
 ours = csp io http server ogi modules tests fuzz bench
 sources = $(shell find $(ours) -name '*.cpp' -o -name '*.hpp' 2>/dev/null)
 
-.PHONY: all run test asan tsan bench bench-paper bench-slow lint format fuzz install clean help
+.PHONY: all run deb deb-test test asan tsan bench bench-paper bench-slow lint format fuzz install clean help
 .DEFAULT_GOAL = all
 
 all: ## build the server (build/release/occwserv)
@@ -73,6 +73,15 @@ fuzz: ## build the fuzzers (build/fuzz/fuzz)
 
 install: all ## install into PREFIX (/usr/local)
 	@cmake --install build/release --prefix $(DESTDIR)$(PREFIX)
+
+deb: ## build the Debian package (build/occwserv_*.deb)
+	@$(DEPENDENCIES) deb
+	@rm -f build/occwserv_*.deb
+	@DEB_DESTINATION=build debian/rules clean binary $(QUIET)
+	@debian/rules clean >/dev/null
+
+deb-test: deb ## install the package here, try it, and purge it
+	@/usr/bin/python3 -B -m pytest -q packaging/deb_test.py
 
 clean: ## remove what was built
 	@rm -rf build

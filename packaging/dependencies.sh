@@ -5,6 +5,7 @@
 #   dependencies.sh build        to compile the server
 #   dependencies.sh test         to run the tests as well
 #   dependencies.sh lint         to check form and style
+#   dependencies.sh deb          to make the Debian package, and try it
 #
 # Says what it installs, and does nothing when all is there. Runs as root, or with sudo. What only `make bench` needs
 # is in bench-dependencies.sh.
@@ -17,13 +18,15 @@ tests="$tests node-llhttp libbenchmark-dev chromium fonts-font-awesome"
 # Debian's npm cannot be installed beside a Node.js of another origin, which brings its own.
 command -v npm >/dev/null 2>&1 || tests="$tests nodejs npm"
 lint="clang-tidy-22 clang-format-22"
+deb="debhelper go-md2man lintian logrotate man-db python3 python3-pytest zsh fish"
 
 case "${1:-build}" in
     build) wanted=$build ;;
     test) wanted="$build $tests" ;;
     lint) wanted="$build $tests $lint" ;;
+    deb) wanted="$build $deb" ;;
     *)
-        echo "usage: $0 build|test|lint" >&2
+        echo "usage: $0 build|test|lint|deb" >&2
         exit 2
         ;;
 esac

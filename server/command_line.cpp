@@ -13,6 +13,7 @@
 #include "io/address.hpp"
 #include "server/check.hpp"
 #include "server/configuration.hpp"
+#include "server/control/client.hpp"
 #include "server/explain.hpp"
 #include "server/observers/log_target.hpp"
 
@@ -41,29 +42,34 @@ struct options {
 
 void describe(CLI::App& app, options& o)
 {
-    app.add_option("DIR", o.directory, "the directory to serve");
+    app.add_option("DIR", o.directory, "the directory to serve")->type_name("");
     app.add_option("-p,--port", o.port, "serve on 127.0.0.1 and this port (8080 if nothing is said)")
         ->check(CLI::Range(1, 65'535));
     app.add_option("-l,--listen", o.listen,
                    "serve on this address: 127.0.0.1:80, [::1]:80, or :80 for all; may be given again")
+        ->type_name("ADDRESS:PORT")
         ->allow_extra_args(false);
     app.add_option("-w,--workers", o.workers, "cores that serve, one thread each (as many as there are)")
         ->check(CLI::Range(1, 1024));
     app.add_option("--io", o.engine, "how to speak to the kernel: auto, uring or epoll")
         ->check(CLI::IsMember({"auto", "uring", "epoll"}));
-    app.add_option("-c,--config", o.configuration, "a configuration file; what is said here goes before it");
+    app.add_option("-c,--config", o.configuration, "a configuration file; what is said here goes before it")
+        ->type_name("FILE");
     app.add_option("--access-log", o.access_log,
-                   "where a line a request goes: a file, syslog, journal; - is standard output, '' none");
-    app.add_option("--error-log", o.error_log, "where it is told what goes wrong, likewise; - is standard error");
+                   "where a line a request goes: a file, syslog, journal; - is standard output, '' none")
+        ->type_name("FILE");
+    app.add_option("--error-log", o.error_log, "where it is told what goes wrong, likewise; - is standard error")
+        ->type_name("FILE");
     app.add_option("--log-format", o.log_format, "how both are written: combined or json")
         ->check(CLI::IsMember({"combined", "json"}));
     app.add_option("--listing", o.listing,
                    "what a directory without an index page shows: on, for a list of its files, or off")
         ->check(CLI::IsMember({"on", "off"}));
-    app.add_option("--control", o.control, "where `occwserv status` and its like reach this server: a unix socket");
-    app.add_option("--user", o.user, "whom to go on as when sockets, logs and directory are open");
-    app.add_option("--group", o.group, "with which group (the user's)");
-    app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION);
+    app.add_option("--control", o.control, "where `occwserv status` and its like reach this server: a unix socket")
+        ->type_name("FILE");
+    app.add_option("--user", o.user, "whom to go on as when sockets, logs and directory are open")->type_name("USER");
+    app.add_option("--group", o.group, "with which group (the user's)")->type_name("GROUP");
+    app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION, "tells the version");
 }
 
 std::optional<std::string> apply(const options& o, settings& s)
@@ -117,52 +123,76 @@ std::expected<settings, std::vector<complaint>> settings_of(const options& o)
     return s;
 }
 
+/// The whole command line, as CLI11 reads it: what is asked for, and the one table of which help, the manual page and
+/// the completions tell.
+struct command_line {
+    options given;
+    std::string url;        // of `explain`
+    control_request asked;  // of `status` and its like
+    CLI::App app{about, "occwserv"};
+    CLI::App* checking = nullptr;
+    CLI::App* explaining = nullptr;
+
+    command_line()
+    {
+        app.set_help_flag("-h,--help", "tells of all options and commands");
+        describe(app, given);
+        checking = app.add_subcommand("check", "tells every mistake in the configuration, and serves nothing");
+        checking->fallthrough();
+        explaining = app.add_subcommand("explain", "tells what would answer a request for this address");
+        explaining->fallthrough();
+        explaining->add_option("URL", url, "http://example.org/a, or /a for the default site")
+            ->type_name("")
+            ->required();
+        describe_control_commands(app, asked);
+        app.require_subcommand(0, 1);
+    }
+};
+
 }  // namespace
 
 std::expected<settings, int> read_command_line(int count, const char* const* words)
 {
-    options o;
-    CLI::App app(about, "occwserv");
-    describe(app, o);
-    CLI::App* const checking =
-        app.add_subcommand("check", "tells every mistake in the configuration, and serves nothing")->fallthrough();
-    CLI::App* const explaining =
-        app.add_subcommand("explain", "tells what would answer a request for this address")->fallthrough();
-    std::string url;
-    explaining->add_option("URL", url, "http://example.org/a, or /a for the default site")->required();
+    command_line line;
     try {
-        app.parse(count, words);
+        line.app.parse(count, words);
     } catch (const CLI::Success& wanted) {
-        return std::unexpected(app.exit(wanted));
+        return std::unexpected(line.app.exit(wanted));
     } catch (const CLI::ParseError& wrong) {
         fmt::print(stderr, "occwserv: {}\nTry `occwserv --help`.\n", wrong.what());
         return std::unexpected(wrong_usage);
     }
+    if (line.asked.at.empty()) line.asked.at = line.given.control.value_or("");  // said before the command
+    if (const auto done = run_control_command(line.app, line.asked)) return std::unexpected(*done);
 
-    auto wanted = settings_of(o);
-    if (checking->parsed()) return std::unexpected(check(wanted));
+    auto wanted = settings_of(line.given);
+    if (line.checking->parsed()) return std::unexpected(check(wanted));
     if (!wanted) {
         for (const complaint& c : wanted.error()) fmt::print(stderr, "{}\n", c);
         return std::unexpected(wrong_usage);
     }
-    if (explaining->parsed()) return std::unexpected(explain(url, std::move(*wanted)));
+    if (line.explaining->parsed()) return std::unexpected(explain(line.url, std::move(*wanted)));
     return std::move(*wanted);
 }
 
 std::expected<settings, std::vector<complaint>> read_command_line_again(const std::vector<std::string>& words)
 {
-    options o;
-    CLI::App app(about, "occwserv");
-    describe(app, o);
+    command_line line;
     std::vector<const char*> all;
     all.reserve(words.size());
     for (const std::string& w : words) all.push_back(w.c_str());
     try {
-        app.parse(static_cast<int>(all.size()), all.data());
+        line.app.parse(static_cast<int>(all.size()), all.data());
     } catch (const CLI::ParseError& wrong) {
         return std::unexpected(std::vector<complaint>{wrong.what()});
     }
-    return settings_of(o);
+    return settings_of(line.given);
+}
+
+void show_command_line(const std::function<void(const CLI::App&)>& to)
+{
+    const command_line line;
+    to(line.app);
 }
 
 }  // namespace server

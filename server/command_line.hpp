@@ -2,9 +2,11 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "server/cli11.hpp"
 #include "server/configuration.hpp"
 #include "server/settings.hpp"
 
@@ -17,5 +19,8 @@ namespace server {
 /// The same again from the same words, for a reload: what is wrong comes back.
 [[nodiscard]] std::expected<settings, std::vector<complaint>> read_command_line_again(
     const std::vector<std::string>& words);
+
+/// Every option and command there is, for whoever describes them: the manual page and the completions.
+void show_command_line(const std::function<void(const CLI::App&)>& to);
 
 }  // namespace server

@@ -14,7 +14,6 @@
 #include "io/engine.hpp"
 #include "io/signals.hpp"
 #include "server/command_line.hpp"
-#include "server/control/client.hpp"
 #include "server/network.hpp"
 #include "server/observers/config.hpp"
 #include "server/service/privileges.hpp"
@@ -44,7 +43,6 @@ void tell_what_is_served(const settings& s, opened& o)
 
 int main(int count, const char** words)
 {
-    if (const auto done = run_control_command(count, words)) return *done;
     auto given = inherit();
     if (!given) return fail(given.error());
     auto configured = read_command_line(count, words);

@@ -141,6 +141,10 @@ void toml_reader::unknown(const toml::key& name, std::string_view table_name, co
                                           : fmt::format("`{}` is not known in [{}]", name.str(), table_name);
     if (nearest != keys.end() && distance(nearest->name, name.str()) <= 2) {
         what += fmt::format("; did you mean `{}`?", nearest->name);
+    } else {
+        std::string names;
+        for (const key& k : keys) names += fmt::format("{}{}", names.empty() ? "" : ", ", k.name);
+        what += fmt::format("; expected one of {}", names);
     }
     complain(name.source(), what);
 }

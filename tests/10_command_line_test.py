@@ -2,9 +2,11 @@
 """What the program says and how it ends when there is nothing to serve, or a mistake in what it is told."""
 
 import os
+import pathlib
 import re
 import socket
 import subprocess
+import tomllib
 
 import pytest
 
@@ -165,9 +167,8 @@ def test_a_configuration_that_cannot_be_read(site, place):
     [
         ("listne = ['127.0.0.1:80']", "1:1: `listne` is not known; did you mean `listen`?"),
         ("\n\n  wokers = 2", "3:3: `wokers` is not known; did you mean `workers`?"),
-        ("something = 1", "1:1: `something` is not known"),
         ("[cache]\nmemory_byte = 1", "2:1: `memory_byte` is not known in [cache]; did you mean `memory_bytes`?"),
-        ("[patience]\nidle = 1", "2:1: `idle` is not known in [patience]"),
+        ("[stats]\nfor = 1", "2:1: `for` is not known in [stats]; expected one of allow"),
         ("workers = 0", "1:11: expected a whole number from 1 to 1024"),
         ("workers = 1025", "1:11: expected a whole number from 1 to 1024"),
         ("workers = 1.5", "1:11: expected a whole number from 1 to 1024"),
@@ -273,3 +274,52 @@ def test_no_access_log(serve):
     server.stop()
     assert "/a.txt" not in server.stderr.read_text()
     assert not server.access_log.exists()
+
+
+# --- what is written of it --------------------------------------------------------------------------------------------
+
+
+def tables_of(document, name="", headings=""):
+    """Each table of a TOML document: its name, the headings under which its keys stand, and these."""
+    yield name, headings, set(document)
+    for key, value in document.items():
+        inner = f"{name}.{key}".strip(".")
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, dict):
+                heading = f"[[{inner}]]" if isinstance(value, list) else f"[{inner}]"
+                yield from tables_of(each, inner, f"{headings}{heading}\n")
+
+
+@pytest.fixture(scope="module")
+def documented():
+    """What README.md tells of the configuration, which is also occwserv.toml(5): each table's headings and keys."""
+    text = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
+    text = text.split("<!-- occwserv.toml(5) begins -->")[1].split("<!-- occwserv.toml(5) ends -->")[0]
+    tables = {}
+    for example in re.findall(r"^```toml\n(.*?)^```$", text, re.M | re.S):
+        for table, headings, names in tables_of(tomllib.loads(example)):
+            tables[table] = (headings, tables.get(table, ("", set()))[1] | names)
+    return tables
+
+
+def test_every_key_is_documented(documented, place):
+    """Told of a key that is none, the server names those that it knows."""
+    assert {"", "log", "limits", "site", "site.route"} <= set(documented)
+    of_a_site = documented[""][1] | documented["site"][1]  # what the top level and a site have in common is told once
+    for table, (headings, told) in documented.items():
+        (place / "strange.toml").write_text(headings + "quite_another_thing = 1\n")
+        said = run("check", "--config", place / "strange.toml").stderr
+        named = re.search(r"`quite_another_thing` is not known.*; expected one of (.*)", said)
+        if not named:
+            assert table.split(".")[-1] in ("headers", "error_pages"), table  # any key will do there
+            continue
+        known = set(named.group(1).split(", "))
+        assert told <= known, f"[{table}]: documented, but not known"
+        assert known <= (of_a_site if table in ("", "site") else told), f"[{table}]: known, but not documented"
+
+
+@pytest.mark.parametrize("command", ["check", "explain", "status", "ps", "reload", "upgrade", "stop"])
+def test_help_names_every_command(command):
+    assert re.search(rf"^  {command} +\S", run("--help").stdout, re.M)
+    of_its_own = run(command, "--help")
+    assert of_its_own.returncode == 0 and "--help" in of_its_own.stdout

@@ -26,7 +26,6 @@
 namespace server {
 namespace {
 
-constexpr int wrong_usage = 2;
 constexpr std::string_view usual_place = "/run/occwserv/control";
 
 struct command_name {
@@ -109,45 +108,29 @@ std::expected<void, problem> carry_out(const std::string& command, const std::st
     return {};
 }
 
-void describe(CLI::App& app, std::string& path, std::string& binary)
+}  // namespace
+
+void describe_control_commands(CLI::App& app, control_request& asked)
 {
-    app.require_subcommand(1);
     for (const auto& [name, what] : commands) {
         CLI::App* const command = app.add_subcommand(name, what);
-        command->add_option("--control", path, "the control socket of the server")
-            ->default_str(std::string(usual_place));
+        command->add_option("--control", asked.at, fmt::format("the control socket of the server ({})", usual_place))
+            ->type_name("FILE");
         if (name == std::string_view("upgrade")) {
-            command->add_option("--binary", binary, "the program to run; else the file that runs now, as it is by now");
+            command
+                ->add_option("--binary", asked.binary,
+                             "the program to run; else the file that runs now, as it is by now")
+                ->type_name("FILE");
         }
     }
 }
 
-}  // namespace
-
-void describe_control_commands(CLI::App& app)
+std::optional<int> run_control_command(const CLI::App& app, const control_request& asked)
 {
-    static std::string unused;  // parsed into by nobody: the app is only walked
-    describe(app, unused, unused);
-}
-
-std::optional<int> run_control_command(int count, const char* const* words)
-{
-    if (count < 2 || std::ranges::find(commands, std::string_view(words[1]), &command_name::name) == commands.end()) {
-        return std::nullopt;
-    }
-    std::string path(usual_place);
-    std::string binary;
-    CLI::App app("Speaks to a running server.", "occwserv");
-    describe(app, path, binary);
-    try {
-        app.parse(count, words);
-    } catch (const CLI::Success& wanted) {
-        return app.exit(wanted);
-    } catch (const CLI::ParseError& wrong) {
-        fmt::print(stderr, "occwserv: {}\nTry `occwserv {} --help`.\n", wrong.what(), words[1]);
-        return wrong_usage;
-    }
-    const auto done = carry_out(words[1], path, binary);
+    const auto parsed =
+        std::ranges::find_if(commands, [&](const command_name& c) { return app.got_subcommand(c.name); });
+    if (parsed == commands.end()) return std::nullopt;
+    const auto done = carry_out(parsed->name, asked.at.empty() ? std::string(usual_place) : asked.at, asked.binary);
     if (done) return EXIT_SUCCESS;
     fmt::print(stderr, "occwserv: {}\n", done.error());
     return EXIT_FAILURE;
