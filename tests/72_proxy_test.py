@@ -106,7 +106,7 @@ def test_a_header_has_the_time_of_a_head(serve):
         slow.send(version_1()[:20])
         silent.expect_closed()
         slow.expect_closed()
-    assert "did not begin with a PROXY header" in server.error_log.read_text()
+    wait_until(lambda: "did not begin with a PROXY header" in server.error_log.read_text(), "the error log says so")
     assert logged_clients(server, 0) == []
 
 
