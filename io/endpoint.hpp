@@ -78,6 +78,7 @@ struct endpoint : member_link {
     bool maybe_writable = true;
     bool peer_is_done = false;  // an end or an error was announced: a short read does not mean that nothing more comes
     bool is_pipe = false;       // read(2) and write(2), not recv and send
+    bool is_quick = false;      // the kernel may take as much for this peer as it likes
     bool released = false;      // its descriptor was duplicated: the open file outlives the endpoint
     bool closing = false;
 
@@ -86,6 +87,8 @@ struct endpoint : member_link {
     std::array<bool, 2> poll_in_flight{};  // by side
     bool fetch_in_flight = false;
     bool fetch_is_unwanted = false;  // being cancelled
+
+    csp::time_point full_since;  // the kernel took no more then; none when it has been offered something since
 
     // What a fetch brought before anybody asked: read before anything that the kernel still has.
     buffer early;

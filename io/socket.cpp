@@ -56,7 +56,12 @@ descriptor socket::release() &&
 
 // Bytes that the kernel takes from us beyond what it can send now. Left to itself it takes megabytes for a client that
 // reads nothing; and when some thousand such have filled what all sockets of the machine may have, all sockets wait.
+// But for one who reads as fast as we send, so little at a time costs twice the processor: who has shown that is left
+// to the kernel.
 constexpr int most_unsent = 128 * 1024;
+constexpr int as_the_kernel_likes = 0;
+constexpr std::chrono::milliseconds quick{200};  // to make room in a full socket
+constexpr std::chrono::seconds slow{2};
 
 result<listener> listen(const address& where, int backlog, port_sharing sharing)
 {
@@ -177,11 +182,34 @@ void send_call::skip(std::size_t sent)
     rest = {static_cast<char*>(rest.iov_base) + sent, rest.iov_len - sent};
 }
 
+namespace {
+
+void is_full(endpoint& e)
+{
+    e.maybe_writable = false;
+    e.full_since = csp::core::here().now();
+}
+
+/// REQUIRES: `e` has been full, and there is room again.
+void judge_peer(endpoint& e)
+{
+    const auto took = csp::core::here().now() - std::exchange(e.full_since, csp::time_point());
+    if (e.is_quick ? took < slow : took > quick) return;
+    e.is_quick = !e.is_quick;
+    const int most = e.is_quick ? as_the_kernel_likes : most_unsent;
+    setsockopt(e.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+}
+
+bool was_full(const endpoint& e) { return e.full_since != csp::time_point(); }
+
+}  // namespace
+
 bool send_call::attempt()
 {
     endpoint& e = endpoint_;
     while (pieces() > 0) {
         if (!e.maybe_writable) return false;
+        if (was_full(e)) judge_peer(e);
         const iovec& first = pieces_[first_];
         ssize_t sent = 0;
         if (e.is_pipe) {
@@ -197,7 +225,7 @@ bool send_call::attempt()
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno != EAGAIN) return fail(errno);
-            e.maybe_writable = false;
+            is_full(e);
             return false;
         }
         skip(static_cast<std::size_t>(sent));
@@ -302,13 +330,14 @@ csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t
     }
     detail::endpoint& e = s.at();
     for (;;) {
+        if (e.maybe_writable && detail::was_full(e)) detail::judge_peer(e);
         auto at = static_cast<off_t>(offset);
         const ssize_t sent = e.maybe_writable ? sendfile(e.fd, f.number(), &at, count) : -1;
         if (sent >= 0) co_return static_cast<std::size_t>(sent);
         if (e.maybe_writable) {
             if (errno == EINTR) continue;
             if (errno != EAGAIN) co_return failed<std::size_t>();
-            e.maybe_writable = false;
+            detail::is_full(e);
         }
         if (const auto waited = co_await writable(s, until); !waited) co_return waited;
     }
