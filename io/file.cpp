@@ -83,6 +83,16 @@ result<directory> open_directory(const std::string& path)
     return directory(std::move(d));
 }
 
+result<void> may_open_beneath()
+{
+    open_how how{};
+    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH;
+    const descriptor d(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof how)));
+    if (!d && (errno == ENOSYS || errno == EPERM)) return failed<void>();
+    return {};
+}
+
 result<file> open_to_append(const std::string& path, mode_t mode)
 {
     descriptor d(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, mode));

@@ -56,6 +56,9 @@ class directory {
 /// Another of the same open file, to be kept by somebody else. The two share no place: reads and writes name theirs.
 [[nodiscard]] result<file> duplicate(const file& f);
 
+/// Whether the kernel lets us open beneath a directory. Linux before 5.6 does not, nor does a filter that does not know
+/// openat2(2): systemd's RestrictSUIDSGID=yes is one. For the start of a program.
+[[nodiscard]] result<void> may_open_beneath();
 /// Opens what `path` names beneath `root`. The kernel refuses (EXDEV) whatever leads out of it: "..", absolute paths,
 /// symbolic links. Nothing is created, and a FIFO or a device does not hang.
 /// REQUIRES: `flags` has none of O_CREAT, O_TMPFILE, O_TRUNC.

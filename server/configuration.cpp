@@ -365,7 +365,7 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
 {
     toml_reader r(file_name);
     const auto document = r.parse(text);
-    if (!document) return std::unexpected(std::move(r.complaints()));
+    if (!document) return std::unexpected(r.complaints());
 
     settings s = std::move(base);
     keys known = all_keys(r, s);
@@ -373,8 +373,8 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
     known.push_back({"site", [](const toml::node&) {}});
     r.read(*document, "", known);
     if (const auto* sites = document->get("site")) read_sites(r, *sites, s);
-    if (!r.complaints().empty()) return std::unexpected(std::move(r.complaints()));
-    s.warnings = std::move(r.warnings());
+    if (auto wrong = r.complaints(); !wrong.empty()) return std::unexpected(std::move(wrong));
+    s.warnings = r.warnings();
     return s;
 }
 

@@ -46,6 +46,12 @@ void allow_many_descriptors()
 
 std::expected<opened, problem> open_all(const settings& s, inheritance& given)
 {
+    if (const auto may = io::may_open_beneath(); !may) {
+        return std::unexpected(fmt::format(
+            "openat2(2), by which no file outside of a root is served, is not to be had ({}): Linux 5.6 has "
+            "it, and a unit of systemd's must not say RestrictSUIDSGID=yes",
+            may.error().text));
+    }
     opened o;
     for (unsigned i = 0; i < s.workers; ++i) {
         auto p = make_policy(s);

@@ -149,17 +149,28 @@ void toml_reader::unknown(const toml::key& name, std::string_view table_name, co
     complain(name.source(), what);
 }
 
-std::string toml_reader::line(const toml::source_region& at, std::string_view what) const
+std::vector<std::string> toml_reader::lines(std::vector<remark>& all) const
 {
-    return fmt::format("{}:{}:{}: {}", file_, at.begin.line, at.begin.column, from_plane_16(what));
+    // Keys are read in the order of their names.
+    std::ranges::sort(all,
+                      [](const remark& a, const remark& b) { return a.at == b.at ? a.what < b.what : a.at < b.at; });
+    std::vector<std::string> told;
+    told.reserve(all.size());
+    for (const remark& r : all) {
+        told.push_back(fmt::format("{}:{}:{}: {}", file_, r.at.line, r.at.column, from_plane_16(r.what)));
+    }
+    return told;
 }
 
 void toml_reader::complain(const toml::source_region& at, std::string_view what)
 {
-    complaints_.push_back(line(at, what));
+    complaints_.push_back({at.begin, std::string(what)});
 }
 
-void toml_reader::warn(const toml::source_region& at, std::string_view what) { warnings_.push_back(line(at, what)); }
+void toml_reader::warn(const toml::source_region& at, std::string_view what)
+{
+    warnings_.push_back({at.begin, std::string(what)});
+}
 
 toml_reader::value_reader toml_reader::yes_or_no(bool& into)
 {

@@ -53,8 +53,9 @@ class toml_reader {
 
     void complain(const toml::source_region& at, std::string_view what);
     void warn(const toml::source_region& at, std::string_view what);
-    [[nodiscard]] std::vector<std::string>& complaints() { return complaints_; }
-    [[nodiscard]] std::vector<std::string>& warnings() { return warnings_; }
+    /// A line each, in the order of the places that they are about.
+    [[nodiscard]] std::vector<std::string> complaints() { return lines(complaints_); }
+    [[nodiscard]] std::vector<std::string> warnings() { return lines(warnings_); }
 
     template <std::unsigned_integral Number>
     value_reader whole(Number& into, std::uint64_t least, std::uint64_t most)
@@ -102,11 +103,16 @@ class toml_reader {
 
   private:
     void unknown(const toml::key& name, std::string_view table_name, const std::vector<key>& keys);
-    [[nodiscard]] std::string line(const toml::source_region& at, std::string_view what) const;
+
+    struct remark {
+        toml::source_position at;
+        std::string what;
+    };
+    [[nodiscard]] std::vector<std::string> lines(std::vector<remark>& all) const;
 
     std::string_view file_;
-    std::vector<std::string> complaints_;
-    std::vector<std::string> warnings_;
+    std::vector<remark> complaints_;
+    std::vector<remark> warnings_;
 };
 
 }  // namespace server
