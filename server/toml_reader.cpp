@@ -80,11 +80,12 @@ bool confuses(std::string_view text)
 {
     try {
         (void)toml::parse(text);
-    } catch (const toml::parse_error&) {  // it may have been cut anywhere
+        return false;
+    } catch (const toml::parse_error&) {
+        return false;  // it may have been cut anywhere
     } catch (const toml_confusion&) {
         return true;
     }
-    return false;
 }
 
 /// The parser does not say where. It reads from the beginning, so it is the first line with which it happens.

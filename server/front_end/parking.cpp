@@ -162,7 +162,7 @@ enum class news : std::uint8_t {
     gone
 };
 
-news hear(connection& c, io::select_event&& event, const std::vector<proxy_rule>& proxies)
+news hear(connection& c, io::select_event event, const std::vector<proxy_rule>& proxies)
 {
     using enum io::select_event::outcome;
     using enum connection::phase;

@@ -8,6 +8,7 @@ namespace server {
 csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_question>>& witnesses)
 {
     std::vector<core_view> all;
+    all.reserve(witnesses.size());
     for (auto& witness : witnesses) all.push_back(co_await ask_afar<core_view, core_question>(witness));
     co_return all;
 }

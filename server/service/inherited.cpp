@@ -2,7 +2,9 @@
 #include "server/service/inherited.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <map>
 #include <netinet/tcp.h>
@@ -25,7 +27,8 @@ std::optional<int> take_number(const char* variable)
 {
     const char* const text = std::getenv(variable);
     if (text == nullptr) return std::nullopt;
-    const int value = std::atoi(text);
+    int value = 0;  // also of what is no number
+    std::from_chars(text, text + std::strlen(text), value);
     ::unsetenv(variable);
     return value;
 }
