@@ -90,10 +90,13 @@ class Service:
         place = pathlib.Path(tempfile.mkdtemp(dir="/run", prefix="notify-"))  # the service's user must come to it
         self.user = pwd.getpwnam(self.unit["User"])
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.manager.settimeout(DEADLINE)
         self.manager.bind(str(place / "notify"))
         os.chmod(place, 0o755)
         os.chmod(place / "notify", 0o777)
+        # Read as they come: the kernel keeps ten for one who does not, and the server waits for nobody.
+        self.heard = []
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
         for name, parent in (("RuntimeDirectory", "/run"), ("LogsDirectory", "/var/log")):
             at = pathlib.Path(parent) / self.unit[name]
             at.mkdir(exist_ok=True)
@@ -110,10 +113,14 @@ class Service:
             umask=int(self.unit["UMask"], 8))
         self.place = place
 
+    def _listen(self):
+        with contextlib.suppress(OSError):
+            while message := self.manager.recv(4096).decode():
+                self.heard.append(message)
+
     def hears(self, message):
         """Sooner or later, among signs of life."""
-        while self.manager.recv(4096).decode() != f"{message}\n":
-            pass
+        wait_until(lambda: f"{message}\n" in self.heard, f"the manager hears {message}")
         return True
 
     def end(self):
@@ -123,6 +130,9 @@ class Service:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(DEADLINE)
+        with contextlib.suppress(OSError):
+            self.manager.shutdown(socket.SHUT_RDWR)
+        self.listener.join(DEADLINE)
         self.manager.close()
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.rmtree("/run/occwserv", ignore_errors=True)  # as systemd does with a RuntimeDirectory
