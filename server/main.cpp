@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "csp/kernel.hpp"
 #include "io/engine.hpp"
@@ -45,6 +46,11 @@ int main(int count, const char** words)
 {
     auto given = inherit();
     if (!given) return fail(given.error());
+    if (given->before_us) {
+        // Read for who waits there: below, mistakes are told on our standard error alone.
+        const auto read = read_command_line_again({words, words + count});
+        if (!read) return fail(fmt::format("{}", fmt::join(read.error(), "; ")), std::move(given->before_us));
+    }
     auto configured = read_command_line(count, words);
     if (!configured) return configured.error();
     settings s = std::move(*configured);

@@ -316,6 +316,16 @@ def test_an_upgrade_whose_reason_is_told(operated, control):
     operated.expect_healthy()
 
 
+def test_an_upgrade_whose_configuration_is_wrong(serve, control):
+    server = serve({"workers": 1}, arguments=["--control", str(control)])
+    with server.error_log.with_name("occwserv.toml").open("a") as f:
+        f.write("[limits]\nhead_bites = 1\n[patience]\nidle_seconds = 0\n")
+    said = operate("upgrade", control)
+    assert said.returncode == 1
+    assert "`head_bites` is not known in [limits]" in said.stderr and "expected a number of seconds" in said.stderr
+    server.expect_healthy()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_privileges_are_given_up(serve):
     server = serve(arguments=["--user", "nobody"])
