@@ -250,14 +250,15 @@ descriptor datagram_reader(const address& where)
     return d;
 }
 
-process read_a_datagram_later(descriptor from, csp::out<int> length)
+/// Reads one, and is there until the writer has `done`.
+process read_a_datagram_later(descriptor from, csp::out<int> length, csp::in<bool> done)
 {
     co_await csp::sleep(20ms);
     std::array<char, 100> into{};
     co_await length.output(static_cast<int>(::recv(from.number(), into.data(), into.size(), 0)));
-    co_await csp::sleep(1ms);
+    co_await done.input();
 }
-process fill_with_datagrams(socket to, csp::in<int> length)
+process fill_with_datagrams(socket to, csp::in<int> length, csp::out<bool> done)
 {
     for (;;) {
         const auto sent = co_await send_all(to, {std::string_view("three "), std::string_view("of us")}, in(0ms));
@@ -272,6 +273,7 @@ process fill_with_datagrams(socket to, csp::in<int> length)
     EXPECT_TRUE(!waits && waits.error().timed_out());
     EXPECT_EQ(co_await length.input(), 11);  // each whole
     EXPECT_EQ(co_await send_all(to, std::string_view("one more"), soon()), 8U);
+    co_await done.output(true);
 }
 process datagrams()
 {
@@ -283,8 +285,9 @@ process datagrams()
     auto writer = connect_for_datagrams(where);
     EXPECT_TRUE(writer.has_value());
     csp::chan<int> length;
-    co_await par(read_a_datagram_later(std::move(reader), length.tx()),
-                 fill_with_datagrams(std::move(*writer), length.rx()));
+    csp::chan<bool> done;
+    co_await par(read_a_datagram_later(std::move(reader), length.tx(), done.rx()),
+                 fill_with_datagrams(std::move(*writer), length.rx(), done.tx()));
 }
 TEST_P(sockets, wait_for_a_reader_of_datagrams) { run(datagrams()); }
 
