@@ -18,7 +18,7 @@ import zlib
 
 import pytest
 
-from harness import DEADLINE, fill_tree, has_sanitizer, wait_until
+from harness import DEADLINE, fill_tree, wait_until
 from requirements import noting
 
 REQUIREMENTS = []
@@ -31,9 +31,8 @@ TEXT = "".join(f"<p>{i} is a number, and the next is {i + 1}.</p>\n" for i in ra
 LARGE = random.Random(31).randbytes(3 * 1024 * 1024)
 
 
-def within():
-    """Seconds for a change to be noticed: one, and what a machine with much else to do adds."""
-    return 5.0 if has_sanitizer() else 1.5
+# Seconds for a change to be noticed: one, which is tested in virtual time, and what a machine with much else to do adds.
+NOTICED = 6.0
 
 
 def decoded(coding, body):
@@ -440,12 +439,12 @@ def test_precompressed_files(serve, size):
         assert c.ask("/page.html.gz").get("Content-Encoding") is None
 
         sidecar.write_bytes(gzipped(other))
-        wait_until(lambda: gets().body == gzipped(other), "the new file beside it is sent", within())
+        wait_until(lambda: gets().body == gzipped(other), "the new file beside it is sent", NOTICED)
         assert gets().get("ETag") != r.get("ETag")
         sidecar.unlink()
-        wait_until(lambda: (r := gets()) and decoded(r.get("Content-Encoding"), r.body) == text, "it is gone", within())
+        wait_until(lambda: (r := gets()) and decoded(r.get("Content-Encoding"), r.body) == text, "it is gone", NOTICED)
         sidecar.write_bytes(gzipped(text))
-        wait_until(lambda: gets().body == gzipped(text), "it is there again", within())
+        wait_until(lambda: gets().body == gzipped(text), "it is there again", NOTICED)
 
 
 def test_codings_last(serve):
@@ -473,7 +472,7 @@ def test_codings_last(serve):
             r = c.ask("/3.html", "Accept-Encoding: br")
             return decoded(r.get("Content-Encoding"), r.body) == b"new" + TEXT
 
-        wait_until(new_one, "the new text, in whatever coding", within())
+        wait_until(new_one, "the new text, in whatever coding", NOTICED)
     wait_for_codings(server, "/3.html")
 
 
@@ -502,7 +501,7 @@ def test_tags_are_made_from_content(serve, place):
             assert c.ask(f"/{name}").get("ETag") == tags[name]
             path.write_bytes(changed)
             os.utime(path, (MODIFIED, MODIFIED))
-            wait_until(lambda: c.ask(f"/{name}").get("ETag") != tags[name], "another tag", within())  # noqa: B023
+            wait_until(lambda: c.ask(f"/{name}").get("ETag") != tags[name], "another tag", NOTICED)  # noqa: B023
             r = c.ask(f"/{name}")
             assert (r.body == changed, r.get("Last-Modified")) == (True, DATE)
 
@@ -523,7 +522,7 @@ def test_two_versions_within_a_tick_of_the_clock(serve):
                 (server.site / f"{i}.txt").write_bytes(text)
                 c.ask(f"/{i}.txt")
         for i in range(50):
-            wait_until(lambda: c.ask(f"/{i}.txt").body == b"other", "the later version", within())  # noqa: B023
+            wait_until(lambda: c.ask(f"/{i}.txt").body == b"other", "the later version", NOTICED)  # noqa: B023
 
 
 def test_changes_are_noticed_under_traffic(serve):
@@ -560,7 +559,7 @@ def test_changes_are_noticed_under_traffic(serve):
                 (lambda: (fresh.write_bytes(versions[3]), fresh.rename(page)), 200, versions[3]),
             ]:
                 change()
-                wait_until(lambda: all_say(status, body), f"status {status}", within())  # noqa: B023
+                wait_until(lambda: all_say(status, body), f"status {status}", NOTICED)  # noqa: B023
         finally:
             over.append(True)
         for other in others:
@@ -587,7 +586,10 @@ def test_a_stopped_client_of_a_page(serve, how_many, changes):
     if changes:
         (server.site / "fresh").write_bytes(new)
         (server.site / "fresh").rename(server.site / "page.bin")
-        wait_until(lambda: all(server.ask("/page.bin").body == new for _ in range(4)), "the new version", within())
+        changed = time.monotonic()
+        # Every core has looked at the file again when what it knew is a second old, whichever our probes reach.
+        wait_until(lambda: server.ask("/page.bin").body == new and time.monotonic() > changed + 1, "the new version",
+                   NOTICED)
 
     def ask(_):
         began = time.monotonic()
@@ -596,7 +598,7 @@ def test_a_stopped_client_of_a_page(serve, how_many, changes):
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         took = sorted(pool.map(ask, range(200)))
-    assert took[100] < 1 and took[-1] < 10, took[-5:]
+    assert took[-1] < 10, took[-5:]  # nobody has waited for those who stand still: they may for longer
 
     def go_on(c):
         r = c.response()
@@ -721,11 +723,11 @@ def test_a_try_that_comes_and_goes(serve):
             for _ in range(3):
                 c.ask("/about")
             (server.site / name).write_bytes(wanted)
-            wait_until(lambda: c.ask("/about").body == wanted, name, within())  # noqa: B023
+            wait_until(lambda: c.ask("/about").body == wanted, name, NOTICED)  # noqa: B023
         (server.site / "about").unlink()
-        wait_until(lambda: c.ask("/about").body == b"about", "the second", within())
+        wait_until(lambda: c.ask("/about").body == b"about", "the second", NOTICED)
         (server.site / "about.html").unlink()
-        wait_until(lambda: c.ask("/about").body == b"application", "the last", within())
+        wait_until(lambda: c.ask("/about").body == b"application", "the last", NOTICED)
 
 
 @pytest.mark.parametrize(
