@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/cache/cache_process.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -16,7 +17,8 @@ class kept_page {
 
     void keep(assignment a)
     {
-        stale_from_ = a.looked_at + freshness_ * 3 / 4;
+        good_until_ = a.looked_at + freshness_;
+        stale_from_ = good_until_ - freshness_ / 4;
         // The one at hand may have been compressed since the look began, which is done once only.
         if (has_the_content_of(a)) return;
         path_ = std::move(a.path);
@@ -29,13 +31,13 @@ class kept_page {
         return page_ && asked.site_key == site_ && asked.path.view() == path_;
     }
 
-    /// A page that is due for a look is not fresh once; until that look is reported, or should have been, it is fresh
-    /// for others: one worker goes to the file, not all of them. With the three quarters that a look is good for, no
-    /// page is older than `freshness`.
+    /// A page that is due for a look, after three quarters of its time, is not fresh once; until that look is reported,
+    /// or should have been, it is fresh for others: one worker goes to the file, not all of them. But for nobody once
+    /// its last look is older than `freshness`.
     [[nodiscard]] bool is_fresh(csp::time_point now)
     {
         if (now < stale_from_) return true;
-        stale_from_ = now + freshness_ / 4;
+        stale_from_ = std::min(now + freshness_ / 4, good_until_);
         return false;
     }
     [[nodiscard]] const frozen_page& present() const { return page_; }
@@ -86,7 +88,8 @@ class kept_page {
     std::string path_;
     std::uint64_t site_ = 0;
     frozen_page page_;
-    csp::time_point stale_from_;
+    csp::time_point stale_from_;  // somebody is to go and look
+    csp::time_point good_until_;
     unsigned wanted_ = 0;  // compressed
 };
 

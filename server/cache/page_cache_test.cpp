@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The cache's network as a whole, as network.cpp joins it.
-#include <map>
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ namespace {
 using csp::for_seeds;
 using csp::notebook;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using test::engine_kernel;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -31,6 +33,8 @@ struct came_out {
     bool kept = false;      // with its page
     bool fresh = false;
     std::size_t ready_sent = 0;
+    std::uint64_t version = 0;  // that was sent
+    csp::time_point at;
 };
 using diary = std::vector<came_out>;
 
@@ -58,18 +62,24 @@ csp::process front_end(std::vector<exchange> all, csp::shared_out<exchange> to_c
 
 csp::process tells(looked_up look, csp::shared_out<looked_up> to_cache) { co_await to_cache.output(std::move(look)); }
 
+constexpr seconds changed_at{2};
+
 /// Stands for the static farm: always takes, and has somebody tell of a file that was looked at. Files are at
-/// version 1 until the second second.
+/// version 1 until they change.
 csp::process static_farm_of(csp::in<exchange> requests, csp::shared_out<looked_up> to_cache, notebook<diary> seen)
 {
     csp::forking telling;
     while (auto request = co_await requests.input()) {
         const exchange_record& x = **request;
         const std::string path = x.asked.path.text();
-        seen->push_back({path, false, static_cast<bool>(x.kept), x.kept_is_fresh, x.ready_sent});
-        if (x.refused || x.kept_is_fresh) continue;
         const csp::time_point now = csp::core::here().now();
-        const std::uint64_t version = now.time_since_epoch() < std::chrono::seconds(2) ? 1 : 2;
+        seen->push_back({.path = path,
+                         .kept = static_cast<bool>(x.kept),
+                         .fresh = x.kept_is_fresh,
+                         .ready_sent = x.ready_sent,
+                         .at = now});
+        if (x.refused || x.kept_is_fresh) continue;
+        const std::uint64_t version = now.time_since_epoch() < changed_at ? 1 : 2;
         const auto page = test::page_of(content_of(path, version), version);
         telling.start(tells({path, x.asked.path_hash, page, now}, to_cache));
     }
@@ -81,8 +91,10 @@ csp::process back_end_of(csp::in<exchange> answered, notebook<diary> seen, noteb
         const connection& c = *std::get<http1_carrier>((*x)->carrier).connection;
         const std::string path = (*x)->asked.path.text();
         EXPECT_TRUE((*x)->sent.complete);
-        EXPECT_THAT(kernel->sent_to(c), HasSubstr(" of " + path)) << "it was answered with another page";
-        seen->push_back({.path = path, .answered = true});
+        const std::string sent = kernel->sent_to(c);
+        EXPECT_THAT(sent, HasSubstr(" of " + path)) << "it was answered with another page";
+        const std::uint64_t version = sent.contains("version 1 of ") ? 1 : 2;
+        seen->push_back({.path = path, .answered = true, .version = version, .at = csp::core::here().now()});
     }
 }
 
@@ -127,6 +139,16 @@ csp::process at_intervals(std::vector<exchange> all, milliseconds interval, csp:
     }
 }
 
+/// Those who were sent the first version when the second was more than a second old.
+diary old_ones(const diary& seen)
+{
+    diary old;
+    std::ranges::copy_if(seen, std::back_inserter(old), [](const came_out& o) {
+        return o.answered && o.version == 1 && o.at.time_since_epoch() > changed_at + seconds(1);
+    });
+    return old;
+}
+
 TEST(PageCache, LooksAtTheFileOncePerPeriodAndSendsTheNewVersion)
 {
     for_seeds(200, [](std::uint64_t seed) {
@@ -136,8 +158,6 @@ TEST(PageCache, LooksAtTheFileOncePerPeriodAndSendsTheNewVersion)
         k.start(network({.pages = 2}, plain.rx(), notebook(seen), notebook(k)));
         std::vector<exchange> all;
         for (int i = 0; i < 40; ++i) all.push_back(request_for(k, "/a"));
-        std::vector<connection*> connections;
-        for (const exchange& x : all) connections.push_back(std::get<http1_carrier>(x->carrier).connection.get());
         k.start(at_intervals(std::move(all), milliseconds(100), plain.shared_tx()));
         k.run();
         EXPECT_TRUE(k.all_ended()) << k.post_mortem();
@@ -148,6 +168,33 @@ TEST(PageCache, LooksAtTheFileOncePerPeriodAndSendsTheNewVersion)
         for (const came_out& o : seen) {
             if (!o.answered) EXPECT_FALSE(o.fresh);
         }
+        EXPECT_THAT(old_ones(seen), IsEmpty());
+        EXPECT_EQ(seen.back().version, 2U);
+    });
+}
+
+csp::process in_two_crowds(std::vector<exchange> all, milliseconds between, csp::shared_out<exchange> to_cache)
+{
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (i == all.size() / 2) co_await csp::sleep(between);
+        co_await to_cache.output(std::move(all[i]));
+    }
+}
+
+TEST(PageCache, SendsNobodyAPageThatHasNotBeenLookedAtForLong)
+{
+    for_seeds(200, [](std::uint64_t seed) {
+        engine_kernel k(seed);
+        diary seen;
+        csp::chan<exchange> plain;
+        k.start(network({.pages = 2}, plain.rx(), notebook(seen), notebook(k)));
+        std::vector<exchange> all;
+        for (int i = 0; i < 40; ++i) all.push_back(request_for(k, "/a"));
+        k.start(in_two_crowds(std::move(all), seconds(10), plain.shared_tx()));
+        k.run();
+        EXPECT_TRUE(k.all_ended()) << k.post_mortem();
+        EXPECT_EQ(seen.size(), 40U);
+        EXPECT_THAT(old_ones(seen), IsEmpty());
     });
 }
 
