@@ -17,7 +17,7 @@ class accepting : public accept_source, watch, csp::timer {
     [[nodiscard]] bool ready();
     void arm();
     [[nodiscard]] result<socket> take();
-    void finish();
+    void finish(last_clients who);
 
     // For the engines.
     [[nodiscard]] endpoint& listening() { return listening_.at(); }
@@ -36,17 +36,22 @@ class accepting : public accept_source, watch, csp::timer {
   private:
     /// Not more than this are taken in advance: what the process has no time for stays in the kernel's backlog.
     static constexpr std::size_t most_waiting = 128;
+    /// And a flood must not keep an address.
+    static constexpr unsigned most_last_looks = 4096;
 
     static void may_accept(watch& w) noexcept;
     static void pause_is_over(csp::timer& t) noexcept;
     void accept_batch();
+    void look_again();
+    void accept_those_who_wait();
     void open();
 
     descriptor from_;   // until first waited on
     socket listening_;  // from then on
     std::deque<int> waiting_;
-    int error_ = 0;           // to be reported
-    bool finishing_ = false;  // the kernel was asked to accept no more; what it has accepted may still come
+    int error_ = 0;            // to be reported
+    bool finishing_ = false;   // the kernel was asked to accept no more; what it has accepted may still come
+    unsigned last_looks_ = 0;  // that are left
     bool over_ = false;
 };
 

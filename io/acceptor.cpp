@@ -47,6 +47,10 @@ bool accepting::ready()
 {
     if (!waiting_.empty() || error_ != 0 || over_) return true;
     open();
+    if (finishing_ && !in_flight) {
+        look_again();
+        return !waiting_.empty() || error_ != 0 || over_;
+    }
     // More may be there than the last batch took. With the kernel accepting for us there is nothing to look for.
     if (!in_flight && !timer::pending() && engine::here().kind() == engine_choice::epoll) accept_batch();
     return !waiting_.empty() || error_ != 0 || over_;
@@ -57,14 +61,33 @@ void accepting::arm()
     if (!timer::pending() && !finishing_) engine::here().begin_accept(*this);
 }
 
-void accepting::finish()
+void accepting::finish(last_clients who)
 {
-    if (!in_flight) {
-        over_ = true;
-        return;
-    }
     finishing_ = true;
+    last_looks_ = who == last_clients::taken ? most_last_looks : 0;
     if (!is_ending) engine::here().end_accept(*this);
+}
+
+/// REQUIRES: finishing, and all that were taken are given out. From here to the end of the owner who is told that it
+/// is over, and so to the closing, nobody else runs on this core.
+void accepting::look_again()
+{
+    if (last_looks_ > 0 && somebody_waits(listening().fd)) {
+        --last_looks_;
+        if (engine::here().kind() == engine_choice::epoll) {
+            listening().maybe_readable = true;
+            accept_batch();
+        } else {
+            accept_those_who_wait();
+        }
+    }
+    over_ = !in_flight && waiting_.empty() && error_ == 0;
+}
+
+void accepting::accept_those_who_wait()
+{
+    engine::here().begin_accept(*this);
+    engine::here().end_accept(*this);
 }
 
 result<socket> accepting::take()
@@ -124,11 +147,9 @@ void accepting::ended_in_flight()
     } else if (finishing_ && somebody_waits(listening().fd)) {
         // The kernel wakes one of those who accept from a shared listener (EPOLLEXCLUSIVE). If it woke us for somebody
         // whom the withdrawn request then did not take, nobody else would be woken for him.
-        engine::here().begin_accept(*this);
-        engine::here().end_accept(*this);
+        accept_those_who_wait();
     } else if (finishing_) {
-        over_ = true;
-        notify();
+        if (ready()) notify();
     } else if (is_awaited() && !ready()) {
         arm();
     }
@@ -169,7 +190,7 @@ void accepting_end::operator()(accepting* a) const noexcept
 bool accept_source::ready() { return static_cast<accepting*>(this)->ready(); }
 void accept_source::arm() { static_cast<accepting*>(this)->arm(); }
 result<socket> accept_source::take() { return static_cast<accepting*>(this)->take(); }
-void accept_source::finish() { static_cast<accepting*>(this)->finish(); }
+void accept_source::finish(last_clients who) { static_cast<accepting*>(this)->finish(who); }
 
 }  // namespace detail
 
@@ -180,7 +201,7 @@ detail::next_awaiter<detail::accept_source> acceptor::next(std::source_location 
     return {*state_, "a connection", where};
 }
 
-void acceptor::finish() { state_->finish(); }
+void acceptor::finish(last_clients who) { state_->finish(who); }
 
 detail::accept_source* acceptor::guarded() const { return state_.get(); }
 

@@ -22,13 +22,17 @@ struct accepting_end {
     void operator()(accepting* a) const noexcept;
 };
 
+/// What becomes of those whom the kernel holds when nobody accepts any more: `left` to whoever shares the listening
+/// socket, or `taken`, all who have come by the moment in which it closes, but for a flood.
+enum class last_clients : std::uint8_t { left, taken };
+
 /// The faces of `accepting` that ALT and next() need.
 class accept_source : public event_source {
   public:
     [[nodiscard]] bool ready();
     void arm();
     [[nodiscard]] result<socket> take();
-    void finish();
+    void finish(last_clients who);
 };
 
 }  // namespace detail
@@ -46,9 +50,9 @@ class acceptor {
     [[nodiscard]] detail::next_awaiter<detail::accept_source> next(
         std::source_location where = std::source_location::current());
 
-    /// Takes no more from the kernel: next() yields the connections that were taken already, and then `closed`. What
-    /// the kernel still holds is for whoever shares the listening socket.
-    void finish();
+    using last_clients = detail::last_clients;
+    /// Comes to an end: next() yields the connections that were taken already, or all, and then `closed`.
+    void finish(last_clients who);
 
     using guard = detail::source_guard<detail::accept_source>;
     [[nodiscard]] detail::accept_source* guarded() const;

@@ -194,6 +194,34 @@ process listener_shuts_down()
 }
 TEST_P(acceptors, yield_closed_for_ever_after_the_end) { run(listener_shuts_down()); }
 
+descriptor plain_connection(const address& where)
+{
+    descriptor d(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(d.number(), where.data(), where.size()), 0);
+    return d;
+}
+
+process last_ones()
+{
+    auto l = listen(address::loopback(0));
+    const address where = *local(*l);
+    acceptor connections(std::move(*l));
+    auto none = csp::after(5ms);
+    EXPECT_TRUE((co_await csp::pri_alt(connections, none)) == none);
+    std::vector<descriptor> clients;
+    for (int i = 0; i < 200; ++i) clients.push_back(plain_connection(where));
+    connections.finish(acceptor::last_clients::taken);
+    for (int i = 0; i < 400; ++i) {
+        EXPECT_TRUE((co_await connections.next()).has_value()) << i;
+        if (i < 200) clients.push_back(plain_connection(where));  // comes while others are taken
+    }
+    for (int i = 0; i < 2; ++i) {
+        const auto end = co_await connections.next();
+        EXPECT_TRUE(!end && end.error().closed());
+    }
+}
+TEST_P(acceptors, take_all_who_have_come_by_the_end) { run(last_ones()); }
+
 process arrivals(address where, int times)
 {
     for (; times > 0; --times) {

@@ -13,8 +13,6 @@
 namespace server {
 namespace {
 
-constexpr int longest_queue = 4096;  // of clients in the kernel; a flood must not keep an address
-
 conn make_connection(io::socket s, connection_id id)
 {
     auto c = std::make_unique<connection>(std::move(s), id);
@@ -56,16 +54,11 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
         complained = false;
         if (!co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
     }
-    if (!co_await stops.input()) {
-        // The address is left: no successor shares the socket, to take whom the kernel holds.
-        for (int i = 0; i < longest_queue && co_await csp::pri_alt(connections, csp::skip) == connections; ++i) {
-            auto accepted = co_await connections.next();
-            if (!accepted) break;
-            if (!co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
-        }
-    }
-    // Those whom the kernel has accepted for us already are ours to answer.
-    connections.finish();
+    // Those whom the kernel has accepted for us already are ours to answer. When the server ends, a successor may share
+    // the socket and takes the others; when just the address is left, there is none.
+    const bool server_ends = (co_await stops.input()).has_value();
+    using enum io::acceptor::last_clients;
+    connections.finish(server_ends ? left : taken);
     for (;;) {
         auto accepted = co_await connections.next();
         if (!accepted && accepted.error().closed()) co_return;
