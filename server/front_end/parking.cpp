@@ -4,15 +4,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <fmt/core.h>
-
 #include "csp/alt.hpp"
 #include "io/select_read.hpp"
-#include "server/front_end/client_counts.hpp"
+#include "server/front_end/admission.hpp"
 #include "server/front_end/proxies.hpp"
 
 namespace server {
@@ -162,7 +159,7 @@ enum class news : std::uint8_t {
     gone
 };
 
-news hear(connection& c, io::select_event event, const std::vector<proxy_rule>& proxies)
+news learn(connection& c, io::select_event event, const std::vector<proxy_rule>& proxies)
 {
     using enum io::select_event::outcome;
     using enum connection::phase;
@@ -183,97 +180,131 @@ news hear(connection& c, io::select_event event, const std::vector<proxy_rule>& 
     return news::introduced;
 }
 
-constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a number known here alone
-constexpr std::chrono::minutes saying_pause{1};          // between two lines about the same limit
-
-/// How often a limit has bitten, and whether that is to be said in the log.
-class limit {
+/// All that parking knows.
+class lot {
   public:
-    explicit limit(std::string_view text) : text_(text) {}
+    explicit lot(policy first) : rules_(std::move(first)), admitted_(rules_->clients) {}
 
-    /// A line if it is time for one.
-    [[nodiscard]] std::optional<log_lines> bite(std::string_view client,
-                                                std::optional<request_id> request = std::nullopt)
+    [[nodiscard]] bool is_empty() const { return present() == 0; }
+    /// Whether one more may come in.
+    [[nodiscard]] bool has_room()
     {
-        const csp::time_point now = csp::core::here().now();
-        ++unsaid_;
-        if (said_at_ && now < *said_at_ + saying_pause) return std::nullopt;
-        said_at_ = now;
-        return error_line(
-            "warning",
-            fmt::format("{} (now {}; {} since this was last said)", text_, client, std::exchange(unsaid_, 0)),
-            request ? to_string(*request) : "");
+        const bool is_full = present() >= rules_->connections;
+        if (is_full && !was_full_) ++seen_.waits_for_room;
+        was_full_ = is_full;
+        return !is_full;
+    }
+    [[nodiscard]] io::select_read& readable() { return readable_; }
+    [[nodiscard]] admission& admitted() { return admitted_; }
+
+    [[nodiscard]] parking_view view() const
+    {
+        parking_view v = seen_;
+        v.parked = parked_.taken();
+        v.under_way = under_way_;
+        v.most = rules_->connections;
+        v.draining = ending_.has_value();
+        return v;
+    }
+    void obey(policy next)
+    {
+        rules_ = frozen_policy(std::move(next));
+        admitted_.obey(rules_->clients);
+    }
+    void end(stop::manner how)
+    {
+        ending_ = how;
+        if (!is_ending_now()) return;
+        for (const conn& idle : parked_.leave_if_idle()) admitted_.on_leaving(*idle);
+    }
+    [[nodiscard]] bool is_ending_now() const { return ending_ == stop::manner::now; }
+
+    // Each of these three yields a connection that is to be looked at; null: it has gone.
+
+    [[nodiscard]] conn arrive(conn c)
+    {
+        ++seen_.accepted;
+        enter(*c, connection::phase::idle);
+        meet(*c, rules_->proxies);
+        if (present() + 1 == rules_->connections) admitted_.on_full(*c);
+        return c->now == connection::phase::introduction ? std::move(c) : admit(std::move(c));
+    }
+    [[nodiscard]] conn come_back(conn c)
+    {
+        --under_way_;
+        if (!c) return nullptr;
+        if (c->now == connection::phase::over) return leave(std::move(c));
+        enter(*c, c->now);
+        return c;
+    }
+    [[nodiscard]] conn hear(io::select_event event)
+    {
+        conn c = parked_.leave(event.token);
+        switch (learn(*c, std::move(event), rules_->proxies)) {
+            case news::more:
+                return c;
+            case news::introduced:
+                return admit(std::move(c));
+            case news::unintroduced:
+                admitted_.on_unintroduced(*c);
+                break;
+            case news::gone:
+                break;
+        }
+        return leave(std::move(c));
+    }
+
+    /// Parks `c`, or lets it go, or yields it to be forwarded.
+    [[nodiscard]] conn look_at(conn c)
+    {
+        switch (c->refused ? verdict::forward : look(*c, rules_->limits)) {
+            case verdict::forward:
+                return forward(std::move(c));
+            case verdict::wait:
+                if (is_ending_now() && c->now == connection::phase::idle) break;
+                park(std::move(c));
+                return nullptr;
+            case verdict::drop:
+                break;
+        }
+        return leave(std::move(c));
     }
 
   private:
-    std::string_view text_;
-    std::uint64_t unsaid_ = 0;
-    std::optional<csp::time_point> said_at_;
-};
+    [[nodiscard]] std::size_t present() const { return parked_.taken() + under_way_; }
 
-/// Who is in, by address, and what is to be told of those who are not let in.
-class admission {
-  public:
-    explicit admission(client_limits limits) : counts_(limits) {}
-
-    void obey(client_limits limits) { counts_.obey(limits); }
-
-    enum class ruling : std::uint8_t { enter, refuse, drop };
-
-    /// A proxy's connections are many clients', so nothing is said of their number.
-    [[nodiscard]] ruling on_arrival(connection& c)
+    conn admit(conn c) { return admitted_.on_arrival(*c) == admission::ruling::drop ? nullptr : std::move(c); }
+    conn leave(conn c)
     {
-        if (c.proxy) return ruling::enter;
-        const bool has_room = counts_.enter(c.client);
-        c.counts_as = has_room ? connection::standing::counted : connection::standing::turned_away;
-        if (has_room) return ruling::enter;
-        note(limit_kind::connections_per_address);
-        return turned_away_ < most_turned_away ? ruling::refuse : ruling::drop;
+        admitted_.on_leaving(*c);
+        return nullptr;
     }
-    /// It is told why: until it has gone, others might not be.
-    void turn_away(connection& c)
+    void park(conn c)
     {
-        ++turned_away_;
-        c.refused = http::error{http::status::too_many_requests,
-                                "Your address has more connections than one may (connections_per_address)."};
-        c.retry_after = std::chrono::seconds(1);
+        c->input.shed_buffer();
+        const csp::time_point deadline = deadline_of(*c, rules_->patience);
+        io::socket& s = c->socket;
+        readable_.add(parked_.take(std::move(c)), s, deadline);
     }
-    /// Whether the next request may be answered.
-    [[nodiscard]] bool on_request(connection& c)
+    conn forward(conn c)
     {
-        if (c.counts_as == connection::standing::turned_away) return true;
-        c.retry_after = counts_.ask(c.client);
-        if (c.retry_after) note(limit_kind::requests_per_second);
-        return !c.retry_after;
-    }
-    void on_leaving(const connection& c)
-    {
-        if (c.counts_as == connection::standing::counted) counts_.leave(c.client);
-        if (c.counts_as == connection::standing::turned_away) --turned_away_;
+        const speaker by = c->proxy ? name_client(*c, rules_->proxies) : speaker::client;
+        if (by == speaker::client) admitted_.on_request(*c);
+        ++under_way_;
+        ++seen_.requests;
+        c->is_last = ending_.has_value();
+        c->by = rules_;
+        return c;
     }
 
-    [[nodiscard]] bool has_news() const { return news_; }
-    [[nodiscard]] csp::time_point tell_at() const { return tell_at_; }
-    [[nodiscard]] tally take_news()
-    {
-        news_ = false;
-        return std::exchange(told_, {});
-    }
-
-  private:
-    static constexpr std::size_t most_turned_away = 64;
-
-    void note(limit_kind which)
-    {
-        ++told_.by(which);
-        if (!std::exchange(news_, true)) tell_at_ = csp::core::here().now() + telling_pause;
-    }
-
-    client_counts counts_;
-    std::size_t turned_away_ = 0;
-    tally told_;
-    bool news_ = false;
-    csp::time_point tell_at_;
+    frozen_policy rules_;
+    io::select_read readable_;
+    places parked_;
+    admission admitted_;
+    std::size_t under_way_ = 0;  // forwarded, and not returned yet
+    std::optional<stop::manner> ending_;
+    bool was_full_ = false;
+    parking_view seen_;
 };
 
 }  // namespace
@@ -282,128 +313,51 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
                      csp::in<conn> returned, csp::in<parking_question> questions, csp::out<conn> to_front_end,
                      csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
 {
-    frozen_policy present(std::move(first));
-    io::select_read readable;
-    places parked;
-    admission admitted(present->clients);
-    limit all_connections("[limits] connections: a core has all that it may, and others wait in the kernel's queue");
-    limit of_one_address("[limits] connections_per_address: an address has all that it may, and others are refused");
-    limit requests("[limits] requests_per_second_per_address: a request was refused with 429");
-    limit introductions("[[proxy]] protocol: a connection that did not begin with a PROXY header was closed");
-    std::size_t under_way = 0;  // forwarded, and not returned yet
-    bool open = true;           // the acceptor still lives
-    std::optional<stop::manner> ending;
+    lot here(std::move(first));
+    admission& admitted = here.admitted();
+    io::select_read& readable = here.readable();
+    bool open = true;  // the acceptor still lives
     bool may_change = true;
     bool asked = true;  // somebody who may ask still lives
-    bool was_full = false;
-    parking_view seen;
 
-    while (open || parked.taken() + under_way > 0) {
-        conn c;
-        bool is_known = false;  // whose it is, since this moment
-        const bool room = open && parked.taken() + under_way < present->connections;
-        if (open && !room && !was_full) ++seen.waits_for_room;
-        was_full = open && !room;
+    while (open || !here.is_empty()) {
+        conn c;  // to be looked at
         const csp::timeout pause = csp::at(admitted.tell_at());
-        const auto chosen = co_await csp::fair_alt(
-            csp::when(ending != stop::manner::now, stops), csp::when(may_change, policies), csp::when(room, arrivals),
-            returned, csp::when(asked, questions), readable, csp::when(admitted.has_news(), pause));
+        const auto chosen =
+            co_await csp::fair_alt(csp::when(!here.is_ending_now(), stops), csp::when(may_change, policies),
+                                   csp::when(open && here.has_room(), arrivals), returned, csp::when(asked, questions),
+                                   readable, csp::when(admitted.has_news(), pause));
 
-        if (chosen == pause) {
-            co_await to_stats.output(admitted.take_news());
-            continue;
-        }
-        if (chosen == stops) {
-            const auto order = co_await stops.input();
-            ending = order ? order->how : stop::manner::now;
-            if (ending == stop::manner::now) {
-                for (const conn& idle : parked.leave_if_idle()) admitted.on_leaving(*idle);
-            }
-            continue;
-        }
-        if (chosen == policies) {
-            auto next = co_await policies.input();
-            may_change = next.has_value();
-            if (!next) continue;
-            present = frozen_policy(std::move(*next));
-            admitted.obey(present->clients);
-            continue;
-        }
-        if (chosen == questions) {
-            auto question = co_await questions.input();
-            asked = question.has_value();
-            seen.parked = parked.taken();
-            seen.under_way = under_way;
-            seen.most = present->connections;
-            seen.draining = ending.has_value();
-            if (question) co_await question->answer.output(seen);
-            continue;
-        }
-        if (chosen == arrivals) {
-            auto arrived = co_await arrivals.input();
-            open = arrived.has_value();
-            if (!open) continue;
-            c = std::move(*arrived);
-            ++seen.accepted;
-            enter(*c, connection::phase::idle);
-            meet(*c, present->proxies);
-            is_known = c->now == connection::phase::idle;
-            if (parked.taken() + under_way + 1 == present->connections) {
-                if (auto line = all_connections.bite(c->peer)) co_await to_log.output(std::move(*line));
-            }
+        if (chosen == readable) {
+            c = here.hear(co_await readable.next());
         } else if (chosen == returned) {
             auto back = co_await returned.input();
             if (!back) co_return;
-            --under_way;
-            if (!*back) continue;
-            c = std::move(*back);
-            if (c->now == connection::phase::over) {
-                admitted.on_leaving(*c);
-                continue;
-            }
-            enter(*c, c->now);
+            c = here.come_back(std::move(*back));
+        } else if (chosen == arrivals) {
+            auto arrived = co_await arrivals.input();
+            open = arrived.has_value();
+            if (arrived) c = here.arrive(std::move(*arrived));
+        } else if (chosen == stops) {
+            const auto order = co_await stops.input();
+            here.end(order ? order->how : stop::manner::now);
+        } else if (chosen == policies) {
+            auto next = co_await policies.input();
+            may_change = next.has_value();
+            if (next) here.obey(std::move(*next));
+        } else if (chosen == questions) {
+            auto question = co_await questions.input();
+            asked = question.has_value();
+            if (question) co_await question->answer.output(here.view());
         } else {
-            auto event = co_await readable.next();
-            c = parked.leave(event.token);
-            const news n = hear(*c, std::move(event), present->proxies);
-            if (n == news::unintroduced) {
-                if (auto line = introductions.bite(c->peer)) co_await to_log.output(std::move(*line));
-            }
-            if (n == news::gone || n == news::unintroduced) {
-                admitted.on_leaving(*c);
-                continue;
-            }
-            is_known = n == news::introduced;
+            co_await to_stats.output(admitted.take_news());
         }
 
-        if (is_known) {
-            const auto ruling = admitted.on_arrival(*c);
-            if (ruling != admission::ruling::enter) {
-                if (auto line = of_one_address.bite(c->peer)) co_await to_log.output(std::move(*line));
-                if (ruling == admission::ruling::drop) continue;
-                admitted.turn_away(*c);
-            }
+        if (c) c = here.look_at(std::move(c));
+        if (admitted.has_lines()) {
+            for (log_lines& line : admitted.take_lines()) co_await to_log.output(std::move(line));
         }
-
-        const verdict v = c->refused ? verdict::forward : look(*c, present->limits);
-        if (v == verdict::forward) {
-            const speaker by = c->proxy ? name_client(*c, present->proxies) : speaker::client;
-            if (by == speaker::client && !admitted.on_request(*c)) {
-                if (auto line = requests.bite(c->peer, c->present_request())) co_await to_log.output(std::move(*line));
-            }
-            ++under_way;
-            ++seen.requests;
-            c->is_last = ending.has_value();
-            c->by = present;
-            if (!co_await to_front_end.output(std::move(c))) co_return;
-        } else if (v == verdict::wait && !(ending == stop::manner::now && c->now == connection::phase::idle)) {
-            c->input.shed_buffer();
-            const csp::time_point deadline = deadline_of(*c, present->patience);
-            io::socket& s = c->socket;
-            readable.add(parked.take(std::move(c)), s, deadline);
-        } else {
-            admitted.on_leaving(*c);
-        }
+        if (c && !co_await to_front_end.output(std::move(c))) co_return;
     }
     if (admitted.has_news()) co_await to_stats.output(admitted.take_news());
 }

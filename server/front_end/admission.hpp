@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// Who is let in, and what is said of those who are not.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "csp/core.hpp"
+#include "server/connection.hpp"
+#include "server/front_end/client_counts.hpp"
+#include "server/observers/figures.hpp"
+#include "server/observers/log.hpp"
+#include "server/settings.hpp"
+
+namespace server {
+
+/// Belongs to parking. Rules on every connection and every request of a core by the limits for one address; what is to
+/// be said of a limit that bites, in the log and in the statistics, gathers here until it is taken.
+class admission {
+  public:
+    explicit admission(client_limits limits) : counts_(limits) {}
+
+    void obey(client_limits limits) { counts_.obey(limits); }
+
+    enum class ruling : std::uint8_t {
+        enter,
+        refuse,  // it is told why: `refused` says it
+        drop
+    };
+
+    /// It is known now whose connection `c` is. A proxy's are many clients', so nothing is said of their number.
+    [[nodiscard]] ruling on_arrival(connection& c);
+    /// Whether the next request may be answered; if not, `retry_after` says when one might be.
+    bool on_request(connection& c);
+    void on_leaving(const connection& c);
+
+    /// `c` is the last one that there was room for.
+    void on_full(const connection& c) { all_connections_.bite(c, unwritten_); }
+    /// `c` did not say whom it speaks for, as it must.
+    void on_unintroduced(const connection& c) { introductions_.bite(c, unwritten_); }
+
+    [[nodiscard]] bool has_lines() const { return !unwritten_.empty(); }
+    [[nodiscard]] std::vector<log_lines> take_lines() { return std::exchange(unwritten_, {}); }
+
+    [[nodiscard]] bool has_news() const { return has_news_; }
+    /// When the news is to be told.
+    [[nodiscard]] csp::time_point tell_at() const { return tell_at_; }
+    [[nodiscard]] tally take_news();
+
+  private:
+    /// How often a limit has bitten, and whether that is to be said in the log.
+    class limit {
+      public:
+        explicit limit(std::string_view text) : text_(text) {}
+        /// `c` has met it. Adds a line to `lines` if it is time for one.
+        void bite(const connection& c, std::vector<log_lines>& lines, std::optional<request_id> request = std::nullopt);
+
+      private:
+        std::string_view text_;
+        std::uint64_t unsaid_ = 0;
+        std::optional<csp::time_point> said_at_;
+    };
+
+    void note(limit_kind which);
+
+    client_counts counts_;
+    std::size_t turned_away_ = 0;  // and not gone yet
+    limit all_connections_{"[limits] connections: a core has all that it may, and others wait in the kernel's queue"};
+    limit of_one_address_{"[limits] connections_per_address: an address has all that it may, and others are refused"};
+    limit requests_{"[limits] requests_per_second_per_address: a request was refused with 429"};
+    limit introductions_{"[[proxy]] protocol: a connection that did not begin with a PROXY header was closed"};
+    std::vector<log_lines> unwritten_;
+    tally told_;
+    bool has_news_ = false;
+    csp::time_point tell_at_;
+};
+
+}  // namespace server
