@@ -37,13 +37,11 @@ class accepting : public accept_source, watch, csp::timer {
     /// Not more than this are taken in advance: what the process has no time for stays in the kernel's backlog.
     static constexpr std::size_t most_waiting = 128;
     /// And a flood must not keep an address.
-    static constexpr unsigned most_last_looks = 4096;
+    static constexpr unsigned most_last_looks = 1024;
 
     static void may_accept(watch& w) noexcept;
     static void pause_is_over(csp::timer& t) noexcept;
     void accept_batch();
-    void look_again();
-    void accept_those_who_wait();
     void open();
 
     descriptor from_;   // until first waited on

@@ -45,12 +45,9 @@ void accepting::open()
 
 bool accepting::ready()
 {
-    if (!waiting_.empty() || error_ != 0 || over_) return true;
     open();
-    if (finishing_ && !in_flight) {
-        look_again();
-        return !waiting_.empty() || error_ != 0 || over_;
-    }
+    if (finishing_ && !in_flight) over_ = true;
+    if (!waiting_.empty() || error_ != 0 || over_) return true;
     // More may be there than the last batch took. With the kernel accepting for us there is nothing to look for.
     if (!in_flight && !timer::pending() && engine::here().kind() == engine_choice::epoll) accept_batch();
     return !waiting_.empty() || error_ != 0 || over_;
@@ -68,30 +65,16 @@ void accepting::finish(last_clients who)
     if (!is_ending) engine::here().end_accept(*this);
 }
 
-/// REQUIRES: finishing, and all that were taken are given out. From here to the end of the owner who is told that it
-/// is over, and so to the closing, nobody else runs on this core.
-void accepting::look_again()
-{
-    if (last_looks_ > 0 && somebody_waits(listening().fd)) {
-        --last_looks_;
-        if (engine::here().kind() == engine_choice::epoll) {
-            listening().maybe_readable = true;
-            accept_batch();
-        } else {
-            accept_those_who_wait();
-        }
-    }
-    over_ = !in_flight && waiting_.empty() && error_ == 0;
-}
-
-void accepting::accept_those_who_wait()
-{
-    engine::here().begin_accept(*this);
-    engine::here().end_accept(*this);
-}
-
 result<socket> accepting::take()
 {
+    if (over_ && waiting_.empty() && last_looks_ > 0) {
+        // Looked for only here, and the door closed in the same moment, which it might not be by the owner's closing of
+        // his descriptor: others may have the socket too.
+        listening().maybe_readable = true;
+        accept_batch();
+        last_looks_ = waiting_.empty() ? 0 : last_looks_ - 1;
+        if (last_looks_ == 0) ::shutdown(listening().fd, SHUT_RDWR);
+    }
     if (!waiting_.empty()) {
         const int fd = waiting_.front();
         waiting_.pop_front();
@@ -103,7 +86,7 @@ result<socket> accepting::take()
 
 void accepting::accept_batch()
 {
-    while (listening().maybe_readable && waiting_.size() < most_waiting && error_ == 0 && !over_) {
+    while (listening().maybe_readable && waiting_.size() < most_waiting && error_ == 0) {
         const int fd = accept4(listening().fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             waiting_.push_back(fd);
@@ -111,6 +94,7 @@ void accepting::accept_batch()
             listening().maybe_readable = false;
         } else if (errno != EINTR) {
             failed(errno);
+            return;
         }
     }
 }
@@ -126,6 +110,7 @@ void accepting::failed(int number)
 {
     if (is_final(number)) {
         over_ = true;
+        last_looks_ = 0;
     } else {
         error_ = number;
         // Out of descriptors or memory: the connection stays in the backlog, and asking again at once would only
@@ -147,7 +132,8 @@ void accepting::ended_in_flight()
     } else if (finishing_ && somebody_waits(listening().fd)) {
         // The kernel wakes one of those who accept from a shared listener (EPOLLEXCLUSIVE). If it woke us for somebody
         // whom the withdrawn request then did not take, nobody else would be woken for him.
-        accept_those_who_wait();
+        engine::here().begin_accept(*this);
+        engine::here().end_accept(*this);
     } else if (finishing_) {
         if (ready()) notify();
     } else if (is_awaited() && !ready()) {

@@ -63,10 +63,12 @@ constexpr int as_the_kernel_likes = 0;
 constexpr std::chrono::milliseconds quick{200};  // to make room in a full socket
 constexpr std::chrono::seconds slow{2};
 
-result<listener> listen(const address& where, int backlog, port_sharing sharing)
+namespace {
+
+result<descriptor> bound_to(const address& where, port_sharing sharing)
 {
     descriptor d(::socket(where.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!d) return failed<listener>();
+    if (!d) return failed<descriptor>();
     const int on = 1;
     const int off = 0;
     if (where.family() != AF_UNIX) {
@@ -76,11 +78,27 @@ result<listener> listen(const address& where, int backlog, port_sharing sharing)
     }
     if (where.family() == AF_INET6) setsockopt(d.number(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (sharing == port_sharing::among_cores && setsockopt(d.number(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
-        return failed<listener>();
+        return failed<descriptor>();
     }
-    if (bind(d.number(), where.data(), where.size()) != 0) return failed<listener>();
-    if (::listen(d.number(), backlog) != 0) return failed<listener>();
-    return listener(std::move(d));
+    if (bind(d.number(), where.data(), where.size()) != 0) return failed<descriptor>();
+    return d;
+}
+
+}  // namespace
+
+result<listener> listen(const address& where, int backlog, port_sharing sharing)
+{
+    auto d = bound_to(where, sharing);
+    if (!d) return std::unexpected(d.error());
+    if (::listen(d->number(), backlog) != 0) return failed<listener>();
+    return listener(std::move(*d));
+}
+
+result<void> may_listen(const address& where)
+{
+    const auto d = bound_to(where, port_sharing::exclusive);
+    if (!d) return std::unexpected(d.error());
+    return {};
 }
 
 result<address> peer(const socket& s) { return name_of(s.number(), getpeername); }

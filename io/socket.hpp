@@ -74,6 +74,9 @@ enum class port_sharing : std::uint8_t { exclusive, among_cores };  // SO_REUSEP
 [[nodiscard]] result<listener> listen(const address& where, int backlog = 4096,
                                       port_sharing sharing = port_sharing::exclusive);
 
+/// Whether an exclusive listen() would succeed. Nobody can connect meanwhile, only to be turned away.
+[[nodiscard]] result<void> may_listen(const address& where);
+
 [[nodiscard]] result<address> peer(const socket& s);
 [[nodiscard]] result<address> local(const socket& s);
 [[nodiscard]] result<address> local(const listener& l);

@@ -229,6 +229,20 @@ process refused()
 }
 TEST_P(sockets, are_refused_where_nobody_listens) { run(refused()); }
 
+TEST(Listening, IsTriedWithoutBeingDone)
+{
+    for (const auto sharing : {port_sharing::exclusive, port_sharing::among_cores}) {
+        auto l = listen(address::loopback(0), 16, sharing);
+        ASSERT_TRUE(l.has_value());
+        const address where = *local(*l);
+        const auto may = may_listen(where);
+        ASSERT_FALSE(may.has_value());
+        EXPECT_EQ(may.error().number, EADDRINUSE);
+        l = listen(address::loopback(0));
+        EXPECT_TRUE(may_listen(where).has_value());
+    }
+}
+
 process unix_backlog()
 {
     const auto where = *address::parse("unix:@occwserv-io-test-" + std::to_string(getpid()));

@@ -56,8 +56,9 @@ std::expected<std::vector<io::listener>, std::string> listen_on(const std::strin
     if (!address) return std::unexpected(fmt::format("`{}` is not an address", where));
     if (!is_port_of_one(ours, address->port())) {
         // Sharing a port lets in every program of this user: whether somebody has it already must be asked without.
-        auto probe = io::listen(*address, backlog, io::port_sharing::exclusive);
-        if (!probe) return std::unexpected(cannot_listen(where, *address, probe.error(), s.user));
+        if (const auto may = io::may_listen(*address); !may) {
+            return std::unexpected(cannot_listen(where, *address, may.error(), s.user));
+        }
     }
     std::vector<io::listener> listeners;
     for (unsigned i = 0; i < s.workers; ++i) {
