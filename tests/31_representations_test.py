@@ -746,6 +746,30 @@ def test_errors_as_json(standing, status, target, fields, method):
     assert (r.status, r.get("Content-Type"), r.get("Vary")) == (status, "text/html; charset=utf-8", "Accept")
 
 
+@pytest.mark.parametrize(
+    "status, line, fields",
+    [
+        (400, "GET / HTTP/1.1", []),  # no Host
+        (400, "GET /a b HTTP/1.1", ["Host: a"]),
+        (400, "GET / HTTP/1.1", ["Host: a", "no colon"]),
+        (413, "PUT / HTTP/1.1", ["Host: a", "Content-Length: 99999999999"]),
+        (414, "GET /" + "a" * 8200 + " HTTP/1.1", ["Host: a"]),
+        (417, "GET / HTTP/1.1", ["Host: a", "Expect: the unexpected"]),
+        (431, "GET / HTTP/1.1", ["Host: a", *["X: y"] * 100]),
+        (431, "GET / HTTP/1.1", ["Host: a", "X: " + "y" * 20_000]),
+        (501, "B" + "R" * 32 + "EW / HTTP/1.1", ["Host: a"]),
+        (505, "GET / HTTP/2.0", ["Host: a"]),
+    ],
+)
+def test_errors_of_the_head_as_json(standing, status, line, fields):
+    """The head is no good, but what could be read of it says what its sender understands."""
+    for accept, media_type in (("application/json", "application/json"), ("text/html", "text/html; charset=utf-8")):
+        with standing.connect() as c:
+            r = c.send("\r\n".join([line, f"Accept: {accept}", *fields]) + "\r\n\r\n").response()
+            assert (r.status, r.get("Content-Type"), r.get("Vary"), r.closes) == (status, media_type, "Accept", True)
+            assert media_type == "text/html; charset=utf-8" or json.loads(r.text)["status"] == status
+
+
 def test_an_error_page_that_changes(serve):
     server = serve(files={"error.404.html": "one"})
     assert server.ask("/none").body == b"one"
