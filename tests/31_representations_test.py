@@ -248,6 +248,13 @@ def test_several_ranges(standing, name):
             assert parts_of(r) == [(first, last, size, media_type, content[first : last + 1]) for first, last in wanted]
 
 
+@pytest.mark.parametrize("name", RANGED)
+def test_nobody_foresees_a_boundary(standing, name):
+    """Or the content might have been written so that it seems to hold a part more."""
+    with standing.connect() as c:
+        assert len({c.ask(f"/{name}", "Range: bytes=0-0,2-2").get("Content-Type") for _ in range(20)}) == 20
+
+
 @shows("9110 14.2", "A range that is not understood, is too much, or is not of GET, MAY and partly MUST be ignored")
 @pytest.mark.parametrize("name", RANGED)
 def test_ranges_that_are_ignored(standing, name):
