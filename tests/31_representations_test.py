@@ -723,6 +723,29 @@ def test_tries(serve, target, wanted):
         assert c.ask("/..").status == 400
 
 
+TRIES = ["{path}", "{path}.html", "/index.html"]
+
+
+@pytest.mark.parametrize(
+    "tries, listing, answers",
+    [
+        (TRIES, "off", {"/about": "about", "/about/": "application", "/bare": "application", "/bare/": "application"}),
+        (TRIES[:2], "off", {"/about": "about", "/about/": 403, "/bare": 301, "/bare/": 403, "/": "application"}),
+        (TRIES, "on", {"/about": 301, "/about/": 200, "/bare": 301, "/bare/": 200}),
+        (["{path}/index.html"], "off", {"/": "application", "/dir/": "dir", "/bare/": 404}),
+    ],
+)
+def test_a_directory_without_a_page_is_passed_over(serve, tries, listing, answers):
+    """For the next try; where none has an answer, it is what it is."""
+    server = serve({"try": tries}, listing=listing,
+                   files={"about.html": "about", "about/picture.png": "", "bare/x": "", "dir/index.html": "dir",
+                          "index.html": "application"})
+    with server.connect() as c:
+        for target, wanted in answers.items():
+            r = c.ask(target)
+            assert wanted in (r.status, r.text), target
+
+
 def test_a_try_that_comes_and_goes(serve):
     server = serve({"try": ["{path}", "{path}.html", "/index.html"]}, files={"index.html": "application"})
     with server.connect() as c:

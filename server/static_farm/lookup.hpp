@@ -34,7 +34,8 @@ struct may_be_listed {
 
 using found_file = std::variant<open_file, needs_slash, may_be_listed>;
 
-/// Finds what answers `asked`: the first of static_rules::tries that is there. Errors: 403, 404, 500.
+/// Finds what answers `asked`: the first of static_rules::tries that is there and has a page. Errors: 403, 404, 500,
+/// 503.
 csp::step<std::expected<found_file, http::error>> find_file(const io::directory& root, const static_rules& rules,
                                                             const request& asked);
 
