@@ -454,6 +454,29 @@ def test_precompressed_files(serve, size):
         wait_until(lambda: gets().body == gzipped(text), "it is there again", NOTICED)
 
 
+@pytest.mark.parametrize("size", [1, 300], ids=["in the cache", "from the disk"])
+def test_what_lies_beside_a_file_but_is_not_of_it(serve, size):
+    """What is older than the file holds what it held before; what is empty is still being written."""
+    text, other = TEXT * size, b"made by hand " * 10_000
+    files = {}
+    for name in ("older", "empty", "rounded"):
+        files |= {f"{name}.html": text, f"{name}.html.gz": b"" if name == "empty" else gzipped(other)}
+    server = serve(files=files)
+    for name, sidecar, file in (("older", 1, 2), ("rounded", 2, 2.75)):
+        os.utime(server.site / f"{name}.html", (MODIFIED + file,) * 2)
+        os.utime(server.site / f"{name}.html.gz", (MODIFIED + sidecar,) * 2)
+    with server.connect() as c:
+
+        def gets(name):
+            r = c.ask(f"/{name}.html", "Accept-Encoding: gzip")
+            return decoded(r.get("Content-Encoding"), r.body)
+
+        for _ in range(3):
+            assert (gets("older"), gets("empty"), gets("rounded")) == (text, text, other)
+        os.utime(server.site / "older.html.gz")
+        wait_until(lambda: gets("older") == other, "it has been made anew", NOTICED)
+
+
 def test_codings_last(serve):
     """A page keeps its compressed forms, however many ask for it while they are made, until it changes."""
     files = {f"{i}.html": b"%d" % i + TEXT for i in range(30)}
