@@ -28,6 +28,10 @@ headers = {{ X-Site = "one" }}
   path = "/away"
   redirect = "https://two.example{{path}}"
   [[site.route]]
+  path = "/soon"
+  redirect = "/later"
+  headers = {{ Cache-Control = "max-age=5" }}
+  [[site.route]]
   path = "/app/*"
   rewrite = "/app.html"
   [[site.route]]
@@ -122,6 +126,24 @@ def test_redirects(serve, place, method):
     assert (r.status, r.get("Location")) == (308, "/new/")
     r = ask(server, "one.example", "/away", method)
     assert (r.status, r.get("Location"), r.get("X-Site")) == (302, "https://two.example/away", "one")
+
+
+def test_how_long_a_redirect_is_kept(serve, place):
+    """A permanent one as long as a page: without a word it would be for ever, also when it was a mistake."""
+    fill_tree(place / "one/dir", {"index.html": "dir"})
+    server, _ = with_sites(serve, place)
+    for target, status, wanted in (("/old/a", 308, "no-cache"), ("/old/a.css", 308, "max-age=60"), ("/away", 302, None),
+                                   ("/soon", 302, "max-age=5"), ("/dir", 301, "no-cache")):
+        r = ask(server, "one.example", target)
+        assert (r.status, r.get("Cache-Control"), r.get("X-Site")) == (status, wanted, "one"), target
+
+
+def test_options_has_the_sites_headers(serve, place):
+    """Browsers look there for what a page of another site may do."""
+    server, _ = with_sites(serve, place)
+    for target, top in (("/a.txt", "the top"), ("/none.css", None), ("*", "the top")):
+        r = ask(server, "one.example", target, "OPTIONS")
+        assert (r.status, r.get("Allow"), r.get("X-Site"), r.get("X-From")) == (204, "GET, HEAD, OPTIONS", "one", top)
 
 
 def test_no_client_chooses_where_a_redirect_leads(serve, place):

@@ -27,6 +27,7 @@ using http::status;
 constexpr std::array coded{coding::gzip, coding::brotli, coding::zstd};
 constexpr std::string_view html = "text/html; charset=utf-8";
 constexpr std::string_view json = "application/json";
+constexpr std::string_view methods_of_pages = "GET, HEAD, OPTIONS";
 constexpr std::size_t longest_listing = 10'000;  // entries
 
 /// Reads the whole file. An error when it is shorter than it was said to be.
@@ -90,6 +91,13 @@ common_fields common_of(const static_rules& rules, const std::vector<route_numbe
         if (!h.value.empty()) c.more.add(h.name, h.value);
     }
     return c;
+}
+
+/// For what is kept as long as a page.
+void add_common(response_fields& fields, const common_fields& common)
+{
+    if (!common.cache_control.empty()) fields.add("Cache-Control", common.cache_control);
+    fields.add(common.more);
 }
 
 /// For what is no page: how long a page may be kept says nothing of an error in its place.
@@ -180,7 +188,7 @@ response to_directory(const page_rules& rules, const request& asked)
                                            "directory: <a href=\"{0}\">{0}</a></p>\n</html>\n",
                                            path));
     r.fields.add("Location", asked.query.empty() ? path : fmt::format("{}?{}", path, asked.query));
-    add_headers(r.fields, rules.files, asked.routes);
+    add_common(r.fields, common_of(rules.files, asked.routes));
     return r;
 }
 
@@ -199,6 +207,16 @@ csp::step<std::expected<found_page, http::error>> list(const io::directory& root
     r.fields.add("Cache-Control", "no-cache").add("Vary", "Accept");
     add_headers(r.fields, rules.files, asked.routes);
     co_return r;
+}
+
+/// A permanent redirect is kept as long as a page: without a word it would be for ever, also when it was a mistake. Of
+/// another nothing is said, so that nobody keeps it; unless its own route says how long.
+bool may_be_kept(const static_rules& rules, const request& asked, status redirect_code)
+{
+    return redirect_code == status::moved_permanently || redirect_code == status::permanent_redirect ||
+           std::ranges::any_of(asked.routes, [&](route_number r) {
+               return rules.routes[r].acts() && has_header(rules.routes[r].headers, "Cache-Control");
+           });
 }
 
 std::string name_of_error_page(const static_rules& rules, status code)
@@ -238,7 +256,11 @@ response redirection(const page_rules& rules, const request& asked, const elsewh
         "<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This page is somewhere else.</p>\n</html>\n";
     response r = text_response(to.code, html, std::string(text));
     r.fields.add("Location", to.location);
-    add_headers(r.fields, rules.files, asked.routes);
+    if (may_be_kept(rules.files, asked, to.code)) {
+        add_common(r.fields, common_of(rules.files, asked.routes));
+    } else {
+        add_headers(r.fields, rules.files, asked.routes);
+    }
     return r;
 }
 
@@ -257,10 +279,18 @@ csp::step<response> error_page(const io::directory& root, const page_rules& rule
         r = text_response(why.code, html, error_html(why.code, why.text));
     }
     r.fields.add("Vary", "Accept");
-    if (why.code == status::method_not_allowed) r.fields.add("Allow", "GET, HEAD, OPTIONS");
+    if (why.code == status::method_not_allowed) r.fields.add("Allow", methods_of_pages);
     r.fields.add(with);
     add_headers(r.fields, rules.files, asked.routes);
     co_return r;
+}
+
+response options(const page_rules& rules, const request& asked)
+{
+    response r(status::no_content, {});
+    r.fields.add("Allow", methods_of_pages);
+    add_headers(r.fields, rules.files, asked.routes);
+    return r;
 }
 
 }  // namespace server

@@ -34,6 +34,9 @@ csp::step<std::expected<found_page, http::error>> get_page(const io::directory& 
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
                                http::error why, response_fields with);
 
+/// The answer to OPTIONS, the same of every page (RFC 9110, section 9.3.7).
+[[nodiscard]] response options(const page_rules& rules, const request& asked);
+
 /// The answer to a request that a route sends elsewhere.
 [[nodiscard]] response redirection(const page_rules& rules, const request& asked, const elsewhere& to);
 
