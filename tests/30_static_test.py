@@ -419,6 +419,15 @@ def test_a_file_cut_off_while_it_is_sent(serve):
     assert len(server.ask("/large.bin").body) == 1024 * 1024
 
 
+def test_a_file_that_ends_before_its_end(serve):
+    """As one does that is cut off while it is read. Here are some that always do."""
+    site = pathlib.Path("/sys/kernel/mm/transparent_hugepage")
+    if not os.access(site / "enabled", os.R_OK) or (site / "enabled").stat().st_size < 1000:
+        pytest.skip("this system has no such files")
+    r = serve(site=site).ask("/enabled")
+    assert (r.status, "being changed" in r.text) == (503, True)
+
+
 def test_files_replaced_under_load(serve):
     """Every response is one version or another, never a mixture."""
     versions = {bytes([48 + i]) * (1000 * (i + 1)) for i in range(8)}

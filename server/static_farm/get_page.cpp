@@ -30,7 +30,10 @@ constexpr std::string_view json = "application/json";
 constexpr std::string_view methods_of_pages = "GET, HEAD, OPTIONS";
 constexpr std::size_t longest_listing = 10'000;  // entries
 
-/// Reads the whole file. An error when it is shorter than it was said to be.
+/// What a file comes to that has become shorter while it was read.
+constexpr int changing = ESTALE;
+
+/// Reads the whole file.
 csp::step<io::result<std::string>> read_all(const open_file& f)
 {
     std::string content(f.what.size, '\0');
@@ -38,7 +41,7 @@ csp::step<io::result<std::string>> read_all(const open_file& f)
     while (got < content.size()) {
         const auto n = co_await io::read(f.file, std::span(content).subspan(got), got);
         if (!n) co_return std::unexpected(n.error());
-        if (*n == 0) co_return std::unexpected(io::error::of(EIO));
+        if (*n == 0) co_return std::unexpected(io::error::of(changing));
         got += *n;
     }
     co_return content;
@@ -225,10 +228,11 @@ std::string name_of_error_page(const static_rules& rules, status code)
     return named != rules.error_pages.end() ? named->second : fmt::format("error.{}.html", http::number(code));
 }
 
-}  // namespace
+constexpr http::error in_flux{status::service_unavailable, "This file is being changed just now."};
 
-csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
-                                                           const request& asked, const frozen_page& kept)
+/// get_page(), but that a file may be in flux.
+csp::step<std::expected<found_page, http::error>> find_page(const io::directory& root, const page_rules& rules,
+                                                            const request& asked, const frozen_page& kept)
 {
     auto found = co_await find_file(root, rules.files, asked);
     if (!found) co_return std::unexpected(found.error());
@@ -244,10 +248,21 @@ csp::step<std::expected<found_page, http::error>> get_page(const io::directory& 
     if (is_large) co_return best_of(common_of(rules.files, asked.routes), std::move(files), asked.accepted);
     if (kept && kept->settled && kept->made_from == files.identities()) co_return kept;
     auto made = co_await make_page(rules, common_of(rules.files, asked.routes), files);
-    if (!made) {
-        co_return std::unexpected(http::error{status::internal_server_error, "The file could not be read."});
+    if (made) co_return std::move(*made);
+    if (made.error().number == changing) co_return std::unexpected(in_flux);
+    co_return std::unexpected(http::error{status::internal_server_error, "The file could not be read."});
+}
+
+}  // namespace
+
+csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
+                                                           const request& asked, const frozen_page& kept)
+{
+    // Whoever writes a file in place makes it empty first; a moment later it may be whole.
+    for (int looks_left = 2;; --looks_left) {
+        auto found = co_await find_page(root, rules, asked, kept);
+        if (found || found.error() != in_flux || looks_left == 0) co_return found;
     }
-    co_return std::move(*made);
 }
 
 response redirection(const page_rules& rules, const request& asked, const elsewhere& to)
