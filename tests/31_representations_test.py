@@ -704,6 +704,14 @@ def test_who_is_listed(serve, settings, status):
     assert server.ask("/e/").body == b"index"
 
 
+def test_a_long_listing(serve):
+    server = serve(files={f"d/{i}": "" for i in range(10_000)}, listing="on")
+    with server.connect() as c:
+        assert "10000 files of 0 B in all<" in c.ask("/d/").text.replace("</", "<")
+        (server.site / "d/more").write_text("")
+        assert "10000 files of 0 B in all; there are more" in c.ask("/d/").text
+
+
 @pytest.mark.parametrize("target", ["/d/", "/d/e/"])
 def test_a_listing_of_now(serve, target):
     server = serve(files={"d/a.txt": "a", "d/e/b.txt": "b"}, listing="on")
@@ -711,6 +719,44 @@ def test_a_listing_of_now(serve, target):
         assert "new.txt" not in c.ask(target).text
         (server.site / target[1:] / "new.txt").write_text("new")
         assert "new.txt" in c.ask(target).text
+
+
+def test_a_listing_tells_nothing_of_what_is_not_served(serve, place):
+    """What a link leads to outside, pipes, and names that no address has."""
+    fill_tree(place, {"outside/secret.txt": "secret"})
+    server = serve(files={"d/a.txt": "1234", "b.txt": "12"}, listing="on")
+    d = server.site / "d"
+    for name, to in (("in", "a.txt"), ("by-way-of-parent", "../b.txt"), ("up", ".."), ("out", place / "outside/secret.txt"),
+                     ("out-directory", "../../outside"), ("passwd", "/etc/passwd"), ("dangling", "none"), ("loop", "loop")):
+        (d / name).symlink_to(to)
+    os.mkfifo(d / "fifo")
+    for name in (b"\xff\xfe.txt", b"two\nlines", b"back\\slash"):
+        with open(os.path.join(os.fsencode(d), name), "wb"):
+            pass
+    entries = {e["name"]: e["size"] for e in json.loads(server.ask("/d/", "Accept: application/json").text)}
+    assert entries == {"a.txt": 4, "in": 4, "by-way-of-parent": 2, "up": None}
+
+
+@shows("9110 13.1.1", "A request whose If-Match is false MUST NOT be performed, of a listing neither")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_conditions_of_a_listing(serve, method):
+    server = serve(files={"d/a.txt": "a"}, listing="on")
+    with server.connect() as c:
+        for accept in ("text/html", "application/json"):
+
+            def status(*fields):
+                return c.ask("/d/", f"Accept: {accept}", *fields, method=method).status  # noqa: B023
+
+            r = c.ask("/d/", f"Accept: {accept}", method=method)
+            tag = r.get("ETag")
+            assert status(f"If-Match: {tag}") == status("If-Match: *") == status("Range: bytes=0-0") == 200
+            assert status('If-Match: "other"') == status("If-Match: W/" + tag) == 412
+            same = c.ask("/d/", f"Accept: {accept}", f"If-None-Match: {tag}", method=method)
+            assert (same.status, same.get("ETag"), same.get("Vary")) == (304, tag, "Accept")
+            assert status("If-None-Match: *") == 304
+            assert status('If-None-Match: "other"') == status(f"If-Modified-Since: {FUTURE}") == 200
+            (server.site / f"d/{accept[:4]}").write_text("new")
+            assert status(f"If-None-Match: {tag}") == 200
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@
 #include "http/accept.hpp"
 #include "http/list.hpp"
 #include "http/media_type.hpp"
+#include "http/precondition.hpp"
 #include "http/target.hpp"
 #include "server/static_farm/error_text.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/listing.hpp"
 #include "server/static_farm/lookup.hpp"
+#include "server/static_farm/select.hpp"
 
 namespace server {
 namespace {
@@ -199,15 +201,22 @@ csp::step<std::expected<found_page, http::error>> list(const io::directory& root
                                                        const request& asked, const std::string& name)
 {
     constexpr http::error unreadable{status::forbidden, "The server may not read this directory."};
-    auto directory = co_await io::open_directory_beneath(root, name.empty() ? "." : name);
-    if (!directory) co_return std::unexpected(unreadable);
-    auto entries = co_await io::list(*directory, longest_listing);
+    auto entries = co_await io::list(root, name.empty() ? "." : name, longest_listing + 1);
     if (!entries) co_return std::unexpected(unreadable);
-    const extent what = entries->size() < longest_listing ? extent::all : extent::the_first;
-    response r = http::prefers_json(asked.accept)
-                     ? text_response(status::ok, json, listing_json(std::move(*entries)))
-                     : text_response(status::ok, html, listing_html(asked.path, std::move(*entries), what));
-    r.fields.add("Cache-Control", "no-cache").add("Vary", "Accept");
+    const extent what = entries->size() <= longest_listing ? extent::all : extent::the_first;
+    if (what == extent::the_first) entries->pop_back();
+    const bool for_program = http::prefers_json(asked.accept);
+    std::string text =
+        for_program ? listing_json(std::move(*entries)) : listing_html(asked.path, std::move(*entries), what);
+    const std::string etag = content_etag(text);
+
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto met = http::evaluate(asked.method, asked.conditions, {.etag = etag, .modified = {}, .now = now});
+    if (met == http::outcome::failed) co_return std::unexpected(not_the_one_meant);
+    response r = met == http::outcome::not_modified
+                     ? response(status::not_modified, {})
+                     : text_response(status::ok, for_program ? json : html, std::move(text));
+    r.fields.add("ETag", etag).add("Cache-Control", "no-cache").add("Vary", "Accept");
     add_headers(r.fields, rules.files, asked.routes);
     co_return r;
 }

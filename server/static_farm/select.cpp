@@ -60,9 +60,6 @@ not_sent no_such_range(const description& about)
     return n;
 }
 
-constexpr http::error not_the_one_meant{status::precondition_failed,
-                                        "The page is not, or no longer, the one that was meant."};
-
 }  // namespace
 
 std::expected<response, not_sent> select(const request& asked, const description& about, std::chrono::sys_seconds now)
