@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Sites and routes over real sockets, what `check` and `explain` say of them, and how they change while we look."""
 
+import os
 import signal
 import subprocess
 import threading
@@ -211,6 +212,12 @@ def test_explain(place, engine):
     assert f"one.example, *.one.example, in {place}/one" in r.stdout
     assert f"{place}/one/a.txt" in r.stdout
     assert "200 OK" in r.stdout and "X-Site: one" in r.stdout and "kept when it is asked for" in r.stdout
+    assert "beside it" not in r.stdout
+    fill_tree(place / "one", {"a.txt.br": "x", "a.txt.gz": "x"})
+    os.utime(place / "one/a.txt.gz", (1, 1))
+    r = run("explain", "http://one.example/a.txt", "--config", file)
+    assert f"beside it {place}/one/a.txt.br\n" in r.stdout
+    assert f"beside it {place}/one/a.txt.gz: not used, since it is older" in r.stdout
     r = run("explain", "http://one.example/old/x", "--config", file)
     assert "/old/*: redirect to /new/{rest}{query}" in r.stdout
     assert "308 Permanent Redirect" in r.stdout and "Location: /new/x" in r.stdout

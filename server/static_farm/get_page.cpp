@@ -62,22 +62,13 @@ struct file_family {
     }
 };
 
-/// Whether it may hold what the file holds now. Not an empty one, which is in no coding; nor an older one: who edits
-/// the file and forgets the other shall not wonder why nobody sees it. Some compressors copy the file's time without
-/// its fraction.
-bool is_of_now(const open_file& sidecar, const open_file& plain)
-{
-    return sidecar.what.is_regular() && sidecar.what.size > 0 &&
-           sidecar.what.modified >= std::chrono::floor<std::chrono::seconds>(plain.what.modified);
-}
-
 csp::step<file_family> family_of(const io::directory& root, open_file f, bool compressible)
 {
     file_family family{.identity = std::move(f), .in = {}};
     if (!compressible) co_return family;
     for (std::size_t i = 0; i < coded.size(); ++i) {
         auto sidecar = co_await open_by_name(root, family.identity.name + std::string(http::suffix(coded[i])));
-        if (sidecar && is_of_now(*sidecar, family.identity)) family.in[i] = std::move(*sidecar);
+        if (sidecar && has_content_of(*sidecar, family.identity)) family.in[i] = std::move(*sidecar);
     }
     co_return family;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/static_farm/lookup.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -104,6 +105,14 @@ file_identity identity_of(const io::file_status& what)
             .size = what.size,
             .modified = what.modified,
             .changed = what.changed};
+}
+
+bool has_content_of(const open_file& sidecar, const open_file& plain)
+{
+    // Who edits a file and forgets the other shall not wonder why nobody sees it. Some compressors copy the file's time
+    // without its fraction.
+    return sidecar.what.is_regular() && sidecar.what.size > 0 &&
+           sidecar.what.modified >= std::chrono::floor<std::chrono::seconds>(plain.what.modified);
 }
 
 csp::step<io::result<open_file>> open_by_name(const io::directory& root, std::string name)
