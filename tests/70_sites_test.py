@@ -241,6 +241,23 @@ def test_a_reload_takes_what_is_new(serve, place):
     assert ask(server, "one.example", "/a.txt").text == "a of one"
 
 
+def test_a_reload_follows_a_link_to_another_version(serve, place):
+    """At once, also where the cache has a page of the old one that it need not look at yet."""
+    for version in ("1", "2", "3"):
+        fill_tree(place / f"version{version}", {"index.html": version})
+    link = place / "present"
+    link.symlink_to("version1")
+    server = serve({}, site=link, workers=1)
+    for n, version in enumerate(("1", "2", "3")):
+        if n > 0:
+            link.unlink()
+            link.symlink_to(f"version{version}")
+            server.signal(signal.SIGHUP)
+            told(server, "is in force", n)
+        for _ in range(5):
+            assert server.ask("/").text == version
+
+
 def test_a_reload_with_mistakes_changes_nothing(serve, place):
     server, file = with_sites(serve, place)
     file.write_text("[[site]]\nnames = 1\nroot = 2\n")
