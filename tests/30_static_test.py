@@ -343,6 +343,12 @@ def test_error_pages_of_the_site(serve):
         assert (r.status, r.body) == (400, b"our own 400")
 
 
+def test_an_error_page_is_of_the_type_that_its_name_says(serve):
+    server = serve({"error_pages": {"404": "/lost.txt"}}, files={"lost.txt": "<lost>"})
+    r = server.ask("/none")
+    assert (r.status, r.body, r.get("Content-Type")) == (404, b"<lost>", "text/plain; charset=utf-8")
+
+
 def test_an_error_page_that_leads_out(serve, place):
     fill_tree(place, {"secret.html": "secret"})
     server = serve()

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -228,6 +229,17 @@ std::string name_of_error_page(const static_rules& rules, status code)
     return named != rules.error_pages.end() ? named->second : fmt::format("error.{}.html", http::number(code));
 }
 
+/// Nothing if the site has none, or none that can be read.
+csp::step<std::optional<response>> own_error_page(const io::directory& root, const static_rules& rules, status code)
+{
+    constexpr std::uint64_t longest_page = 1024 * 1024;
+    const auto own = co_await open_by_name(root, name_of_error_page(rules, code));
+    if (!own || !own->what.is_regular() || own->what.size > longest_page) co_return std::nullopt;
+    auto text = co_await read_all(*own);
+    if (!text) co_return std::nullopt;
+    co_return text_response(code, http::media_type_of(own->name).text, std::move(*text));
+}
+
 constexpr http::error in_flux{status::service_unavailable, "This file is being changed just now."};
 
 /// get_page(), but that a file may be in flux.
@@ -282,14 +294,11 @@ response redirection(const page_rules& rules, const request& asked, const elsewh
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
                                http::error why, response_fields with)
 {
-    constexpr std::uint64_t longest_page = 1024 * 1024;
     response r;
     if (http::prefers_json(asked.accept)) {
         r = text_response(why.code, json, error_json(why.code, why.text));
-    } else if (auto own = co_await open_by_name(root, name_of_error_page(rules.files, why.code));
-               own && own->what.is_regular() && own->what.size <= longest_page) {
-        auto text = co_await read_all(*own);
-        r = text_response(why.code, html, text ? std::move(*text) : error_html(why.code, why.text));
+    } else if (auto own = co_await own_error_page(root, rules.files, why.code)) {
+        r = std::move(*own);
     } else {
         r = text_response(why.code, html, error_html(why.code, why.text));
     }
