@@ -52,8 +52,10 @@ class head_parser {
     {
         clear();
         for (int i = 0; i < 2 && text_.substr(at_).starts_with("\r\n"); ++i) at_ += 2;
-        if (auto r = request_line(); !r) return r;
-        if (auto r = fields(); !r) return r;
+        const outcome line = request_line();
+        const outcome rest = fields();
+        if (!line) return line;
+        if (!rest) return rest;
         if (auto r = understand(); !r) return r;
         if (auto r = settle_host(); !r) return r;
         return settle_framing();

@@ -151,7 +151,8 @@ struct request_head {
 
 // Parses one complete head, as long as head_scan said, into `into`; strictly after RFC 9112: what is not in its
 // grammar is refused, and of its tolerances only the empty lines of section 2.2 are kept. On error `into` holds
-// what was understood so far: its `line` for the log, the rest is not to be used. No allocation.
+// what was understood so far: its `line` for the log, and the fields before the one in error, as sent, which may say in
+// what form the client wants to be told; the rest is not to be used. No allocation.
 // Errors: 400; 413 a Content-Length above limits::body_bytes; 414; 417; 431; 501 a method too long or a transfer
 // coding unknown; 505.
 std::expected<void, error> parse_head(std::span<const char> complete_head, const limits& limits,

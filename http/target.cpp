@@ -5,31 +5,12 @@
 #include <cstddef>
 
 #include "http/characters.hpp"
+#include "http/utf8.hpp"
 
 namespace http {
 namespace {
 
 std::unexpected<error> bad(std::string_view text) { return std::unexpected(error{status::bad_request, text}); }
-
-constexpr bool is_continuation(unsigned char c) noexcept { return (c & 0xC0) == 0x80; }
-
-// The length of the UTF-8 sequence at the text's beginning, after the table of RFC 3629 section 4: no overlong forms,
-// no surrogates, nothing above U+10FFFF. 0 if there is none. REQUIRES: the text is not empty.
-std::size_t sequence_length(std::string_view text) noexcept
-{
-    const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-    const unsigned lead = byte(0);
-    const unsigned second = byte(1);
-    if (lead < 0x80) return 1;
-    if (lead >= 0xC2 && lead <= 0xDF) return is_continuation(static_cast<unsigned char>(second)) ? 2 : 0;
-
-    const unsigned lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (lead < 0xE0 || lead > 0xF4 || second < lowest || second > highest) return 0;
-    if (!is_continuation(static_cast<unsigned char>(byte(2)))) return 0;
-    if (lead < 0xF0) return 3;
-    return is_continuation(static_cast<unsigned char>(byte(3))) ? 4 : 0;
-}
 
 bool is_ascii(std::string_view text) noexcept
 {
@@ -42,7 +23,7 @@ bool is_utf8(std::string_view text) noexcept
 {
     if (is_ascii(text)) return true;
     while (!text.empty()) {
-        const std::size_t length = sequence_length(text);
+        const std::size_t length = utf8_character_bytes(text);
         if (length == 0) return false;
         text.remove_prefix(length);
     }

@@ -35,14 +35,21 @@ result<file_status> status_of(int fd)
                        .mode = s.stx_mode};
 }
 
+open_how beneath(int flags)
+{
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
+    if ((flags & O_PATH) == 0) how.flags |= O_NONBLOCK | O_NOCTTY;
+    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    return how;
+}
+
 csp::step<result<descriptor>> open_at(const directory& root, const std::string& path, int flags, deadline until,
                                       std::source_location where = std::source_location::current())
 {
     CSP_CHECK((flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))) == 0, "open_beneath creates nothing");
     if (path.find('\0') != std::string::npos) co_return std::unexpected(error::of(EINVAL));
-    open_how how{};
-    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    const open_how how = beneath(flags);
 
     // First only as far as memory knows the way; the kernel says EAGAIN where it would have to ask a disk.
     open_how cached = how;
@@ -112,13 +119,6 @@ csp::step<result<file>> open_beneath(const directory& root, const std::string& p
     auto opened = co_await open_at(root, path, flags, until);
     if (!opened) co_return std::unexpected(opened.error());
     co_return file(std::move(*opened));
-}
-
-csp::step<result<directory>> open_directory_beneath(const directory& root, const std::string& path, deadline until)
-{
-    auto opened = co_await open_at(root, path, O_RDONLY | O_DIRECTORY, until);
-    if (!opened) co_return std::unexpected(opened.error());
-    co_return directory(std::move(*opened));
 }
 
 result<file_status> status(const file& f) { return status_of(f.number()); }
@@ -196,28 +196,25 @@ csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mod
 namespace {
 
 struct listing {
-    int fd;
+    int root;
+    const std::string& path;
     std::size_t most;
     std::vector<directory_entry> entries;
 
     [[nodiscard]] std::int64_t make()
     {
-        // A description of its own: the place in the directory belongs to it.
-        const int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (own < 0) return -errno;
-        const std::unique_ptr<DIR, decltype([](DIR* d) { closedir(d); })> stream(fdopendir(own));
-        if (stream == nullptr) {
-            const int problem = errno;
-            ::close(own);
-            return -problem;
-        }
+        descriptor opened(open_here(path, O_RDONLY | O_DIRECTORY));
+        if (!opened) return -errno;
+        const std::unique_ptr<DIR, decltype([](DIR* d) { closedir(d); })> stream(fdopendir(opened.number()));
+        if (stream == nullptr) return -errno;
+        const int directory = std::move(opened).release();  // the stream closes it
         while (entries.size() < most) {
             errno = 0;
             const dirent* const entry = readdir(stream.get());
             if (entry == nullptr) return -errno;
             std::string name = entry->d_name;
             struct stat s;
-            if (name == "." || name == ".." || fstatat(fd, name.c_str(), &s, 0) != 0) continue;
+            if (name == "." || name == ".." || !look(directory, name, s)) continue;
             entries.push_back(
                 {.name = std::move(name),
                  .is_directory = S_ISDIR(s.st_mode),
@@ -226,13 +223,31 @@ struct listing {
         }
         return 0;
     }
+
+  private:
+    [[nodiscard]] int open_here(const std::string& name, int flags) const
+    {
+        open_how how = beneath(flags);
+        return static_cast<int>(syscall(SYS_openat2, root, name.c_str(), &how, sizeof how));
+    }
+    /// Whether there is a file or a directory: not by way of a link that leads out, of which nothing is to be known.
+    [[nodiscard]] bool look(int directory, const std::string& name, struct stat& into) const
+    {
+        if (fstatat(directory, name.c_str(), &into, AT_SYMLINK_NOFOLLOW) != 0) return false;
+        if (S_ISLNK(into.st_mode)) {
+            const descriptor led_to(open_here(path + '/' + name, O_PATH));
+            if (!led_to || fstat(led_to.number(), &into) != 0) return false;
+        }
+        return S_ISREG(into.st_mode) || S_ISDIR(into.st_mode);
+    }
 };
 
 }  // namespace
 
-csp::step<result<std::vector<directory_entry>>> list(const directory& d, std::size_t most, deadline until)
+csp::step<result<std::vector<directory_entry>>> list(const directory& root, const std::string& path, std::size_t most,
+                                                     deadline until)
 {
-    listing made{d.number(), most, {}};
+    listing made{root.number(), path, most, {}};
     detail::file_call call(detail::file_action::function, -1, until, std::source_location::current());
     call.function = [](void* l) { return static_cast<listing*>(l)->make(); };
     call.argument = &made;

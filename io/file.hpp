@@ -64,9 +64,6 @@ class directory {
 /// REQUIRES: `flags` has none of O_CREAT, O_TMPFILE, O_TRUNC.
 [[nodiscard]] csp::step<result<file>> open_beneath(const directory& root, const std::string& path, int flags = O_RDONLY,
                                                    deadline until = no_deadline);
-/// As a directory, to be listed or opened beneath in turn.
-[[nodiscard]] csp::step<result<directory>> open_directory_beneath(const directory& root, const std::string& path,
-                                                                  deadline until = no_deadline);
 
 struct file_status {
     std::uint64_t size = 0;
@@ -105,8 +102,9 @@ struct directory_entry {
     std::uint64_t size = 0;
     std::chrono::nanoseconds modified{};
 };
-/// What is in a directory, but for "." and "..", in no order; at most `most` entries.
-[[nodiscard]] csp::step<result<std::vector<directory_entry>>> list(const directory& d, std::size_t most,
-                                                                   deadline until = no_deadline);
+/// The files and directories in the directory that `path` names beneath `root`, in no order; at most `most`. A link
+/// counts as what it leads to; one that leads out of the root, or nowhere, is left out.
+[[nodiscard]] csp::step<result<std::vector<directory_entry>>> list(const directory& root, const std::string& path,
+                                                                   std::size_t most, deadline until = no_deadline);
 
 }  // namespace io

@@ -47,10 +47,12 @@ class fingerprint {
     std::string text_;
 };
 
-std::uint64_t key_of(const site& s, const cache_rules& cache)
+std::uint64_t key_of(const site& s, const cache_rules& cache, const io::directory& root)
 {
     const static_rules& f = s.files;
     fingerprint sum;
+    // The name may be that of a link, which leads to another directory by now.
+    if (const auto what = io::status(root)) sum.add(what->device).add(what->inode);
     sum.add(s.names).add(f.root).add(f.index).add(f.tries).add(f.cache_control).add(f.headers);
     sum.add(static_cast<std::uint64_t>(f.directories)).add(cache.largest_page).add(cache.largest_text);
     // What a route redirects or refuses is not kept; which of them add headers is told apart by their numbers.
@@ -92,7 +94,7 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
             }
             p.roots.push_back(opened ? std::move(*opened) : io::directory());
         }
-        const std::uint64_t key = key_of(each, s.cache);
+        const std::uint64_t key = key_of(each, s.cache, p.roots[root->second]);
         route_table routes(each.files.routes);
         p.sites.push_back({.pages = {std::move(each.files), s.cache, s.patience},
                            .root = root->second,

@@ -33,7 +33,7 @@ struct served_site {
     std::size_t root = 0;  // which of the roots
     route_table routes;
     std::string name;       // for the log: its first name, "default" if it has none; empty: it is no site
-    std::uint64_t key = 0;  // of its configuration: what the cache has of it is found as long as that is the same
+    std::uint64_t key = 0;  // of its configuration and root: what the cache has is found as long as they are the same
 };
 
 struct policy {

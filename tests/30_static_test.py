@@ -343,6 +343,12 @@ def test_error_pages_of_the_site(serve):
         assert (r.status, r.body) == (400, b"our own 400")
 
 
+def test_an_error_page_is_of_the_type_that_its_name_says(serve):
+    server = serve({"error_pages": {"404": "/lost.txt"}}, files={"lost.txt": "<lost>"})
+    r = server.ask("/none")
+    assert (r.status, r.body, r.get("Content-Type")) == (404, b"<lost>", "text/plain; charset=utf-8")
+
+
 def test_an_error_page_that_leads_out(serve, place):
     fill_tree(place, {"secret.html": "secret"})
     server = serve()
@@ -417,6 +423,15 @@ def test_a_file_cut_off_while_it_is_sent(serve):
         assert len(c.rest()) < size
     server.expect_healthy()
     assert len(server.ask("/large.bin").body) == 1024 * 1024
+
+
+def test_a_file_that_ends_before_its_end(serve):
+    """As one does that is cut off while it is read. Here are some that always do."""
+    site = pathlib.Path("/sys/kernel/mm/transparent_hugepage")
+    if not os.access(site / "enabled", os.R_OK) or (site / "enabled").stat().st_size < 1000:
+        pytest.skip("this system has no such files")
+    r = serve(site=site).ask("/enabled")
+    assert (r.status, "being changed" in r.text) == (503, True)
 
 
 def test_files_replaced_under_load(serve):

@@ -248,6 +248,13 @@ def test_several_ranges(standing, name):
             assert parts_of(r) == [(first, last, size, media_type, content[first : last + 1]) for first, last in wanted]
 
 
+@pytest.mark.parametrize("name", RANGED)
+def test_nobody_foresees_a_boundary(standing, name):
+    """Or the content might have been written so that it seems to hold a part more."""
+    with standing.connect() as c:
+        assert len({c.ask(f"/{name}", "Range: bytes=0-0,2-2").get("Content-Type") for _ in range(20)}) == 20
+
+
 @shows("9110 14.2", "A range that is not understood, is too much, or is not of GET, MAY and partly MUST be ignored")
 @pytest.mark.parametrize("name", RANGED)
 def test_ranges_that_are_ignored(standing, name):
@@ -445,6 +452,29 @@ def test_precompressed_files(serve, size):
         wait_until(lambda: (r := gets()) and decoded(r.get("Content-Encoding"), r.body) == text, "it is gone", NOTICED)
         sidecar.write_bytes(gzipped(text))
         wait_until(lambda: gets().body == gzipped(text), "it is there again", NOTICED)
+
+
+@pytest.mark.parametrize("size", [1, 300], ids=["in the cache", "from the disk"])
+def test_what_lies_beside_a_file_but_is_not_of_it(serve, size):
+    """What is older than the file holds what it held before; what is empty is still being written."""
+    text, other = TEXT * size, b"made by hand " * 10_000
+    files = {}
+    for name in ("older", "empty", "rounded"):
+        files |= {f"{name}.html": text, f"{name}.html.gz": b"" if name == "empty" else gzipped(other)}
+    server = serve(files=files)
+    for name, sidecar, file in (("older", 1, 2), ("rounded", 2, 2.75)):
+        os.utime(server.site / f"{name}.html", (MODIFIED + file,) * 2)
+        os.utime(server.site / f"{name}.html.gz", (MODIFIED + sidecar,) * 2)
+    with server.connect() as c:
+
+        def gets(name):
+            r = c.ask(f"/{name}.html", "Accept-Encoding: gzip")
+            return decoded(r.get("Content-Encoding"), r.body)
+
+        for _ in range(3):
+            assert (gets("older"), gets("empty"), gets("rounded")) == (text, text, other)
+        os.utime(server.site / "older.html.gz")
+        wait_until(lambda: gets("older") == other, "it has been made anew", NOTICED)
 
 
 def test_codings_last(serve):
@@ -674,6 +704,14 @@ def test_who_is_listed(serve, settings, status):
     assert server.ask("/e/").body == b"index"
 
 
+def test_a_long_listing(serve):
+    server = serve(files={f"d/{i}": "" for i in range(10_000)}, listing="on")
+    with server.connect() as c:
+        assert "10000 files of 0 B in all<" in c.ask("/d/").text.replace("</", "<")
+        (server.site / "d/more").write_text("")
+        assert "10000 files of 0 B in all; there are more" in c.ask("/d/").text
+
+
 @pytest.mark.parametrize("target", ["/d/", "/d/e/"])
 def test_a_listing_of_now(serve, target):
     server = serve(files={"d/a.txt": "a", "d/e/b.txt": "b"}, listing="on")
@@ -681,6 +719,44 @@ def test_a_listing_of_now(serve, target):
         assert "new.txt" not in c.ask(target).text
         (server.site / target[1:] / "new.txt").write_text("new")
         assert "new.txt" in c.ask(target).text
+
+
+def test_a_listing_tells_nothing_of_what_is_not_served(serve, place):
+    """What a link leads to outside, pipes, and names that no address has."""
+    fill_tree(place, {"outside/secret.txt": "secret"})
+    server = serve(files={"d/a.txt": "1234", "b.txt": "12"}, listing="on")
+    d = server.site / "d"
+    for name, to in (("in", "a.txt"), ("by-way-of-parent", "../b.txt"), ("up", ".."), ("out", place / "outside/secret.txt"),
+                     ("out-directory", "../../outside"), ("passwd", "/etc/passwd"), ("dangling", "none"), ("loop", "loop")):
+        (d / name).symlink_to(to)
+    os.mkfifo(d / "fifo")
+    for name in (b"\xff\xfe.txt", b"two\nlines", b"back\\slash"):
+        with open(os.path.join(os.fsencode(d), name), "wb"):
+            pass
+    entries = {e["name"]: e["size"] for e in json.loads(server.ask("/d/", "Accept: application/json").text)}
+    assert entries == {"a.txt": 4, "in": 4, "by-way-of-parent": 2, "up": None}
+
+
+@shows("9110 13.1.1", "A request whose If-Match is false MUST NOT be performed, of a listing neither")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_conditions_of_a_listing(serve, method):
+    server = serve(files={"d/a.txt": "a"}, listing="on")
+    with server.connect() as c:
+        for accept in ("text/html", "application/json"):
+
+            def status(*fields):
+                return c.ask("/d/", f"Accept: {accept}", *fields, method=method).status  # noqa: B023
+
+            r = c.ask("/d/", f"Accept: {accept}", method=method)
+            tag = r.get("ETag")
+            assert status(f"If-Match: {tag}") == status("If-Match: *") == status("Range: bytes=0-0") == 200
+            assert status('If-Match: "other"') == status("If-Match: W/" + tag) == 412
+            same = c.ask("/d/", f"Accept: {accept}", f"If-None-Match: {tag}", method=method)
+            assert (same.status, same.get("ETag"), same.get("Vary")) == (304, tag, "Accept")
+            assert status("If-None-Match: *") == 304
+            assert status('If-None-Match: "other"') == status(f"If-Modified-Since: {FUTURE}") == 200
+            (server.site / f"d/{accept[:4]}").write_text("new")
+            assert status(f"If-None-Match: {tag}") == 200
 
 
 @pytest.mark.parametrize(
@@ -716,6 +792,29 @@ def test_tries(serve, target, wanted):
         assert c.ask("/..").status == 400
 
 
+TRIES = ["{path}", "{path}.html", "/index.html"]
+
+
+@pytest.mark.parametrize(
+    "tries, listing, answers",
+    [
+        (TRIES, "off", {"/about": "about", "/about/": "application", "/bare": "application", "/bare/": "application"}),
+        (TRIES[:2], "off", {"/about": "about", "/about/": 403, "/bare": 301, "/bare/": 403, "/": "application"}),
+        (TRIES, "on", {"/about": 301, "/about/": 200, "/bare": 301, "/bare/": 200}),
+        (["{path}/index.html"], "off", {"/": "application", "/dir/": "dir", "/bare/": 404}),
+    ],
+)
+def test_a_directory_without_a_page_is_passed_over(serve, tries, listing, answers):
+    """For the next try; where none has an answer, it is what it is."""
+    server = serve({"try": tries}, listing=listing,
+                   files={"about.html": "about", "about/picture.png": "", "bare/x": "", "dir/index.html": "dir",
+                          "index.html": "application"})
+    with server.connect() as c:
+        for target, wanted in answers.items():
+            r = c.ask(target)
+            assert wanted in (r.status, r.text), target
+
+
 def test_a_try_that_comes_and_goes(serve):
     server = serve({"try": ["{path}", "{path}.html", "/index.html"]}, files={"index.html": "application"})
     with server.connect() as c:
@@ -744,6 +843,30 @@ def test_errors_as_json(standing, status, target, fields, method):
     assert (told["status"], told["error"]) == (status, r.reason) and told["message"]
     r = standing.ask(target, "Accept: text/html, */*;q=0.1", *fields, method=method)
     assert (r.status, r.get("Content-Type"), r.get("Vary")) == (status, "text/html; charset=utf-8", "Accept")
+
+
+@pytest.mark.parametrize(
+    "status, line, fields",
+    [
+        (400, "GET / HTTP/1.1", []),  # no Host
+        (400, "GET /a b HTTP/1.1", ["Host: a"]),
+        (400, "GET / HTTP/1.1", ["Host: a", "no colon"]),
+        (413, "PUT / HTTP/1.1", ["Host: a", "Content-Length: 99999999999"]),
+        (414, "GET /" + "a" * 8200 + " HTTP/1.1", ["Host: a"]),
+        (417, "GET / HTTP/1.1", ["Host: a", "Expect: the unexpected"]),
+        (431, "GET / HTTP/1.1", ["Host: a", *["X: y"] * 100]),
+        (431, "GET / HTTP/1.1", ["Host: a", "X: " + "y" * 20_000]),
+        (501, "B" + "R" * 32 + "EW / HTTP/1.1", ["Host: a"]),
+        (505, "GET / HTTP/2.0", ["Host: a"]),
+    ],
+)
+def test_errors_of_the_head_as_json(standing, status, line, fields):
+    """The head is no good, but what could be read of it says what its sender understands."""
+    for accept, media_type in (("application/json", "application/json"), ("text/html", "text/html; charset=utf-8")):
+        with standing.connect() as c:
+            r = c.send("\r\n".join([line, f"Accept: {accept}", *fields]) + "\r\n\r\n").response()
+            assert (r.status, r.get("Content-Type"), r.get("Vary"), r.closes) == (status, media_type, "Accept", True)
+            assert media_type == "text/html; charset=utf-8" or json.loads(r.text)["status"] == status
 
 
 def test_an_error_page_that_changes(serve):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Sites and routes over real sockets, what `check` and `explain` say of them, and how they change while we look."""
 
+import os
 import signal
 import subprocess
 import threading
@@ -27,6 +28,10 @@ headers = {{ X-Site = "one" }}
   [[site.route]]
   path = "/away"
   redirect = "https://two.example{{path}}"
+  [[site.route]]
+  path = "/soon"
+  redirect = "/later"
+  headers = {{ Cache-Control = "max-age=5" }}
   [[site.route]]
   path = "/app/*"
   rewrite = "/app.html"
@@ -124,6 +129,24 @@ def test_redirects(serve, place, method):
     assert (r.status, r.get("Location"), r.get("X-Site")) == (302, "https://two.example/away", "one")
 
 
+def test_how_long_a_redirect_is_kept(serve, place):
+    """A permanent one as long as a page: without a word it would be for ever, also when it was a mistake."""
+    fill_tree(place / "one/dir", {"index.html": "dir"})
+    server, _ = with_sites(serve, place)
+    for target, status, wanted in (("/old/a", 308, "no-cache"), ("/old/a.css", 308, "max-age=60"), ("/away", 302, None),
+                                   ("/soon", 302, "max-age=5"), ("/dir", 301, "no-cache")):
+        r = ask(server, "one.example", target)
+        assert (r.status, r.get("Cache-Control"), r.get("X-Site")) == (status, wanted, "one"), target
+
+
+def test_options_has_the_sites_headers(serve, place):
+    """Browsers look there for what a page of another site may do."""
+    server, _ = with_sites(serve, place)
+    for target, top in (("/a.txt", "the top"), ("/none.css", None), ("*", "the top")):
+        r = ask(server, "one.example", target, "OPTIONS")
+        assert (r.status, r.get("Allow"), r.get("X-Site"), r.get("X-From")) == (204, "GET, HEAD, OPTIONS", "one", top)
+
+
 def test_no_client_chooses_where_a_redirect_leads(serve, place):
     server, _ = with_sites(serve, place)
     for target in ("/old//evil.example/", "/old/..//evil.example", "/old/%2e%2e/%2e%2e//evil.example", "//evil.example"):
@@ -189,6 +212,12 @@ def test_explain(place, engine):
     assert f"one.example, *.one.example, in {place}/one" in r.stdout
     assert f"{place}/one/a.txt" in r.stdout
     assert "200 OK" in r.stdout and "X-Site: one" in r.stdout and "kept when it is asked for" in r.stdout
+    assert "beside it" not in r.stdout
+    fill_tree(place / "one", {"a.txt.br": "x", "a.txt.gz": "x"})
+    os.utime(place / "one/a.txt.gz", (1, 1))
+    r = run("explain", "http://one.example/a.txt", "--config", file)
+    assert f"beside it {place}/one/a.txt.br\n" in r.stdout
+    assert f"beside it {place}/one/a.txt.gz: not used, since it is older" in r.stdout
     r = run("explain", "http://one.example/old/x", "--config", file)
     assert "/old/*: redirect to /new/{rest}{query}" in r.stdout
     assert "308 Permanent Redirect" in r.stdout and "Location: /new/x" in r.stdout
@@ -210,6 +239,23 @@ def test_a_reload_takes_what_is_new(serve, place):
         assert c.send(parked).response().text == "the letter a\n", "an idle connection stays, and sees what is new"
     assert ask(server, "three.example", "/a.txt").text == "a of two"
     assert ask(server, "one.example", "/a.txt").text == "a of one"
+
+
+def test_a_reload_follows_a_link_to_another_version(serve, place):
+    """At once, also where the cache has a page of the old one that it need not look at yet."""
+    for version in ("1", "2", "3"):
+        fill_tree(place / f"version{version}", {"index.html": version})
+    link = place / "present"
+    link.symlink_to("version1")
+    server = serve({}, site=link, workers=1)
+    for n, version in enumerate(("1", "2", "3")):
+        if n > 0:
+            link.unlink()
+            link.symlink_to(f"version{version}")
+            server.signal(signal.SIGHUP)
+            told(server, "is in force", n)
+        for _ in range(5):
+            assert server.ask("/").text == version
 
 
 def test_a_reload_with_mistakes_changes_nothing(serve, place):

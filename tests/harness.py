@@ -112,7 +112,7 @@ def check_every_response(r):
     if r.status == 405:
         assert r.get("Allow") == "GET, HEAD, OPTIONS"
     if r.status >= 400:
-        assert r.get("Content-Type") in ("text/html; charset=utf-8", "application/json")
+        assert r.get("Content-Type") in ("text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8")
         assert re.fullmatch("[0-9a-f]{12}-[1-9a-f][0-9a-f]*-[1-9a-f][0-9a-f]*", r.get("X-Request-Id"))
     if r.status in (408, 413, 414, 431, 505):
         assert r.closes

@@ -24,7 +24,7 @@ class kept_page {
         path_ = std::move(a.path);
         site_ = a.site;
         page_ = std::move(a.page);
-        wanted_ = 0;
+        may_ask_from_ = {};
     }
     [[nodiscard]] bool is_of(const request& asked) const
     {
@@ -51,22 +51,25 @@ class kept_page {
         return page_->as(best).whole;
     }
 
-    /// A job, when enough clients have been sent the text as it is who would have taken it compressed.
-    std::optional<compression_job> job_for(const request& asked, const csp::bridge_out<compressed>& answers)
+    /// A job, once for each version, when a client beside the one who was answered from the disk would have taken the
+    /// text compressed.
+    std::optional<compression_job> job_for(const request& asked, csp::time_point now,
+                                           const csp::bridge_out<compressed>& answers)
     {
-        constexpr unsigned worth_it = 1;  // beside the one who was answered from the disk
         const bool takes_it_compressed = asked.accepted.choose(http::all_codings) != http::coding::identity;
-        if (!page_->compressible || !page_->settled || !takes_it_compressed || ++wanted_ != worth_it)
-            return std::nullopt;
+        if (!page_->compressible || !page_->settled || !takes_it_compressed || now < may_ask_from_) return std::nullopt;
+        may_ask_from_ = csp::time_point::max();
         return compression_job{.path = path_,
                                .of = page_->made_from.front(),
                                .text = std::string(page_->as(http::coding::identity).whole.content()),
                                .answer = answers,
                                .site = site_};
     }
-    void add(const compressed& texts)
+    void add(const compressed& texts, csp::time_point now)
     {
+        constexpr std::chrono::seconds pause{1};  // a job is a copy of the text: not for each request a new one
         if (!page_ || site_ != texts.site || path_ != texts.path || page_->made_from.front() != texts.of) return;
+        if (texts.turned_down) may_ask_from_ = now + pause;
         changeable().add(http::coding::gzip, texts.gzip);
         changeable().add(http::coding::brotli, texts.brotli);
         changeable().add(http::coding::zstd, texts.zstd);
@@ -75,7 +78,8 @@ class kept_page {
   private:
     [[nodiscard]] bool has_the_content_of(const assignment& a) const
     {
-        return page_ && a.page && page_->settled && path_ == a.path && page_->made_from == a.page->made_from;
+        return page_ && a.page && page_->settled && site_ == a.site && path_ == a.path &&
+               page_->made_from == a.page->made_from;
     }
     /// The page, to be changed. Who is still being sent the one of now keeps that.
     page& changeable()
@@ -90,7 +94,7 @@ class kept_page {
     frozen_page page_;
     csp::time_point stale_from_;  // somebody is to go and look
     csp::time_point good_until_;
-    unsigned wanted_ = 0;  // compressed
+    csp::time_point may_ask_from_;  // for the text to be compressed
 };
 
 }  // namespace
@@ -105,15 +109,16 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
             continue;
         }
         if (auto* const texts = std::get_if<std::unique_ptr<compressed>>(&*next)) {
-            kept.add(**texts);
+            kept.add(**texts, csp::core::here().now());
             continue;
         }
         exchange x = std::get<exchange>(std::move(*next));
         bool answered = false;
         if (kept.is_of(x->asked)) {
             co_await to.hits.output(me);
-            if (auto job = kept.job_for(x->asked, to.answers)) co_await to.desk.output(std::move(*job));
-            x->kept_is_fresh = kept.is_fresh(csp::core::here().now());
+            const csp::time_point now = csp::core::here().now();
+            if (auto job = kept.job_for(x->asked, now, to.answers)) co_await to.desk.output(std::move(*job));
+            x->kept_is_fresh = kept.is_fresh(now);
             if (x->kept_is_fresh && x->asked.is_plain()) {
                 answered = send_at_once(*x, kept.ready_for(x->asked));
             }

@@ -25,7 +25,7 @@ static_assert(csp::mobile<cache_process_links>);
 ///
 ///   work             cache_work        requests, and what to keep from now on
 ///   to.hits          slot_number       `me`, once for each request for the page
-///   to.desk          compression_job   the page's text, once, when clients who take it compressed have asked for it
+///   to.desk          compression_job   the page's text, once it is wanted compressed, and again if it was turned down
 ///   to.answers       compressed        goes with that job: the answer is for cache_control
 ///   to.static_farm   exchange          what a worker is to go on with
 ///   to.back_end      exchange          answered

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include "csp/test_support.hpp"
+#include "csp/timer.hpp"
 #include "server/test_support.hpp"
 
 namespace server {
@@ -24,9 +25,11 @@ struct outcome {
     int jobs = 0;
 };
 
-csp::process gives(std::vector<cache_work> given, csp::out<cache_work> to_cache)
+csp::process gives(std::vector<cache_work> first, std::vector<cache_work> then, csp::out<cache_work> to_cache)
 {
-    for (cache_work& w : given) co_await to_cache.output(std::move(w));
+    for (cache_work& w : first) co_await to_cache.output(std::move(w));
+    co_await csp::sleep(std::chrono::seconds(2));
+    for (cache_work& w : then) co_await to_cache.output(std::move(w));
 }
 csp::process takes_hits(csp::in<slot_number> hits)
 {
@@ -56,7 +59,8 @@ exchange request_of(engine_kernel& k)
     return x;
 }
 
-outcome play(engine_kernel& k, std::vector<cache_work> given)
+/// Some of it after two seconds.
+outcome play(engine_kernel& k, std::vector<cache_work> given, std::vector<cache_work> later = {})
 {
     outcome seen;
     csp::chan<cache_work> work;
@@ -71,7 +75,7 @@ outcome play(engine_kernel& k, std::vector<cache_work> given)
     k.start(takes_texts(texts.rx()));
     k.start(reads(pages.rx(), notebook(seen), notebook(k)));
     k.start(reads(done.rx(), notebook(seen), notebook(k)));
-    k.start(gives(std::move(given), work.tx()));
+    k.start(gives(std::move(given), std::move(later), work.tx()));
     k.run();
     EXPECT_TRUE(k.all_ended()) << k.post_mortem();
     return seen;
@@ -115,6 +119,31 @@ TEST(CacheProcess, ForgetsTheCompressedTextWithItsPage)
     const outcome seen = play(k, std::move(given));
     EXPECT_THAT(seen.sent, HasSubstr("another"));
     EXPECT_EQ(seen.jobs, 1);
+}
+
+cache_work turned_down_for(std::uint64_t version)
+{
+    return std::make_unique<compressed>(
+        compressed{.path = "/a", .of = {.inode = version}, .gzip = {}, .brotli = {}, .zstd = {}, .turned_down = true});
+}
+
+TEST(CacheProcess, AsksAgainForATextThatWasTurnedDown)
+{
+    engine_kernel k(1);
+    std::vector<cache_work> first, then;
+    first.push_back(page_made_from(k, 1, "content"));
+    first.emplace_back(request_of(k));
+    first.push_back(turned_down_for(1));
+    for (int i = 0; i < 5; ++i) first.emplace_back(request_of(k));
+    EXPECT_EQ(play(k, std::move(first), {}).jobs, 1) << "not at once: there would be no room yet";
+
+    engine_kernel later(1);
+    first.clear();
+    first.push_back(page_made_from(later, 1, "content"));
+    first.emplace_back(request_of(later));
+    first.push_back(turned_down_for(1));
+    for (int i = 0; i < 5; ++i) then.emplace_back(request_of(later));
+    EXPECT_EQ(play(later, std::move(first), std::move(then)).jobs, 2);
 }
 
 TEST(CacheProcess, TakesNoPageForTheSameWhoseTimesMayHideAChange)

@@ -51,18 +51,28 @@ bool wants_https(const http::request_head& head)
     return head.form == http::target_form::absolute && http::equal_ignoring_case(head.target.substr(0, 6), "https:");
 }
 
+/// A list as one value, which is kept with the request if it came in several lines.
+std::optional<std::string_view> list_of(const http::request_head& head, field_id id, request& asked)
+{
+    std::string joined;
+    const auto one = head.find_list(id, joined);
+    return joined.empty() ? one : asked.own_fields.emplace_front(std::move(joined));
+}
+
+/// In what form the client wants what is not a file, an error's page too.
+void note_form(const http::request_head& head, request& asked)
+{
+    asked.accept = list_of(head, field_id::accept, asked).value_or("");
+}
+
 }  // namespace
 
 /// What the client says of the representation that it wants.
 void note_wishes(const http::request_head& head, request& asked)
 {
     using enum http::field_id;
-    const auto list = [&](http::field_id id) -> std::optional<std::string_view> {
-        std::string joined;
-        const auto one = head.find_list(id, joined);
-        return joined.empty() ? one : asked.own_fields.emplace_front(std::move(joined));
-    };
-    asked.accept = list(accept).value_or("");
+    const auto list = [&](http::field_id id) { return list_of(head, id, asked); };
+    note_form(head, asked);
     asked.accepted = http::parse_accept_encoding(list(accept_encoding));
     const auto value = [&](http::field_id id) { return head.find(id).value_or(""); };
     asked.conditions = {.if_match = list(if_match).value_or(""),
@@ -115,7 +125,7 @@ void understand_request(const http::request_head& head, exchange_record& x)
     asked.authority = head.authority;
     asked.referer = head.find(field_id::referer).value_or("");
     asked.user_agent = head.find(field_id::user_agent).value_or("");
-    note_wishes(head, asked);  // an error's page has a form too
+    note_wishes(head, asked);
 
     const auto site = x.by->names.find(head.authority);
     x.site = site.value_or(x.by->nowhere());
@@ -156,14 +166,15 @@ exchange understand(conn c, http::request_head& head)
     x->began = csp::core::here().now();
     x->refused = client.refused;
 
-    if (!x->refused) {
-        const std::string_view bytes = client.input.text().substr(0, client.head_bytes);
-        if (const auto understood = http::parse_head(bytes, x->by->limits, head); !understood) {
-            x->refused = understood.error();
-            x->asked.line = head.line;
-        }
+    // Of a head that was refused before its end had come, what there is of it tells who asked for what.
+    const auto sent = client.input.text().substr(0, x->refused ? std::string_view::npos : client.head_bytes);
+    const auto understood = http::parse_head(sent, x->by->limits, head);
+    if (!understood && !x->refused) x->refused = understood.error();
+    if (x->refused) {
+        x->asked.method = method_of(sent);
+        x->asked.line = head.line;
+        note_form(head, x->asked);
     }
-    if (x->refused) x->asked.method = method_of(client.input.text());
     auto& carrier = std::get<http1_carrier>(x->carrier);
     bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
     if (!x->refused) {

@@ -103,6 +103,24 @@ TEST(Understand, KnowsInWhatFormARefusalIsWanted)
     }
 }
 
+TEST(Understand, KnowsItOfAHeadThatIsRefusedToo)
+{
+    test::engine_kernel kernel(1);
+    http::request_head head;
+    for (const std::string line : {"GET / HTTP/2.0", "GET / / HTTP/1.1", "GET / HTTP/1.1\r\nExpect: x", "NONE"}) {
+        const exchange x =
+            understand(kernel.connection_with(line + "\r\nAccept: a\r\nAccept: b\r\n:\r\nAccept: c\r\n\r\n"), head);
+        EXPECT_TRUE(x->refused) << line;
+        EXPECT_EQ(x->asked.accept, "a, b") << line;
+    }
+    conn late = kernel.connection_with("GET /x HTTP/1.1\r\nAccept: a\r\nAccept: b");
+    late->refused = http::error{status::request_timeout, "late"};
+    const exchange x = understand(std::move(late), head);
+    EXPECT_EQ(x->refused->code, status::request_timeout);
+    EXPECT_EQ(x->asked.accept, "a");
+    EXPECT_EQ(x->asked.line, "GET /x HTTP/1.1");
+}
+
 TEST(Understand, ARefusedHeadIsStillHead)
 {
     test::engine_kernel kernel(1);

@@ -48,8 +48,13 @@ csp::process carry(compression_job job, csp::bridge_out<compression_job> to_comp
 csp::process turn_down(compression_job job)
 {
     job.text = {};
-    co_await job.answer.output(
-        {.path = std::move(job.path), .of = job.of, .gzip = {}, .brotli = {}, .zstd = {}, .site = job.site});
+    co_await job.answer.output({.path = std::move(job.path),
+                                .of = job.of,
+                                .gzip = {},
+                                .brotli = {},
+                                .zstd = {},
+                                .site = job.site,
+                                .turned_down = true});
 }
 
 }  // namespace

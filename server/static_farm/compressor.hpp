@@ -26,7 +26,8 @@ struct compressed {
     std::string gzip;
     std::string brotli;
     std::string zstd;
-    std::uint64_t site = 0;  // as that of the job
+    std::uint64_t site = 0;    // as that of the job
+    bool turned_down = false;  // nobody tried: there was no room for the job
 };
 
 /// A text to be compressed, and where the result goes: to the core that asks.
@@ -56,7 +57,7 @@ csp::process compressor(csp::in<compression_job> jobs);
 ///   jobs            compression_job   from this core
 ///   to_compressor   compression_job   in the order they came; at most `most_bytes` of them wait
 ///
-/// Promise: always accepts `jobs`. A job for which there is no room is answered at once, with nothing compressed.
+/// Promise: always accepts `jobs`. A job for which there is no room is turned down at once; its asker may come again.
 /// Deadlock: a pure server. For each job it forks a courier, which waits for the compressor or for the asker; the desk
 /// itself waits for nobody. Ends when all writers have and the compressor has taken what waits.
 csp::process compression_desk(std::size_t most_bytes, csp::in<compression_job> jobs,

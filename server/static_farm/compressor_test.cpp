@@ -115,6 +115,7 @@ TEST(CompressionDesk, AnswersAtOnceWhatItHasNoRoomFor)
         ASSERT_EQ(got.size(), 2U) << "two wait; the others have been turned down";
         for (const compressed& c : got) EXPECT_TRUE(c.path == "/2" || c.path == "/3") << c.path;
         for (const compressed& c : got) EXPECT_TRUE(c.gzip.empty() && c.brotli.empty() && c.zstd.empty());
+        for (const compressed& c : got) EXPECT_TRUE(c.turned_down);
     });
 }
 
@@ -142,7 +143,7 @@ TEST(CompressionDesk, HasRoomAgainForWhatWasTaken)
         k.start(asks_one_by_one(jobs.tx(), notebook(got)));
         EXPECT_THAT(k.run(), IsEmpty());
         ASSERT_EQ(got.size(), 5U);
-        for (const compressed& c : got) EXPECT_FALSE(c.gzip.empty()) << c.path;
+        for (const compressed& c : got) EXPECT_TRUE(!c.gzip.empty() && !c.turned_down) << c.path;
     });
 }
 

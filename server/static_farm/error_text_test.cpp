@@ -19,7 +19,7 @@ TEST(Escape, Html) { EXPECT_EQ(html_escaped("a<b>&\"c'\xC3\xA9"), "a&lt;b&gt;&am
 TEST(Escape, Json)
 {
     EXPECT_EQ(json_quoted(""), "\"\"");
-    EXPECT_EQ(json_quoted("a\"b\\c/\n\x01\x1F\x7F\xC3\xA9"), "\"a\\\"b\\\\c/\\u000a\\u0001\\u001f\x7F\xC3\xA9\"");
+    EXPECT_EQ(json_quoted("a\"b\\c/\n\x01\x1F\x7F\xC3\xA9"), "\"a\\\"b\\\\c/\\u000a\\u0001\\u001f\\u007f\xC3\xA9\"");
     EXPECT_EQ(json_quoted(std::string_view("\0", 1)), "\"\\u0000\"");
 }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/static_farm/escape.hpp"
 
-#include <iterator>
-
-#include <fmt/format.h>
+#include "http/json_text.hpp"
 
 namespace server {
 
@@ -37,18 +35,9 @@ std::string html_escaped(std::string_view text)
 
 std::string json_quoted(std::string_view text)
 {
-    std::string quoted = "\"";
+    std::string quoted;
     quoted.reserve(text.size() + 2);
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            quoted.append({'\\', c});
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            fmt::format_to(std::back_inserter(quoted), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-            quoted += c;
-        }
-    }
-    quoted += '"';
+    http::append_json_text(quoted, text);
     return quoted;
 }
 

@@ -9,7 +9,7 @@ namespace server {
 /// The text for an HTML element or a quoted attribute.
 [[nodiscard]] std::string html_escaped(std::string_view text);
 
-/// The text as a JSON string, with its quotes (RFC 8259 section 7). REQUIRES: `text` is UTF-8.
+/// The text as a JSON string, with its quotes: http::append_json_text().
 [[nodiscard]] std::string json_quoted(std::string_view text);
 
 }  // namespace server

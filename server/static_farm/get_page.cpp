@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -12,11 +13,13 @@
 #include "http/accept.hpp"
 #include "http/list.hpp"
 #include "http/media_type.hpp"
+#include "http/precondition.hpp"
 #include "http/target.hpp"
 #include "server/static_farm/error_text.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/listing.hpp"
 #include "server/static_farm/lookup.hpp"
+#include "server/static_farm/select.hpp"
 
 namespace server {
 namespace {
@@ -27,9 +30,13 @@ using http::status;
 constexpr std::array coded{coding::gzip, coding::brotli, coding::zstd};
 constexpr std::string_view html = "text/html; charset=utf-8";
 constexpr std::string_view json = "application/json";
+constexpr std::string_view methods_of_pages = "GET, HEAD, OPTIONS";
 constexpr std::size_t longest_listing = 10'000;  // entries
 
-/// Reads the whole file. An error when it is shorter than it was said to be.
+/// What a file comes to that has become shorter while it was read.
+constexpr int changing = ESTALE;
+
+/// Reads the whole file.
 csp::step<io::result<std::string>> read_all(const open_file& f)
 {
     std::string content(f.what.size, '\0');
@@ -37,7 +44,7 @@ csp::step<io::result<std::string>> read_all(const open_file& f)
     while (got < content.size()) {
         const auto n = co_await io::read(f.file, std::span(content).subspan(got), got);
         if (!n) co_return std::unexpected(n.error());
-        if (*n == 0) co_return std::unexpected(io::error::of(EIO));
+        if (*n == 0) co_return std::unexpected(io::error::of(changing));
         got += *n;
     }
     co_return content;
@@ -62,7 +69,7 @@ csp::step<file_family> family_of(const io::directory& root, open_file f, bool co
     if (!compressible) co_return family;
     for (std::size_t i = 0; i < coded.size(); ++i) {
         auto sidecar = co_await open_by_name(root, family.identity.name + std::string(http::suffix(coded[i])));
-        if (sidecar && sidecar->what.is_regular()) family.in[i] = std::move(*sidecar);
+        if (sidecar && has_content_of(*sidecar, family.identity)) family.in[i] = std::move(*sidecar);
     }
     co_return family;
 }
@@ -81,6 +88,13 @@ common_fields common_of(const static_rules& rules, const std::vector<route_numbe
         if (!h.value.empty()) c.more.add(h.name, h.value);
     }
     return c;
+}
+
+/// For what is kept as long as a page.
+void add_common(response_fields& fields, const common_fields& common)
+{
+    if (!common.cache_control.empty()) fields.add("Cache-Control", common.cache_control);
+    fields.add(common.more);
 }
 
 /// For what is no page: how long a page may be kept says nothing of an error in its place.
@@ -171,7 +185,7 @@ response to_directory(const page_rules& rules, const request& asked)
                                            "directory: <a href=\"{0}\">{0}</a></p>\n</html>\n",
                                            path));
     r.fields.add("Location", asked.query.empty() ? path : fmt::format("{}?{}", path, asked.query));
-    add_headers(r.fields, rules.files, asked.routes);
+    add_common(r.fields, common_of(rules.files, asked.routes));
     return r;
 }
 
@@ -179,17 +193,34 @@ csp::step<std::expected<found_page, http::error>> list(const io::directory& root
                                                        const request& asked, const std::string& name)
 {
     constexpr http::error unreadable{status::forbidden, "The server may not read this directory."};
-    auto directory = co_await io::open_directory_beneath(root, name.empty() ? "." : name);
-    if (!directory) co_return std::unexpected(unreadable);
-    auto entries = co_await io::list(*directory, longest_listing);
+    auto entries = co_await io::list(root, name.empty() ? "." : name, longest_listing + 1);
     if (!entries) co_return std::unexpected(unreadable);
-    const extent what = entries->size() < longest_listing ? extent::all : extent::the_first;
-    response r = http::prefers_json(asked.accept)
-                     ? text_response(status::ok, json, listing_json(std::move(*entries)))
-                     : text_response(status::ok, html, listing_html(asked.path, std::move(*entries), what));
-    r.fields.add("Cache-Control", "no-cache").add("Vary", "Accept");
+    const extent what = entries->size() <= longest_listing ? extent::all : extent::the_first;
+    if (what == extent::the_first) entries->pop_back();
+    const bool for_program = http::prefers_json(asked.accept);
+    std::string text =
+        for_program ? listing_json(std::move(*entries)) : listing_html(asked.path, std::move(*entries), what);
+    const std::string etag = content_etag(text);
+
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto met = http::evaluate(asked.method, asked.conditions, {.etag = etag, .modified = {}, .now = now});
+    if (met == http::outcome::failed) co_return std::unexpected(not_the_one_meant);
+    response r = met == http::outcome::not_modified
+                     ? response(status::not_modified, {})
+                     : text_response(status::ok, for_program ? json : html, std::move(text));
+    r.fields.add("ETag", etag).add("Cache-Control", "no-cache").add("Vary", "Accept");
     add_headers(r.fields, rules.files, asked.routes);
     co_return r;
+}
+
+/// A permanent redirect is kept as long as a page: without a word it would be for ever, also when it was a mistake. Of
+/// another nothing is said, so that nobody keeps it; unless its own route says how long.
+bool may_be_kept(const static_rules& rules, const request& asked, status redirect_code)
+{
+    return redirect_code == status::moved_permanently || redirect_code == status::permanent_redirect ||
+           std::ranges::any_of(asked.routes, [&](route_number r) {
+               return rules.routes[r].acts() && has_header(rules.routes[r].headers, "Cache-Control");
+           });
 }
 
 std::string name_of_error_page(const static_rules& rules, status code)
@@ -198,10 +229,22 @@ std::string name_of_error_page(const static_rules& rules, status code)
     return named != rules.error_pages.end() ? named->second : fmt::format("error.{}.html", http::number(code));
 }
 
-}  // namespace
+/// Nothing if the site has none, or none that can be read.
+csp::step<std::optional<response>> own_error_page(const io::directory& root, const static_rules& rules, status code)
+{
+    constexpr std::uint64_t longest_page = 1024 * 1024;
+    const auto own = co_await open_by_name(root, name_of_error_page(rules, code));
+    if (!own || !own->what.is_regular() || own->what.size > longest_page) co_return std::nullopt;
+    auto text = co_await read_all(*own);
+    if (!text) co_return std::nullopt;
+    co_return text_response(code, http::media_type_of(own->name).text, std::move(*text));
+}
 
-csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
-                                                           const request& asked, const frozen_page& kept)
+constexpr http::error in_flux{status::service_unavailable, "This file is being changed just now."};
+
+/// get_page(), but that a file may be in flux.
+csp::step<std::expected<found_page, http::error>> find_page(const io::directory& root, const page_rules& rules,
+                                                            const request& asked, const frozen_page& kept)
 {
     auto found = co_await find_file(root, rules.files, asked);
     if (!found) co_return std::unexpected(found.error());
@@ -217,10 +260,21 @@ csp::step<std::expected<found_page, http::error>> get_page(const io::directory& 
     if (is_large) co_return best_of(common_of(rules.files, asked.routes), std::move(files), asked.accepted);
     if (kept && kept->settled && kept->made_from == files.identities()) co_return kept;
     auto made = co_await make_page(rules, common_of(rules.files, asked.routes), files);
-    if (!made) {
-        co_return std::unexpected(http::error{status::internal_server_error, "The file could not be read."});
+    if (made) co_return std::move(*made);
+    if (made.error().number == changing) co_return std::unexpected(in_flux);
+    co_return std::unexpected(http::error{status::internal_server_error, "The file could not be read."});
+}
+
+}  // namespace
+
+csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
+                                                           const request& asked, const frozen_page& kept)
+{
+    // Whoever writes a file in place makes it empty first; a moment later it may be whole.
+    for (int looks_left = 2;; --looks_left) {
+        auto found = co_await find_page(root, rules, asked, kept);
+        if (found || found.error() != in_flux || looks_left == 0) co_return found;
     }
-    co_return std::move(*made);
 }
 
 response redirection(const page_rules& rules, const request& asked, const elsewhere& to)
@@ -229,29 +283,38 @@ response redirection(const page_rules& rules, const request& asked, const elsewh
         "<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This page is somewhere else.</p>\n</html>\n";
     response r = text_response(to.code, html, std::string(text));
     r.fields.add("Location", to.location);
-    add_headers(r.fields, rules.files, asked.routes);
+    if (may_be_kept(rules.files, asked, to.code)) {
+        add_common(r.fields, common_of(rules.files, asked.routes));
+    } else {
+        add_headers(r.fields, rules.files, asked.routes);
+    }
     return r;
 }
 
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
                                http::error why, response_fields with)
 {
-    constexpr std::uint64_t longest_page = 1024 * 1024;
     response r;
     if (http::prefers_json(asked.accept)) {
         r = text_response(why.code, json, error_json(why.code, why.text));
-    } else if (auto own = co_await open_by_name(root, name_of_error_page(rules.files, why.code));
-               own && own->what.is_regular() && own->what.size <= longest_page) {
-        auto text = co_await read_all(*own);
-        r = text_response(why.code, html, text ? std::move(*text) : error_html(why.code, why.text));
+    } else if (auto own = co_await own_error_page(root, rules.files, why.code)) {
+        r = std::move(*own);
     } else {
         r = text_response(why.code, html, error_html(why.code, why.text));
     }
     r.fields.add("Vary", "Accept");
-    if (why.code == status::method_not_allowed) r.fields.add("Allow", "GET, HEAD, OPTIONS");
+    if (why.code == status::method_not_allowed) r.fields.add("Allow", methods_of_pages);
     r.fields.add(with);
     add_headers(r.fields, rules.files, asked.routes);
     co_return r;
+}
+
+response options(const page_rules& rules, const request& asked)
+{
+    response r(status::no_content, {});
+    r.fields.add("Allow", methods_of_pages);
+    add_headers(r.fields, rules.files, asked.routes);
+    return r;
 }
 
 }  // namespace server

@@ -24,7 +24,7 @@ struct large_file {
 using found_page = std::variant<frozen_page, large_file, response>;
 
 /// Looks for what answers `asked`. `kept` is the page that the cache has; if its files are still those versions, it is
-/// handed back rather than read again. Errors: 403, 404, 500, 503.
+/// handed back rather than read again. Errors: 403, 404, 412 (a listing's), 500, 503.
 csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
                                                            const request& asked, const frozen_page& kept);
 
@@ -33,6 +33,9 @@ csp::step<std::expected<found_page, http::error>> get_page(const io::directory& 
 /// a plain one.
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
                                http::error why, response_fields with);
+
+/// The answer to OPTIONS, the same of every page (RFC 9110, section 9.3.7).
+[[nodiscard]] response options(const page_rules& rules, const request& asked);
 
 /// The answer to a request that a route sends elsewhere.
 [[nodiscard]] response redirection(const page_rules& rules, const request& asked, const elsewhere& to);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/static_farm/lookup.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -41,15 +42,27 @@ http::error refusal(const io::error& e)
 
 using found = std::expected<found_file, http::error>;
 
-csp::step<found> in_directory(const io::directory& root, const static_rules& rules, std::string directory)
+/// What one of the tries comes to.
+struct attempt {
+    found what;
+    bool is_final = true;  // else it is the answer only if no other try has one
+};
+
+attempt failed(const http::error& why)
+{
+    return {.what = std::unexpected(why), .is_final = why.code != status::not_found};
+}
+
+csp::step<attempt> in_directory(const io::directory& root, const static_rules& rules, std::string directory)
 {
     for (const std::string& index : rules.index) {
         auto f = co_await open_by_name(root, directory.empty() ? index : fmt::format("{}/{}", directory, index));
-        if (f && f->what.is_regular()) co_return std::move(*f);
-        if (!f && f.error().number != ENOENT) co_return std::unexpected(refusal(f.error()));
+        if (f && f->what.is_regular()) co_return attempt{std::move(*f)};
+        if (!f && refusal(f.error()).code != status::not_found) co_return failed(refusal(f.error()));
     }
-    if (rules.directories == listing::on) co_return may_be_listed{std::move(directory)};
-    co_return std::unexpected(http::error{status::forbidden, "This directory has no index page, and is not listed."});
+    if (rules.directories == listing::on) co_return attempt{may_be_listed{std::move(directory)}};
+    constexpr http::error nothing_to_show{status::forbidden, "This directory has no index page, and is not listed."};
+    co_return attempt{.what = std::unexpected(nothing_to_show), .is_final = false};
 }
 
 /// The name beneath the root that a try stands for; "{path}" may begin it. Nothing where it would make a file of what
@@ -60,25 +73,27 @@ std::optional<std::string> name_of_try(std::string_view pattern, const http::can
     if (!pattern.starts_with(placeholder)) return std::string(pattern.substr(pattern.starts_with('/') ? 1 : 0));
     const std::string_view ending = pattern.substr(placeholder.size());
     if (path.ends_with_slash() && !ending.empty() && !ending.starts_with('/')) return std::nullopt;
-    return fmt::format("{}{}", path.relative(), ending);
+    const std::string_view asked = path.relative();
+    return fmt::format("{}{}", asked, ending.substr(asked.empty() && ending.starts_with('/') ? 1 : 0));
 }
 
-csp::step<found> try_one(const io::directory& root, const static_rules& rules, const request& asked, std::string name)
+csp::step<attempt> try_one(const io::directory& root, const static_rules& rules, const request& asked, std::string name)
 {
     const bool is_what_was_asked = name == asked.path.relative();
     auto opened = co_await open_by_name(root, std::move(name));
-    if (!opened) co_return std::unexpected(refusal(opened.error()));
+    if (!opened) co_return failed(refusal(opened.error()));
     if (opened->what.is_directory()) {
-        if (!is_what_was_asked) co_return std::unexpected(not_there);
-        if (!asked.path.ends_with_slash()) co_return needs_slash();
-        co_return co_await in_directory(root, rules, std::move(opened->name));
+        if (!is_what_was_asked) co_return failed(not_there);
+        attempt inside = co_await in_directory(root, rules, std::move(opened->name));
+        if (!asked.path.ends_with_slash()) inside.what = needs_slash();
+        co_return inside;
     }
     if (is_what_was_asked && asked.path.ends_with_slash()) {
-        co_return std::unexpected(http::error{status::not_found, "There is no such directory."});
+        co_return failed({status::not_found, "There is no such directory."});
     }
     // Devices, sockets and pipes are no pages, and reading some of them would never end.
-    if (!opened->what.is_regular()) co_return std::unexpected(not_a_page);
-    co_return std::move(*opened);
+    if (!opened->what.is_regular()) co_return failed(not_a_page);
+    co_return attempt{std::move(*opened)};
 }
 
 }  // namespace
@@ -92,6 +107,14 @@ file_identity identity_of(const io::file_status& what)
             .changed = what.changed};
 }
 
+bool has_content_of(const open_file& sidecar, const open_file& plain)
+{
+    // Who edits a file and forgets the other shall not wonder why nobody sees it. Some compressors copy the file's time
+    // without its fraction.
+    return sidecar.what.is_regular() && sidecar.what.size > 0 &&
+           sidecar.what.modified >= std::chrono::floor<std::chrono::seconds>(plain.what.modified);
+}
+
 csp::step<io::result<open_file>> open_by_name(const io::directory& root, std::string name)
 {
     auto f = co_await io::open_beneath(root, name.empty() ? "." : name);
@@ -103,17 +126,16 @@ csp::step<io::result<open_file>> open_by_name(const io::directory& root, std::st
 
 csp::step<found> find_file(const io::directory& root, const static_rules& rules, const request& asked)
 {
-    // What was wrong with the first is what the client is told; the others are guesses of ours.
-    std::optional<http::error> why;
+    // Where nothing is found, the client is told of the first; the others are guesses of ours.
+    std::optional<found> otherwise;
     for (const std::string& pattern : rules.tries) {
         auto name = name_of_try(pattern, asked.path);
         if (!name) continue;
-        auto f = co_await try_one(root, rules, asked, std::move(*name));
-        if (f) co_return f;
-        if (f.error().code != status::not_found) co_return f;
-        if (!why) why = f.error();
+        attempt a = co_await try_one(root, rules, asked, std::move(*name));
+        if (a.is_final) co_return std::move(a.what);
+        if (!otherwise) otherwise = std::move(a.what);
     }
-    co_return std::unexpected(why.value_or(not_there));
+    co_return otherwise ? std::move(*otherwise) : std::unexpected(not_there);
 }
 
 }  // namespace server

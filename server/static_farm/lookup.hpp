@@ -34,9 +34,14 @@ struct may_be_listed {
 
 using found_file = std::variant<open_file, needs_slash, may_be_listed>;
 
-/// Finds what answers `asked`: the first of static_rules::tries that is there. Errors: 403, 404, 500.
+/// Finds what answers `asked`: the first of static_rules::tries that is there and has a page. Errors: 403, 404, 500,
+/// 503.
 csp::step<std::expected<found_file, http::error>> find_file(const io::directory& root, const static_rules& rules,
                                                             const request& asked);
+
+/// Whether what lies beside a file, under its name and the suffix of a coding, may hold the present content of that
+/// file: it is a file too, no older, and not empty, which is no content in any coding.
+[[nodiscard]] bool has_content_of(const open_file& sidecar, const open_file& plain);
 
 /// Opens one file beneath the root, or says why not; a directory is opened too.
 csp::step<io::result<open_file>> open_by_name(const io::directory& root, std::string name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/static_farm/select.hpp"
 
-#include <functional>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -32,15 +32,17 @@ response one_range(const description& about, const http::byte_range& range)
     return r;
 }
 
-/// Text that does not occur in the content but by an accident that nobody can bring about: the content is hashed in it.
-std::string boundary_for(const description& about, std::chrono::sys_seconds now)
+/// Text that does not occur in the content but by an accident that nobody can bring about: whoever wrote the content
+/// could not know these 128 bits. Drawn from the kernel for each answer of several ranges, of which there are few.
+std::string drawn_boundary()
 {
-    return fmt::format("part-{:016x}-{:x}", std::hash<std::string>()(about.etag), now.time_since_epoch().count());
+    std::random_device random;
+    return fmt::format("part-{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
 }
 
-response several_ranges(const description& about, const http::range_list& ranges, std::chrono::sys_seconds now)
+response several_ranges(const description& about, const http::range_list& ranges)
 {
-    const std::string boundary = boundary_for(about, now);
+    const std::string boundary = drawn_boundary();
     const http::multipart_framing parts{.boundary = boundary, .content_type = about.media_type, .size = about.bytes};
     response r = part_of(about, parts.response_type(), parts.body_bytes(ranges));
     for (const http::byte_range& range : ranges) {
@@ -58,9 +60,6 @@ not_sent no_such_range(const description& about)
     return n;
 }
 
-constexpr http::error not_the_one_meant{status::precondition_failed,
-                                        "The page is not, or no longer, the one that was meant."};
-
 }  // namespace
 
 std::expected<response, not_sent> select(const request& asked, const description& about, std::chrono::sys_seconds now)
@@ -76,7 +75,7 @@ std::expected<response, not_sent> select(const request& asked, const description
             const http::requested_ranges wanted = http::parse_range(asked.conditions.range, about.bytes);
             if (wanted.answer == http::range_answer::unsatisfiable) return std::unexpected(no_such_range(about));
             if (wanted.ranges.size() == 1) return one_range(about, wanted.ranges[0]);
-            if (wanted.ranges.size() > 1) return several_ranges(about, wanted.ranges, now);
+            if (wanted.ranges.size() > 1) return several_ranges(about, wanted.ranges);
         }
     }
     response whole(status::ok, fields_of_whole(about));

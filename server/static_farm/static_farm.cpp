@@ -12,14 +12,6 @@
 namespace server {
 namespace {
 
-/// To OPTIONS every page gives the same answer (RFC 9110, section 9.3.7).
-response options()
-{
-    response r(http::status::no_content, {});
-    r.fields.add("Allow", "GET, HEAD, OPTIONS");
-    return r;
-}
-
 /// What `found` answers to what was asked, with what its slices are cut from.
 std::expected<response, not_sent> answer_with(const request& asked, found_page found)
 {
@@ -86,7 +78,7 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
         co_return;
     }
     if (!x.refused && x.asked.method == http::method::options) {
-        co_await respond(x, options(), rules.limits, pen);
+        co_await respond(x, options(rules, x.asked), rules.limits, pen);
         co_return;
     }
     if (!x.refused) {
