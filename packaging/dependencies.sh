@@ -14,7 +14,7 @@ set -eu
 build="clang-22 lld-22 llvm-22 cmake ninja-build pkg-config libfmt-dev libcli11-dev libtomlplusplus-dev liburing-dev"
 build="$build zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev"
 tests="libgtest-dev libgmock-dev libclang-rt-22-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client curl wget brotli zstd"
-tests="$tests node-llhttp libbenchmark-dev chromium fonts-font-awesome"
+tests="$tests node-llhttp libbenchmark-dev chromium fonts-font-awesome spin"
 # Debian's npm cannot be installed beside a Node.js of another origin, which brings its own.
 command -v npm >/dev/null 2>&1 || tests="$tests nodejs npm"
 lint="clang-tidy-22 clang-format-22"
