@@ -33,6 +33,7 @@ namespace {
 /// What joins a core to the observers, which the whole server has once.
 struct observers_link {
     csp::in<policy> policies;
+    csp::in<access_log> formats;
     csp::in<listening_change> addresses;
     csp::in<stop> stops;
     csp::buffered_out<log_lines> to_log;
@@ -93,7 +94,8 @@ csp::process hot_path(settings s, policy first, std::vector<listening> listeners
                    done.shared_tx()),
         static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),
-        back_end(access_log_of(s.log), done.rx(), returned.tx(), lines.shared_tx(), std::move(link.to_stats)),
+        back_end(access_log_of(s.log), std::move(link.formats), done.rx(), returned.tx(), lines.shared_tx(),
+                 std::move(link.to_stats)),
         relay(lines.rx(), std::move(link.to_log)));
 }
 
@@ -136,6 +138,7 @@ csp::process web_server(settings s, opened o)
     csp::bridge<compression_job> texts(workshop);
     csp::bridge<core_question> of_workshop(workshop);
     csp::bridge<reload_request> reloads(workshop);
+    csp::bridge<log_change> log_changes(first);
     cores.start_on(workshop, compressor(texts.rx()));
     cores.start_on(workshop, lone_witness(of_workshop.rx()));
 
@@ -151,19 +154,21 @@ csp::process web_server(settings s, opened o)
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
         csp::core& core = first.sibling(i);
         csp::bridge<policy> configured(core);
+        csp::bridge<access_log> formats(core);
         csp::bridge<listening_change> addresses(core);
         csp::bridge<stop> stops(core);
         csp::buffered_bridge<log_lines> core_lines(first, batches);
         csp::buffered_bridge<tally> core_hits(first, batches);
         csp::buffered_bridge<tally> core_refused(first, batches);
-        to_configure.push_back({configured.tx(), addresses.tx()});
+        to_configure.push_back({configured.tx(), formats.tx(), addresses.tx()});
         to_stop.push_back(stops.tx());
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
         cores.start(relay(core_refused.rx(), hits.shared_tx()));
-        cores.start_on(core, hot_path(s, std::move(o.policies[i]), std::move(o.listeners[i]),
-                                      {configured.rx(), addresses.rx(), stops.rx(), core_lines.tx(), core_hits.tx(),
-                                       core_refused.tx(), texts.tx(), std::move(asked[i]), so_far.tx(), to_witnesses}));
+        cores.start_on(
+            core, hot_path(s, std::move(o.policies[i]), std::move(o.listeners[i]),
+                           {configured.rx(), formats.rx(), addresses.rx(), stops.rx(), core_lines.tx(), core_hits.tx(),
+                            core_refused.tx(), texts.tx(), std::move(asked[i]), so_far.tx(), to_witnesses}));
     }
     to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
 
@@ -181,12 +186,13 @@ csp::process web_server(settings s, opened o)
     }
     supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
     cores.start_on(workshop, config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
-                                    std::move(to_configure)));
-    co_await csp::par(log(std::move(o.logs), lines.rx(), reopens.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
-                      supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), o.manager,
-                                  std::move(o.before_us)},
-                                 orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop),
-                                 std::move(to_witnesses), lines.shared_tx(), std::move(until_end)));
+                                    std::move(to_configure), log_changes.tx()));
+    co_await csp::par(
+        log(std::move(o.logs), lines.rx(), reopens.rx(), log_changes.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
+        supervisor(
+            {std::move(configured), std::move(o.engine), std::move(o.first_lines), o.manager, std::move(o.before_us)},
+            orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop), std::move(to_witnesses),
+            lines.shared_tx(), std::move(until_end)));
     co_await cores.join();
 }
 

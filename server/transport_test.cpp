@@ -214,6 +214,7 @@ csp::process both_transports(std::string root)
     csp::chan<looked_up> found;
     csp::chan<conn> returned;
     csp::chan<log_lines> lines;
+    csp::chan<access_log> formats;
     csp::chan<stream_piece> pieces;
     csp::chan<std::vector<answer>> multiplexed, one_by_one;
     csp::buffered_bridge<tally> hits(csp::core::here(), 8);
@@ -237,8 +238,8 @@ csp::process both_transports(std::string root)
         compressor(jobs.rx()),
         static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),
-        back_end(access_log::combined, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()), sink(returned.rx()),
-        sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
+        back_end(access_log::combined, formats.rx(), done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
+        sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
 }
 
 class Transport : public testing::TestWithParam<io::engine_choice> {};

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Reading the configuration again while the server runs: what changes at once, what is refused, and what load feels."""
 
+import concurrent.futures
 import contextlib
+import json
 import os
 import re
 import signal
@@ -36,10 +38,11 @@ class Reloadable:
         self.file.write_text(f"{toml({'listen': listen})}{text}")
         return self
 
-    def start(self, *words, workers=2):
+    def start(self, *words, workers=2, logs_in_file=False):
         self.error_log.unlink(missing_ok=True)
+        logs = [] if logs_in_file else ["--access-log", "", "--error-log", str(self.error_log)]
         command = [binary(), str(self.site), "--config", str(self.file), "--control", str(self.control), "--workers",
-                   str(workers), "--io", self.engine, "--access-log", "", "--error-log", str(self.error_log), *words]
+                   str(workers), "--io", self.engine, *logs, *words]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: self.process.poll() is not None or "notice: using " in self.log(), "it serves")
         if self.process.returncode is not None:
@@ -209,6 +212,103 @@ def test_what_a_manager_has_opened_stays(server, place):
         assert said.returncode == 0 and "listen" not in said.stdout, said.stderr
         assert server.answers(given) and server.refuses(server.port)
         assert f"127.0.0.1:{given} " in server.status()
+
+
+# --- logs -------------------------------------------------------------------------------------------------------------
+
+
+def logs(access, error, form="combined"):
+    return toml({"log": {"access": str(access), "error": str(error), "format": form}})
+
+
+def asked_in(file, form="combined"):
+    """What the requests of an access log asked for, of which each line must be whole and in this form."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    if form == "json":
+        return [json.loads(line)["target"] for line in lines if line.endswith("\n")]
+    pattern = r'127\.0\.0\.1 - - \[.*\] "GET (\S+) HTTP/1\.1" 200 13 "-" "-"\n'
+    return [re.fullmatch(pattern, line).group(1) for line in lines if line.endswith("\n")]
+
+
+def test_logs_go_elsewhere(server, place):
+    first, second, other_errors = place / "first", place / "second", place / "errors"
+    server.write(logs(first, server.error_log)).start(logs_in_file=True)
+    before = [f"/a.txt?before-{i}" for i in range(5)]
+    after = [f"/a.txt?after-{i}" for i in range(5)]
+    with Client(server.port) as c:
+        assert [c.ask(target).status for target in before] == [200] * 5
+        said = server.write(logs(second, other_errors, "json")).reload()
+        assert said.returncode == 0, said.stderr
+        assert f"the access log goes to `{second}` from now on\n" in said.stdout
+        assert f"the error log goes to `{other_errors}` from now on\n" in said.stdout
+        assert "logs are in JSON form from now on\n" in said.stdout
+        assert "started again" not in said.stdout
+        kept = asked_in(first)  # it is complete when the reload is
+        assert [c.ask(target).status for target in after] == [200] * 5
+        wait_until(lambda: len(kept) + len(asked_in(second, "json")) == 10, "all lines are written")
+        assert kept + asked_in(second, "json") == before + after
+        assert "is in force" not in server.log()
+        assert [json.loads(line)["severity"] for line in other_errors.read_text().splitlines()] == ["notice"] * 4
+        open_files = [os.readlink(f.path) for f in os.scandir(f"/proc/{server.process.pid}/fd")]
+        assert str(second) in open_files and str(first) not in open_files
+
+        assert "there is no access log from now on\n" in server.write(logs("", other_errors)).reload().stdout
+        assert c.ask("/a.txt?unseen").status == 200
+        assert server.write(logs(first, server.error_log)).reload().returncode == 0
+        assert c.ask("/a.txt?seen").status == 200
+        wait_until(lambda: asked_in(first) == [*kept, "/a.txt?seen"], "the first log goes on")
+    assert asked_in(second, "json") == (before + after)[len(kept):]
+    assert "is in force" in server.log()
+
+
+def test_a_log_that_cannot_be_opened_changes_nothing(server, place):
+    log, errors = place / "log", place / "errors"
+    server.write(logs(log, server.error_log)).start(logs_in_file=True)
+    said = server.write('[headers]\nX-New = "1"\n' + logs(place / "none" / "log", errors)).reload()
+    assert said.returncode == 1
+    assert f"the log {place}/none/log cannot be opened: No such file or directory\n" in said.stderr
+    assert "The configuration stays as it was.\n" in said.stderr
+    assert not errors.exists()
+    with Client(server.port) as c:
+        assert c.ask("/a.txt?still").get("X-New") is None
+    wait_until(lambda: asked_in(log) == ["/a.txt?still"], "the old log goes on")
+    assert f"the log {place}/none/log cannot be opened" in server.log()
+
+
+def test_logs_change_under_load(server, place):
+    """No line is lost, each is whole, and in the form of its file."""
+    files = {"combined": place / "combined", "json": place / "json"}
+    server.write(logs(files["combined"], server.error_log)).start(logs_in_file=True)
+    over, asked = threading.Event(), [0] * 4
+
+    def ask(me):
+        with Client(server.port) as c:
+            while not over.is_set():
+                assert c.ask(f"/a.txt?{me}-{asked[me]}").status == 200
+                asked[me] += 1
+
+    with concurrent.futures.ThreadPoolExecutor(len(asked)) as pool:
+        jobs = [pool.submit(ask, me) for me in range(len(asked))]
+        try:
+            for i in range(RELOADS):
+                form = ("json", "combined")[i % 2]
+                before = list(asked)
+                said = server.write(logs(files[form], server.error_log, form)).reload()
+                assert said.returncode == 0, said.stderr
+                wait_until(lambda: all(a > b for a, b in zip(asked, before)) or any(j.done() for j in jobs),  # noqa: B023
+                           "all are answered")
+        finally:
+            over.set()
+        for job in jobs:
+            job.result()
+    everything = {f"/a.txt?{me}-{i}" for me in range(len(asked)) for i in range(asked[me])}
+
+    def logged():
+        return [*asked_in(files["combined"]), *asked_in(files["json"], "json")]
+
+    wait_until(lambda: len(logged()) >= sum(asked), "all lines are written")
+    assert len(logged()) == len(everything) and set(logged()) == everything
+    assert all(file.stat().st_size > 0 for file in files.values())
 
 
 # --- limits and patience ----------------------------------------------------------------------------------------------

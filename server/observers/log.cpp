@@ -99,6 +99,18 @@ struct both_logs {
     open_log_state access;
     open_log_state error;
     log_form form;
+
+    // While a change is under way:
+    log_turn turn = 0;
+    std::size_t unaware = 0;  // back ends that have not said that they know of it
+    std::optional<open_log_state> access_before = {};
+    std::optional<csp::bridge_out<log_turn>> complete = {};
+
+    [[nodiscard]] open_log_state& log_for(const log_lines& lines)
+    {
+        if (lines.which == log_kind::error) return error;
+        return access_before && lines.turn != turn ? *access_before : access;
+    }
 };
 
 std::string what_was_lost(const open_log_state& of)
@@ -155,24 +167,62 @@ csp::step<void> open_anew(both_logs& all)
     if (whole) co_await write(all.error, error_line("notice", "the logs were opened anew"), all);
 }
 
+/// Nothing more is written there.
+csp::step<void> leave(open_log_state log, both_logs& all)
+{
+    if (log.lost > 0) co_await say_what_was_lost(log, all);
+    if (log.lost > 0) fmt::print(stderr, "occwserv: {}\n", what_was_lost(log));
+}
+
+csp::step<void> begin_change(log_change change, both_logs& all)
+{
+    ++all.turn;
+    all.unaware = change.back_ends;
+    all.complete = std::move(change.complete);
+    other_logs& to = change.to;
+    all.form = to.form;
+    if (to.access) all.access_before = std::exchange(all.access, {std::move(*to.access), "access"});
+    if (to.error) co_await leave(std::exchange(all.error, {std::move(*to.error), "error"}), all);
+}
+
+csp::step<void> end_change(both_logs& all)
+{
+    if (auto before = std::exchange(all.access_before, std::nullopt)) co_await leave(std::move(*before), all);
+    if (auto complete = std::exchange(all.complete, std::nullopt)) co_await complete->output(all.turn);
+}
+
 }  // namespace
 
-csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens)
+csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens, csp::in<log_change> changes)
 {
     both_logs all{
         .access = {std::move(files.access), "access"}, .error = {std::move(files.error), "error"}, .form = files.form};
     bool may_reopen = true;
+    bool may_change = true;
     for (;;) {
-        const auto chosen = co_await csp::pri_alt(csp::when(may_reopen, reopens), lines);
+        const auto chosen =
+            co_await csp::pri_alt(csp::when(may_reopen, reopens), csp::when(may_change, changes), lines);
         if (chosen == reopens) {
             may_reopen = (co_await reopens.input()).has_value();
             if (may_reopen) co_await open_anew(all);
             continue;
         }
+        if (chosen == changes) {
+            auto change = co_await changes.input();
+            may_change = change.has_value();
+            if (change) co_await begin_change(std::move(*change), all);
+            continue;
+        }
         auto more = co_await lines.input();
         if (!more) break;
-        co_await write(more->which == log_kind::access ? all.access : all.error, std::move(*more), all);
+        if (more->which == log_kind::turn) {
+            if (--all.unaware == 0) co_await end_change(all);
+            continue;
+        }
+        open_log_state& to = all.log_for(*more);
+        co_await write(to, std::move(*more), all);
     }
+    if (all.access_before) co_await leave(std::move(*all.access_before), all);
     for (open_log_state* each : {&all.access, &all.error}) {
         if (each->lost > 0) co_await say_what_was_lost(*each, all);
         if (each->lost > 0) fmt::print(stderr, "occwserv: {}\n", what_was_lost(*each));

@@ -30,18 +30,50 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
 
-/// What happens while the log works, in order: something is logged, it is told to reopen, or the world changes.
+/// What happens while the log works, in order: something is logged, it is told to reopen, another configuration of it
+/// comes (which is complete when so many back ends have said that they know), or the world changes.
 struct act {
     void (*change)(const std::string& directory);
 };
-using event = std::variant<log_lines, reopen, act>;
+struct elsewhere {
+    std::optional<std::string> access;  // as an operator writes it
+    std::optional<std::string> error;
+    log_form form = log_form::combined;
+    std::size_t back_ends = 1;
+};
+struct is_complete {};  // that is waited for
+using event = std::variant<log_lines, reopen, act, elsewhere, is_complete>;
 
-log_lines access(std::string text) { return {log_kind::access, std::move(text)}; }
+log_lines access(std::string text, log_turn turn = 0)
+{
+    return {.which = log_kind::access, .text = std::move(text), .turn = turn};
+}
+log_lines heard(log_turn turn) { return {.which = log_kind::turn, .text = {}, .turn = turn}; }
 log_lines error(std::string text) { return error_line("error", text); }
 
-csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<reopen> reopens, std::vector<event> all)
+std::optional<log_destination> opened(const std::optional<std::string>& text, int stream)
 {
+    if (!text) return std::nullopt;
+    auto log = open_log(*text, stream);
+    EXPECT_TRUE(log);
+    return std::move(*log);
+}
+
+csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<reopen> reopens,
+                  csp::bridge_out<log_change> changes, std::vector<event> all)
+{
+    std::optional<csp::in<log_turn>> complete;
     for (event& e : all) {
+        if (const auto* const other = std::get_if<elsewhere>(&e)) {
+            csp::bridge<log_turn> reply(csp::core::here());
+            complete = reply.rx();
+            co_await changes.output({.to = {.access = opened(other->access, STDOUT_FILENO),
+                                            .error = opened(other->error, STDERR_FILENO),
+                                            .form = other->form},
+                                     .back_ends = other->back_ends,
+                                     .complete = reply.tx()});
+        }
+        if (std::holds_alternative<is_complete>(e)) EXPECT_TRUE(co_await complete->input());
         if (auto* const lines = std::get_if<log_lines>(&e)) co_await to_log.output(std::move(*lines));
         if (std::holds_alternative<reopen>(e)) co_await reopens.output({});
         // The last line has been written only when the log takes another message: none of nothing is the least of all.
@@ -56,8 +88,9 @@ csp::process write_logs(std::string directory, log_files files, std::vector<even
 {
     csp::chan<log_lines> lines;
     csp::chan<reopen> reopens;
-    co_await csp::par(log(std::move(files), lines.rx(), reopens.rx()),
-                      play(std::move(directory), lines.tx(), reopens.tx(), std::move(all)));
+    csp::bridge<log_change> changes(csp::core::here());
+    co_await csp::par(log(std::move(files), lines.rx(), reopens.rx(), changes.rx()),
+                      play(std::move(directory), lines.tx(), reopens.tx(), changes.tx(), std::move(all)));
 }
 
 class Log : public testing::Test {
@@ -169,6 +202,51 @@ TEST_F(Log, AFileThatCannotBeOpenedAnewGoesOn)
     EXPECT_THAT(d.read("error"), HasSubstr("error: the access log goes on where it was: " + in("sub/access") +
                                            " cannot be opened anew: No such file or directory\n"));
     EXPECT_THAT(d.read("error"), Not(HasSubstr("were opened anew")));
+}
+
+TEST_F(Log, OtherFilesHaveWhatComesAfterTheChange)
+{
+    const act is_left{[](const std::string& in) { std::filesystem::rename(in + "/access", in + "/left"); }};
+    EXPECT_EQ(run(in("access"), in("error"),
+                  {access("a\n"), error("x"), elsewhere{in("access2"), in("error2"), log_form::json, 2}, error("y"),
+                   access("b\n"), heard(1), access("c\n", 1), access("d\n"), heard(1), is_complete{}, is_left,
+                   access("e\n", 1), error("z")}),
+              "");
+    EXPECT_EQ(d.read("left"), "a\nb\nd\n");
+    EXPECT_EQ(d.read("access2"), "c\ne\n");
+    EXPECT_THAT(d.read("error"), MatchesRegex(".* error: x\n"));
+    EXPECT_THAT(d.read("error2"), MatchesRegex("[{].*\"y\"[}]\n[{].*\"z\"[}]\n"));
+}
+
+TEST_F(Log, WhatIsNotNamedStaysWhereItIs)
+{
+    EXPECT_EQ(run(in("access"), in("error"),
+                  {access("a\n"), elsewhere{.access = {}, .error = in("error2")}, access("b\n"), heard(1),
+                   is_complete{}, access("c\n", 1), error("e"), elsewhere{.access = "", .error = {}}, heard(2),
+                   is_complete{}, access("d\n", 2)}),
+              "");
+    EXPECT_EQ(d.read("access"), "a\nb\nc\n");
+    EXPECT_EQ(d.read("error"), "");
+    EXPECT_THAT(d.read("error2"), HasSubstr("error: e\n"));
+}
+
+TEST_F(Log, ALogThatIsLeftTellsWhatItLost)
+{
+    EXPECT_EQ(run("/dev/full", "",
+                  {access("a\nb\n"), elsewhere{.access = in("access"), .error = in("error")}, access("c\n"), heard(1),
+                   is_complete{}, access("d\n", 1)}),
+              "occwserv: the access log cannot be written (No space left on device); lines are lost until it can\n");
+    EXPECT_EQ(d.read("access"), "d\n");
+    EXPECT_THAT(d.read("error"), HasSubstr("warning: 3 lines of the access log were lost\n"));
+}
+
+TEST_F(Log, TheEndMayComeInTheMiddleOfAChange)
+{
+    EXPECT_EQ(
+        run(in("access"), in("error"), {access("a\n"), elsewhere{in("access2"), {}}, access("b\n"), access("c\n", 1)}),
+        "");
+    EXPECT_EQ(d.read("access"), "a\nb\n");
+    EXPECT_EQ(d.read("access2"), "c\n");
 }
 
 /// Somebody who reads datagrams.
