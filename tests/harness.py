@@ -247,7 +247,7 @@ class Server:
     """A running server with a site and logs of its own."""
 
     def __init__(self, place, engine, settings=None, arguments=(), site=None, access_log=None, workers=2,
-                 listing="off"):
+                 listing="off", streams=None):
         place.mkdir(parents=True, exist_ok=True)
         self.site = site or place / "site"
         self.site.mkdir(exist_ok=True)
@@ -255,6 +255,7 @@ class Server:
         self.error_log = place / "error.log"
         self.stderr = place / "stderr"
         self.engine = engine
+        self.streams = streams  # its standard output and error; else both are the file
         self.process = None
         self.exit_code = None
         words = ["--workers", str(workers), "--io", engine]
@@ -274,8 +275,8 @@ class Server:
                 self.process = subprocess.Popen(
                     [*self.words, "--listen", f"127.0.0.1:{self.port}"],
                     stdin=subprocess.DEVNULL,
-                    stdout=stderr,
-                    stderr=stderr,
+                    stdout=self.streams[0] if self.streams else stderr,
+                    stderr=self.streams[1] if self.streams else stderr,
                     start_new_session=True,
                 )
             if wait_until(self._accepts_or_ended, "the server accepts connections") == "accepts":

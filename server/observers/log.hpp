@@ -40,7 +40,8 @@ static_assert(csp::mobile<log_lines>);
 struct log_files {
     log_destination access;
     log_destination error;
-    log_form form = log_form::combined;  // of the errors; access lines have theirs when they come
+    log_form form = log_form::combined;                // of the errors; access lines have theirs when they come
+    std::chrono::milliseconds stream_patience{5'000};  // with somebody who reads a pipe, a socket or a terminal
 };
 
 /// The files are to be opened anew, since they have been moved away.
@@ -61,16 +62,17 @@ struct log_change {
 };
 static_assert(csp::mobile<log_change>);
 
-/// Writes the logs. One for the whole server, reached over a bridge. A disk that is full or broken, or a reader of
-/// datagrams who is gone or too slow, does not stop the server: it is said once, on standard error; the lines lost are
-/// counted; and when it can be written again the error log says how many they were.
+/// Writes the logs. One for the whole server, reached over a bridge. A disk that is full or broken, or a reader who is
+/// gone or has stopped, does not stop the server: it is said once, on standard error; the lines lost are counted; and
+/// when it can be written again the error log says how many they were. Who reads a stream slowly loses nothing; while
+/// he is waited for, lines are kept on their way here.
 ///
 ///   lines     log_lines   from every core
 ///   reopens   reopen      from the supervisor; who moves a file away loses no line: what cannot be opened anew goes on
-///                         being written where it was
+///                         being written where it was. Closed at the end: then no reader is waited for much longer
 ///   changes   log_change  from config, one after another: the next only when the last is complete
 ///
-/// Deadlock: a pure server; waits for a disk as long as that takes, and for a reader of datagrams for a moment.
+/// Deadlock: a pure server; waits for a disk as long as that takes, and for a reader with a time limit.
 /// Ends when all writers of lines have.
 csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens, csp::in<log_change> changes);
 

@@ -2,13 +2,16 @@
 #include "server/observers/log.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <utility>
 #include <variant>
@@ -102,7 +105,10 @@ class Log : public testing::Test {
         auto a = open_log(access_log, STDOUT_FILENO);
         auto e = open_log(error_log, STDERR_FILENO);
         EXPECT_TRUE(a && e);
-        log_files files{.access = std::move(*a), .error = std::move(*e), .form = form};
+        log_files files{.access = std::move(*a),
+                        .error = std::move(*e),
+                        .form = form,
+                        .stream_patience = std::chrono::milliseconds(20)};
         testing::internal::CaptureStderr();
         csp::kernel kernel({}, io::engines(io::engine_choice::epoll));
         EXPECT_EQ(kernel.run(write_logs(d.path(), std::move(files), std::move(all))), csp::outcome::finished);
@@ -321,6 +327,35 @@ TEST_F(Log, AReaderWhoDoesNotReadIsNotWaitedForLong)
     EXPECT_THAT(after, ElementsAre(MatchesRegex(".*: b")));
     EXPECT_THAT(d.read("error"),
                 HasSubstr(" " + std::to_string(4000 - got.size()) + " lines of the access log were lost\n"));
+}
+
+std::string read_all(const std::string& fifo)
+{
+    const io::descriptor from(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    std::string all;
+    std::array<char, 10'000> room{};
+    for (ssize_t got = 0; (got = ::read(from.number(), room.data(), room.size())) > 0;) {
+        all.append(room.data(), static_cast<std::size_t>(got));
+    }
+    return all;
+}
+
+TEST_F(Log, AStreamThatIsNotReadIsNotWaitedForLong)
+{
+    ASSERT_EQ(::mkfifo(in("pipe").c_str(), 0600), 0);
+    static std::string got;
+    const act reads{[](const std::string& in) { got = read_all(in + "/pipe"); }};
+    std::string many;
+    for (int i = 0; i < 30'000; ++i) many += "abcd\n";
+    const std::string told = run(in("pipe"), in("error"),
+                                 {access(many), access(many), error("e"), reads, access("b\n"), access("c\n"),
+                                  act{[](const std::string& in) { got += read_all(in + "/pipe"); }}});
+    EXPECT_THAT(told, HasSubstr("the access log cannot be written (nobody reads it); lines are lost until it can"));
+    EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
+    EXPECT_THAT(got, MatchesRegex("(abcd\n)+[a-d]*\nb\nc\n"));
+    const auto whole = std::ranges::count(got, 'd');
+    EXPECT_THAT(d.read("error"), MatchesRegex(".* error: e\n.* " + std::to_string(60'000 - whole) +
+                                              " lines of the access log were lost\n"));
 }
 
 TEST_F(Log, AnErrorLineHasTheTimeAndTheSeverity)
