@@ -14,14 +14,9 @@ import time
 
 import pytest
 
-from harness import DEADLINE, Client, binary, fill_tree, free_port, toml, wait_until
+from harness import DEADLINE, ENGINES, Client, activate, binary, fill_tree, free_port, operate, toml, wait_until
 
 RELOADS = int(os.environ.get("OCCWSERV_RELOADS", "20"))
-
-
-def operate(command, at, *words):
-    return subprocess.run([binary(), command, "--control", str(at), *map(str, words)], capture_output=True, text=True,
-                          timeout=DEADLINE, stdin=subprocess.DEVNULL, check=False)
 
 
 class Reloadable:
@@ -198,14 +193,9 @@ def test_what_a_manager_has_opened_stays(server, place):
     """Sockets of systemd's stand for `listen`, at reloads and upgrades as at the start."""
     with socket.create_server(("127.0.0.1", 0)) as s:
         given = s.getsockname()[1]
-        launcher = "import os,sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID']=str(os.getpid()); " \
-                   "os.environ['LISTEN_FDS']='1'; os.execv(sys.argv[2], sys.argv[2:])"
         server.write()
-        server.process = subprocess.Popen(
-            ["/usr/bin/python3", "-c", launcher, str(s.fileno()), binary(), str(server.site), "--config",
-             str(server.file), "--control", str(server.control), "--io", server.engine, "--error-log",
-             str(server.error_log), "--access-log", "", "--workers", "2"],
-            pass_fds=[s.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        server.process = activate(s, server.site, "--config", server.file, "--control", server.control, "--io",
+                                  server.engine, "--error-log", server.error_log, "--access-log", "", "--workers", "2")
         wait_until(lambda: "notice: using " in server.log(), "it serves")
     for order in ("reload", "upgrade", "reload"):
         said = operate(order, server.control)
@@ -295,8 +285,8 @@ def test_logs_change_under_load(server, place):
                 before = list(asked)
                 said = server.write(logs(files[form], server.error_log, form)).reload()
                 assert said.returncode == 0, said.stderr
-                wait_until(lambda: all(a > b for a, b in zip(asked, before)) or any(j.done() for j in jobs),  # noqa: B023
-                           "all are answered")
+                wait_until(lambda: all(a > b for a, b in zip(asked, before))  # noqa: B023
+                           or any(j.done() for j in jobs), "all are answered")
         finally:
             over.set()
         for job in jobs:

@@ -69,6 +69,21 @@ def toml(settings):
     return "\n".join(lines) + "\n"
 
 
+def operate(command, at, *words):
+    """Runs `occwserv COMMAND` for the server whose control socket is there."""
+    return subprocess.run([binary(), command, "--control", str(at), *map(str, words)], capture_output=True, text=True,
+                          timeout=DEADLINE, stdin=subprocess.DEVNULL, check=False)
+
+
+def activate(listening, *words):
+    """Starts the server as systemd does: with this socket as its descriptor 3."""
+    launcher = "import os,sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID']=str(os.getpid()); " \
+               "os.environ['LISTEN_FDS']='1'; os.execv(sys.argv[2], sys.argv[2:])"
+    command = ["/usr/bin/python3", "-c", launcher, listening.fileno(), binary(), *words]
+    return subprocess.Popen([*map(str, command)], pass_fds=[listening.fileno()], stdin=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True)
+
+
 # --- the client -------------------------------------------------------------------------------------------------------
 
 
