@@ -46,7 +46,7 @@ void describe(CLI::App& app, options& o)
     app.add_option("-p,--port", o.port, "serve on 127.0.0.1 and this port (8080 if nothing is said)")
         ->check(CLI::Range(1, 65'535));
     app.add_option("-l,--listen", o.listen,
-                   "serve on this address: 127.0.0.1:80, [::1]:80, or :80 for all; may be given again")
+                   "serve on this address: 127.0.0.1:80, [::1]:80, :80 for all, or unix:/PATH; may be given again")
         ->type_name("ADDRESS:PORT")
         ->allow_extra_args(false);
     app.add_option("-w,--workers", o.workers, "cores that serve, one thread each (as many as there are)")
@@ -99,7 +99,7 @@ std::optional<std::string> apply(const options& o, settings& s)
         if (!io::address::parse(where)) {
             return fmt::format(
                 "`{}` is not an address: expected ADDRESS:PORT with a numeric address, as "
-                "127.0.0.1:8080, [::1]:8080 or :8080",
+                "127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
                 where);
         }
     }

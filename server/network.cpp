@@ -187,12 +187,12 @@ csp::process web_server(settings s, opened o)
     supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
     cores.start_on(workshop, config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
                                     std::move(to_configure), log_changes.tx()));
-    co_await csp::par(
-        log(std::move(o.logs), lines.rx(), reopens.rx(), log_changes.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
-        supervisor(
-            {std::move(configured), std::move(o.engine), std::move(o.first_lines), o.manager, std::move(o.before_us)},
-            orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop), std::move(to_witnesses),
-            lines.shared_tx(), std::move(until_end)));
+    co_await csp::par(log(std::move(o.logs), lines.rx(), reopens.rx(), log_changes.rx()),
+                      stats(hits.rx(), so_far.rx(), totals.tx()),
+                      supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), o.manager,
+                                  std::move(o.before_us), o.command.addresses},
+                                 orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop),
+                                 std::move(to_witnesses), lines.shared_tx(), std::move(until_end)));
     co_await cores.join();
 }
 

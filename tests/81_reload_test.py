@@ -28,16 +28,16 @@ class Reloadable:
         fill_tree(self.site, {"a.txt": "the letter a\n"})
         self.port = free_port()
 
-    def write(self, text="", ports=None):
-        listen = [f"127.0.0.1:{p}" for p in (ports or [self.port])]
+    def write(self, text="", ports=None, listen=None):
+        listen = listen or [f"127.0.0.1:{p}" for p in (ports or [self.port])]
         self.file.write_text(f"{toml({'listen': listen})}{text}")
         return self
 
-    def start(self, *words, workers=2, logs_in_file=False):
+    def start(self, *words, workers=2, logs_in_file=False, engine_in_file=False):
         self.error_log.unlink(missing_ok=True)
         logs = [] if logs_in_file else ["--access-log", "", "--error-log", str(self.error_log)]
         command = [binary(), str(self.site), "--config", str(self.file), "--control", str(self.control), "--workers",
-                   str(workers), "--io", self.engine, *logs, *words]
+                   str(workers), *([] if engine_in_file else ["--io", self.engine]), *logs, *words]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: self.process.poll() is not None or "notice: using " in self.log(), "it serves")
         if self.process.returncode is not None:
@@ -187,6 +187,93 @@ def test_an_upgrade_reads_the_addresses_again(server):
     assert server.write(ports=[leaving]).reload().returncode == 0
     assert server.answers(leaving)
     wait_until(lambda: server.refuses(kept), "an inherited address can be left too")
+
+
+def test_an_upgrade_to_another_engine(server):
+    """The sockets are the same, whoever made them; and whoever accepts at them meanwhile."""
+    other = next(e for e in ENGINES if e != server.engine)
+    server.write(f'io = "{server.engine}"\n').start(engine_in_file=True)
+    assert server.engine in server.status()
+    for engine in (other, server.engine, other):
+        with contextlib.ExitStack() as all_clients:
+            before = [all_clients.enter_context(Client(server.port)) for _ in range(20)]
+            said = operate("upgrade", server.write(f'io = "{engine}"\n').control)
+            if said.returncode != 0 and "io_uring" in said.stderr:
+                pytest.skip(said.stderr)
+            assert said.returncode == 0, said.stderr
+            for c in before:
+                assert c.ask("/a.txt").status == 200
+        with contextlib.ExitStack() as all_clients:
+            for c in [all_clients.enter_context(Client(server.port)) for _ in range(100)]:
+                assert c.ask("/a.txt").status == 200
+        assert engine in server.status()
+    assert server.process.wait(DEADLINE) == 0
+
+
+# --- unix addresses ---------------------------------------------------------------------------------------------------
+
+
+def answers_at(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(DEADLINE)
+        s.connect(str(path))
+        s.sendall(b"GET /a.txt HTTP/1.0\r\n\r\n")
+        with s.makefile("rb") as f:
+            return f.read().endswith(b"\r\n\r\nthe letter a\n")
+
+
+def test_a_unix_address_begins_and_ends(server, place):
+    path = place / "s"
+    server.write(listen=[f"unix:{path}"]).start()
+    assert all(answers_at(path) for _ in range(20))
+    said = subprocess.run([binary(), str(server.site), "--listen", f"unix:{path}"], capture_output=True, text=True,
+                          timeout=DEADLINE, check=False)
+    assert said.returncode == 1 and f"unix:{path} is in use by process {server.process.pid}" in said.stderr
+    assert answers_at(path)
+    with server.process.stderr:
+        server.process.kill()
+        server.process.wait(DEADLINE)
+    assert path.exists()
+    server.start()
+    assert answers_at(path), "what a server left behind that is no more is in nobody's way"
+    assert operate("stop", server.control).returncode == 0
+    with server.process.stderr:
+        assert server.process.wait(DEADLINE) == 0
+    assert not path.exists()
+    path.write_text("precious")
+    said = subprocess.run([binary(), str(server.site), "--listen", f"unix:{path}"], capture_output=True, text=True,
+                          timeout=DEADLINE, check=False)
+    assert said.returncode == 1 and "another file is there" in said.stderr
+    assert path.read_text() == "precious"
+    path.unlink()
+    server.start()
+
+
+def test_a_unix_address_comes_and_goes(server, place):
+    path, other = place / "s", place / "other"
+    server.write().start()
+    assert server.write(listen=[f"127.0.0.1:{server.port}", f"unix:{path}"]).reload().returncode == 0
+    assert all(answers_at(path) for _ in range(20))
+    said = server.write(listen=[f"unix:{path}", f"unix:{other}"]).reload()
+    assert said.returncode == 0 and f"http://unix:{other} is served from now on" in said.stdout
+    assert answers_at(path) and answers_at(other)
+    assert server.write(listen=[f"unix:{path}"]).reload().returncode == 0
+    assert answers_at(path) and not other.exists()
+
+
+def test_a_unix_address_at_upgrades(server, place):
+    path = place / "s"
+    server.write(listen=[f"unix:{path}"]).start()
+    for _ in range(3):
+        before = server.pid()
+        said = operate("upgrade", server.control)
+        assert said.returncode == 0, said.stderr
+        assert server.pid() != before
+        assert all(answers_at(path) for _ in range(20))
+    assert server.process.wait(DEADLINE) == 0
+    assert answers_at(path)
+    assert server.reload().stdout == "the configuration was read again and is in force\n", "nothing differs"
+    assert answers_at(path)
 
 
 def test_what_a_manager_has_opened_stays(server, place):

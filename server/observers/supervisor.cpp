@@ -17,6 +17,7 @@
 #include "csp/timer.hpp"
 #include "io/signals.hpp"
 #include "server/observers/witness.hpp"
+#include "server/service/listeners.hpp"
 
 namespace server {
 namespace {
@@ -43,6 +44,7 @@ csp::step<reload_answer> reload(std::string who, csp::bridge_out<reload_request>
     if (auto now = std::exchange(became->now, std::nullopt)) {
         std::vector<listening> sockets = std::move(configured.sockets.opened);
         std::erase_if(sockets, [&](const listening& l) { return now->sockets.closes(l.address); });
+        std::ranges::for_each(now->sockets.closed, remove_file_of);
         std::ranges::move(now->sockets.opened, std::back_inserter(sockets));
         configured = {now->grace, std::move(now->served), {.opened = std::move(sockets), .closed = {}}};
     }
@@ -159,6 +161,9 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
 
     end_reason why = co_await serve_until_end(with, orders, to_config, to_reopen_logs, to_log);
+    if (!why.successor && with.addresses == who_chooses_addresses::configuration) {
+        for (const listening& l : with.configured.sockets.opened) remove_file_of(l.address);
+    }
     with.configured.sockets = {};
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
     co_await to_log.output(
