@@ -283,6 +283,23 @@ def test_a_log_that_cannot_be_opened_anew(serve, place):
     assert re.findall(r"\?(\w+)", (place / "moved" / "access").read_text()) == ["before", "after"]
 
 
+def test_logs_are_moved_away_while_the_server_ends(serve):
+    server = serve({"patience": {"grace_seconds": 3600, "stall_seconds": 3600}}, workers=1,
+                   files={"large.bin": b"x" * 20 * 1024 * 1024})
+    with server.connect(receive_buffer=4096) as c:
+        c.request("/large.bin")
+        while b"\r\n\r\n" not in c.arrived:
+            assert c.more()
+        server.signal(signal.SIGTERM)
+        told(server, "no new connections")
+        server.access_log.rename(f"{server.access_log}.1")
+        server.signal(signal.SIGUSR1)
+        told(server, "the logs were opened anew")
+        c.response()
+        server.wait()
+    assert "GET /large.bin " in server.access_log.read_text()
+
+
 def test_the_standard_stream_is_not_opened_anew(serve):
     server = serve(access_log="-", workers=1)
     server.ask("/a.txt?before")
