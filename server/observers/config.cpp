@@ -81,8 +81,8 @@ std::expected<std::optional<other_logs>, mistakes> open_logs(const log_rules& fr
 std::expected<new_configuration, mistakes> read_again(const settings& in_force, const std::vector<std::string>& words,
                                                       who_chooses_addresses addresses)
 {
-    auto read = read_command_line_again(words);
-    if (!read) return std::unexpected(std::move(read.error()));
+    auto read = read_command_line(words);
+    if (!read) return std::unexpected(std::move(read.error().mistakes));
     new_configuration next{.read = std::move(*read), .policies = {}, .addresses = {}, .logs = {}, .notes = {}};
     next.notes = std::move(next.read.warnings);
     std::ranges::move(what_must_wait(in_force, next.read), std::back_inserter(next.notes));
