@@ -220,6 +220,7 @@ csp::process both_transports(std::string root)
     csp::buffered_bridge<tally> hits(csp::core::here(), 8);
     csp::bridge<compression_job> jobs(csp::core::here());
     csp::chan<cache_question> asked;
+    csp::chan<cache_room> rooms;
     csp::chan<etag_question> questions;
     auto directory = io::open_directory(root);
     static_rules rules;
@@ -234,7 +235,7 @@ csp::process both_transports(std::string root)
         multiplexing_client(std::move(pair->first), multiplexed.tx()),
         session_reader(by, std::move(pair->second), pieces.shared_tx(), plain.shared_tx()),
         session_writer(std::move(writing_half), pieces.rx()), http1_client(by, plain.shared_tx(), one_by_one.tx()),
-        page_cache({}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
+        page_cache({}, plain.rx(), found.rx(), asked.rx(), rooms.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
         compressor(jobs.rx()),
         static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),

@@ -420,6 +420,26 @@ def test_the_grace_of_the_end(server):
     server.start()  # for the fixture to stop
 
 
+def test_the_memory_of_the_cache(server):
+    """Pages leave that have no room any more, and come back when there is some."""
+    fill_tree(server.site, {f"{i}.txt": "x" * 10_000 for i in range(20)})
+
+    def cache():
+        with Client(server.port) as c:
+            for i in range(20):
+                assert c.ask(f"/{i}.txt").status == 200
+            return json.loads(c.ask("/stats.json").text)["cores"][0]["cache"]
+
+    server.write().start(workers=1)
+    wait_until(lambda: cache()["kept"] >= 20, "all are kept")
+    said = server.write("[cache]\nmemory_bytes = 60000\n").reload()
+    assert said.stdout == "the configuration was read again and is in force\n"
+    little = cache()
+    assert little["most_bytes"] == 60_000 and little["bytes"] <= 60_000 and 0 < little["kept"] <= 5
+    server.write().reload()
+    wait_until(lambda: cache()["kept"] >= 20, "all are kept again")
+
+
 def test_what_waits_for_a_new_start(server):
     server.write().start()
     said = server.write('spare_workers = 9\nuser = "daemon"\n[cache]\npages = 7\n').reload()

@@ -46,7 +46,6 @@ std::vector<std::string> what_must_wait(const settings& in_force, settings& next
     keep(in_force.user, next.user, "user");
     keep(in_force.group, next.group, "group");
     keep(in_force.cache.pages, next.cache.pages, "pages");
-    keep(in_force.cache.memory, next.cache.memory, "memory_bytes");
     return notes;
 }
 
@@ -137,6 +136,11 @@ csp::step<void> put_in_force(std::vector<policy> policies, std::vector<configure
     for (std::size_t i = 0; i < cores.size(); ++i) co_await cores[i].parking.output(std::move(policies[i]));
 }
 
+csp::step<void> put_in_force(cache_room room, std::vector<configured_core>& cores)
+{
+    for (configured_core& core : cores) co_await core.cache_control.output(room);
+}
+
 /// Until nothing is on its way to where the logs were.
 csp::step<void> put_in_force(other_logs logs, access_log format, std::vector<configured_core>& cores,
                              csp::bridge_out<log_change>& to_log)
@@ -189,6 +193,9 @@ csp::process config(settings in_force, std::vector<std::string> words, who_choos
             result.changes = changes_of(next->addresses);
             std::ranges::move(changes_of(in_force.log, next->read.log), std::back_inserter(result.changes));
             co_await put_in_force(std::move(next->policies), to_cores);
+            if (const std::size_t memory = next->read.cache.memory; memory != in_force.cache.memory) {
+                co_await put_in_force(cache_room{memory}, to_cores);
+            }
             if (next->logs) {
                 co_await put_in_force(std::move(*next->logs), access_log_of(next->read.log), to_cores, to_log);
             }
