@@ -5,6 +5,7 @@
 #include <memory>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "io/file_call.hpp"
 
@@ -100,11 +101,36 @@ result<void> may_open_beneath()
     return {};
 }
 
+namespace {
+
+bool is_pipe_or_terminal(int fd)
+{
+    struct stat s{};
+    return fstat(fd, &s) == 0 && (S_ISFIFO(s.st_mode) || (S_ISCHR(s.st_mode) && isatty(fd) != 0));
+}
+
+}  // namespace
+
 result<file> open_to_append(const std::string& path, mode_t mode)
 {
-    descriptor d(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, mode));
+    constexpr int how = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    descriptor d(::open(path.c_str(), O_WRONLY | how, mode));
+    // A FIFO that nobody reads: the other end being ours too, it takes bytes.
+    if (!d && errno == ENXIO) d = descriptor(::open(path.c_str(), O_RDWR | how, mode));
     if (!d) return failed<file>();
+    // For a file on a disk a ring would say EAGAIN instead of waiting.
+    if (!is_pipe_or_terminal(d.number())) fcntl(d.number(), F_SETFL, O_APPEND);
     return file(std::move(d));
+}
+
+file another_of_stream(int number)
+{
+    if (is_pipe_or_terminal(number)) {
+        const std::string path = "/proc/self/fd/" + std::to_string(number);
+        descriptor own(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+        if (own) return file(std::move(own));
+    }
+    return file(descriptor(fcntl(number, F_DUPFD_CLOEXEC, 0)));
 }
 
 result<file> duplicate(const file& f)

@@ -29,6 +29,7 @@ class file {
     explicit file(descriptor d) : descriptor_(std::move(d)) {}
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(descriptor_); }
     [[nodiscard]] int number() const { return descriptor_.number(); }
+    [[nodiscard]] descriptor release() && { return std::move(descriptor_); }
 
   private:
     descriptor descriptor_;
@@ -48,10 +49,15 @@ class directory {
 
 /// For the start of a program: may block.
 [[nodiscard]] result<directory> open_directory(const std::string& path);
-/// Opens, or makes, a file to append to: for logs. May block.
+/// Opens, or makes, a file to append to: for logs. May block, but not for somebody who reads a FIFO: that takes bytes
+/// from now on, until it is full.
 [[nodiscard]] result<file> open_to_append(const std::string& path, mode_t mode = 0640);
 /// The same while the program runs: done by a thread.
 [[nodiscard]] csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mode = 0640);
+
+/// Another of a standard stream, to append to. Writing to a pipe or a terminal by it does not block, and whoever shares
+/// the stream with us notices nothing of that; but for one that may not be opened anew, which stays as it was.
+[[nodiscard]] file another_of_stream(int number);
 
 /// Another of the same open file, to be kept by somebody else. The two share no place: reads and writes name theirs.
 [[nodiscard]] result<file> duplicate(const file& f);

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "csp/par.hpp"
+#include "io/socket.hpp"
 #include "io/test_engines.hpp"
 
 namespace io::test {
@@ -176,6 +177,34 @@ process writes()
     EXPECT_EQ((co_await open_again_to_append(s.base() / "none" / "log")).error().number, ENOENT);
 }
 TEST_P(files, are_written) { run(writes()); }
+
+process writes_to_a_pipe()
+{
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    const descriptor reads(ends[0]);
+    const descriptor writes(ends[1]);
+    file another = another_of_stream(writes.number());
+    EXPECT_EQ(fcntl(writes.number(), F_GETFL) & O_NONBLOCK, 0) << "for others it still blocks";
+    auto stream = stream_of(another);
+    EXPECT_TRUE(stream && !another);
+    const std::string much(100'000, 'x');
+    EXPECT_TRUE((co_await send_all(*stream, much, in(std::chrono::milliseconds(50)))).error().timed_out());
+    std::string into(much.size(), '\0');
+    EXPECT_GT(::read(reads.number(), into.data(), into.size()), 0);
+    EXPECT_TRUE(co_await send_all(*stream, std::string_view("y"), soon()));
+
+    const site s;
+    auto fifo = open_to_append(s.root() / "fifo");
+    EXPECT_TRUE(fifo && stream_of(*fifo)) << "whether somebody reads it or not";
+    auto plain = open_to_append(s.base() / "log");
+    EXPECT_FALSE(stream_of(*plain));
+    EXPECT_TRUE(*plain);
+    auto null = open_to_append("/dev/null");
+    EXPECT_FALSE(stream_of(*null));
+    co_return;
+}
+TEST_P(files, are_streams_where_somebody_reads) { run(writes_to_a_pipe()); }
 
 csp::step<std::string> names_in(const directory& root, std::string path)
 {

@@ -9,6 +9,8 @@
 #include <ranges>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "csp/timer.hpp"
 #include "io/file.hpp"
@@ -143,6 +145,18 @@ result<pipe_with_child> make_pipe(our_end which)
 }
 
 }  // namespace
+
+std::optional<socket> stream_of(file& f)
+{
+    struct stat s{};
+    if (fstat(f.number(), &s) != 0) return std::nullopt;
+    const bool is_socket = S_ISSOCK(s.st_mode);
+    const bool is_other = S_ISFIFO(s.st_mode) || (S_ISCHR(s.st_mode) && isatty(f.number()) != 0);
+    if (!is_socket && (!is_other || (fcntl(f.number(), F_GETFL) & O_NONBLOCK) == 0)) return std::nullopt;
+    socket made(std::move(f).release());
+    made.at().is_pipe = is_other;
+    return made;
+}
 
 result<pipe_with_child> pipe_to_child() { return make_pipe(our_end::writing); }
 result<pipe_with_child> pipe_from_child() { return make_pipe(our_end::reading); }

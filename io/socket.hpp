@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <source_location>
 #include <span>
 #include <sys/uio.h>
@@ -91,6 +92,10 @@ struct pipe_with_child {
 };
 [[nodiscard]] result<pipe_with_child> pipe_to_child();
 [[nodiscard]] result<pipe_with_child> pipe_from_child();
+
+/// The pipe, socket or terminal that `f` is, where writing waits for somebody who reads; `f` is none any more. Nothing
+/// if it is another thing, or would block.
+[[nodiscard]] std::optional<socket> stream_of(file& f);
 
 namespace detail {
 

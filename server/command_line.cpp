@@ -46,7 +46,7 @@ void describe(CLI::App& app, options& o)
     app.add_option("-p,--port", o.port, "serve on 127.0.0.1 and this port (8080 if nothing is said)")
         ->check(CLI::Range(1, 65'535));
     app.add_option("-l,--listen", o.listen,
-                   "serve on this address: 127.0.0.1:80, [::1]:80, or :80 for all; may be given again")
+                   "serve on this address: 127.0.0.1:80, [::1]:80, :80 for all, or unix:/PATH; may be given again")
         ->type_name("ADDRESS:PORT")
         ->allow_extra_args(false);
     app.add_option("-w,--workers", o.workers, "cores that serve, one thread each (as many as there are)")
@@ -99,7 +99,7 @@ std::optional<std::string> apply(const options& o, settings& s)
         if (!io::address::parse(where)) {
             return fmt::format(
                 "`{}` is not an address: expected ADDRESS:PORT with a numeric address, as "
-                "127.0.0.1:8080, [::1]:8080 or :8080",
+                "127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
                 where);
         }
     }
@@ -151,42 +151,28 @@ struct command_line {
 
 }  // namespace
 
-std::expected<settings, int> read_command_line(int count, const char* const* words)
+std::expected<settings, nothing_to_serve> read_command_line(const std::vector<std::string>& words)
 {
     command_line line;
-    try {
-        line.app.parse(count, words);
-    } catch (const CLI::Success& wanted) {
-        return std::unexpected(line.app.exit(wanted));
-    } catch (const CLI::ParseError& wrong) {
-        fmt::print(stderr, "occwserv: {}\nTry `occwserv --help`.\n", wrong.what());
-        return std::unexpected(wrong_usage);
-    }
-    if (line.asked.at.empty()) line.asked.at = line.given.control.value_or("");  // said before the command
-    if (const auto done = run_control_command(line.app, line.asked)) return std::unexpected(*done);
-
-    auto wanted = settings_of(line.given);
-    if (line.checking->parsed()) return std::unexpected(check(wanted));
-    if (!wanted) {
-        for (const complaint& c : wanted.error()) fmt::print(stderr, "{}\n", c);
-        return std::unexpected(wrong_usage);
-    }
-    if (line.explaining->parsed()) return std::unexpected(explain(line.url, std::move(*wanted)));
-    return std::move(*wanted);
-}
-
-std::expected<settings, std::vector<complaint>> read_command_line_again(const std::vector<std::string>& words)
-{
-    command_line line;
-    std::vector<const char*> all;
-    all.reserve(words.size());
-    for (const std::string& w : words) all.push_back(w.c_str());
+    std::vector<const char*> all(words.size());
+    std::ranges::transform(words, all.begin(), [](const std::string& w) { return w.c_str(); });
+    const auto instead = [](int code) { return std::unexpected(nothing_to_serve{code, {}}); };
     try {
         line.app.parse(static_cast<int>(all.size()), all.data());
+    } catch (const CLI::Success& wanted) {
+        return instead(line.app.exit(wanted));
     } catch (const CLI::ParseError& wrong) {
-        return std::unexpected(std::vector<complaint>{wrong.what()});
+        return std::unexpected(
+            nothing_to_serve{wrong_usage, {fmt::format("occwserv: {}\nTry `occwserv --help`.", wrong.what())}});
     }
-    return settings_of(line.given);
+    if (line.asked.at.empty()) line.asked.at = line.given.control.value_or("");  // said before the command
+    if (const auto done = run_control_command(line.app, line.asked)) return instead(*done);
+
+    auto wanted = settings_of(line.given);
+    if (line.checking->parsed()) return instead(check(wanted));
+    if (!wanted) return std::unexpected(nothing_to_serve{wrong_usage, std::move(wanted.error())});
+    if (line.explaining->parsed()) return instead(explain(line.url, std::move(*wanted)));
+    return std::move(*wanted);
 }
 
 void show_command_line(const std::function<void(const CLI::App&)>& to)

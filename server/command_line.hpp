@@ -12,13 +12,15 @@
 
 namespace server {
 
-/// What the program is asked to do: the configuration file's settings with the command line's on top. When there is
-/// nothing to run (--help, --version, a mistake, which was told), the exit code instead.
-[[nodiscard]] std::expected<settings, int> read_command_line(int count, const char* const* words);
+/// Something else was asked for, and is done (--help, `status`, `check`); or there are mistakes, which are to be told.
+struct nothing_to_serve {
+    int exit_code = 0;
+    std::vector<complaint> mistakes;
+};
 
-/// The same again from the same words, for a reload: what is wrong comes back.
-[[nodiscard]] std::expected<settings, std::vector<complaint>> read_command_line_again(
-    const std::vector<std::string>& words);
+/// What is to be served: the configuration file's settings with the command line's on top. Words by which a server was
+/// started may be read again for a reload: they ask for nothing else.
+[[nodiscard]] std::expected<settings, nothing_to_serve> read_command_line(const std::vector<std::string>& words);
 
 /// Every option and command there is, for whoever describes them: the manual page and the completions.
 void show_command_line(const std::function<void(const CLI::App&)>& to);

@@ -251,7 +251,7 @@ toml_reader::value_reader addresses(toml_reader& r, std::vector<std::string>& in
         for (const std::string& where : into) {
             if (!io::address::parse(where)) {
                 r.complain(node.source(), fmt::format("`{}` is not an address: expected ADDRESS:PORT with a numeric "
-                                                      "address, as 127.0.0.1:8080, [::1]:8080 or :8080",
+                                                      "address, as 127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
                                                       where));
             }
         }

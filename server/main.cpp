@@ -32,6 +32,12 @@ int fail(const problem& what, predecessor before_us = {})
     std::move(before_us).tell(what);
     return EXIT_FAILURE;
 }
+int fail(const nothing_to_serve& why, predecessor before_us)
+{
+    for (const complaint& c : why.mistakes) fmt::print(stderr, "{}\n", c);
+    if (!why.mistakes.empty()) std::move(before_us).tell(fmt::format("{}", fmt::join(why.mistakes, "; ")));
+    return why.exit_code;
+}
 
 void tell_what_is_served(const settings& s, opened& o)
 {
@@ -46,13 +52,8 @@ int main(int count, const char** words)
 {
     auto given = inherit();
     if (!given) return fail(given.error());
-    if (given->before_us) {
-        // Read for who waits there: below, mistakes are told on our standard error alone.
-        const auto read = read_command_line_again({words, words + count});
-        if (!read) return fail(fmt::format("{}", fmt::join(read.error(), "; ")), std::move(given->before_us));
-    }
-    auto configured = read_command_line(count, words);
-    if (!configured) return configured.error();
+    auto configured = read_command_line({words, words + count});
+    if (!configured) return fail(configured.error(), std::move(given->before_us));
     settings s = std::move(*configured);
     if (s.workers == 0) s.workers = usable_processors();
     if (given->addresses == who_chooses_addresses::manager) s.listen = addresses_of(given->sockets);

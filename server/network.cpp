@@ -33,6 +33,8 @@ namespace {
 /// What joins a core to the observers, which the whole server has once.
 struct observers_link {
     csp::in<policy> policies;
+    csp::in<access_log> formats;
+    csp::in<cache_room> rooms;
     csp::in<listening_change> addresses;
     csp::in<stop> stops;
     csp::buffered_out<log_lines> to_log;
@@ -89,19 +91,21 @@ csp::process hot_path(settings s, policy first, std::vector<listening> listeners
                    {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_many.shared_tx()},
                    done.shared_tx()),
         witness(std::move(link.asked), how_many.shared_tx(), what_is_kept.tx()),
-        page_cache(s.cache, plain.rx(), found.rx(), what_is_kept.rx(), std::move(link.to_compressor), pages.shared_tx(),
-                   done.shared_tx()),
+        page_cache(s.cache, plain.rx(), found.rx(), what_is_kept.rx(), std::move(link.rooms),
+                   std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
         static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),
-        back_end(access_log_of(s.log), done.rx(), returned.tx(), lines.shared_tx(), std::move(link.to_stats)),
+        back_end(access_log_of(s.log), std::move(link.formats), done.rx(), returned.tx(), lines.shared_tx(),
+                 std::move(link.to_stats)),
         relay(lines.rx(), std::move(link.to_log)));
 }
 
 }  // namespace
 
 csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
-                        csp::in<cache_question> questions, csp::bridge_out<compression_job> to_compressor,
-                        csp::shared_out<exchange> to_static, csp::shared_out<exchange> to_back_end)
+                        csp::in<cache_question> questions, csp::in<cache_room> rooms,
+                        csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_static,
+                        csp::shared_out<exchange> to_back_end)
 {
     constexpr std::size_t waiting_jobs_bytes = 16 * 1024 * 1024;
     csp::chan<slot_number> hits;
@@ -116,8 +120,8 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
         cache_processes, rules, {hits.shared_tx(), jobs.shared_tx(), texts.tx(), to_static, std::move(to_back_end)});
     co_await csp::par(cache_hash_request(std::move(requests), changes.rx(), std::move(to_each), std::move(to_static)),
                       cache_hits(rules.pages, hits.rx(), how_many.rx(), so_many.tx()),
-                      cache_control(rules, std::move(found), texts.rx(), std::move(questions), how_many.tx(),
-                                    so_many.rx(), changes.tx()),
+                      cache_control(rules, std::move(found), texts.rx(), std::move(questions), std::move(rooms),
+                                    how_many.tx(), so_many.rx(), changes.tx()),
                       compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));
 }
 
@@ -136,6 +140,7 @@ csp::process web_server(settings s, opened o)
     csp::bridge<compression_job> texts(workshop);
     csp::bridge<core_question> of_workshop(workshop);
     csp::bridge<reload_request> reloads(workshop);
+    csp::bridge<log_change> log_changes(first);
     cores.start_on(workshop, compressor(texts.rx()));
     cores.start_on(workshop, lone_witness(of_workshop.rx()));
 
@@ -151,19 +156,22 @@ csp::process web_server(settings s, opened o)
     for (unsigned i = 0; i < o.listeners.size(); ++i) {
         csp::core& core = first.sibling(i);
         csp::bridge<policy> configured(core);
+        csp::bridge<access_log> formats(core);
+        csp::bridge<cache_room> rooms(core);
         csp::bridge<listening_change> addresses(core);
         csp::bridge<stop> stops(core);
         csp::buffered_bridge<log_lines> core_lines(first, batches);
         csp::buffered_bridge<tally> core_hits(first, batches);
         csp::buffered_bridge<tally> core_refused(first, batches);
-        to_configure.push_back({configured.tx(), addresses.tx()});
+        to_configure.push_back({configured.tx(), formats.tx(), rooms.tx(), addresses.tx()});
         to_stop.push_back(stops.tx());
         cores.start(relay(core_lines.rx(), lines.shared_tx()));
         cores.start(relay(core_hits.rx(), hits.shared_tx()));
         cores.start(relay(core_refused.rx(), hits.shared_tx()));
         cores.start_on(core, hot_path(s, std::move(o.policies[i]), std::move(o.listeners[i]),
-                                      {configured.rx(), addresses.rx(), stops.rx(), core_lines.tx(), core_hits.tx(),
-                                       core_refused.tx(), texts.tx(), std::move(asked[i]), so_far.tx(), to_witnesses}));
+                                      {configured.rx(), formats.rx(), rooms.rx(), addresses.rx(), stops.rx(),
+                                       core_lines.tx(), core_hits.tx(), core_refused.tx(), texts.tx(),
+                                       std::move(asked[i]), so_far.tx(), to_witnesses}));
     }
     to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
 
@@ -181,10 +189,11 @@ csp::process web_server(settings s, opened o)
     }
     supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
     cores.start_on(workshop, config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
-                                    std::move(to_configure)));
-    co_await csp::par(log(std::move(o.logs), lines.rx(), reopens.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
+                                    std::move(to_configure), log_changes.tx()));
+    co_await csp::par(log(std::move(o.logs), lines.rx(), reopens.rx(), log_changes.rx()),
+                      stats(hits.rx(), so_far.rx(), totals.tx()),
                       supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), o.manager,
-                                  std::move(o.before_us)},
+                                  std::move(o.before_us), o.command.addresses},
                                  orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop),
                                  std::move(to_witnesses), lines.shared_tx(), std::move(until_end)));
     co_await cores.join();

@@ -53,12 +53,14 @@ struct opened {
 ///   requests        exchange          from the front end
 ///   found           looked_up         from the static workers
 ///   questions       cache_question    from the witness
+///   rooms           cache_room        from config
 ///   to_compressor   compression_job   on a core of its own
 ///   to_static       exchange          what is not kept, and what a cache process cannot do at once
 ///   to_back_end     exchange          answered
 csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
-                        csp::in<cache_question> questions, csp::bridge_out<compression_job> to_compressor,
-                        csp::shared_out<exchange> to_static, csp::shared_out<exchange> to_back_end);
+                        csp::in<cache_question> questions, csp::in<cache_room> rooms,
+                        csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_static,
+                        csp::shared_out<exchange> to_back_end);
 
 /// The whole server: Figure 1 on every core, and the observers on the first. Ends when SIGTERM or SIGINT has come and
 /// what was under way is done, or `patience::grace` is over.

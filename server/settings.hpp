@@ -77,6 +77,14 @@ struct log_rules {
     ids_in_answers told_ids = ids_in_answers::errors;
 };
 
+/// How a line a request is written.
+enum class access_log : std::uint8_t { off, combined, json };
+[[nodiscard]] inline access_log access_log_of(const log_rules& rules)
+{
+    if (rules.access.empty()) return access_log::off;
+    return rules.form == log_form::json ? access_log::json : access_log::combined;
+}
+
 /// Who may see the statistics. For all others the same paths are pages like any.
 struct stats_rules {
     enum class who : std::uint8_t { none, loopback, all } allow = who::loopback;

@@ -214,11 +214,13 @@ csp::process both_transports(std::string root)
     csp::chan<looked_up> found;
     csp::chan<conn> returned;
     csp::chan<log_lines> lines;
+    csp::chan<access_log> formats;
     csp::chan<stream_piece> pieces;
     csp::chan<std::vector<answer>> multiplexed, one_by_one;
     csp::buffered_bridge<tally> hits(csp::core::here(), 8);
     csp::bridge<compression_job> jobs(csp::core::here());
     csp::chan<cache_question> asked;
+    csp::chan<cache_room> rooms;
     csp::chan<etag_question> questions;
     auto directory = io::open_directory(root);
     static_rules rules;
@@ -233,12 +235,12 @@ csp::process both_transports(std::string root)
         multiplexing_client(std::move(pair->first), multiplexed.tx()),
         session_reader(by, std::move(pair->second), pieces.shared_tx(), plain.shared_tx()),
         session_writer(std::move(writing_half), pieces.rx()), http1_client(by, plain.shared_tx(), one_by_one.tx()),
-        page_cache({}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
+        page_cache({}, plain.rx(), found.rx(), asked.rx(), rooms.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
         compressor(jobs.rx()),
         static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
         etags({}, questions.rx()),
-        back_end(access_log::combined, done.rx(), returned.tx(), lines.shared_tx(), hits.tx()), sink(returned.rx()),
-        sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
+        back_end(access_log::combined, formats.rx(), done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
+        sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
 }
 
 class Transport : public testing::TestWithParam<io::engine_choice> {};

@@ -4,11 +4,13 @@
 import concurrent.futures
 import contextlib
 import datetime
+import fcntl
 import json
 import os
 import pathlib
 import re
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -281,6 +283,23 @@ def test_a_log_that_cannot_be_opened_anew(serve, place):
     assert re.findall(r"\?(\w+)", (place / "moved" / "access").read_text()) == ["before", "after"]
 
 
+def test_logs_are_moved_away_while_the_server_ends(serve):
+    server = serve({"patience": {"grace_seconds": 3600, "stall_seconds": 3600}}, workers=1,
+                   files={"large.bin": b"x" * 20 * 1024 * 1024})
+    with server.connect(receive_buffer=4096) as c:
+        c.request("/large.bin")
+        while b"\r\n\r\n" not in c.arrived:
+            assert c.more()
+        server.signal(signal.SIGTERM)
+        told(server, "no new connections")
+        server.access_log.rename(f"{server.access_log}.1")
+        server.signal(signal.SIGUSR1)
+        told(server, "the logs were opened anew")
+        c.response()
+        server.wait()
+    assert "GET /large.bin " in server.access_log.read_text()
+
+
 def test_the_standard_stream_is_not_opened_anew(serve):
     server = serve(access_log="-", workers=1)
     server.ask("/a.txt?before")
@@ -352,6 +371,129 @@ def test_a_full_disk_for_both_logs(serve):
     server.stop()
     assert server.stderr.read_text().count("log cannot be written") == 1
     assert "warning: 3 lines of the access log were lost" in server.error_log.read_text()
+
+
+# --- pipes ------------------------------------------------------------------------------------------------------------
+
+
+class Pipe:
+    """Of the least size; nobody reads it until somebody is asked to."""
+
+    def __init__(self):
+        self.reads, self.writes = os.pipe()
+        self.size = fcntl.fcntl(self.writes, fcntl.F_SETPIPE_SZ, 4096)
+        self.came = b""
+
+    def is_full(self):
+        _, writable, _ = select.select([], [self.writes], [], 0)
+        return not writable
+
+    def read(self, most=1 << 20):
+        """What is there, or comes; at the end, when nobody can write to it any more, nothing."""
+        more = os.read(self.reads, most)
+        self.came += more
+        return more
+
+    def read_on(self):
+        """Until the end, in a thread."""
+
+        def work():
+            while self.read():
+                pass
+
+        self.thread = threading.Thread(target=work)
+        self.thread.start()
+
+    def close_ours(self):
+        if self.writes is not None:
+            os.close(self.writes)
+        self.writes = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close_ours()
+        if hasattr(self, "thread"):
+            self.thread.join(DEADLINE)
+        os.close(self.reads)
+
+
+LONG_TARGET = "/a.txt?" + "x" * 1000
+LONG_LINE = r'127\.0\.0\.1 - - \[.*\] "GET /a\.txt\?x{1000} HTTP/1\.1" 200 13 "-" "-"'
+
+
+def account_of(server, text):
+    """How many lines are whole, how many were told to be lost, and how many requests were answered, in the end."""
+    errors = server.error_log.read_text()
+    whole = [line for line in text.splitlines() if re.fullmatch(LONG_LINE, line)]
+    lost = sum(map(int, re.findall(r"warning: (\d+) lines? of the access log w\w+ lost", errors)))
+    return len(whole), lost, int(re.search(r"; (\d+) requests answered", errors).group(1))
+
+
+def test_nobody_reads_a_pipe_for_a_while(serve, place):
+    """The server does not wait for ever; and goes on to log when somebody does read."""
+    with Pipe() as pipe, open(place / "said", "wb") as said:
+        server = serve(access_log="-", workers=1, streams=(pipe.writes, said))
+        with server.connect() as c:
+            wait_until(lambda: c.ask(LONG_TARGET).status == 200 and
+                       "the access log cannot be written (nobody reads it)" in (place / "said").read_text(),
+                       "that nobody reads it is said")
+            for _ in range(500):  # more than are kept on the way
+                assert c.ask(LONG_TARGET).status == 200
+            pipe.close_ours()
+            pipe.read_on()
+            wait_until(lambda: c.ask(LONG_TARGET).status == 200 and " lost" in server.error_log.read_text(),
+                       "the pipe is written to again")
+        server.stop()
+        pipe.thread.join(DEADLINE)
+        text = pipe.came.decode()
+    whole, lost, answered = account_of(server, text)
+    assert whole + lost == answered and lost >= 500
+    assert re.fullmatch(LONG_LINE, text.splitlines()[-1])
+    assert (place / "said").read_text().count("cannot be written") == 1
+
+
+def test_a_slow_reader_loses_nothing(serve):
+    with Pipe() as pipe:
+        server = serve(access_log="-", workers=1, streams=(pipe.writes, pipe.writes))
+        with server.connect() as c:
+            c.send(f"GET {LONG_TARGET} HTTP/1.1\r\nHost: a\r\n\r\n" * 300)
+            for _ in range(300):
+                assert c.response().status == 200
+        wait_until(pipe.is_full, "it has to wait")
+        pipe.close_ours()
+        while pipe.came.count(b"\n") < 300:
+            pipe.read(1000)
+        server.stop()
+    whole, lost, answered = account_of(server, pipe.came.decode())
+    assert (whole, lost, answered) == (300, 0, 300)
+
+
+def test_the_end_while_nobody_reads_the_standard_streams(serve):
+    with Pipe() as pipe:
+        server = serve(access_log="-", workers=1, streams=(pipe.writes, pipe.writes))
+        with server.connect() as c:
+            for _ in range(100):
+                assert c.ask(LONG_TARGET).status == 200
+        wait_until(pipe.is_full, "nothing goes in any more")
+        server.signal(signal.SIGTERM)
+        server.wait()
+        pipe.close_ours()
+        pipe.read_on()
+    whole, lost, answered = account_of(server, pipe.came.decode())
+    assert whole + lost == answered == 100 and lost > 0
+
+
+def test_a_pipe_with_a_name(serve, place):
+    """Nobody need read it yet; and readers may come and go."""
+    os.mkfifo(place / "pipe")
+    server = serve(access_log=str(place / "pipe"), workers=1)
+    with server.connect() as c:
+        for i in range(3):
+            assert c.ask(f"/a.txt?{i}").status == 200
+            with open(place / "pipe", encoding="ascii") as reader:
+                assert f"/a.txt?{i} " in reader.readline()
 
 
 # --- syslog and the journal -------------------------------------------------------------------------------------------

@@ -11,15 +11,10 @@ import threading
 
 import pytest
 
-from harness import DEADLINE, Client, binary, free_port, wait_until
+from harness import DEADLINE, Client, activate, binary, free_port, operate, wait_until
 
 LONG = {"patience": {"idle_seconds": 3600, "head_seconds": 3600, "stall_seconds": 3600, "grace_seconds": 3600}}
 UPGRADES = 20
-
-
-def operate(command, at, *words, **options):
-    return subprocess.run([binary(), command, "--control", str(at), *map(str, words)], capture_output=True, text=True,
-                          timeout=DEADLINE, stdin=subprocess.DEVNULL, **options)
 
 
 @pytest.fixture
@@ -153,39 +148,41 @@ def test_progress_of_the_end_is_told(serve):
 # --- the service manager ----------------------------------------------------------------------------------------------
 
 
-def test_what_the_manager_hears(serve, place, monkeypatch):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(DEADLINE)
-        manager.bind(str(place / "n"))
+@pytest.fixture
+def manager(place, monkeypatch):
+    """Where a server speaks to its manager."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        s.settimeout(DEADLINE)
+        s.bind(str(place / "n"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(place / "n"))
-        monkeypatch.setenv("WATCHDOG_USEC", "200000")
-        server = serve()
-        assert manager.recv(1000) == b"READY=1\n"
-        for _ in range(3):
-            assert manager.recv(1000) == b"WATCHDOG=1"
-        server.signal(signal.SIGTERM)
-        while (heard := manager.recv(1000)) == b"WATCHDOG=1":
-            pass
-        assert heard == b"STOPPING=1\n"
-        server.wait()
+        yield s
 
 
-def test_a_server_that_hangs_is_not_said_to_live(serve, place, monkeypatch):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.settimeout(DEADLINE)
-        manager.bind(str(place / "n"))
-        monkeypatch.setenv("NOTIFY_SOCKET", str(place / "n"))
-        monkeypatch.setenv("WATCHDOG_USEC", "100000")
-        server = serve()
-        manager.recv(1000)
-        server.signal(signal.SIGSTOP)
-        manager.settimeout(0.5)
-        try:
-            with pytest.raises(TimeoutError):
-                for _ in range(50):
-                    manager.recv(1000)
-        finally:
-            server.signal(signal.SIGCONT)
+def test_what_the_manager_hears(serve, manager, monkeypatch):
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
+    server = serve()
+    assert manager.recv(1000) == b"READY=1\n"
+    for _ in range(3):
+        assert manager.recv(1000) == b"WATCHDOG=1"
+    server.signal(signal.SIGTERM)
+    while (heard := manager.recv(1000)) == b"WATCHDOG=1":
+        pass
+    assert heard == b"STOPPING=1\n"
+    server.wait()
+
+
+def test_a_server_that_hangs_is_not_said_to_live(serve, manager, monkeypatch):
+    monkeypatch.setenv("WATCHDOG_USEC", "100000")
+    server = serve()
+    manager.recv(1000)
+    server.signal(signal.SIGSTOP)
+    manager.settimeout(0.5)
+    try:
+        with pytest.raises(TimeoutError):
+            for _ in range(50):
+                manager.recv(1000)
+    finally:
+        server.signal(signal.SIGCONT)
 
 
 def test_socket_activation(place, engine):
@@ -194,12 +191,7 @@ def test_socket_activation(place, engine):
     (site / "index.html").write_text("activated")
     with socket.create_server(("127.0.0.1", 0)) as s:
         port = s.getsockname()[1]
-        launcher = "import os,sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID']=str(os.getpid()); " \
-                   "os.environ['LISTEN_FDS']='1'; os.execv(sys.argv[2], sys.argv[2:])"
-        process = subprocess.Popen(
-            ["/usr/bin/python3", "-c", launcher, str(s.fileno()), binary(), str(site), "--listen", "192.0.2.1:80",
-             "--io", engine, "--workers", "2", "--access-log", ""],
-            pass_fds=[s.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process = activate(s, site, "--listen", "192.0.2.1:80", "--io", engine, "--workers", "2", "--access-log", "")
         try:
             for _ in range(20):
                 with Client(port) as c:

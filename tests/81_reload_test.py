@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Reading the configuration again while the server runs: what changes at once, what is refused, and what load feels."""
 
+import concurrent.futures
 import contextlib
+import json
 import os
 import re
 import signal
@@ -12,14 +14,9 @@ import time
 
 import pytest
 
-from harness import DEADLINE, Client, binary, fill_tree, free_port, toml, wait_until
+from harness import DEADLINE, ENGINES, Client, activate, binary, fill_tree, free_port, operate, toml, wait_until
 
 RELOADS = int(os.environ.get("OCCWSERV_RELOADS", "20"))
-
-
-def operate(command, at, *words):
-    return subprocess.run([binary(), command, "--control", str(at), *map(str, words)], capture_output=True, text=True,
-                          timeout=DEADLINE, stdin=subprocess.DEVNULL, check=False)
 
 
 class Reloadable:
@@ -31,15 +28,16 @@ class Reloadable:
         fill_tree(self.site, {"a.txt": "the letter a\n"})
         self.port = free_port()
 
-    def write(self, text="", ports=None):
-        listen = [f"127.0.0.1:{p}" for p in (ports or [self.port])]
+    def write(self, text="", ports=None, listen=None):
+        listen = listen or [f"127.0.0.1:{p}" for p in (ports or [self.port])]
         self.file.write_text(f"{toml({'listen': listen})}{text}")
         return self
 
-    def start(self, *words, workers=2):
+    def start(self, *words, workers=2, logs_in_file=False, engine_in_file=False):
         self.error_log.unlink(missing_ok=True)
+        logs = [] if logs_in_file else ["--access-log", "", "--error-log", str(self.error_log)]
         command = [binary(), str(self.site), "--config", str(self.file), "--control", str(self.control), "--workers",
-                   str(workers), "--io", self.engine, "--access-log", "", "--error-log", str(self.error_log), *words]
+                   str(workers), *([] if engine_in_file else ["--io", self.engine]), *logs, *words]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: self.process.poll() is not None or "notice: using " in self.log(), "it serves")
         if self.process.returncode is not None:
@@ -191,24 +189,203 @@ def test_an_upgrade_reads_the_addresses_again(server):
     wait_until(lambda: server.refuses(kept), "an inherited address can be left too")
 
 
+def test_an_upgrade_to_another_engine(server):
+    """The sockets are the same, whoever made them; and whoever accepts at them meanwhile."""
+    other = next(e for e in ENGINES if e != server.engine)
+    server.write(f'io = "{server.engine}"\n').start(engine_in_file=True)
+    assert server.engine in server.status()
+    for engine in (other, server.engine, other):
+        with contextlib.ExitStack() as all_clients:
+            before = [all_clients.enter_context(Client(server.port)) for _ in range(20)]
+            said = operate("upgrade", server.write(f'io = "{engine}"\n').control)
+            if said.returncode != 0 and "io_uring" in said.stderr:
+                pytest.skip(said.stderr)
+            assert said.returncode == 0, said.stderr
+            for c in before:
+                assert c.ask("/a.txt").status == 200
+        with contextlib.ExitStack() as all_clients:
+            for c in [all_clients.enter_context(Client(server.port)) for _ in range(100)]:
+                assert c.ask("/a.txt").status == 200
+        assert engine in server.status()
+    assert server.process.wait(DEADLINE) == 0
+
+
+# --- unix addresses ---------------------------------------------------------------------------------------------------
+
+
+def answers_at(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(DEADLINE)
+        s.connect(str(path))
+        s.sendall(b"GET /a.txt HTTP/1.0\r\n\r\n")
+        with s.makefile("rb") as f:
+            return f.read().endswith(b"\r\n\r\nthe letter a\n")
+
+
+def test_a_unix_address_begins_and_ends(server, place):
+    path = place / "s"
+    server.write(listen=[f"unix:{path}"]).start()
+    assert all(answers_at(path) for _ in range(20))
+    said = subprocess.run([binary(), str(server.site), "--listen", f"unix:{path}"], capture_output=True, text=True,
+                          timeout=DEADLINE, check=False)
+    assert said.returncode == 1 and f"unix:{path} is in use by process {server.process.pid}" in said.stderr
+    assert answers_at(path)
+    with server.process.stderr:
+        server.process.kill()
+        server.process.wait(DEADLINE)
+    assert path.exists()
+    server.start()
+    assert answers_at(path), "what a server left behind that is no more is in nobody's way"
+    assert operate("stop", server.control).returncode == 0
+    with server.process.stderr:
+        assert server.process.wait(DEADLINE) == 0
+    assert not path.exists()
+    path.write_text("precious")
+    said = subprocess.run([binary(), str(server.site), "--listen", f"unix:{path}"], capture_output=True, text=True,
+                          timeout=DEADLINE, check=False)
+    assert said.returncode == 1 and "another file is there" in said.stderr
+    assert path.read_text() == "precious"
+    path.unlink()
+    server.start()
+
+
+def test_a_unix_address_comes_and_goes(server, place):
+    path, other = place / "s", place / "other"
+    server.write().start()
+    assert server.write(listen=[f"127.0.0.1:{server.port}", f"unix:{path}"]).reload().returncode == 0
+    assert all(answers_at(path) for _ in range(20))
+    said = server.write(listen=[f"unix:{path}", f"unix:{other}"]).reload()
+    assert said.returncode == 0 and f"http://unix:{other} is served from now on" in said.stdout
+    assert answers_at(path) and answers_at(other)
+    assert server.write(listen=[f"unix:{path}"]).reload().returncode == 0
+    assert answers_at(path) and not other.exists()
+
+
+def test_a_unix_address_at_upgrades(server, place):
+    path = place / "s"
+    server.write(listen=[f"unix:{path}"]).start()
+    for _ in range(3):
+        before = server.pid()
+        said = operate("upgrade", server.control)
+        assert said.returncode == 0, said.stderr
+        assert server.pid() != before
+        assert all(answers_at(path) for _ in range(20))
+    assert server.process.wait(DEADLINE) == 0
+    assert answers_at(path)
+    assert server.reload().stdout == "the configuration was read again and is in force\n", "nothing differs"
+    assert answers_at(path)
+
+
 def test_what_a_manager_has_opened_stays(server, place):
     """Sockets of systemd's stand for `listen`, at reloads and upgrades as at the start."""
     with socket.create_server(("127.0.0.1", 0)) as s:
         given = s.getsockname()[1]
-        launcher = "import os,sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID']=str(os.getpid()); " \
-                   "os.environ['LISTEN_FDS']='1'; os.execv(sys.argv[2], sys.argv[2:])"
         server.write()
-        server.process = subprocess.Popen(
-            ["/usr/bin/python3", "-c", launcher, str(s.fileno()), binary(), str(server.site), "--config",
-             str(server.file), "--control", str(server.control), "--io", server.engine, "--error-log",
-             str(server.error_log), "--access-log", "", "--workers", "2"],
-            pass_fds=[s.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        server.process = activate(s, server.site, "--config", server.file, "--control", server.control, "--io",
+                                  server.engine, "--error-log", server.error_log, "--access-log", "", "--workers", "2")
         wait_until(lambda: "notice: using " in server.log(), "it serves")
     for order in ("reload", "upgrade", "reload"):
         said = operate(order, server.control)
         assert said.returncode == 0 and "listen" not in said.stdout, said.stderr
         assert server.answers(given) and server.refuses(server.port)
         assert f"127.0.0.1:{given} " in server.status()
+
+
+# --- logs -------------------------------------------------------------------------------------------------------------
+
+
+def logs(access, error, form="combined"):
+    return toml({"log": {"access": str(access), "error": str(error), "format": form}})
+
+
+def asked_in(file, form="combined"):
+    """What the requests of an access log asked for, of which each line must be whole and in this form."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    if form == "json":
+        return [json.loads(line)["target"] for line in lines if line.endswith("\n")]
+    pattern = r'127\.0\.0\.1 - - \[.*\] "GET (\S+) HTTP/1\.1" 200 13 "-" "-"\n'
+    return [re.fullmatch(pattern, line).group(1) for line in lines if line.endswith("\n")]
+
+
+def test_logs_go_elsewhere(server, place):
+    first, second, other_errors = place / "first", place / "second", place / "errors"
+    server.write(logs(first, server.error_log)).start(logs_in_file=True)
+    before = [f"/a.txt?before-{i}" for i in range(5)]
+    after = [f"/a.txt?after-{i}" for i in range(5)]
+    with Client(server.port) as c:
+        assert [c.ask(target).status for target in before] == [200] * 5
+        said = server.write(logs(second, other_errors, "json")).reload()
+        assert said.returncode == 0, said.stderr
+        assert f"the access log goes to `{second}` from now on\n" in said.stdout
+        assert f"the error log goes to `{other_errors}` from now on\n" in said.stdout
+        assert "logs are in JSON form from now on\n" in said.stdout
+        assert "started again" not in said.stdout
+        kept = asked_in(first)  # it is complete when the reload is
+        assert [c.ask(target).status for target in after] == [200] * 5
+        wait_until(lambda: len(kept) + len(asked_in(second, "json")) == 10, "all lines are written")
+        assert kept + asked_in(second, "json") == before + after
+        assert "is in force" not in server.log()
+        assert [json.loads(line)["severity"] for line in other_errors.read_text().splitlines()] == ["notice"] * 4
+        open_files = [os.readlink(f.path) for f in os.scandir(f"/proc/{server.process.pid}/fd")]
+        assert str(second) in open_files and str(first) not in open_files
+
+        assert "there is no access log from now on\n" in server.write(logs("", other_errors)).reload().stdout
+        assert c.ask("/a.txt?unseen").status == 200
+        assert server.write(logs(first, server.error_log)).reload().returncode == 0
+        assert c.ask("/a.txt?seen").status == 200
+        wait_until(lambda: asked_in(first) == [*kept, "/a.txt?seen"], "the first log goes on")
+    assert asked_in(second, "json") == (before + after)[len(kept):]
+    assert "is in force" in server.log()
+
+
+def test_a_log_that_cannot_be_opened_changes_nothing(server, place):
+    log, errors = place / "log", place / "errors"
+    server.write(logs(log, server.error_log)).start(logs_in_file=True)
+    said = server.write('[headers]\nX-New = "1"\n' + logs(place / "none" / "log", errors)).reload()
+    assert said.returncode == 1
+    assert f"the log {place}/none/log cannot be opened: No such file or directory\n" in said.stderr
+    assert "The configuration stays as it was.\n" in said.stderr
+    assert not errors.exists()
+    with Client(server.port) as c:
+        assert c.ask("/a.txt?still").get("X-New") is None
+    wait_until(lambda: asked_in(log) == ["/a.txt?still"], "the old log goes on")
+    assert f"the log {place}/none/log cannot be opened" in server.log()
+
+
+def test_logs_change_under_load(server, place):
+    """No line is lost, each is whole, and in the form of its file."""
+    files = {"combined": place / "combined", "json": place / "json"}
+    server.write(logs(files["combined"], server.error_log)).start(logs_in_file=True)
+    over, asked = threading.Event(), [0] * 4
+
+    def ask(me):
+        with Client(server.port) as c:
+            while not over.is_set():
+                assert c.ask(f"/a.txt?{me}-{asked[me]}").status == 200
+                asked[me] += 1
+
+    with concurrent.futures.ThreadPoolExecutor(len(asked)) as pool:
+        jobs = [pool.submit(ask, me) for me in range(len(asked))]
+        try:
+            for i in range(RELOADS):
+                form = ("json", "combined")[i % 2]
+                before = list(asked)
+                said = server.write(logs(files[form], server.error_log, form)).reload()
+                assert said.returncode == 0, said.stderr
+                wait_until(lambda: all(a > b for a, b in zip(asked, before))  # noqa: B023
+                           or any(j.done() for j in jobs), "all are answered")
+        finally:
+            over.set()
+        for job in jobs:
+            job.result()
+    everything = {f"/a.txt?{me}-{i}" for me in range(len(asked)) for i in range(asked[me])}
+
+    def logged():
+        return [*asked_in(files["combined"]), *asked_in(files["json"], "json")]
+
+    wait_until(lambda: len(logged()) >= sum(asked), "all lines are written")
+    assert len(logged()) == len(everything) and set(logged()) == everything
+    assert all(file.stat().st_size > 0 for file in files.values())
 
 
 # --- limits and patience ----------------------------------------------------------------------------------------------
@@ -241,6 +418,26 @@ def test_the_grace_of_the_end(server):
     wait_until(lambda: "what is under way has 77 s to end" in server.log(), "the new grace is in force")
     assert server.process.wait(DEADLINE) == 0
     server.start()  # for the fixture to stop
+
+
+def test_the_memory_of_the_cache(server):
+    """Pages leave that have no room any more, and come back when there is some."""
+    fill_tree(server.site, {f"{i}.txt": "x" * 10_000 for i in range(20)})
+
+    def cache():
+        with Client(server.port) as c:
+            for i in range(20):
+                assert c.ask(f"/{i}.txt").status == 200
+            return json.loads(c.ask("/stats.json").text)["cores"][0]["cache"]
+
+    server.write().start(workers=1)
+    wait_until(lambda: cache()["kept"] >= 20, "all are kept")
+    said = server.write("[cache]\nmemory_bytes = 60000\n").reload()
+    assert said.stdout == "the configuration was read again and is in force\n"
+    little = cache()
+    assert little["most_bytes"] == 60_000 and little["bytes"] <= 60_000 and 0 < little["kept"] <= 5
+    server.write().reload()
+    wait_until(lambda: cache()["kept"] >= 20, "all are kept again")
 
 
 def test_what_waits_for_a_new_start(server):

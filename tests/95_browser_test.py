@@ -1,31 +1,18 @@
 # SPDX-License-Identifier: MIT
 """What a browser makes of the server: Chromium reads a tree of documentation from beginning to end."""
 
-import contextlib
 import json
-import os
 import pathlib
 import random
-import shutil
-import signal
 import struct
-import subprocess
 import zlib
 
-import pytest
+import chromium
 
-from harness import DEADLINE
-
-HERE = pathlib.Path(__file__).parent / "browser"
-TOOLS = pathlib.Path(os.environ.get("OCCWSERV_BROWSER", "build/release/tests/browser")).resolve()
 FONT = pathlib.Path("/usr/share/fonts-font-awesome/fonts/fontawesome-webfont.woff2")
-CHROMIUM = shutil.which("chromium")
 CHAPTERS, PAGES = 10, 15
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or not FONT.exists() or not (TOOLS / "node_modules").exists(),
-    reason="chromium, the font or playwright-core is not there (packaging/dependencies.sh test, tests/browser/install)",
-)
+pytestmark = chromium.needed(FONT)
 
 STYLE = """\
 @import "colours.css";
@@ -104,24 +91,9 @@ def documentation():
     return files
 
 
-def visit(address, profile):
-    words = ["node", str(HERE / "visit.mjs"), str(TOOLS), CHROMIUM, str(profile), address]
-    with open(profile.with_suffix(".said"), "w+b") as said:
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said, start_new_session=True) as process:
-            try:
-                out, _ = process.communicate(timeout=4 * DEADLINE)
-            finally:
-                # Chromium ends by itself when its pipe to the script breaks.
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-        said.seek(0)
-        assert process.returncode == 0, said.read().decode(errors="replace")
-    return json.loads(out)
-
-
 def test_a_browser_reads_everything(serve, place):
     server = serve(files=documentation())
-    seen = visit(f"http://127.0.0.1:{server.port}/", place / "profile")
+    seen = chromium.run("visit.mjs", place, f"http://127.0.0.1:{server.port}/")
     assert seen["complaints"] == [], "\n".join(seen["complaints"][:50])
     assert seen["pages"] == 1 + CHAPTERS * (3 + PAGES)  # a chapter's first page has three addresses
     assert seen["methods"] == [200, 204, 405, 405, 405, 501, 404, 200]

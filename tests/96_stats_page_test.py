@@ -2,26 +2,11 @@
 """The page that draws the running network, in Chromium and with the server at work: it moves, and complains of nothing."""
 
 import contextlib
-import json
-import os
-import pathlib
-import shutil
-import signal
-import subprocess
 import threading
 
-import pytest
+import chromium
 
-from harness import DEADLINE
-
-HERE = pathlib.Path(__file__).parent / "browser"
-TOOLS = pathlib.Path(os.environ.get("OCCWSERV_BROWSER", "build/release/tests/browser")).resolve()
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or not (TOOLS / "node_modules").exists(),
-    reason="chromium or playwright-core is not there (packaging/dependencies.sh test, tests/browser/install)",
-)
+pytestmark = chromium.needed()
 
 SITE = {f"page-{i}.html": f"<!doctype html><title>{i}</title>" + "text " * 50 * i for i in range(30)}
 SITE["large.bin"] = b"x" * 400_000
@@ -54,26 +39,12 @@ def load(server, clients=4):
             thread.join()
 
 
-def watch(address, profile, pictures):
-    words = ["node", str(HERE / "watch_stats.mjs"), str(TOOLS), CHROMIUM, str(profile), address, str(pictures)]
-    with open(profile.with_suffix(".said"), "w+b") as said:
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=said, start_new_session=True) as process:
-            try:
-                out, _ = process.communicate(timeout=4 * DEADLINE)
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-        said.seek(0)
-        assert process.returncode == 0, said.read().decode(errors="replace")
-    return json.loads(out)
-
-
 def test_the_page_moves(serve, place):
-    pictures = TOOLS.parent / "pictures"
+    pictures = chromium.TOOLS.parent / "pictures"
     pictures.mkdir(exist_ok=True)
     server = serve(files=SITE, settings={"cache": {"pages": 12}})
     with load(server):
-        seen = watch(f"http://127.0.0.1:{server.port}/stats.html", place / "profile", pictures)
+        seen = chromium.run("watch_stats.mjs", place, f"http://127.0.0.1:{server.port}/stats.html", pictures)
     assert seen["complaints"] == []
     assert seen["elsewhere"] == []  # nothing is loaded but the page and its figures
     assert [page["name"] for page in seen["pages"]] == ["wide", "dark", "phone"]

@@ -69,6 +69,21 @@ def toml(settings):
     return "\n".join(lines) + "\n"
 
 
+def operate(command, at, *words):
+    """Runs `occwserv COMMAND` for the server whose control socket is there."""
+    return subprocess.run([binary(), command, "--control", str(at), *map(str, words)], capture_output=True, text=True,
+                          timeout=DEADLINE, stdin=subprocess.DEVNULL, check=False)
+
+
+def activate(listening, *words):
+    """Starts the server as systemd does: with this socket as its descriptor 3."""
+    launcher = "import os,sys; os.dup2(int(sys.argv[1]), 3); os.environ['LISTEN_PID']=str(os.getpid()); " \
+               "os.environ['LISTEN_FDS']='1'; os.execv(sys.argv[2], sys.argv[2:])"
+    command = ["/usr/bin/python3", "-c", launcher, listening.fileno(), binary(), *words]
+    return subprocess.Popen([*map(str, command)], pass_fds=[listening.fileno()], stdin=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True)
+
+
 # --- the client -------------------------------------------------------------------------------------------------------
 
 
@@ -247,7 +262,7 @@ class Server:
     """A running server with a site and logs of its own."""
 
     def __init__(self, place, engine, settings=None, arguments=(), site=None, access_log=None, workers=2,
-                 listing="off"):
+                 listing="off", streams=None):
         place.mkdir(parents=True, exist_ok=True)
         self.site = site or place / "site"
         self.site.mkdir(exist_ok=True)
@@ -255,6 +270,7 @@ class Server:
         self.error_log = place / "error.log"
         self.stderr = place / "stderr"
         self.engine = engine
+        self.streams = streams  # its standard output and error; else both are the file
         self.process = None
         self.exit_code = None
         words = ["--workers", str(workers), "--io", engine]
@@ -274,8 +290,8 @@ class Server:
                 self.process = subprocess.Popen(
                     [*self.words, "--listen", f"127.0.0.1:{self.port}"],
                     stdin=subprocess.DEVNULL,
-                    stdout=stderr,
-                    stderr=stderr,
+                    stdout=self.streams[0] if self.streams else stderr,
+                    stderr=self.streams[1] if self.streams else stderr,
                     start_new_session=True,
                 )
             if wait_until(self._accepts_or_ended, "the server accepts connections") == "accepts":

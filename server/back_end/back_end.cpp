@@ -61,9 +61,16 @@ class hits {
     [[nodiscard]] tally take_tally() { return std::exchange(told_, {}); }
     [[nodiscard]] log_lines take_lines()
     {
-        log_lines taken{log_kind::access, std::move(lines_)};
+        log_lines taken{.which = log_kind::access, .text = std::move(lines_), .turn = turn_};
         lines_ = {};
         return taken;
+    }
+    [[nodiscard]] bool has_lines() const { return !lines_.empty(); }
+    /// REQUIRES: the lines have been taken.
+    [[nodiscard]] log_lines write_as(access_log wanted)
+    {
+        wanted_ = wanted;
+        return {.which = log_kind::turn, .text = {}, .turn = ++turn_};
     }
 
   private:
@@ -137,6 +144,7 @@ class hits {
     }
 
     access_log wanted_;
+    log_turn turn_ = 0;
     tally told_;
     http::log_time time_;
     std::string lines_;
@@ -185,21 +193,24 @@ conn take_connection(exchange x)
 
 }  // namespace
 
-access_log access_log_of(const log_rules& rules)
-{
-    if (rules.access.empty()) return access_log::off;
-    return rules.form == log_form::json ? access_log::json : access_log::combined;
-}
-
-csp::process back_end(access_log wanted, csp::in<exchange> done, csp::out<conn> to_parking,
+csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<exchange> done, csp::out<conn> to_parking,
                       csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
 {
     hits fresh(wanted);
+    bool may_change = true;
     bool over = false;
     while (!over) {
         const csp::timeout pause = csp::at(fresh.tell_at());
-        const auto chosen = co_await csp::pri_alt(done, csp::when(!fresh.empty(), pause));
+        const auto chosen =
+            co_await csp::pri_alt(csp::when(may_change, formats), done, csp::when(!fresh.empty(), pause));
 
+        if (chosen == formats) {
+            const auto format = co_await formats.input();
+            may_change = format.has_value();
+            if (!format) continue;
+            if (fresh.has_lines()) co_await to_log.output(fresh.take_lines());
+            co_await to_log.output(fresh.write_as(*format));
+        }
         if (chosen == done) {
             auto answered = co_await done.input();
             over = !answered;
@@ -214,7 +225,7 @@ csp::process back_end(access_log wanted, csp::in<exchange> done, csp::out<conn> 
         }
         if (!fresh.empty() && (over || fresh.many() || csp::core::here().now() >= fresh.tell_at())) {
             co_await to_stats.output(fresh.take_tally());
-            if (wanted != access_log::off) co_await to_log.output(fresh.take_lines());
+            if (fresh.has_lines()) co_await to_log.output(fresh.take_lines());
         }
     }
 }

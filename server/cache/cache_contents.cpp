@@ -184,6 +184,19 @@ std::vector<change> cache_contents::decide(looked_up&& look)
     return changes;
 }
 
+std::vector<change> cache_contents::decide(cache_room room)
+{
+    std::vector<change> changes;
+    memory_ = room.bytes;
+    while (bytes_ > memory_ && !competing_.empty()) forget(competing_.back());
+    while (bytes_ > memory_) {
+        const entry_number last = kept_.back();
+        changes.push_back(release(last));
+        forget(last);
+    }
+    return changes;
+}
+
 cache_view cache_contents::view(std::size_t names) const
 {
     const auto first_of = [&](const ranking& half) {

@@ -32,6 +32,9 @@ class cache_contents {
     /// there is no room.
     [[nodiscard]] std::optional<change> decide(compressed&& text);
 
+    /// The same when the pages may have so much memory from now on: who are asked for least leave.
+    [[nodiscard]] std::vector<change> decide(cache_room room);
+
     /// All the figures, and the first so many of each half by name.
     [[nodiscard]] cache_view view(std::size_t names) const;
 

@@ -13,14 +13,15 @@ namespace server {
 ///   found       looked_up       from the static workers: a page that was not kept, or has been compared with its file
 ///   texts       compressed      from the compressor: what a kept page is in other codings
 ///   questions   cache_question  what is kept, and what competes; whoever asks takes the answer at once
+///   rooms       cache_room      from config: how much memory the pages may have
 ///   to_hits     hits_question   before each decision
 ///   hits        recent_hits     the answer
 ///   to_cache    change          to cache_hash_request, which holds it until the cache process has its assignment
 ///
-/// Deadlock: a client of cache_hits and of cache_hash_request, a server to the static workers, to the compressor and to
-/// the witness. Ends when the static workers have.
+/// Deadlock: a client of cache_hits and of cache_hash_request, a server to the static workers, to the compressor, to
+/// the witness and to config. Ends when the static workers have.
 csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<compressed> texts,
-                           csp::in<cache_question> questions, csp::out<hits_question> to_hits,
-                           csp::in<recent_hits> hits, csp::out<change> to_cache);
+                           csp::in<cache_question> questions, csp::in<cache_room> rooms,
+                           csp::out<hits_question> to_hits, csp::in<recent_hits> hits, csp::out<change> to_cache);
 
 }  // namespace server

@@ -106,10 +106,11 @@ csp::process network(cache_rules rules, csp::in<exchange> requests, notebook<dia
     csp::chan<looked_up> found;
     csp::bridge<compression_job> jobs(csp::core::here());
     csp::chan<cache_question> asked;
-    co_await csp::par(
-        page_cache(rules, std::move(requests), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
-        compressor(jobs.rx()), static_farm_of(pages.rx(), found.shared_tx(), seen),
-        back_end_of(done.rx(), seen, kernel));
+    csp::chan<cache_room> rooms;
+    co_await csp::par(page_cache(rules, std::move(requests), found.rx(), asked.rx(), rooms.rx(), jobs.tx(),
+                                 pages.shared_tx(), done.shared_tx()),
+                      compressor(jobs.rx()), static_farm_of(pages.rx(), found.shared_tx(), seen),
+                      back_end_of(done.rx(), seen, kernel));
 }
 
 TEST(PageCache, EveryRequestComesOutOnceAndWithItsOwnPage)
@@ -281,7 +282,8 @@ TEST(PageCache, HearsTheWorkersOutWhenTheFrontEndEndsFirst)
         csp::chan<looked_up> found;
         csp::bridge<compression_job> jobs(k.on());
         csp::chan<cache_question> asked;
-        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(),
+        csp::chan<cache_room> rooms;
+        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), asked.rx(), rooms.rx(), jobs.tx(), pages.shared_tx(),
                            done.shared_tx()));
         k.start(compressor(jobs.rx()));
         k.start(static_farm_of(pages.rx(), found.shared_tx(), notebook(seen)));
@@ -307,7 +309,8 @@ TEST(PageCache, EndsWhenTheStaticFarmEndsFirst)
         csp::chan<looked_up> found;
         csp::bridge<compression_job> jobs(k.on());
         csp::chan<cache_question> asked;
-        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), asked.rx(), jobs.tx(), pages.shared_tx(),
+        csp::chan<cache_room> rooms;
+        k.start(page_cache({.pages = 2}, plain.rx(), found.rx(), asked.rx(), rooms.rx(), jobs.tx(), pages.shared_tx(),
                            done.shared_tx()));
         k.start(compressor(jobs.rx()));
         k.start(ends_at_once(pages.rx()));

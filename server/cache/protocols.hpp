@@ -56,6 +56,11 @@ struct slot_hits {
 using recent_hits = std::vector<slot_hits>;
 struct hits_question {};
 
+/// How much memory all pages of the core may have from now on.
+struct cache_room {
+    std::size_t bytes = 0;
+};
+
 static_assert(csp::mobile<looked_up> && csp::mobile<change> && csp::mobile<cache_work>);
 static_assert(csp::mobile<recent_hits> && csp::mobile<hits_question>);
 

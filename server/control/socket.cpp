@@ -2,11 +2,14 @@
 #include "server/control/socket.hpp"
 
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 #include <fmt/core.h>
@@ -14,18 +17,6 @@
 #include "io/address.hpp"
 
 namespace server {
-namespace {
-
-/// The process that listens there; nothing if nobody does.
-std::optional<pid_t> who_answers(const io::address& at)
-{
-    const io::descriptor s(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (::connect(s.number(), at.data(), at.size()) != 0) return std::nullopt;
-    const auto who = peer_credentials(s.number());
-    return who ? who->process : 0;
-}
-
-}  // namespace
 
 std::optional<credentials> peer_credentials(int socket)
 {
@@ -33,6 +24,20 @@ std::optional<credentials> peer_credentials(int socket)
     socklen_t size = sizeof who;
     if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return std::nullopt;
     return credentials{who.pid, who.uid};
+}
+
+std::optional<pid_t> who_listens_at(const io::address& at)
+{
+    constexpr std::chrono::milliseconds pause{10};
+    for (int more = 100;; --more) {
+        const io::descriptor s(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+        // EAGAIN: so many wait there that there is no room for one more.
+        if (::connect(s.number(), at.data(), at.size()) != 0 && errno != EAGAIN) return std::nullopt;
+        const auto who = peer_credentials(s.number());
+        const bool lives = !who || ::kill(who->process, 0) == 0 || errno != ESRCH;
+        if (lives || more == 0) return who ? who->process : 0;
+        std::this_thread::sleep_for(pause);
+    }
 }
 
 void control_socket::remove_file() const
@@ -54,7 +59,7 @@ std::expected<control_socket, std::string> open_control_socket(const std::string
     if (!at || !made) return refuse("the path is too long for a socket");
     struct stat there{};
     if (::lstat(path.c_str(), &there) == 0 && !S_ISSOCK(there.st_mode)) return refuse("another file is there");
-    if (const auto who = who_answers(*at); who && when_taken == place_taken::refuse) {
+    if (const auto who = who_listens_at(*at); who && when_taken == place_taken::refuse) {
         return refuse(fmt::format("process {} listens there already", *who));
     }
     ::unlink(beside.c_str());

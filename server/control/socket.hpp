@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "csp/mobile.hpp"
+#include "io/address.hpp"
 #include "io/socket.hpp"
 
 namespace server {
@@ -18,6 +19,9 @@ struct credentials {
     uid_t user = 0;
 };
 [[nodiscard]] std::optional<credentials> peer_credentials(int socket);
+/// The process that listens at a unix address, or that did before it handed that on; 0 if that cannot be told. Nothing:
+/// nobody does. Of one that was killed the kernel may have the socket for a moment longer, which is waited for.
+[[nodiscard]] std::optional<pid_t> who_listens_at(const io::address& at);
 
 /// The listening end of the control socket, and which file it is: when another server has put its own there, that is
 /// not removed.

@@ -2,9 +2,12 @@
 #include "server/observers/config.hpp"
 
 #include <algorithm>
+#include <array>
 #include <expected>
 #include <iterator>
+#include <optional>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/core.h>
@@ -23,6 +26,7 @@ struct new_configuration {
     settings read;
     std::vector<policy> policies;
     move_of_addresses addresses;
+    std::optional<other_logs> logs;  // none: nothing of them differs
     std::vector<std::string> notes;
 };
 
@@ -41,20 +45,44 @@ std::vector<std::string> what_must_wait(const settings& in_force, settings& next
     keep(in_force.control, next.control, "control");
     keep(in_force.user, next.user, "user");
     keep(in_force.group, next.group, "group");
-    keep(in_force.log.access, next.log.access, "access");
-    keep(in_force.log.error, next.log.error, "error");
-    keep(in_force.log.form, next.log.form, "format");
     keep(in_force.cache.pages, next.cache.pages, "pages");
-    keep(in_force.cache.memory, next.cache.memory, "memory_bytes");
     return notes;
+}
+
+/// Opens the logs that are elsewhere now. Of two of which one cannot be opened, none is made.
+std::expected<std::optional<other_logs>, mistakes> open_logs(const log_rules& from, const log_rules& to)
+{
+    if (from.access == to.access && from.error == to.error && from.form == to.form) return std::nullopt;
+    other_logs change{.access = {}, .error = {}, .form = to.form};
+    struct one {
+        const std::string& before;
+        const std::string& now;
+        int stream;
+        std::optional<log_destination>& into;
+    };
+    const std::array logs{one{from.access, to.access, STDOUT_FILENO, change.access},
+                          one{from.error, to.error, STDERR_FILENO, change.error}};
+    mistakes wrong;
+    for (const one& log : logs) {
+        if (log.before == log.now) continue;
+        if (auto why = why_no_log(log.now)) wrong.push_back(std::move(*why));
+    }
+    if (!wrong.empty()) return std::unexpected(std::move(wrong));
+    for (const one& log : logs) {
+        if (log.before == log.now) continue;
+        auto opened = open_log(log.now, log.stream);
+        if (!opened) return std::unexpected(mistakes{std::move(opened.error())});
+        log.into = std::move(*opened);
+    }
+    return change;
 }
 
 std::expected<new_configuration, mistakes> read_again(const settings& in_force, const std::vector<std::string>& words,
                                                       who_chooses_addresses addresses)
 {
-    auto read = read_command_line_again(words);
-    if (!read) return std::unexpected(std::move(read.error()));
-    new_configuration next{.read = std::move(*read), .policies = {}, .addresses = {}, .notes = {}};
+    auto read = read_command_line(words);
+    if (!read) return std::unexpected(std::move(read.error().mistakes));
+    new_configuration next{.read = std::move(*read), .policies = {}, .addresses = {}, .logs = {}, .notes = {}};
     next.notes = std::move(next.read.warnings);
     std::ranges::move(what_must_wait(in_force, next.read), std::back_inserter(next.notes));
     if (addresses == who_chooses_addresses::manager) next.read.listen = in_force.listen;
@@ -66,6 +94,9 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
     auto moved = move_addresses(wanted_addresses(in_force), next.read);
     if (!moved) return std::unexpected(std::move(moved.error()));
     next.addresses = std::move(*moved);
+    auto logs = open_logs(in_force.log, next.read.log);  // last, since a file may be made
+    if (!logs) return std::unexpected(std::move(logs.error()));
+    next.logs = std::move(*logs);
     return next;
 }
 
@@ -82,9 +113,43 @@ std::vector<std::string> changes_of(const move_of_addresses& move)
     return said;
 }
 
+/// What differs of the logs, to be told.
+std::vector<std::string> changes_of(const log_rules& from, const log_rules& to)
+{
+    std::vector<std::string> said;
+    const auto tell = [&](std::string_view name, const std::string& before, const std::string& now) {
+        if (before != now) {
+            said.push_back(now.empty() ? fmt::format("there is no {} log from now on", name)
+                                       : fmt::format("the {} log goes to `{}` from now on", name, now));
+        }
+    };
+    tell("access", from.access, to.access);
+    tell("error", from.error, to.error);
+    if (from.form != to.form) {
+        said.push_back(fmt::format("logs are in {} form from now on", to.form == log_form::json ? "JSON" : "combined"));
+    }
+    return said;
+}
+
 csp::step<void> put_in_force(std::vector<policy> policies, std::vector<configured_core>& cores)
 {
     for (std::size_t i = 0; i < cores.size(); ++i) co_await cores[i].parking.output(std::move(policies[i]));
+}
+
+csp::step<void> put_in_force(cache_room room, std::vector<configured_core>& cores)
+{
+    for (configured_core& core : cores) co_await core.cache_control.output(room);
+}
+
+/// Until nothing is on its way to where the logs were.
+csp::step<void> put_in_force(other_logs logs, access_log format, std::vector<configured_core>& cores,
+                             csp::bridge_out<log_change>& to_log)
+{
+    csp::bridge<log_turn> reply(csp::core::here());
+    csp::in<log_turn> complete = reply.rx();
+    if (!co_await to_log.output({std::move(logs), cores.size(), reply.tx()})) co_return;
+    for (configured_core& core : cores) co_await core.back_end.output(format);
+    (void)co_await complete.input();
 }
 
 csp::step<void> change_addresses(std::vector<listening_change> changes, std::vector<configured_core>& cores)
@@ -116,7 +181,8 @@ std::string what_is_served(const settings& s)
 }
 
 csp::process config(settings in_force, std::vector<std::string> words, who_chooses_addresses addresses,
-                    csp::in<reload_request> requests, std::vector<configured_core> to_cores)
+                    csp::in<reload_request> requests, std::vector<configured_core> to_cores,
+                    csp::bridge_out<log_change> to_log)
 {
     while (auto request = co_await requests.input()) {
         reload_answer result;
@@ -125,7 +191,14 @@ csp::process config(settings in_force, std::vector<std::string> words, who_choos
         if (next) {
             result.notes = std::move(next->notes);
             result.changes = changes_of(next->addresses);
+            std::ranges::move(changes_of(in_force.log, next->read.log), std::back_inserter(result.changes));
             co_await put_in_force(std::move(next->policies), to_cores);
+            if (const std::size_t memory = next->read.cache.memory; memory != in_force.cache.memory) {
+                co_await put_in_force(cache_room{memory}, to_cores);
+            }
+            if (next->logs) {
+                co_await put_in_force(std::move(*next->logs), access_log_of(next->read.log), to_cores, to_log);
+            }
             if (!next->addresses.changes_nothing()) last = std::move(next->addresses.of_cores);
             in_force = std::move(next->read);
             result.now =

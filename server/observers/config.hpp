@@ -9,6 +9,8 @@
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "server/acceptor/listening.hpp"
+#include "server/cache/protocols.hpp"
+#include "server/observers/log.hpp"
 #include "server/policy.hpp"
 #include "server/service/inherited.hpp"
 #include "server/settings.hpp"
@@ -39,6 +41,8 @@ static_assert(csp::mobile<reload_answer> && csp::mobile<reload_request>);
 /// The ends by which a core learns of a new configuration.
 struct configured_core {
     csp::bridge_out<policy> parking;
+    csp::bridge_out<access_log> back_end;
+    csp::bridge_out<cache_room> cache_control;
     csp::bridge_out<listening_change> acceptors;
 };
 
@@ -51,12 +55,16 @@ struct configured_core {
 ///
 ///   requests   reload_request     from the supervisor, each with the end for its answer, which says what became of it
 ///   to_cores   policy             to each core's parking, when a configuration has no mistakes
+///              cache_room         to its cache_control, when that has changed
+///              access_log         to its back end, when the log has changed
 ///              listening_change   and then, when the supervisor has its answer, to its acceptors
+///   to_log     log_change         before the back ends are told; it is waited for until they have passed that on
 ///
-/// Promise: a core is sent nothing of a configuration that has mistakes, or for which a root or an address cannot be
-/// opened.
-/// Deadlock: a client of parking and of the acceptors; a server to the supervisor.
+/// Promise: a core is sent nothing of a configuration that has mistakes, or for which a root, an address or a log
+/// cannot be opened. Deadlock: a client of parking, of cache_control, of the back ends, of the log and of the
+/// acceptors; a server to the supervisor.
 csp::process config(settings in_force, std::vector<std::string> words, who_chooses_addresses addresses,
-                    csp::in<reload_request> requests, std::vector<configured_core> to_cores);
+                    csp::in<reload_request> requests, std::vector<configured_core> to_cores,
+                    csp::bridge_out<log_change> to_log);
 
 }  // namespace server

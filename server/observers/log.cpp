@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <poll.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -29,8 +31,10 @@ namespace {
 struct open_log_state {
     log_destination to;
     std::string_view name;
-    io::socket socket = {};  // to whoever reads datagrams, once there was something to send
-    bool torn = false;       // the file ends in the middle of a line
+    std::chrono::milliseconds stream_patience = {};
+    io::deadline end = io::no_deadline;  // of all patience
+    io::socket socket = {};              // to whoever reads datagrams or a stream, once there was something to send
+    bool torn = false;                   // the file ends in the middle of a line
     std::uint64_t lost = 0;
 
     [[nodiscard]] bool is_on() const { return to.target.what != log_target::kind::none; }
@@ -42,12 +46,35 @@ struct loss {
     io::error why = {};
 };
 
+/// To a stream, as much as its reader takes.
+csp::step<io::appended> append_to_stream(open_log_state& log, std::string_view text)
+{
+    constexpr std::chrono::milliseconds at_once{1};
+    io::appended so_far;
+    bool may_wait = log.lost == 0;  // who did not read for so long must show that he does again
+    while (so_far.bytes < text.size()) {
+        const auto now = csp::core::here().now();
+        const auto until = std::min(now + (may_wait ? log.stream_patience : at_once), std::max(log.end, now + at_once));
+        const auto sent = co_await io::send(log.socket, text.substr(so_far.bytes), until);
+        if (!sent) {
+            so_far.problem = sent.error();
+            break;
+        }
+        so_far.bytes += *sent;
+        may_wait = true;
+    }
+    co_return so_far;
+}
+
 csp::step<loss> append(open_log_state& log, std::string text)
 {
     if (text.empty()) co_return loss{};
     const bool mends = log.torn;
     if (mends) text.insert(text.begin(), '\n');
-    const auto got = co_await io::append_all(log.to.file, text);
+    if (!log.socket) {
+        if (auto stream = io::stream_of(log.to.file)) log.socket = std::move(*stream);
+    }
+    const auto got = log.socket ? co_await append_to_stream(log, text) : co_await io::append_all(log.to.file, text);
     if (got.bytes > 0) log.torn = text[got.bytes - 1] != '\n';
     if (!got.problem) co_return loss{};
     const auto rest = std::string_view(text).substr(std::max<std::size_t>(got.bytes, mends ? 1 : 0));
@@ -99,7 +126,27 @@ struct both_logs {
     open_log_state access;
     open_log_state error;
     log_form form;
+    std::chrono::milliseconds stream_patience;
+
+    // While a change is under way:
+    log_turn turn = 0;
+    std::size_t unaware = 0;  // back ends that have not said that they know of it
+    std::optional<open_log_state> access_before = {};
+    std::optional<csp::bridge_out<log_turn>> complete = {};
+
+    [[nodiscard]] open_log_state& log_for(const log_lines& lines)
+    {
+        if (lines.which == log_kind::error) return error;
+        return access_before && lines.turn != turn ? *access_before : access;
+    }
 };
+
+/// On standard error, unless nobody reads that.
+void say(std::string_view what)
+{
+    pollfd standard_error{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&standard_error, 1, 0) == 1) fmt::print(stderr, "occwserv: {}\n", what);
+}
 
 std::string what_was_lost(const open_log_state& of)
 {
@@ -111,7 +158,7 @@ csp::step<void> say_what_was_lost(open_log_state& of, both_logs& all)
 {
     const std::string what = what_was_lost(of);
     if (all.error.is_on() && (co_await put(all.error, error_line("warning", what), all.form)).lines > 0) co_return;
-    if (!all.error.is_on()) fmt::print(stderr, "occwserv: {}\n", what);
+    if (!all.error.is_on()) say(what);
     of.lost = 0;
 }
 
@@ -123,8 +170,8 @@ csp::step<void> write(open_log_state& to, log_lines lines, both_logs& all)
         co_return;
     }
     if (to.lost == 0) {
-        fmt::print(stderr, "occwserv: the {} log cannot be written ({}); lines are lost until it can\n", to.name,
-                   l.why.text);
+        say(fmt::format("the {} log cannot be written ({}); lines are lost until it can", to.name,
+                        l.why.timed_out() ? "nobody reads it" : l.why.text));
     }
     to.lost += l.lines;
 }
@@ -139,6 +186,7 @@ csp::step<std::optional<std::string>> open_anew(open_log_state& log)
                               log.to.target.path, f.error().text);
     }
     log.to.file = std::move(*f);
+    log.socket = {};
     log.torn = false;
     co_return std::nullopt;
 }
@@ -155,27 +203,74 @@ csp::step<void> open_anew(both_logs& all)
     if (whole) co_await write(all.error, error_line("notice", "the logs were opened anew"), all);
 }
 
+/// Nothing more is written there.
+csp::step<void> leave(open_log_state log, both_logs& all)
+{
+    if (log.lost > 0) co_await say_what_was_lost(log, all);
+    if (log.lost > 0) say(what_was_lost(log));
+}
+
+csp::step<void> begin_change(log_change change, both_logs& all)
+{
+    ++all.turn;
+    all.unaware = change.back_ends;
+    all.complete = std::move(change.complete);
+    other_logs& to = change.to;
+    all.form = to.form;
+    if (to.access) {
+        all.access_before = std::exchange(all.access, {std::move(*to.access), "access", all.stream_patience});
+    }
+    if (to.error) co_await leave(std::exchange(all.error, {std::move(*to.error), "error", all.stream_patience}), all);
+}
+
+csp::step<void> end_change(both_logs& all)
+{
+    if (auto before = std::exchange(all.access_before, std::nullopt)) co_await leave(std::move(*before), all);
+    if (auto complete = std::exchange(all.complete, std::nullopt)) co_await complete->output(all.turn);
+}
+
 }  // namespace
 
-csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens)
+csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens, csp::in<log_change> changes)
 {
-    both_logs all{
-        .access = {std::move(files.access), "access"}, .error = {std::move(files.error), "error"}, .form = files.form};
+    constexpr std::chrono::seconds patience_at_end{2};
+    both_logs all{.access = {std::move(files.access), "access", files.stream_patience},
+                  .error = {std::move(files.error), "error", files.stream_patience},
+                  .form = files.form,
+                  .stream_patience = files.stream_patience};
     bool may_reopen = true;
+    bool may_change = true;
     for (;;) {
-        const auto chosen = co_await csp::pri_alt(csp::when(may_reopen, reopens), lines);
+        const auto chosen =
+            co_await csp::pri_alt(csp::when(may_reopen, reopens), csp::when(may_change, changes), lines);
         if (chosen == reopens) {
             may_reopen = (co_await reopens.input()).has_value();
-            if (may_reopen) co_await open_anew(all);
+            if (may_reopen) {
+                co_await open_anew(all);
+            } else {
+                all.access.end = all.error.end = csp::core::here().now() + patience_at_end;
+            }
+            continue;
+        }
+        if (chosen == changes) {
+            auto change = co_await changes.input();
+            may_change = change.has_value();
+            if (change) co_await begin_change(std::move(*change), all);
             continue;
         }
         auto more = co_await lines.input();
         if (!more) break;
-        co_await write(more->which == log_kind::access ? all.access : all.error, std::move(*more), all);
+        if (more->which == log_kind::turn) {
+            if (--all.unaware == 0) co_await end_change(all);
+            continue;
+        }
+        open_log_state& to = all.log_for(*more);
+        co_await write(to, std::move(*more), all);
     }
+    if (all.access_before) co_await leave(std::move(*all.access_before), all);
     for (open_log_state* each : {&all.access, &all.error}) {
         if (each->lost > 0) co_await say_what_was_lost(*each, all);
-        if (each->lost > 0) fmt::print(stderr, "occwserv: {}\n", what_was_lost(*each));
+        if (each->lost > 0) say(what_was_lost(*each));
     }
 }
 

@@ -112,9 +112,9 @@ std::expected<log_destination, std::string> open_log(std::string_view text, int 
     auto target = parse_log_target(text);
     if (!target) return std::unexpected(std::move(target.error()));
     log_destination d{.target = std::move(*target), .file = {}};
-    // The standard stream as we were given it: opening /dev/stdout anew would fail where it is a socket, and would
-    // write beside our own messages where it is a file.
-    if (d.target.what == kind::stream) d.file = io::file(io::descriptor(fcntl(standard_stream, F_DUPFD_CLOEXEC, 0)));
+    // The standard stream as we were given it: opening /dev/stdout would fail where it is a socket, would write beside
+    // our own messages where it is a file, and would block where it is a pipe.
+    if (d.target.what == kind::stream) d.file = io::another_of_stream(standard_stream);
     if (d.target.what == kind::file) {
         auto f = io::open_to_append(d.target.path);
         if (!f) return std::unexpected(cannot_be_opened(d.target.path, f.error().text));

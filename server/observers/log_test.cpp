@@ -2,13 +2,16 @@
 #include "server/observers/log.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <fcntl.h>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <utility>
 #include <variant>
@@ -30,18 +33,50 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
 
-/// What happens while the log works, in order: something is logged, it is told to reopen, or the world changes.
+/// What happens while the log works, in order: something is logged, it is told to reopen, another configuration of it
+/// comes (which is complete when so many back ends have said that they know), or the world changes.
 struct act {
     void (*change)(const std::string& directory);
 };
-using event = std::variant<log_lines, reopen, act>;
+struct elsewhere {
+    std::optional<std::string> access;  // as an operator writes it
+    std::optional<std::string> error;
+    log_form form = log_form::combined;
+    std::size_t back_ends = 1;
+};
+struct is_complete {};  // that is waited for
+using event = std::variant<log_lines, reopen, act, elsewhere, is_complete>;
 
-log_lines access(std::string text) { return {log_kind::access, std::move(text)}; }
+log_lines access(std::string text, log_turn turn = 0)
+{
+    return {.which = log_kind::access, .text = std::move(text), .turn = turn};
+}
+log_lines heard(log_turn turn) { return {.which = log_kind::turn, .text = {}, .turn = turn}; }
 log_lines error(std::string text) { return error_line("error", text); }
 
-csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<reopen> reopens, std::vector<event> all)
+std::optional<log_destination> opened(const std::optional<std::string>& text, int stream)
 {
+    if (!text) return std::nullopt;
+    auto log = open_log(*text, stream);
+    EXPECT_TRUE(log);
+    return std::move(*log);
+}
+
+csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<reopen> reopens,
+                  csp::bridge_out<log_change> changes, std::vector<event> all)
+{
+    std::optional<csp::in<log_turn>> complete;
     for (event& e : all) {
+        if (const auto* const other = std::get_if<elsewhere>(&e)) {
+            csp::bridge<log_turn> reply(csp::core::here());
+            complete = reply.rx();
+            co_await changes.output({.to = {.access = opened(other->access, STDOUT_FILENO),
+                                            .error = opened(other->error, STDERR_FILENO),
+                                            .form = other->form},
+                                     .back_ends = other->back_ends,
+                                     .complete = reply.tx()});
+        }
+        if (std::holds_alternative<is_complete>(e)) EXPECT_TRUE(co_await complete->input());
         if (auto* const lines = std::get_if<log_lines>(&e)) co_await to_log.output(std::move(*lines));
         if (std::holds_alternative<reopen>(e)) co_await reopens.output({});
         // The last line has been written only when the log takes another message: none of nothing is the least of all.
@@ -56,8 +91,9 @@ csp::process write_logs(std::string directory, log_files files, std::vector<even
 {
     csp::chan<log_lines> lines;
     csp::chan<reopen> reopens;
-    co_await csp::par(log(std::move(files), lines.rx(), reopens.rx()),
-                      play(std::move(directory), lines.tx(), reopens.tx(), std::move(all)));
+    csp::bridge<log_change> changes(csp::core::here());
+    co_await csp::par(log(std::move(files), lines.rx(), reopens.rx(), changes.rx()),
+                      play(std::move(directory), lines.tx(), reopens.tx(), changes.tx(), std::move(all)));
 }
 
 class Log : public testing::Test {
@@ -69,7 +105,10 @@ class Log : public testing::Test {
         auto a = open_log(access_log, STDOUT_FILENO);
         auto e = open_log(error_log, STDERR_FILENO);
         EXPECT_TRUE(a && e);
-        log_files files{.access = std::move(*a), .error = std::move(*e), .form = form};
+        log_files files{.access = std::move(*a),
+                        .error = std::move(*e),
+                        .form = form,
+                        .stream_patience = std::chrono::milliseconds(20)};
         testing::internal::CaptureStderr();
         csp::kernel kernel({}, io::engines(io::engine_choice::epoll));
         EXPECT_EQ(kernel.run(write_logs(d.path(), std::move(files), std::move(all))), csp::outcome::finished);
@@ -171,6 +210,51 @@ TEST_F(Log, AFileThatCannotBeOpenedAnewGoesOn)
     EXPECT_THAT(d.read("error"), Not(HasSubstr("were opened anew")));
 }
 
+TEST_F(Log, OtherFilesHaveWhatComesAfterTheChange)
+{
+    const act is_left{[](const std::string& in) { std::filesystem::rename(in + "/access", in + "/left"); }};
+    EXPECT_EQ(run(in("access"), in("error"),
+                  {access("a\n"), error("x"), elsewhere{in("access2"), in("error2"), log_form::json, 2}, error("y"),
+                   access("b\n"), heard(1), access("c\n", 1), access("d\n"), heard(1), is_complete{}, is_left,
+                   access("e\n", 1), error("z")}),
+              "");
+    EXPECT_EQ(d.read("left"), "a\nb\nd\n");
+    EXPECT_EQ(d.read("access2"), "c\ne\n");
+    EXPECT_THAT(d.read("error"), MatchesRegex(".* error: x\n"));
+    EXPECT_THAT(d.read("error2"), MatchesRegex("[{].*\"y\"[}]\n[{].*\"z\"[}]\n"));
+}
+
+TEST_F(Log, WhatIsNotNamedStaysWhereItIs)
+{
+    EXPECT_EQ(run(in("access"), in("error"),
+                  {access("a\n"), elsewhere{.access = {}, .error = in("error2")}, access("b\n"), heard(1),
+                   is_complete{}, access("c\n", 1), error("e"), elsewhere{.access = "", .error = {}}, heard(2),
+                   is_complete{}, access("d\n", 2)}),
+              "");
+    EXPECT_EQ(d.read("access"), "a\nb\nc\n");
+    EXPECT_EQ(d.read("error"), "");
+    EXPECT_THAT(d.read("error2"), HasSubstr("error: e\n"));
+}
+
+TEST_F(Log, ALogThatIsLeftTellsWhatItLost)
+{
+    EXPECT_EQ(run("/dev/full", "",
+                  {access("a\nb\n"), elsewhere{.access = in("access"), .error = in("error")}, access("c\n"), heard(1),
+                   is_complete{}, access("d\n", 1)}),
+              "occwserv: the access log cannot be written (No space left on device); lines are lost until it can\n");
+    EXPECT_EQ(d.read("access"), "d\n");
+    EXPECT_THAT(d.read("error"), HasSubstr("warning: 3 lines of the access log were lost\n"));
+}
+
+TEST_F(Log, TheEndMayComeInTheMiddleOfAChange)
+{
+    EXPECT_EQ(
+        run(in("access"), in("error"), {access("a\n"), elsewhere{in("access2"), {}}, access("b\n"), access("c\n", 1)}),
+        "");
+    EXPECT_EQ(d.read("access"), "a\nb\n");
+    EXPECT_EQ(d.read("access2"), "c\n");
+}
+
 /// Somebody who reads datagrams.
 class reader {
   public:
@@ -243,6 +327,35 @@ TEST_F(Log, AReaderWhoDoesNotReadIsNotWaitedForLong)
     EXPECT_THAT(after, ElementsAre(MatchesRegex(".*: b")));
     EXPECT_THAT(d.read("error"),
                 HasSubstr(" " + std::to_string(4000 - got.size()) + " lines of the access log were lost\n"));
+}
+
+std::string read_all(const std::string& fifo)
+{
+    const io::descriptor from(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    std::string all;
+    std::array<char, 10'000> room{};
+    for (ssize_t got = 0; (got = ::read(from.number(), room.data(), room.size())) > 0;) {
+        all.append(room.data(), static_cast<std::size_t>(got));
+    }
+    return all;
+}
+
+TEST_F(Log, AStreamThatIsNotReadIsNotWaitedForLong)
+{
+    ASSERT_EQ(::mkfifo(in("pipe").c_str(), 0600), 0);
+    static std::string got;
+    const act reads{[](const std::string& in) { got = read_all(in + "/pipe"); }};
+    std::string many;
+    for (int i = 0; i < 30'000; ++i) many += "abcd\n";
+    const std::string told = run(in("pipe"), in("error"),
+                                 {access(many), access(many), error("e"), reads, access("b\n"), access("c\n"),
+                                  act{[](const std::string& in) { got += read_all(in + "/pipe"); }}});
+    EXPECT_THAT(told, HasSubstr("the access log cannot be written (nobody reads it); lines are lost until it can"));
+    EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
+    EXPECT_THAT(got, MatchesRegex("(abcd\n)+[a-d]*\nb\nc\n"));
+    const auto whole = std::ranges::count(got, 'd');
+    EXPECT_THAT(d.read("error"), MatchesRegex(".* error: e\n.* " + std::to_string(60'000 - whole) +
+                                              " lines of the access log were lost\n"));
 }
 
 TEST_F(Log, AnErrorLineHasTheTimeAndTheSeverity)

@@ -17,6 +17,7 @@
 #include "csp/timer.hpp"
 #include "io/signals.hpp"
 #include "server/observers/witness.hpp"
+#include "server/service/listeners.hpp"
 
 namespace server {
 namespace {
@@ -43,6 +44,7 @@ csp::step<reload_answer> reload(std::string who, csp::bridge_out<reload_request>
     if (auto now = std::exchange(became->now, std::nullopt)) {
         std::vector<listening> sockets = std::move(configured.sockets.opened);
         std::erase_if(sockets, [&](const listening& l) { return now->sockets.closes(l.address); });
+        std::ranges::for_each(now->sockets.closed, remove_file_of);
         std::ranges::move(now->sockets.opened, std::back_inserter(sockets));
         configured = {now->grace, std::move(now->served), {.opened = std::move(sockets), .closed = {}}};
     }
@@ -121,10 +123,11 @@ csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>
 }
 
 /// What may happen while the server ends, in turn: an order, which comes too late; a signal; the end.
-enum class waited : std::uint8_t { ended, patience_over, signal };
+enum class waited : std::uint8_t { ended, patience_over, signal };  // SIGUSR1 is served meanwhile
 
 csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_set& signals,
-                               csp::in<supervisor_order>& orders, csp::in<tally>& totals)
+                               csp::in<supervisor_order>& orders, csp::in<tally>& totals,
+                               csp::out<reopen>& to_reopen_logs)
 {
     const csp::timeout patience_ends = csp::after(patience);
     bool may_order = true;
@@ -133,8 +136,9 @@ csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_se
         if (chosen == totals) co_return waited::ended;
         if (chosen == patience_ends) co_return waited::patience_over;
         if (chosen == signals) {
-            (void)co_await signals.next();
-            co_return waited::signal;
+            if (co_await signals.next() != SIGUSR1) co_return waited::signal;
+            co_await to_reopen_logs.output({});
+            continue;
         }
         may_order = (co_await orders.input()).has_value();  // dropped: who asked for sockets learns that none come
     }
@@ -159,6 +163,9 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
 
     end_reason why = co_await serve_until_end(with, orders, to_config, to_reopen_logs, to_log);
+    if (!why.successor && with.addresses == who_chooses_addresses::configuration) {
+        for (const listening& l : with.configured.sockets.opened) remove_file_of(l.address);
+    }
     with.configured.sockets = {};
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
     co_await to_log.output(
@@ -169,15 +176,15 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     reports.start(progress_of_end(ended.rx(), std::move(to_witnesses), to_log));
     until_end.push_back(ended.tx());
 
-    io::signal_set signals{SIGTERM, SIGINT};
+    io::signal_set signals{SIGTERM, SIGINT, SIGUSR1};
     waited for_it = waited::patience_over;
     if (why.successor) {
         co_await tell_all(to_cores, stop::manner::gently);
-        for_it = co_await wait_for_end(with.configured.grace, signals, orders, totals);
+        for_it = co_await wait_for_end(with.configured.grace, signals, orders, totals, to_reopen_logs);
     }
     if (for_it != waited::ended) {
         co_await tell_all(to_cores, stop::manner::now);
-        for_it = co_await wait_for_end(with.configured.grace, signals, orders, totals);
+        for_it = co_await wait_for_end(with.configured.grace, signals, orders, totals, to_reopen_logs);
     }
     to_cores.clear();
     until_end.clear();

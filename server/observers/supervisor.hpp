@@ -23,6 +23,7 @@ struct beginning {
     std::vector<log_lines> first_lines;
     service_manager manager;
     predecessor before_us;
+    who_chooses_addresses addresses = who_chooses_addresses::configuration;
 };
 
 /// Begins and ends the server, and tells so to those who started it. SIGTERM, SIGINT or an order: no new connections,

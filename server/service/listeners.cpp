@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "io/address.hpp"
+#include "server/control/socket.hpp"
 #include "server/service/inherited.hpp"
 #include "server/who_listens.hpp"
 
@@ -47,13 +51,64 @@ bool is_port_of_one(const std::vector<std::string>& ours, std::uint16_t port)
     });
 }
 
+constexpr int backlog = 4096;
+
+/// The path of a unix address that is a file.
+std::optional<std::string> path_of(std::string_view address)
+{
+    constexpr std::string_view prefix = "unix:";
+    if (!address.starts_with(prefix) || address.substr(prefix.size()).starts_with('@')) return std::nullopt;
+    return std::string(address.substr(prefix.size()));
+}
+
+bool is_socket(const std::string& path)
+{
+    struct stat there{};
+    return ::lstat(path.c_str(), &there) == 0 && S_ISSOCK(there.st_mode);
+}
+
+/// A file that a server has left behind which is no more is replaced.
+std::expected<io::listener, std::string> listen_at_path(const std::string& where, const io::address& at)
+{
+    auto l = io::listen(at, backlog);
+    if (!l && l.error().number == EADDRINUSE) {
+        if (const auto who = who_listens_at(at)) {
+            return std::unexpected(fmt::format("{} is in use by process {}", where, *who));
+        }
+        const auto path = path_of(where);
+        if (!path || !is_socket(*path)) {
+            return std::unexpected(fmt::format("cannot listen on {}: another file is there", where));
+        }
+        ::unlink(path->c_str());
+        l = io::listen(at, backlog);
+    }
+    if (!l) return std::unexpected(fmt::format("cannot listen on {}: {}", where, l.error().text));
+    return std::move(*l);
+}
+
+/// The same for each core: a unix address cannot be bound twice.
+std::expected<std::vector<io::listener>, std::string> listen_at_path(const std::string& where, const io::address& at,
+                                                                     unsigned cores)
+{
+    auto first = listen_at_path(where, at);
+    if (!first) return std::unexpected(std::move(first.error()));
+    std::vector<io::listener> all;
+    for (unsigned i = 1; i < cores; ++i) {
+        auto another = duplicate(*first);
+        if (!another) return std::unexpected(fmt::format("cannot listen on {}: {}", where, another.error().text));
+        all.push_back(std::move(*another));
+    }
+    all.push_back(std::move(*first));
+    return all;
+}
+
 /// A listener for each core, which share the port among them and with nobody else.
 std::expected<std::vector<io::listener>, std::string> listen_on(const std::string& where, const settings& s,
                                                                 const std::vector<std::string>& ours)
 {
-    constexpr int backlog = 4096;
     auto address = io::address::parse(where);
     if (!address) return std::unexpected(fmt::format("`{}` is not an address", where));
+    if (address->family() == AF_UNIX) return listen_at_path(where, *address, s.workers);
     if (!is_port_of_one(ours, address->port())) {
         // Sharing a port lets in every program of this user: whether somebody has it already must be asked without.
         if (const auto may = io::may_listen(*address); !may) {
@@ -70,6 +125,11 @@ std::expected<std::vector<io::listener>, std::string> listen_on(const std::strin
 }
 
 }  // namespace
+
+void remove_file_of(const std::string& address)
+{
+    if (const auto path = path_of(address); path && is_socket(*path)) ::unlink(path->c_str());
+}
 
 std::vector<std::string> wanted_addresses(const settings& s)
 {

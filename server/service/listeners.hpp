@@ -15,6 +15,9 @@ namespace server {
 /// The addresses of `listen`, each once, as io::address writes them.
 [[nodiscard]] std::vector<std::string> wanted_addresses(const settings& s);
 
+/// Removes the file of an address that is a unix path and was opened here. For all others, nothing.
+void remove_file_of(const std::string& address);
+
 /// What leads from one set of addresses to another: for each core, and for whoever keeps another of each socket.
 struct move_of_addresses {
     std::vector<listening_change> of_cores;
