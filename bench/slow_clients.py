@@ -95,7 +95,7 @@ class Engine:
     def ordinary(self, seconds):
         command = first_in_turn() + self.on_load_core(self.options.build / "bench/load", "--port", self.port, "--path", "/page.html",
                                     "--length", ORDINARY, "--connections", 32, "--seconds", seconds, "--rate",
-                                    self.options.rate)
+                                    self.options.rate, "--shares-its-core")
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
         result = json.loads(done.stdout)
         if result["errors"] or result["unsent"] or not result["answers"]:

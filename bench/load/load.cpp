@@ -45,6 +45,7 @@ struct options {
     double seconds = 3;
     double rate = 0;
     std::uint64_t most_answers = 100'000'000;
+    bool shares_its_core = false;
 };
 
 constexpr auto patience = 5s;               // for what is late at the end, and again for what is under way then
@@ -182,11 +183,20 @@ class generator {
         }
     }
 
+    // The open loop polls where its core is its own: a sleeper would add its waking to each latency.
+    timespec longest_wait() const
+    {
+        if (!open_loop()) return {.tv_sec = 0, .tv_nsec = 50'000'000};
+        if (!options_.shares_its_core) return {.tv_sec = 0, .tv_nsec = 0};
+        const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(due(begun_) - steady::now()).count();
+        return {.tv_sec = 0, .tv_nsec = std::clamp<long>(left, 0, 50'000'000)};
+    }
+
     void wait()
     {
-        // The open loop polls: its core is its own, and a sleeper would add its waking to each latency.
         std::array<epoll_event, 256> events;
-        int ready = epoll_wait(poll_, events.data(), static_cast<int>(events.size()), open_loop() ? 0 : 50);
+        const timespec longest = longest_wait();
+        int ready = epoll_pwait2(poll_, events.data(), static_cast<int>(events.size()), &longest, nullptr);
         for (int i = 0; i < ready; ++i) {
             auto& c = *static_cast<connection*>(events[static_cast<std::size_t>(i)].data.ptr);
             if (c.now == state::connecting)
@@ -371,6 +381,7 @@ int main(int argc, char** argv)
     app.add_option("--requests-per-connection", o.requests_per_connection, "0: as many as the time allows");
     app.add_option("--seconds", o.seconds)->check(CLI::Range(0.01, 3600.0));
     app.add_option("--rate", o.rate, "requests a second (open loop); 0: closed loop");
+    app.add_flag("--shares-its-core", o.shares_its_core, "sleep until a request is due, not poll");
     app.add_option("--most-answers", o.most_answers, "stop after so many");
     CLI11_PARSE(app, argc, argv);
 
