@@ -22,8 +22,8 @@ struct accepting_end {
     void operator()(accepting* a) const noexcept;
 };
 
-/// What becomes of those whom the kernel holds at the end of an acceptor: `left` to whoever shares the listening socket,
-/// or `taken`, as long as it is no flood; then the socket listens no more, whoever shares it.
+/// What becomes of those whom the kernel holds at the end of an acceptor: `left` to whoever shares the listening
+/// socket, or `taken`, as long as it is no flood; then the socket listens no more, whoever shares it.
 enum class last_clients : std::uint8_t { left, taken };
 
 /// The faces of `accepting` that ALT and next() need.
