@@ -25,30 +25,29 @@ void admission::limit::bite(const connection& c, std::vector<log_lines>& lines, 
         request ? to_string(*request) : ""));
 }
 
-admission::ruling admission::on_arrival(connection& c)
+bool admission::on_arrival(connection& c)
 {
-    if (c.proxy) return ruling::enter;
+    if (c.proxy) return true;
     const bool has_room = counts_.enter(c.client);
     c.counts_as = has_room ? connection::standing::counted : connection::standing::turned_away;
-    if (has_room) return ruling::enter;
+    if (has_room) return true;
     note(limit_kind::connections_per_address);
     of_one_address_.bite(c, unwritten_);
-    if (turned_away_ == most_turned_away) return ruling::drop;
+    if (turned_away_ == most_turned_away) return false;
     ++turned_away_;
     c.refused = http::error{http::status::too_many_requests,
                             "Your address has more connections than one may (connections_per_address)."};
     c.retry_after = std::chrono::seconds(1);
-    return ruling::refuse;
+    return true;
 }
 
-bool admission::on_request(connection& c)
+void admission::on_request(connection& c)
 {
-    if (c.counts_as == connection::standing::turned_away) return true;
+    if (c.counts_as == connection::standing::turned_away) return;
     c.retry_after = counts_.ask(c.client);
-    if (!c.retry_after) return true;
+    if (!c.retry_after) return;
     note(limit_kind::requests_per_second);
     requests_.bite(c, unwritten_, c.present_request());
-    return false;
 }
 
 void admission::on_leaving(const connection& c)

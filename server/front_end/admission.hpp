@@ -27,16 +27,12 @@ class admission {
 
     void obey(client_limits limits) { counts_.obey(limits); }
 
-    enum class ruling : std::uint8_t {
-        enter,
-        refuse,  // it is told why: `refused` says it
-        drop
-    };
-
-    /// It is known now whose connection `c` is. A proxy's are many clients', so nothing is said of their number.
-    [[nodiscard]] ruling on_arrival(connection& c);
-    /// Whether the next request may be answered; if not, `retry_after` says when one might be.
-    bool on_request(connection& c);
+    /// It is known now whose connection `c` is. A proxy's are many clients', so nothing is said of their number. One
+    /// that is too many is told why (`refused`); or yields false: so many are being told already that it is to be
+    /// dropped.
+    [[nodiscard]] bool on_arrival(connection& c);
+    /// The next request has come. If it may not be answered, `retry_after` says when one might be.
+    void on_request(connection& c);
     void on_leaving(const connection& c);
 
     /// `c` is the last one that there was room for.

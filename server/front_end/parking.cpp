@@ -273,7 +273,7 @@ class lot {
   private:
     [[nodiscard]] std::size_t present() const { return parked_.taken() + under_way_; }
 
-    conn admit(conn c) { return admitted_.on_arrival(*c) == admission::ruling::drop ? nullptr : std::move(c); }
+    conn admit(conn c) { return admitted_.on_arrival(*c) ? std::move(c) : nullptr; }
     conn leave(conn c)
     {
         admitted_.on_leaving(*c);
