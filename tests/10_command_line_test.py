@@ -10,7 +10,7 @@ import tomllib
 
 import pytest
 
-from harness import DEADLINE, Client, binary, fill_tree, free_port, wait_until
+from harness import DEADLINE, Client, binary, fill_tree, free_port, free_ports, wait_until
 
 
 def run(*words, **options):
@@ -247,7 +247,7 @@ def test_the_error_log_tells_what_is_served(server):
 
 
 def test_several_addresses(serve):
-    ports = [free_port() for _ in range(3)]
+    ports = free_ports(3)
     words = [word for port in ports[:2] for word in ("--listen", f"127.0.0.1:{port}")]
     server = serve(arguments=[*words, "--listen", f"[::1]:{ports[2]}"])
     for port in ports[:2]:

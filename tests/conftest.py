@@ -7,7 +7,7 @@ import tempfile
 
 import pytest
 
-from harness import ENGINES, EngineRefused, Server, fill_tree
+from harness import ENGINES, Server, fill_tree, release_ports
 
 SMALL_SITE = {
     "index.html": "<!doctype html><title>home</title>\n",
@@ -40,6 +40,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_runtest_logfinish():
     running[:] = [server for server in running if server.is_alive()]
+    release_ports()
 
 
 @contextlib.contextmanager
@@ -50,10 +51,7 @@ def _servers():
         def start(server):
             running.append(server)
             stops.callback(server.stop)
-            try:
-                return server.start()
-            except EngineRefused as refused:
-                pytest.skip(str(refused))
+            return server.start()
 
         yield start
 
