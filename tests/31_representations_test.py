@@ -31,10 +31,6 @@ TEXT = "".join(f"<p>{i} is a number, and the next is {i + 1}.</p>\n" for i in ra
 LARGE = random.Random(31).randbytes(3 * 1024 * 1024)
 
 
-# Seconds for a change to be noticed: one, which is tested in virtual time, and what a machine with much else to do adds.
-NOTICED = 6.0
-
-
 def decoded(coding, body):
     if coding is None:
         return body
@@ -446,12 +442,12 @@ def test_precompressed_files(serve, size):
         assert c.ask("/page.html.gz").get("Content-Encoding") is None
 
         sidecar.write_bytes(gzipped(other))
-        wait_until(lambda: gets().body == gzipped(other), "the new file beside it is sent", NOTICED)
+        wait_until(lambda: gets().body == gzipped(other), "the new file beside it is sent")
         assert gets().get("ETag") != r.get("ETag")
         sidecar.unlink()
-        wait_until(lambda: (r := gets()) and decoded(r.get("Content-Encoding"), r.body) == text, "it is gone", NOTICED)
+        wait_until(lambda: (r := gets()) and decoded(r.get("Content-Encoding"), r.body) == text, "it is gone")
         sidecar.write_bytes(gzipped(text))
-        wait_until(lambda: gets().body == gzipped(text), "it is there again", NOTICED)
+        wait_until(lambda: gets().body == gzipped(text), "it is there again")
 
 
 @pytest.mark.parametrize("size", [1, 300], ids=["in the cache", "from the disk"])
@@ -474,7 +470,7 @@ def test_what_lies_beside_a_file_but_is_not_of_it(serve, size):
         for _ in range(3):
             assert (gets("older"), gets("empty"), gets("rounded")) == (text, text, other)
         os.utime(server.site / "older.html.gz")
-        wait_until(lambda: gets("older") == other, "it has been made anew", NOTICED)
+        wait_until(lambda: gets("older") == other, "it has been made anew")
 
 
 def test_codings_last(serve):
@@ -502,7 +498,7 @@ def test_codings_last(serve):
             r = c.ask("/3.html", "Accept-Encoding: br")
             return decoded(r.get("Content-Encoding"), r.body) == b"new" + TEXT
 
-        wait_until(new_one, "the new text, in whatever coding", NOTICED)
+        wait_until(new_one, "the new text, in whatever coding")
     wait_for_codings(server, "/3.html")
 
 
@@ -531,7 +527,7 @@ def test_tags_are_made_from_content(serve, place):
             assert c.ask(f"/{name}").get("ETag") == tags[name]
             path.write_bytes(changed)
             os.utime(path, (MODIFIED, MODIFIED))
-            wait_until(lambda: c.ask(f"/{name}").get("ETag") != tags[name], "another tag", NOTICED)  # noqa: B023
+            wait_until(lambda: c.ask(f"/{name}").get("ETag") != tags[name], "another tag")  # noqa: B023
             r = c.ask(f"/{name}")
             assert (r.body == changed, r.get("Last-Modified")) == (True, DATE)
 
@@ -552,7 +548,7 @@ def test_two_versions_within_a_tick_of_the_clock(serve):
                 (server.site / f"{i}.txt").write_bytes(text)
                 c.ask(f"/{i}.txt")
         for i in range(50):
-            wait_until(lambda: c.ask(f"/{i}.txt").body == b"other", "the later version", NOTICED)  # noqa: B023
+            wait_until(lambda: c.ask(f"/{i}.txt").body == b"other", "the later version")  # noqa: B023
 
 
 def test_changes_are_noticed_under_traffic(serve):
@@ -589,7 +585,7 @@ def test_changes_are_noticed_under_traffic(serve):
                 (lambda: (fresh.write_bytes(versions[3]), fresh.rename(page)), 200, versions[3]),
             ]:
                 change()
-                wait_until(lambda: all_say(status, body), f"status {status}", NOTICED)  # noqa: B023
+                wait_until(lambda: all_say(status, body), f"status {status}")  # noqa: B023
         finally:
             over.append(True)
         for other in others:
@@ -605,7 +601,9 @@ def test_a_stopped_client_of_a_page(serve, how_many, changes):
     """It holds up nobody else, and gets the rest when it goes on: of the version that it was being sent."""
     content = LARGE[: 1024 * 1024 * 5 // 2]
     new = b"new" + content
-    server = serve({"cache": {"largest_page_bytes": 4 * 1024 * 1024}}, files={"page.bin": content})
+    # Who stands still may do so for an hour, and who waited for them would wait as long.
+    server = serve({"cache": {"largest_page_bytes": 4 * 1024 * 1024}, "patience": {"stall_seconds": 3600}},
+                   files={"page.bin": content})
     for _ in range(6):
         assert server.ask("/page.bin").body == content  # now it is in the cache of every core
     stopped = [server.connect(receive_buffer=2048) for _ in range(how_many)]
@@ -618,17 +616,13 @@ def test_a_stopped_client_of_a_page(serve, how_many, changes):
         (server.site / "fresh").rename(server.site / "page.bin")
         changed = time.monotonic()
         # Every core has looked at the file again when what it knew is a second old, whichever our probes reach.
-        wait_until(lambda: server.ask("/page.bin").body == new and time.monotonic() > changed + 1, "the new version",
-                   NOTICED)
+        wait_until(lambda: server.ask("/page.bin").body == new and time.monotonic() > changed + 1, "the new version")
 
     def ask(_):
-        began = time.monotonic()
-        assert server.ask("/page.bin").body == (new if changes else content)
-        return time.monotonic() - began
+        return server.ask("/page.bin").body == (new if changes else content)
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        took = sorted(pool.map(ask, range(200)))
-    assert took[-1] < 10, took[-5:]  # nobody has waited for those who stand still: they may for longer
+        assert all(pool.map(ask, range(200)))
 
     def go_on(c):
         r = c.response()
@@ -822,11 +816,11 @@ def test_a_try_that_comes_and_goes(serve):
             for _ in range(3):
                 c.ask("/about")
             (server.site / name).write_bytes(wanted)
-            wait_until(lambda: c.ask("/about").body == wanted, name, NOTICED)  # noqa: B023
+            wait_until(lambda: c.ask("/about").body == wanted, name)  # noqa: B023
         (server.site / "about").unlink()
-        wait_until(lambda: c.ask("/about").body == b"about", "the second", NOTICED)
+        wait_until(lambda: c.ask("/about").body == b"about", "the second")
         (server.site / "about.html").unlink()
-        wait_until(lambda: c.ask("/about").body == b"application", "the last", NOTICED)
+        wait_until(lambda: c.ask("/about").body == b"application", "the last")
 
 
 @pytest.mark.parametrize(

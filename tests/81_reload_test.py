@@ -10,11 +10,11 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
-from harness import DEADLINE, ENGINES, Client, activate, binary, fill_tree, free_port, operate, toml, wait_until
+from harness import (DEADLINE, ENGINES, Client, activate, asks_until_refused, binary, engine_refused, fill_tree, free_port,
+                     free_ports, operate, toml, wait_until)
 
 RELOADS = int(os.environ.get("OCCWSERV_RELOADS", "20"))
 
@@ -26,7 +26,7 @@ class Reloadable:
         self.place, self.engine, self.control, self.file = place, engine, place / "c", place / "conf.toml"
         self.site, self.error_log = place / "site", place / "error.log"
         fill_tree(self.site, {"a.txt": "the letter a\n"})
-        self.port = free_port()
+        self.port, self.process = free_port(), None
 
     def write(self, text="", ports=None, listen=None):
         listen = listen or [f"127.0.0.1:{p}" for p in (ports or [self.port])]
@@ -41,9 +41,11 @@ class Reloadable:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: self.process.poll() is not None or "notice: using " in self.log(), "it serves")
         if self.process.returncode is not None:
-            said = self.process.stderr.read()
+            ended, self.process = self.process, None  # there is nothing to stop
+            with ended.stderr:
+                said = ended.stderr.read()
             if "io_uring" in said:
-                pytest.skip(said)
+                engine_refused(said)
             raise AssertionError(said)
         return self
 
@@ -75,16 +77,12 @@ class Reloadable:
 def server(place, engine):
     s = Reloadable(place, engine)
     yield s
+    if s.process is None:
+        return
     said = operate("stop", s.control)
     assert said.returncode == 0, said.stderr + s.log()
     with s.process.stderr:
         assert s.process.wait(DEADLINE) == 0
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [s.getsockname()[1] for s in sockets]
 
 
 # --- addresses --------------------------------------------------------------------------------------------------------
@@ -199,7 +197,7 @@ def test_an_upgrade_to_another_engine(server):
             before = [all_clients.enter_context(Client(server.port)) for _ in range(20)]
             said = operate("upgrade", server.write(f'io = "{engine}"\n').control)
             if said.returncode != 0 and "io_uring" in said.stderr:
-                pytest.skip(said.stderr)
+                engine_refused(said.stderr)
             assert said.returncode == 0, said.stderr
             for c in before:
                 assert c.ask("/a.txt").status == 200
@@ -405,7 +403,7 @@ def test_limits_for_one_address(server):
             assert c.ask("/a.txt").status == 200, "and stays"
         limits = "[limits]\nrequests_per_second_per_address = 1\nrequests_burst_per_address = 2\n"
         assert server.write(limits).reload().returncode == 0
-        assert [kept[0].ask("/a.txt").status for _ in range(3)] == [200, 200, 429]
+        asks_until_refused(lambda: kept[0].ask("/a.txt"), burst=2, a_second=1)
         assert server.write().reload().returncode == 0
         with Client(server.port) as c:
             assert c.ask("/a.txt").status == 200
@@ -504,7 +502,6 @@ def test_status_is_of_the_present(server, place):
 
 
 def test_a_thousand_sites_and_routes(server, place):
-    """A fraction of a second each; here the machine may be busy and the binary slow."""
     routes = "".join(f'[[route]]\npath = "/r{i}/*"\nstatus = 410\n' for i in range(1000))
     sites = ""
     for i in range(1000):
@@ -513,15 +510,11 @@ def test_a_thousand_sites_and_routes(server, place):
                  f'[[site.route]]\npath = "/a/*"\nstatus = 410\n[[site.route]]\npath = "/a/b"\nstatus = 410\n'
     server.write().start()
     server.write(routes + sites)
-    began = time.monotonic()
     checked = subprocess.run([binary(), "check", str(server.site), "--config", str(server.file)], capture_output=True,
                              text=True, timeout=DEADLINE, check=False)
-    then = time.monotonic()
     said = server.reload()
-    print(f"check {then - began:.3f} s, reload {time.monotonic() - then:.3f} s")
     assert checked.returncode == 0 and checked.stderr.count("can never be reached") == 1000
     assert said.returncode == 0 and said.stdout.count("can never be reached") == 1000
-    assert time.monotonic() - began < 20
     with Client(server.port) as c:
         assert c.ask("/r999/x").status == 410 and c.ask("/a.txt").status == 200
 
@@ -587,12 +580,10 @@ def test_reloads_under_load(server, place):
     threads = [threading.Thread(target=ask, args=(me,)) for me in range(4)]
     for t in threads:
         t.start()
-    took = []
     try:
         for i in range(1, RELOADS + 1):
-            before, began = list(answers), time.monotonic()
+            before = list(answers)
             said = server.write(**configuration(i)).reload()
-            took.append(time.monotonic() - began)
             assert said.returncode == 0, said.stderr
             for port in others[: i % 4]:
                 assert server.answers(port)
@@ -606,8 +597,7 @@ def test_reloads_under_load(server, place):
         for t in threads:
             t.join(DEADLINE)
     assert failures == []
-    print(f"{RELOADS} reloads, {sum(answers)} answers, {sum(connections)} connections, none failed; "
-          f"a reload took {sorted(took)[len(took) // 2] * 1000:.1f} ms, at most {max(took) * 1000:.1f}")
+    print(f"{RELOADS} reloads, {sum(answers)} answers, {sum(connections)} connections, none failed")
     for port in others:
         if port not in others[: RELOADS % 4]:
             wait_until(lambda: server.refuses(port), "the last configuration is in force")  # noqa: B023

@@ -91,6 +91,7 @@ const context = await chromium.launchPersistentContext(profile, {
     args: switches,
     chromiumSandbox: false,
 });
+context.setDefaultTimeout(120_000);  // milliseconds, for a slow machine
 try {
     await crawl(context);
     seen.methods = await other_methods(context);

@@ -9,6 +9,7 @@ const [tools, program, profile, address, pictures] = process.argv.slice(2);
 const { chromium } = createRequire(`${tools}/`)('playwright-core');
 
 const looks = 6;
+const patience = 120_000;  // milliseconds, for a slow machine
 const switches = [
     '--headless', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--no-proxy-server',
@@ -21,6 +22,7 @@ const context = await chromium.launchPersistentContext(profile, {
     args: switches,
     chromiumSandbox: false,
 });
+context.setDefaultTimeout(patience);
 
 async function watch(name, width, height, colorScheme) {
     const page = await context.newPage();
@@ -32,18 +34,18 @@ async function watch(name, width, height, colorScheme) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme });
     await page.goto(address, { waitUntil: 'load' });
-    const looked = (n) => page.waitForFunction((n) => Number(document.documentElement.dataset.looks ?? 0) >= n, n,
-                                              { timeout: 120_000 });
+    const looked = (n) => page.waitForFunction((n) => Number(document.documentElement.dataset.looks ?? 0) >= n, n);
+    const shows = (what, least) => page.locator(what).nth(least - 1).waitFor({ state: 'attached' });
     await looked(2);
-    const text = () => page.evaluate(() => document.getElementById('now').textContent);
-    const first = await text();
+    const first = await page.evaluate(() => document.getElementById('now').textContent);
     await looked(looks);
+    await page.waitForFunction((first) => document.getElementById('now').textContent !== first, first);
+    await shows('svg:visible .flow[visibility=visible]', 6);
+    await shows('#kept tbody tr', 6);
     await page.locator('svg:visible .node').nth(8).click();  // the static farm
     seen.pages.push({
-        name, first, later: await text(),
+        name,
         told: await page.locator('#told').textContent(),
-        flows: await page.locator('svg:visible .flow[visibility=visible]').count(),
-        kept: await page.locator('#kept tbody tr').count(),
         wider: await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
     });
     await page.screenshot({ path: `${pictures}/stats-${name}.png`, fullPage: true });
