@@ -2,16 +2,23 @@
 #include "csp/kernel.hpp"
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <exception>
 #include <latch>
-#include <optional>
+#include <memory>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "csp/post_mortem.hpp"
 
@@ -21,7 +28,13 @@ namespace {
 /// A neighbour with no events of its own.
 class sleeper : public neighbour {
   public:
-    sleeper() : bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) { CSP_CHECK(bell_ >= 0, "eventfd: no descriptor left"); }
+    static kernel::made_neighbour make()
+    {
+        const int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (bell < 0) return std::unexpected(fmt::format("no eventfd can be made: {}", std::strerror(errno)));
+        return std::make_unique<sleeper>(bell);
+    }
+    explicit sleeper(int bell) : bell_(bell) {}
     ~sleeper() override { close(bell_); }
     void poll() override {}
     void wait(time_point until) override
@@ -138,6 +151,138 @@ std::atomic<kernel*> signalled = nullptr;
 
 }  // namespace
 
+/// The threads of a kernel and the neighbours of its cores. All are made before anything runs: what the system refuses
+/// is known by then, and nothing has to be undone.
+class kernel::crew {
+  public:
+    explicit crew(kernel& of)
+        : kernel_(of), shared_(of.cores_), refusals_(of.cores()), all_tried_(of.cores()), all_stopped_(of.cores())
+    {
+    }
+    crew(const crew&) = delete;
+    crew& operator=(const crew&) = delete;
+    ~crew()
+    {
+        order(command::leave);
+        threads_.clear();
+        drop_first_neighbour();
+    }
+
+    [[nodiscard]] std::expected<void, std::string> assemble()
+    {
+        start_threads();
+        {
+            core& first = kernel_.at(0);
+            const core::residence here(first);
+            const auto bound = bind(first);
+            of_first_ = make_neighbour(first);
+        }
+        all_tried_.arrive_and_wait();
+        for (const std::string& refusal : refusals_) {
+            if (!refusal.empty()) return std::unexpected(refusal);
+        }
+        return {};
+    }
+
+    /// Runs all cores, `begin` first on this one. REQUIRES: assembled.
+    template <class Begin, class Over>
+    void run(Begin begin, Over is_over)
+    {
+        core& first = kernel_.at(0);
+        const core::residence here(first);
+        const auto bound = bind(first);
+        begin();
+        order(command::run);
+        serve(first, is_over);
+        threads_.clear();
+        drop_first_neighbour();
+    }
+
+    [[nodiscard]] bool deadlocked() const { return shared_.deadlocked(); }
+
+  private:
+    enum class command : std::uint8_t { wait, run, leave };
+
+    void order(command c)
+    {
+        auto before = command::wait;
+        // Release: what begin() did is seen by the threads, whose wait() acquires.
+        if (command_.compare_exchange_strong(before, c, std::memory_order_release)) command_.notify_all();
+    }
+
+    void start_threads()
+    {
+        for (unsigned i = 1; i < kernel_.cores(); ++i) {
+            try {
+                threads_.emplace_back([this, i] { work(kernel_.at(i)); });
+            } catch (const std::system_error& e) {
+                refusals_[i] = fmt::format("no thread can be made: {}", e.code().message());
+                all_tried_.count_down(kernel_.cores() - i);
+                return;
+            }
+        }
+    }
+
+    void work(core& c)
+    {
+        const core::residence here(c);
+        const auto bound = bind(c);
+        const std::unique_ptr<neighbour> outside = make_neighbour(c);
+        all_tried_.count_down();
+        command_.wait(command::wait, std::memory_order_acquire);  // pairs with order()
+        if (command_.load(std::memory_order_acquire) == command::run) serve(c, [] { return false; });
+        c.set_outside(nullptr);
+    }
+
+    [[nodiscard]] std::unique_ptr<binding> bind(const core& c) const
+    {
+        return kernel_.how_.pinned ? std::make_unique<binding>(c.index()) : nullptr;
+    }
+
+    [[nodiscard]] std::unique_ptr<neighbour> make_neighbour(core& c)
+    {
+        auto made = try_to_make(c);
+        if (!made) {
+            refusals_[c.index()] = std::move(made.error());
+            return nullptr;
+        }
+        c.set_outside(made->get());
+        return std::move(*made);
+    }
+    [[nodiscard]] made_neighbour try_to_make(core& c)
+    {
+        try {
+            return kernel_.make_neighbour_ ? kernel_.make_neighbour_(c) : sleeper::make();
+        } catch (const std::exception& e) {
+            return std::unexpected(e.what());
+        }
+    }
+    void drop_first_neighbour()
+    {
+        core& first = kernel_.at(0);
+        const core::residence here(first);
+        first.set_outside(nullptr);
+        of_first_.reset();
+    }
+
+    template <class Over>
+    void serve(core& c, Over is_over)
+    {
+        live(c, shared_, [&] { return shared_.over() || is_over(); });
+        shared_.end();
+        all_stopped_.arrive_and_wait();  // until then a core may still be woken
+    }
+
+    kernel& kernel_;
+    shared_state shared_;
+    std::unique_ptr<neighbour> of_first_;
+    std::vector<std::string> refusals_;  // of each core; empty: it has what it needs
+    std::latch all_tried_;
+    std::latch all_stopped_;
+    std::atomic<command> command_ = command::wait;
+    std::vector<std::jthread> threads_;
+};
+
 kernel::kernel(options how, neighbour_maker make_neighbour) : how_(how), make_neighbour_(std::move(make_neighbour))
 {
     CSP_CHECK(how.cores > 0, "a kernel has a core");
@@ -153,43 +298,32 @@ kernel::~kernel()
     signalled.compare_exchange_strong(self, nullptr);
 }
 
+std::expected<void, std::string> kernel::prepare()
+{
+    crew_ = std::make_unique<crew>(*this);
+    auto ready = crew_->assemble();
+    if (!ready) crew_.reset();
+    return ready;
+}
+
 outcome kernel::run(process&& first)
 {
-    shared_state shared(cores_);
-    std::latch all_have_neighbours(cores());
-    std::latch all_have_stopped(cores());
-
-    const auto life = [&](core& c, auto begin, auto is_over) {
-        const core::residence here(c);
-        std::optional<binding> to_its_processor;
-        if (how_.pinned) to_its_processor.emplace(c.index());
-        const std::unique_ptr<neighbour> outside = make_neighbour_ ? make_neighbour_(c) : std::make_unique<sleeper>();
-        c.set_outside(outside.get());
-        all_have_neighbours.arrive_and_wait();
-        begin();
-        live(c, shared, [&] { return shared.over() || is_over(); });
-        shared.end();
-        all_have_stopped.arrive_and_wait();  // until then a core may still be woken
-        c.set_outside(nullptr);
-    };
-
-    std::vector<std::jthread> threads;
-    for (unsigned i = 1; i < cores(); ++i) {
-        threads.emplace_back([&, i] { life(at(i), [] {}, [] { return false; }); });
+    if (crew_ == nullptr) {
+        const auto ready = prepare();
+        CSP_CHECK(ready.has_value(), ready ? "" : ready.error().c_str());
     }
-
     // The family of the first process belongs to core 0, so it is made there.
     std::unique_ptr<family> network;
-    life(
-        at(0),
+    crew_->run(
         [&] {
             network = std::make_unique<family>();
             start(std::move(first), *network);
         },
         [&] { return network->living == 0; });
-    threads.clear();
+    const bool deadlocked = crew_->deadlocked();
+    crew_.reset();
 
-    if (shared.deadlocked()) {
+    if (deadlocked) {
         std::fputs("the network has gone quiet: nothing is ready and nothing can come from outside\n", stderr);
         for (const auto& c : cores_) {
             if (c->population() > 0) std::fputs(post_mortem(*c).c_str(), stderr);
@@ -197,7 +331,7 @@ outcome kernel::run(process&& first)
         core::end_all(cores_);
     }
     deliver_the_rest();
-    if (shared.deadlocked()) return outcome::deadlock;
+    if (deadlocked) return outcome::deadlock;
     return network->faulted > 0 ? outcome::faulted : outcome::finished;
 }
 

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "csp/core.hpp"
@@ -28,8 +30,10 @@ class kernel {
         duration spin{0};     // see core::options
         bool pinned = false;  // bind the thread of core n to the n-th processor that this process may use
     };
+    /// A neighbour, or a sentence that says what the system refused.
+    using made_neighbour = std::expected<std::unique_ptr<neighbour>, std::string>;
     /// Makes a core's neighbour, on the thread of that core. Without one, cores sleep by themselves.
-    using neighbour_maker = std::function<std::unique_ptr<neighbour>(core&)>;
+    using neighbour_maker = std::function<made_neighbour(core&)>;
 
     explicit kernel(options how, neighbour_maker make_neighbour = {});
     kernel(const kernel&) = delete;
@@ -39,7 +43,12 @@ class kernel {
     [[nodiscard]] unsigned cores() const { return static_cast<unsigned>(cores_.size()); }
     [[nodiscard]] core& at(unsigned index) { return *cores_[index]; }
 
-    /// Runs `first` on core 0, which is this thread, until it and all its forks have ended. Once.
+    /// Makes the threads of the cores and their neighbours. An error, as a sentence, when the system refuses one of
+    /// them: then the kernel cannot run. Nothing runs before run(); whoever has said here that it will not may go.
+    [[nodiscard]] std::expected<void, std::string> prepare();
+
+    /// Runs `first` on core 0, which is this thread, until it and all its forks have ended. Once; prepares the kernel
+    /// if that has not been done. REQUIRES: what it needs can be had.
     outcome run(process&& first);
 
     /// Has every core print its table to standard error. Safe in a signal handler.
@@ -49,11 +58,13 @@ class kernel {
     void print_post_mortem_on(int signal);
 
   private:
+    class crew;
     void deliver_the_rest();
 
     std::vector<std::unique_ptr<core>> cores_;
     options how_;
     neighbour_maker make_neighbour_;
+    std::unique_ptr<crew> crew_;  // from prepare() to the end of run()
 };
 
 /// Runs a network on one core: the whole of a small program's main().

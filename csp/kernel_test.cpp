@@ -3,6 +3,8 @@
 
 #include <array>
 #include <atomic>
+#include <expected>
+#include <memory>
 #include <stdexcept>
 #include <string>
 
@@ -177,6 +179,48 @@ TEST(Kernel, EndsAStuckNetworkOfSeveralCores)
         }
         EXPECT_THAT(GetCapturedStderr(), HasSubstr("core 2:"));
     }
+}
+
+// ---- what the system refuses
+
+class silent_neighbour : public neighbour {
+  public:
+    void poll() override {}
+    void wait(time_point /*until*/) override {}
+    void wake() noexcept override {}
+    [[nodiscard]] bool expects_events() const override { return false; }
+};
+
+TEST(Kernel, SaysWhyItCannotBePrepared)
+{
+    for (const unsigned refused : {0U, 1U, 2U}) {
+        kernel k({.cores = 3}, [refused](core& c) -> kernel::made_neighbour {
+            if (c.index() == refused) return std::unexpected("no neighbour for it");
+            return std::make_unique<silent_neighbour>();
+        });
+        const auto ready = k.prepare();
+        ASSERT_FALSE(ready);
+        EXPECT_EQ(ready.error(), "no neighbour for it");
+    }
+}
+
+TEST(Kernel, SaysWhatAMakerOfNeighboursThrows)
+{
+    kernel k({.cores = 2}, [](core&) -> kernel::made_neighbour { throw std::runtime_error("no memory"); });
+    EXPECT_EQ(k.prepare().error(), "no memory");
+}
+
+TEST(Kernel, MayBePreparedAndNeverRun)
+{
+    kernel k({.cores = 3});
+    EXPECT_TRUE(k.prepare());
+}
+
+TEST(Kernel, RunsOncePrepared)
+{
+    kernel k({.cores = 3});
+    ASSERT_TRUE(k.prepare());
+    EXPECT_EQ(k.run(hello()), outcome::finished);
 }
 
 // ---- asked while it runs

@@ -12,10 +12,19 @@
 
 namespace io {
 
-engine::engine(csp::core& home)
-    : home_(home), owned_(new detail::estate(*this)), bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))
+std::expected<descriptor, std::string> detail::make_bell()
 {
-    CSP_CHECK(static_cast<bool>(bell_), "eventfd: no descriptor left");
+    descriptor bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!bell) return std::unexpected(fmt::format("no eventfd can be made: {}", error::of_errno().text));
+    return bell;
+}
+
+engine::engine(csp::core& home, descriptor bell)
+    : home_(home),
+      owned_(new detail::estate(*this)),
+      pool_(std::make_unique<detail::file_pool>(*this)),
+      bell_(std::move(bell))
+{
     // A peer that has gone is an error of the call. sendfile(2) and write(2) know no other way to be told so.
     std::signal(SIGPIPE, SIG_IGN);
 }
@@ -24,18 +33,15 @@ engine::~engine() { owned_->engine_ended(); }
 
 void engine::wake() noexcept { eventfd_write(bell_.number(), 1); }
 
-detail::file_pool& engine::pool()
-{
-    if (pool_ == nullptr) pool_ = std::make_unique<detail::file_pool>(*this);
-    return *pool_;
-}
-
 void engine::stop_pool() noexcept { pool_.reset(); }
 
 void engine::collect_from_pool()
 {
     if (pool_ == nullptr) return;
-    for (detail::file_call* c : pool_->collect()) c->complete(c->value);
+    for (detail::file_call* c = pool_->collect(); c != nullptr;) {
+        detail::file_call& done = *std::exchange(c, c->next);
+        done.complete(done.value);
+    }
 }
 
 std::expected<probed, std::string> probe(engine_choice choice)
@@ -61,11 +67,7 @@ std::expected<std::unique_ptr<engine>, std::string> make_engine(engine_choice ch
 
 csp::kernel::neighbour_maker engines(engine_choice choice)
 {
-    return [choice](csp::core& home) -> std::unique_ptr<csp::neighbour> {
-        auto made = make_engine(choice, home);
-        CSP_CHECK(made.has_value(), made ? "" : made.error().c_str());
-        return std::move(*made);
-    };
+    return [choice](csp::core& home) -> csp::kernel::made_neighbour { return make_engine(choice, home); };
 }
 
 }  // namespace io

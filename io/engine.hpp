@@ -62,10 +62,10 @@ class engine : public csp::neighbour {
     void expect_no_more() { --expected_; }
     [[nodiscard]] detail::estate& owned() { return *owned_; }
     /// Threads for the calls that would block. Started when first needed.
-    [[nodiscard]] detail::file_pool& pool();
+    [[nodiscard]] detail::file_pool& pool() { return *pool_; }
 
   protected:
-    explicit engine(csp::core& home);
+    engine(csp::core& home, descriptor bell);
 
     /// For the start of a destructor: while the engine can still be woken.
     void stop_pool() noexcept;

@@ -30,10 +30,9 @@ std::uint64_t tag(const endpoint& e)
 
 class epoll_engine final : public engine {
   public:
-    epoll_engine(csp::core& home, descriptor epoll) : engine(home), epoll_(std::move(epoll))
+    epoll_engine(csp::core& home, descriptor epoll, descriptor bell)
+        : engine(home, std::move(bell)), epoll_(std::move(epoll))
     {
-        epoll_event bell_rings{.events = EPOLLIN | EPOLLET, .data = {.u64 = 0}};
-        epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, bell(), &bell_rings);
     }
     ~epoll_engine() override { stop_pool(); }
 
@@ -129,9 +128,14 @@ class epoll_engine final : public engine {
 
 made_engine make_epoll_engine(csp::core& home)
 {
+    auto bell = make_bell();
+    if (!bell) return std::unexpected(std::move(bell.error()));
     descriptor epoll(epoll_create1(EPOLL_CLOEXEC));
-    if (!epoll) return std::unexpected(fmt::format("epoll refused: {}", error::of_errno().text));
-    return std::make_unique<epoll_engine>(home, std::move(epoll));
+    epoll_event bell_rings{.events = EPOLLIN | EPOLLET, .data = {.u64 = 0}};
+    if (!epoll || epoll_ctl(epoll.number(), EPOLL_CTL_ADD, bell->number(), &bell_rings) != 0) {
+        return std::unexpected(fmt::format("epoll refused: {}", error::of_errno().text));
+    }
+    return std::make_unique<epoll_engine>(home, std::move(epoll), std::move(*bell));
 }
 
 }  // namespace io::detail

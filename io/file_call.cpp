@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "io/file_call.hpp"
 
-#include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <exception>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 
 #include "csp/check.hpp"
 
 namespace io::detail {
 
-std::int64_t file_call::perform() const
+std::int64_t file_call::perform() const noexcept
 {
     std::int64_t done = -1;
     do {
@@ -26,20 +28,30 @@ std::int64_t file_call::perform() const
                                                    : pwrite(fd, memory, size, static_cast<off_t>(offset));
                 break;
             case file_action::function:
-                return function(argument);
+                return call_function();
         }
     } while (done < 0 && errno == EINTR);
     return done < 0 ? -errno : done;
+}
+
+std::int64_t file_call::call_function() const noexcept
+{
+    try {
+        return function(argument);
+    } catch (const std::exception&) {
+        return -ENOMEM;
+    }
 }
 
 void file_call::await_suspend(std::coroutine_handle<> self)
 {
     static constexpr const char* names[] = {"a file to open", "a read from a file", "a write to a file",
                                             "a call done by another thread"};
+    // First, since it may need memory: a call that was not begun can be given up.
+    if (until_ != no_deadline) csp::core::here().timers().set(*this, until_);
     who_ = &csp::park(self, csp::wait::kernel, names[static_cast<std::size_t>(action)], where_);
     engine& outside = engine::here();
     outside.expect();
-    if (until_ != no_deadline) csp::core::here().timers().set(*this, until_);
     if (action == file_action::function) {
         outside.pool().submit(*this);
     } else {
@@ -85,35 +97,68 @@ file_pool::~file_pool()
     wanted_.notify_all();
 }
 
+void file_pool::push(file_call& c)
+{
+    c.next = nullptr;
+    (first_ == nullptr ? first_ : last_->next) = &c;
+    last_ = &c;
+    ++queued_;
+}
+
+file_call& file_pool::pop()
+{
+    --queued_;
+    return *std::exchange(first_, first_->next);
+}
+
 void file_pool::submit(file_call& c)
 {
-    const std::scoped_lock lock(mutex_);
-    queue_.push_back(&c);
-    if (idle_ < queue_.size() && threads_.size() < most_threads) {
-        // A signal is the business of whoever awaits it, never of a thread that happens to run.
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        threads_.emplace_back([this] { work(); });
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    {
+        const std::scoped_lock lock(mutex_);
+        if (idle_ <= queued_ && threads_.size() < most_threads) start_thread();
+        if (!threads_.empty()) {
+            push(c);
+            wanted_.notify_one();
+            return;
+        }
     }
-    wanted_.notify_one();
+    c.complete(-EAGAIN);
+}
+
+/// Whoever waits for the thread finds out by itself whether there is one.
+void file_pool::start_thread() noexcept
+{
+    // A signal is the business of whoever awaits it, never of a thread that happens to run.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        threads_.emplace_back([this] { work(); });
+    } catch (const std::exception&) {
+        // The system has no thread left for us, or no memory: those that are there do the work, or nobody.
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 bool file_pool::withdraw(file_call& c)
 {
     const std::scoped_lock lock(mutex_);
-    const auto at = std::ranges::find(queue_, &c);
-    if (at == queue_.end()) return false;
-    queue_.erase(at);
-    return true;
+    file_call* before = nullptr;
+    for (file_call* at = first_; at != nullptr; before = std::exchange(at, at->next)) {
+        if (at != &c) continue;
+        (before == nullptr ? first_ : before->next) = c.next;
+        if (last_ == &c) last_ = before;
+        --queued_;
+        return true;
+    }
+    return false;
 }
 
-std::vector<file_call*> file_pool::collect()
+file_call* file_pool::collect()
 {
     const std::scoped_lock lock(mutex_);
-    return std::exchange(done_, {});
+    return std::exchange(done_, nullptr);
 }
 
 void file_pool::work()
@@ -121,17 +166,16 @@ void file_pool::work()
     std::unique_lock lock(mutex_);
     for (;;) {
         ++idle_;
-        wanted_.wait(lock, [this] { return over_ || !queue_.empty(); });
+        wanted_.wait(lock, [this] { return over_ || queued_ > 0; });
         --idle_;
-        if (queue_.empty()) return;
-        file_call& c = *queue_.front();
-        queue_.pop_front();
+        if (queued_ == 0) return;
+        file_call& c = pop();
         lock.unlock();
         const std::int64_t value = c.perform();
         lock.lock();
         c.value = value;
-        done_.push_back(&c);
-        if (done_.size() == 1) engine_.wake();  // under the lock: the engine outlives it
+        c.next = std::exchange(done_, &c);
+        if (c.next == nullptr) engine_.wake();  // under the lock: the engine outlives it
     }
 }
 

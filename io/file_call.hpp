@@ -7,7 +7,6 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <linux/openat2.h>
 #include <mutex>
 #include <source_location>
@@ -50,7 +49,7 @@ class [[nodiscard("await it")]] file_call : csp::timer {
 
     /// By this thread, and however long it takes. Yields what the system call would in the kernel: a value, or an
     /// errno below zero.
-    [[nodiscard]] std::int64_t perform() const;
+    [[nodiscard]] std::int64_t perform() const noexcept;
     /// On its core, once it is done. -ECANCELED if it was not even begun.
     void complete(std::int64_t value);
 
@@ -60,8 +59,10 @@ class [[nodiscard("await it")]] file_call : csp::timer {
 
     // For the threads.
     std::int64_t value = 0;
+    file_call* next = nullptr;  // in one of their lists
 
   private:
+    [[nodiscard]] std::int64_t call_function() const noexcept;
     static void expired(csp::timer& t) noexcept;
 
     deadline until_;
@@ -71,28 +72,35 @@ class [[nodiscard("await it")]] file_call : csp::timer {
 };
 
 /// A few threads that do what would block a core. The only place where threads share something: a queue in, a list
-/// out, one mutex for both.
+/// out, one mutex for both. A call is linked into both by itself, so neither ever needs memory.
 class file_pool {
   public:
-    explicit file_pool(engine& e) : engine_(e) {}
+    explicit file_pool(engine& e) : engine_(e) { threads_.reserve(most_threads); }
     file_pool(const file_pool&) = delete;
     file_pool& operator=(const file_pool&) = delete;
     ~file_pool();
 
+    /// Where no thread can be made and none is there, the call completes with -EAGAIN.
     void submit(file_call& c);
     /// Takes it back if no thread has begun it. Yields whether it was.
     [[nodiscard]] bool withdraw(file_call& c);
-    [[nodiscard]] std::vector<file_call*> collect();
+    /// The calls that are done, linked by `next`.
+    [[nodiscard]] file_call* collect();
 
   private:
     static constexpr std::size_t most_threads = 4;
+    void start_thread() noexcept;
     void work();
+    void push(file_call& c);
+    [[nodiscard]] file_call& pop();
 
     engine& engine_;
     std::mutex mutex_;
     std::condition_variable wanted_;
-    std::deque<file_call*> queue_;
-    std::vector<file_call*> done_;
+    file_call* first_ = nullptr;  // of the queue
+    file_call* last_ = nullptr;
+    std::size_t queued_ = 0;
+    file_call* done_ = nullptr;
     std::size_t idle_ = 0;
     bool over_ = false;
     std::vector<std::jthread> threads_;

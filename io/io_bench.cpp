@@ -61,7 +61,7 @@ csp::process server(options o)
         co_return;
     }
     io::acceptor connections(std::move(*listening));
-    io::signal_set stop({SIGTERM, SIGINT});
+    io::signal_set stop = *io::signal_set::open({SIGTERM, SIGINT});
     io::select_read idle;
     car_park parked;
     const std::string head =

@@ -26,7 +26,7 @@ void block_signals(std::initializer_list<int> signals)
 
 namespace detail {
 
-signal_source::signal_source(std::vector<int> which)
+signal_source::signal_source(descriptor signals)
     : watch([](watch& w) noexcept {
           auto& self = static_cast<signal_source&>(w);
           if (self.ready()) {
@@ -35,19 +35,14 @@ signal_source::signal_source(std::vector<int> which)
               self.arm();
           }
       }),
-      which_(std::move(which))
+      signals_(std::move(signals))
 {
 }
 
 bool signal_source::ready()
 {
     if (pending_ != 0) return true;
-    if (!from_) {
-        const sigset_t set = as_set(which_);
-        descriptor d(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-        CSP_CHECK(static_cast<bool>(d), "signalfd: no descriptor left");
-        from_ = socket(std::move(d));
-    }
+    if (!from_) from_ = socket(std::move(signals_));
     endpoint& e = from_.at();
     signalfd_siginfo came;
     if (!e.maybe_readable) return false;
@@ -62,4 +57,12 @@ bool signal_source::ready()
 int signal_source::take() { return std::exchange(pending_, 0); }
 
 }  // namespace detail
+
+result<signal_set> signal_set::open(std::initializer_list<int> which)
+{
+    const sigset_t set = as_set(which);
+    descriptor signals(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+    if (!signals) return std::unexpected(error::of_errno());
+    return signal_set(std::move(signals));
+}
 }  // namespace io

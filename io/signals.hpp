@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <memory>
 #include <source_location>
-#include <vector>
+#include <utility>
 
 #include "io/event_source.hpp"
 #include "io/socket.hpp"
@@ -19,14 +19,14 @@ namespace detail {
 
 class signal_source : public event_source, watch {
   public:
-    explicit signal_source(std::vector<int> which);
+    explicit signal_source(descriptor signals);
     [[nodiscard]] bool ready();
     void arm() { start(from_.at()); }
     [[nodiscard]] int take();
 
   private:
-    std::vector<int> which_;
-    socket from_;  // the signalfd, opened on the core where it is first waited on
+    descriptor signals_;  // the signalfd, until it is first waited on
+    socket from_;         // from then on, of that core
     int pending_ = 0;
 };
 
@@ -35,10 +35,9 @@ class signal_source : public event_source, watch {
 /// Signals to this program as an event source, usable in an ALT.
 class signal_set {
   public:
-    explicit signal_set(std::initializer_list<int> which)
-        : state_(std::make_unique<detail::signal_source>(std::vector<int>(which)))
-    {
-    }
+    /// May be opened before anything runs, and is of the core where it is first waited on.
+    [[nodiscard]] static result<signal_set> open(std::initializer_list<int> which);
+    signal_set() = default;
     signal_set(signal_set&&) noexcept = default;
     signal_set& operator=(signal_set&&) noexcept = default;
 
@@ -53,6 +52,8 @@ class signal_set {
     [[nodiscard]] detail::signal_source* guarded() const { return state_.get(); }
 
   private:
+    explicit signal_set(descriptor signals) : state_(std::make_unique<detail::signal_source>(std::move(signals))) {}
+
     std::unique_ptr<detail::signal_source> state_;
 };
 

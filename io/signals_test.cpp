@@ -34,7 +34,7 @@ ON_BOTH_ENGINES(signals);
 
 process listen_for(int count)
 {
-    signal_set heard({SIGUSR1, SIGUSR2});
+    signal_set heard = *signal_set::open({SIGUSR1, SIGUSR2});
     auto quiet = csp::after(5ms);
     EXPECT_TRUE((co_await csp::pri_alt(heard, quiet)) == quiet);
     for (int i = 0; i < count; ++i) {
@@ -55,7 +55,10 @@ process kill_later()
     kill(getpid(), SIGUSR2);
 }
 process wait_for_signal(signal_set heard) { EXPECT_EQ(co_await heard.next(), SIGUSR2); }
-process both() { EXPECT_EQ((co_await csp::par(wait_for_signal(signal_set({SIGUSR2})), kill_later())).faulted, 0U); }
+process both()
+{
+    EXPECT_EQ((co_await csp::par(wait_for_signal(*signal_set::open({SIGUSR2})), kill_later())).faulted, 0U);
+}
 TEST_P(signals, wake_who_waits) { run(both()); }
 
 }  // namespace

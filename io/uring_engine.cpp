@@ -70,7 +70,7 @@ int make_ring(io_uring& ring)
 
 class uring_engine final : public engine {
   public:
-    explicit uring_engine(csp::core& home) : engine(home) {}
+    uring_engine(csp::core& home, descriptor bell) : engine(home, std::move(bell)) {}
     ~uring_engine() override
     {
         stop_pool();
@@ -450,7 +450,9 @@ std::string lacking_operation(io_uring& ring)
 
 made_engine make_uring_engine(csp::core& home)
 {
-    auto made = std::make_unique<uring_engine>(home);
+    auto bell = make_bell();
+    if (!bell) return std::unexpected(std::move(bell.error()));
+    auto made = std::make_unique<uring_engine>(home, std::move(*bell));
     if (const int done = made->make(); done < 0) return std::unexpected(refusal(-done));
     return made;
 }

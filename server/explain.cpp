@@ -148,6 +148,10 @@ int explain(const std::string& url, settings s)
         return 0;
     }
     csp::kernel kernel({}, io::engines(io::engine_choice::epoll));
+    if (const auto ready = kernel.prepare(); !ready) {
+        fmt::print(stderr, "occwserv: {}\n", ready.error());
+        return 1;
+    }
     return kernel.run(explanation(std::move(s), std::move(x))) == csp::outcome::finished ? 0 : 1;
 }
 

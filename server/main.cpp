@@ -61,24 +61,29 @@ int main(int count, const char** words)
     const auto engine = io::probe(s.engine);
     if (!engine) return fail(engine.error(), std::move(given->before_us));
     allow_many_descriptors();
+    // From here on a signal is answered by the running server: none ends it with files left behind.
+    io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     auto o = open_all(s, *given);
     if (!o) return fail(o.error(), std::move(given->before_us));
     if (const auto changed = become(s.user, s.group); !changed) {
-        o->control_at.remove_file();
+        leave_nothing_behind(*o, *given);
         return fail(changed.error(), std::move(given->before_us));
     }
-    o->before_us = std::move(given->before_us);
     o->command = how_we_were_started(count, words, given->addresses);
     o->manager = service_manager::of_environment();
-    o->watchdog_interval = watchdog_of_environment();
+    o->watchdog = watchdog_of_environment();
     for (const std::string& w : s.warnings) o->first_lines.push_back(error_line("warning", w));
     o->engine = engine->why;
     tell_what_is_served(s, *o);
 
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow any more is a full disk
-    io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     csp::kernel kernel({.cores = s.workers + 1}, io::engines(engine->runs));  // one is the workshop
+    if (const auto ready = kernel.prepare(); !ready) {
+        leave_nothing_behind(*o, *given);
+        return fail(ready.error(), std::move(given->before_us));
+    }
+    o->before_us = std::move(given->before_us);
     kernel.print_post_mortem_on(SIGQUIT);
     const csp::outcome end = kernel.run(web_server(std::move(s), std::move(*o)));
     return end == csp::outcome::finished ? EXIT_SUCCESS : EXIT_FAILURE;

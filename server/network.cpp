@@ -182,20 +182,20 @@ csp::process web_server(settings s, opened o)
         cores.start(control(std::move(o.control_at), o.command, over.rx(),
                             {to_witnesses, orders.shared_tx(), lines.shared_tx()}));
     }
-    if (o.watchdog_interval) {
+    if (o.watchdog) {
         csp::chan<stop> over;
         until_end.push_back(over.tx());
-        cores.start(watchdog(*o.watchdog_interval, o.manager, over.rx(), to_witnesses));
+        cores.start(watchdog(std::move(*o.watchdog), over.rx(), to_witnesses));
     }
     supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
     cores.start_on(workshop, config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
                                     std::move(to_configure), log_changes.tx()));
-    co_await csp::par(log(std::move(o.logs), lines.rx(), reopens.rx(), log_changes.rx()),
-                      stats(hits.rx(), so_far.rx(), totals.tx()),
-                      supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), o.manager,
-                                  std::move(o.before_us), o.command.addresses},
-                                 orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop),
-                                 std::move(to_witnesses), lines.shared_tx(), std::move(until_end)));
+    co_await csp::par(
+        log(std::move(o.logs), lines.rx(), reopens.rx(), log_changes.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
+        supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), std::move(o.signals),
+                    std::move(o.manager), std::move(o.before_us), o.command.addresses},
+                   orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop), std::move(to_witnesses),
+                   lines.shared_tx(), std::move(until_end)));
     co_await cores.join();
 }
 

@@ -9,6 +9,7 @@
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "csp/process.hpp"
+#include "io/signals.hpp"
 #include "server/acceptor/listening.hpp"
 #include "server/cache/protocols.hpp"
 #include "server/control/socket.hpp"
@@ -33,8 +34,9 @@ struct opened {
     own_command command;
     std::string engine;            // how the kernel is spoken to
     std::vector<listening> spare;  // another of each listener, for a successor
+    io::signal_set signals;        // SIGTERM, SIGINT, SIGHUP, SIGUSR1
     service_manager manager;
-    std::optional<std::chrono::microseconds> watchdog_interval;
+    std::optional<watchdog_order> watchdog;
     predecessor before_us;
 };
 

@@ -2,6 +2,7 @@
 #include "server/startup.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <iterator>
 #include <sys/resource.h>
@@ -34,6 +35,11 @@ std::expected<std::vector<std::vector<listening>>, problem> listeners_of_cores(c
     return of_cores;
 }
 
+problem no_descriptor(std::string_view what_for, const io::error& why)
+{
+    return fmt::format("no descriptor can be had for {}: {}", what_for, why.text);
+}
+
 }  // namespace
 
 void allow_many_descriptors()
@@ -44,7 +50,9 @@ void allow_many_descriptors()
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
-std::expected<opened, problem> open_all(const settings& s, inheritance& given)
+namespace {
+
+std::expected<void, problem> open_into(opened& o, const settings& s, inheritance& given)
 {
     if (const auto may = io::may_open_beneath(); !may) {
         return std::unexpected(fmt::format(
@@ -52,7 +60,6 @@ std::expected<opened, problem> open_all(const settings& s, inheritance& given)
             "it, and a unit of systemd's must not say RestrictSUIDSGID=yes",
             may.error().text));
     }
-    opened o;
     for (unsigned i = 0; i < s.workers; ++i) {
         auto p = make_policy(s);
         if (!p) return std::unexpected(p.error().front());
@@ -63,13 +70,18 @@ std::expected<opened, problem> open_all(const settings& s, inheritance& given)
     o.listeners = std::move(*listeners);
     for (const auto& of_core : o.listeners) {
         for (const listening& l : of_core) {
-            if (auto another = duplicate(l.socket)) o.spare.push_back({l.address, std::move(*another)});
+            auto another = duplicate(l.socket);
+            if (!another) return std::unexpected(no_descriptor(l.address, another.error()));
+            o.spare.push_back({l.address, std::move(*another)});
         }
     }
     auto access = open_log(s.log.access, STDOUT_FILENO);
     if (!access) return std::unexpected(access.error());
     auto error = open_log(s.log.error, STDERR_FILENO);
     if (!error) return std::unexpected(error.error());
+    auto signals = io::signal_set::open({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
+    if (!signals) return std::unexpected(no_descriptor("signals", signals.error()));
+    o.signals = std::move(*signals);
     // Last, for from then on it is we who are found there.
     if (!s.control.empty()) {
         auto control =
@@ -78,7 +90,28 @@ std::expected<opened, problem> open_all(const settings& s, inheritance& given)
         o.control_at = std::move(*control);
     }
     o.logs = {.access = std::move(*access), .error = std::move(*error), .form = s.log.form};
+    return {};
+}
+
+}  // namespace
+
+std::expected<opened, problem> open_all(const settings& s, inheritance& given)
+{
+    opened o;
+    if (auto all = open_into(o, s, given); !all) {
+        leave_nothing_behind(o, given);
+        return std::unexpected(std::move(all.error()));
+    }
     return o;
+}
+
+void leave_nothing_behind(const opened& o, const inheritance& given)
+{
+    o.control_at.remove_file();
+    if (given.before_us || given.addresses == who_chooses_addresses::manager) return;  // those are not ours
+    for (const auto& of_core : o.listeners) {
+        for (const listening& l : of_core) remove_file_of(l.address);
+    }
 }
 
 }  // namespace server

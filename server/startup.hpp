@@ -22,4 +22,7 @@ void allow_many_descriptors();
 /// has no sockets for; these are taken from it.
 [[nodiscard]] std::expected<opened, problem> open_all(const settings& s, inheritance& given);
 
+/// For a start that fails after open_all(): removes the files of the sockets that it made.
+void leave_nothing_behind(const opened& o, const inheritance& given);
+
 }  // namespace server

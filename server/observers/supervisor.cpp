@@ -89,7 +89,7 @@ csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>
                                       csp::bridge_out<reload_request>& to_config, csp::out<reopen>& to_reopen_logs,
                                       csp::shared_out<log_lines>& to_log)
 {
-    io::signal_set signals{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    io::signal_set& signals = with.signals;
     bool may_order = true;
     for (;;) {
         if (co_await csp::pri_alt(signals, csp::when(may_order, orders)) == signals) {
@@ -136,8 +136,9 @@ csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_se
         if (chosen == totals) co_return waited::ended;
         if (chosen == patience_ends) co_return waited::patience_over;
         if (chosen == signals) {
-            if (co_await signals.next() != SIGUSR1) co_return waited::signal;
-            co_await to_reopen_logs.output({});
+            const int signal = co_await signals.next();
+            if (signal == SIGTERM || signal == SIGINT) co_return waited::signal;
+            if (signal == SIGUSR1) co_await to_reopen_logs.output({});
             continue;
         }
         may_order = (co_await orders.input()).has_value();  // dropped: who asked for sockets learns that none come
@@ -176,15 +177,14 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     reports.start(progress_of_end(ended.rx(), std::move(to_witnesses), to_log));
     until_end.push_back(ended.tx());
 
-    io::signal_set signals{SIGTERM, SIGINT, SIGUSR1};
     waited for_it = waited::patience_over;
     if (why.successor) {
         co_await tell_all(to_cores, stop::manner::gently);
-        for_it = co_await wait_for_end(with.configured.grace, signals, orders, totals, to_reopen_logs);
+        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_reopen_logs);
     }
     if (for_it != waited::ended) {
         co_await tell_all(to_cores, stop::manner::now);
-        for_it = co_await wait_for_end(with.configured.grace, signals, orders, totals, to_reopen_logs);
+        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_reopen_logs);
     }
     to_cores.clear();
     until_end.clear();

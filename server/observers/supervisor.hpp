@@ -6,6 +6,7 @@
 
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
+#include "io/signals.hpp"
 #include "server/control/orders.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/config.hpp"
@@ -21,6 +22,7 @@ struct beginning {
     supervised configured;  // with another of each socket, to be lent to a successor
     std::string engine;     // how the kernel is spoken to, as a line
     std::vector<log_lines> first_lines;
+    io::signal_set signals;  // SIGTERM, SIGINT, SIGHUP, SIGUSR1
     service_manager manager;
     predecessor before_us;
     who_chooses_addresses addresses = who_chooses_addresses::configuration;

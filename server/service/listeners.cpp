@@ -95,7 +95,10 @@ std::expected<std::vector<io::listener>, std::string> listen_at_path(const std::
     std::vector<io::listener> all;
     for (unsigned i = 1; i < cores; ++i) {
         auto another = duplicate(*first);
-        if (!another) return std::unexpected(fmt::format("cannot listen on {}: {}", where, another.error().text));
+        if (!another) {
+            remove_file_of(where);
+            return std::unexpected(fmt::format("cannot listen on {}: {}", where, another.error().text));
+        }
         all.push_back(std::move(*another));
     }
     all.push_back(std::move(*first));
@@ -164,7 +167,10 @@ std::expected<move_of_addresses, std::vector<std::string>> move_addresses(const 
             change.of_cores[i].opened.push_back({where, std::move((*listeners)[i])});
         }
     }
-    if (!wrong.empty()) return std::unexpected(std::move(wrong));
+    if (!wrong.empty()) {
+        for (const listening& l : change.of_cores.front().opened) remove_file_of(l.address);
+        return std::unexpected(std::move(wrong));
+    }
     for (const std::string& where : present) {
         if (!contains(next, where)) change.of_keeper.closed.push_back(where);
     }

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "csp/alt.hpp"
-#include "io/descriptor.hpp"
 #include "server/observers/witness.hpp"
 
 namespace server {
@@ -34,6 +33,11 @@ service_manager service_manager::of_environment()
     return socket == nullptr ? service_manager() : service_manager(socket);
 }
 
+service_manager::service_manager(std::string socket)
+    : socket_(std::move(socket)), from_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0))
+{
+}
+
 void service_manager::tell(std::string_view message) const
 {
     sockaddr_un to{};
@@ -42,28 +46,27 @@ void service_manager::tell(std::string_view message) const
     socket_.copy(to.sun_path, socket_.size());
     if (socket_.front() == '@') to.sun_path[0] = '\0';
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
-    const io::descriptor from(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     // A manager that does not listen is none of the server's troubles.
-    (void)::sendto(from.number(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
+    (void)::sendto(from_.number(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                    reinterpret_cast<const sockaddr*>(&to), size);
 }
 
-std::optional<std::chrono::microseconds> watchdog_of_environment()
+std::optional<watchdog_order> watchdog_of_environment()
 {
     const auto interval = number_in("WATCHDOG_USEC");
     const auto whose = number_in("WATCHDOG_PID");
     if (!interval || *interval <= 0 || (whose && *whose != ::getpid())) return std::nullopt;
-    return std::chrono::microseconds(*interval);
+    return watchdog_order{std::chrono::microseconds(*interval), service_manager::of_environment()};
 }
 
-csp::process watchdog(std::chrono::microseconds interval, service_manager manager, csp::in<stop> over,
+csp::process watchdog(watchdog_order wanted, csp::in<stop> over,
                       std::vector<csp::bridge_out<core_question>> to_witnesses)
 {
     for (;;) {
-        const csp::timeout time_to_look = csp::after(interval / 2);
+        const csp::timeout time_to_look = csp::after(wanted.interval / 2);
         if (co_await csp::pri_alt(over, time_to_look) == over) co_return;
         (void)co_await ask_all(to_witnesses);
-        manager.tell("WATCHDOG=1");
+        wanted.manager.tell("WATCHDOG=1");
     }
 }
 

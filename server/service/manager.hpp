@@ -9,6 +9,7 @@
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
 #include "csp/process.hpp"
+#include "io/descriptor.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/figures.hpp"
 
@@ -19,19 +20,27 @@ namespace server {
 class service_manager {
   public:
     service_manager() = default;
-    explicit service_manager(std::string socket) : socket_(std::move(socket)) {}
+    explicit service_manager(std::string socket);
     [[nodiscard]] static service_manager of_environment();
 
     /// "READY=1", or several such lines.
     void tell(std::string_view message) const;
 
   private:
-    std::string socket_;  // a path, or "@name" in the abstract space
+    std::string socket_;   // a path, or "@name" in the abstract space
+    io::descriptor from_;  // kept: a server without a free descriptor still has to say that it lives
 };
 static_assert(csp::mobile<service_manager>);
 
-/// How often the manager wants to hear that we live ($WATCHDOG_USEC), if it does.
-[[nodiscard]] std::optional<std::chrono::microseconds> watchdog_of_environment();
+/// Whom to tell that the server lives, and how often ($WATCHDOG_USEC).
+struct watchdog_order {
+    std::chrono::microseconds interval;
+    service_manager manager;
+};
+static_assert(csp::mobile<watchdog_order>);
+
+/// What the manager wants of a watchdog, if it wants one.
+[[nodiscard]] std::optional<watchdog_order> watchdog_of_environment();
 
 /// Tells the manager that the server lives, twice in each interval, as long as every core answers.
 ///
@@ -39,7 +48,7 @@ static_assert(csp::mobile<service_manager>);
 ///   to_witnesses   core_question   are all there?
 ///
 /// Deadlock: a client of the witnesses only. That it waits for ever on a core that hangs is its purpose.
-csp::process watchdog(std::chrono::microseconds interval, service_manager manager, csp::in<stop> over,
+csp::process watchdog(watchdog_order wanted, csp::in<stop> over,
                       std::vector<csp::bridge_out<core_question>> to_witnesses);
 
 }  // namespace server

@@ -192,9 +192,12 @@ response to_directory(const page_rules& rules, const request& asked)
 csp::step<std::expected<found_page, http::error>> list(const io::directory& root, const page_rules& rules,
                                                        const request& asked, const std::string& name)
 {
-    constexpr http::error unreadable{status::forbidden, "The server may not read this directory."};
     auto entries = co_await io::list(root, name.empty() ? "." : name, longest_listing + 1);
-    if (!entries) co_return std::unexpected(unreadable);
+    if (!entries) {
+        http::error why = refusal(entries.error());
+        if (why.code == status::forbidden) why.text = "The server may not read this directory.";
+        co_return std::unexpected(why);
+    }
     const extent what = entries->size() <= longest_listing ? extent::all : extent::the_first;
     if (what == extent::the_first) entries->pop_back();
     const bool for_program = http::prefers_json(asked.accept);
@@ -262,7 +265,7 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     auto made = co_await make_page(rules, common_of(rules.files, asked.routes), files);
     if (made) co_return std::move(*made);
     if (made.error().number == changing) co_return std::unexpected(in_flux);
-    co_return std::unexpected(http::error{status::internal_server_error, "The file could not be read."});
+    co_return std::unexpected(refusal(made.error()));
 }
 
 }  // namespace

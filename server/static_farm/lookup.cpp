@@ -9,12 +9,15 @@
 #include <fmt/core.h>
 
 namespace server {
-namespace {
 
 using http::status;
 
+namespace {
+
 constexpr http::error not_a_page{status::forbidden, "This is not a file that can be served."};
 constexpr http::error not_there{status::not_found, "There is no such page."};
+
+}  // namespace
 
 http::error refusal(const io::error& e)
 {
@@ -35,10 +38,16 @@ http::error refusal(const io::error& e)
         case EMFILE:
         case ENFILE:
             return {status::service_unavailable, "The server has too many files open just now."};
+        case EAGAIN:     // no thread could be made for it
+        case ECANCELED:  // nor one of the ring's
+        case ENOMEM:
+            return {status::service_unavailable, "The server is short of memory or of threads just now."};
         default:
             return {status::internal_server_error, "The file could not be read."};
     }
 }
+
+namespace {
 
 using found = std::expected<found_file, http::error>;
 

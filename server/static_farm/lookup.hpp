@@ -34,6 +34,9 @@ struct may_be_listed {
 
 using found_file = std::variant<open_file, needs_slash, may_be_listed>;
 
+/// What the client is told when a file or a directory could not be opened or read.
+[[nodiscard]] http::error refusal(const io::error& e);
+
 /// Finds what answers `asked`: the first of static_rules::tries that is there and has a page. Errors: 403, 404, 500,
 /// 503.
 csp::step<std::expected<found_file, http::error>> find_file(const io::directory& root, const static_rules& rules,
