@@ -10,6 +10,7 @@
 
 #include <gmock/gmock.h>
 
+#include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "csp/par.hpp"
 #include "csp/test_support.hpp"
@@ -225,16 +226,25 @@ TEST(Kernel, RunsOncePrepared)
 
 // ---- asked while it runs
 
+process sleeps_until(notebook<bool> over)
+{
+    while (!*over) co_await sleep(std::chrono::milliseconds(1));
+}
 process asks_for_a_post_mortem(notebook<kernel> k)
 {
-    chan<int> c;
-    const auto silent = c.tx();
+    bool over = false;
+    bridge<int> to_other(k->at(1));
+    auto speaker = to_other.tx();
     forking children;
-    children.start_on(k->at(1), sleeps_a_while());
-    children.start(sleeps_a_while().named("the one who sleeps"));
+    children.start_on(k->at(1), hears(to_other.rx()));
+    children.start(sleeps_until(notebook(over)).named("the one who sleeps"));
     co_await yield();
     k->request_post_mortem();
-    co_await sleep(std::chrono::milliseconds(10));
+    // A core prints its table at the beginning of a round. The one that is spoken to begins one, and so does this one
+    // when it hears that its message was taken.
+    co_await speaker.output(1);
+    over = true;
+    co_await children.join();
 }
 
 TEST(Kernel, PrintsItsTableWhenAskedAndGoesOn)

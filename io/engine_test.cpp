@@ -27,9 +27,10 @@ TEST_P(engine_, is_the_one_chosen) { run(is_here(GetParam())); }
 csp::process sleeps()
 {
     const auto before = csp::core::here().now();
-    co_await csp::sleep(20ms);
+    auto later = csp::at(soon());
+    auto brief = csp::after(20ms);
+    EXPECT_TRUE((co_await csp::fair_alt(later, brief)) == brief);
     EXPECT_GE(csp::core::here().now() - before, 20ms);
-    EXPECT_LT(csp::core::here().now() - before, 15s);
 }
 TEST_P(engine_, lets_time_pass) { run(sleeps()); }
 

@@ -41,7 +41,7 @@ process listen_for(int count)
         const int sent = i % 2 == 0 ? SIGUSR1 : SIGUSR2;
         kill(getpid(), sent);
         if (i % 3 == 0) {
-            auto late = csp::after(20s);
+            auto late = csp::at(soon());
             EXPECT_TRUE((co_await csp::pri_alt(heard, late)) == heard);
         }
         EXPECT_EQ(co_await heard.next(), sent);

@@ -160,8 +160,10 @@ process peer_does_not_read()
         EXPECT_GT(*sent, 0U);
         taken += *sent;
     }
+    // There may be room again if this machine, and not the peer, was slow.
+    result<std::size_t> all = 1;
+    for (; all && taken < 64U << 20; taken += much.size()) all = co_await send_all(server, much, in(20ms));
     EXPECT_LT(taken, 64U << 20);
-    const auto all = co_await send_all(server, much, in(20ms));
     EXPECT_FALSE(all);
     EXPECT_TRUE(all.error().timed_out());
 }
@@ -222,8 +224,8 @@ TEST_P(sockets, know_their_addresses) { run(addresses()); }
 
 process refused()
 {
-    const address nobody = [] { return *local(*listen(address::loopback(0))); }();
-    const auto c = co_await connect(nobody, soon());
+    const reserved_port nobodys;
+    const auto c = co_await connect(nobodys.where(), soon());
     EXPECT_FALSE(c);
     EXPECT_EQ(c.error().number, ECONNREFUSED);
 }
@@ -232,14 +234,15 @@ TEST_P(sockets, are_refused_where_nobody_listens) { run(refused()); }
 TEST(Listening, IsTriedWithoutBeingDone)
 {
     for (const auto sharing : {port_sharing::exclusive, port_sharing::among_cores}) {
-        auto l = listen(address::loopback(0), 16, sharing);
-        ASSERT_TRUE(l.has_value());
-        const address where = *local(*l);
-        const auto may = may_listen(where);
-        ASSERT_FALSE(may.has_value());
-        EXPECT_EQ(may.error().number, EADDRINUSE);
-        l = listen(address::loopback(0));
-        EXPECT_TRUE(may_listen(where).has_value());
+        const reserved_port port;
+        {
+            const auto l = listen(port.where(), 16, sharing);
+            ASSERT_TRUE(l.has_value());
+            const auto may = may_listen(port.where());
+            ASSERT_FALSE(may.has_value());
+            EXPECT_EQ(may.error().number, EADDRINUSE);
+        }
+        EXPECT_TRUE(may_listen(port.where()).has_value());
     }
 }
 
@@ -264,15 +267,16 @@ descriptor datagram_reader(const address& where)
     return d;
 }
 
-/// Reads one, and is there until the writer has `done`.
-process read_a_datagram_later(descriptor from, csp::out<int> length, csp::in<bool> done)
+/// Reads one some time after the writer has found that it is `full`, and is there until the writer is done.
+process read_a_datagram_later(descriptor from, csp::in<bool> full, csp::out<int> length)
 {
+    co_await full.input();
     co_await csp::sleep(20ms);
     std::array<char, 100> into{};
     co_await length.output(static_cast<int>(::recv(from.number(), into.data(), into.size(), 0)));
-    co_await done.input();
+    co_await full.input();
 }
-process fill_with_datagrams(socket to, csp::in<int> length, csp::out<bool> done)
+process fill_with_datagrams(socket to, csp::out<bool> full, csp::in<int> length)
 {
     for (;;) {
         const auto sent = co_await send_all(to, {std::string_view("three "), std::string_view("of us")}, in(0ms));
@@ -285,9 +289,9 @@ process fill_with_datagrams(socket to, csp::in<int> length, csp::out<bool> done)
     }
     const auto waits = co_await send_all(to, std::string_view("one more"), in(1ms));
     EXPECT_TRUE(!waits && waits.error().timed_out());
-    EXPECT_EQ(co_await length.input(), 11);  // each whole
+    co_await full.output(true);
     EXPECT_EQ(co_await send_all(to, std::string_view("one more"), soon()), 8U);
-    co_await done.output(true);
+    EXPECT_EQ(co_await length.input(), 11);  // each whole
 }
 process datagrams()
 {
@@ -298,10 +302,10 @@ process datagrams()
     auto reader = datagram_reader(where);
     auto writer = connect_for_datagrams(where);
     EXPECT_TRUE(writer.has_value());
+    csp::chan<bool> full;
     csp::chan<int> length;
-    csp::chan<bool> done;
-    co_await par(read_a_datagram_later(std::move(reader), length.tx(), done.rx()),
-                 fill_with_datagrams(std::move(*writer), length.rx(), done.tx()));
+    co_await par(read_a_datagram_later(std::move(reader), full.rx(), length.tx()),
+                 fill_with_datagrams(std::move(*writer), full.tx(), length.rx()));
 }
 TEST_P(sockets, wait_for_a_reader_of_datagrams) { run(datagrams()); }
 

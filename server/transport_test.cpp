@@ -16,6 +16,7 @@
 #include "csp/bridge.hpp"
 #include "csp/kernel.hpp"
 #include "csp/par.hpp"
+#include "io/test_engines.hpp"
 #include "server/back_end/back_end.hpp"
 #include "server/front_end/understand.hpp"
 #include "server/network.hpp"
@@ -243,12 +244,10 @@ csp::process both_transports(std::string root)
         sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
 }
 
-class Transport : public testing::TestWithParam<io::engine_choice> {};
+class Transport : public io::test::on_engine {};
 
 TEST_P(Transport, TheSameFarmsAnswerBoth)
 {
-    const auto engine = io::probe(GetParam());
-    if (!engine) GTEST_SKIP() << engine.error();
     const scratch_directory site;
     site.write("small.html", "<p>small</p>");
     site.write("sub/index.html", "index");
@@ -256,14 +255,10 @@ TEST_P(Transport, TheSameFarmsAnswerBoth)
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 + (i >> 12));
     site.write("large.bin", bytes);
 
-    csp::kernel kernel({}, io::engines(engine->runs));
-    EXPECT_EQ(kernel.run(both_transports(site.path())), csp::outcome::finished);
+    run(both_transports(site.path()));
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, Transport, testing::Values(io::engine_choice::epoll, io::engine_choice::uring),
-                         [](const auto& engine) {
-                             return engine.param == io::engine_choice::epoll ? "epoll" : "uring";
-                         });
+ON_BOTH_ENGINES(Transport);
 
 }  // namespace
 }  // namespace server

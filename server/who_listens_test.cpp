@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include "io/socket.hpp"
+#include "io/test_engines.hpp"
 
 namespace server {
 namespace {
@@ -33,13 +34,8 @@ TEST(WhoListens, FindsListenersOfIPv6)
 
 TEST(WhoListens, NobodyOnAFreePort)
 {
-    std::uint16_t port = 0;
-    {
-        const auto l = io::listen(io::address::loopback(0));
-        ASSERT_TRUE(l.has_value());
-        port = port_of(*l);
-    }
-    EXPECT_EQ(who_listens(port), std::nullopt);
+    const io::test::reserved_port nobodys;
+    EXPECT_EQ(who_listens(nobodys.where().port()), std::nullopt);
 }
 
 }  // namespace

@@ -14,13 +14,12 @@
 namespace server {
 namespace {
 
+using io::test::reserved_port;
 using io::test::soon;
 
-listening at_some_port()
+listening listening_at(const reserved_port& port)
 {
-    auto l = io::listen(io::address::loopback(0)).value();
-    std::string where = io::local(l)->to_string();
-    return {std::move(where), std::move(l)};
+    return {port.where().to_string(), io::listen(port.where()).value()};
 }
 
 /// Yields when nobody listens there any more.
@@ -37,7 +36,8 @@ csp::process story(std::string first, csp::out<listening_change> changes, csp::o
     auto client = co_await io::connect(old_one, soon());
     co_await csp::sleep(std::chrono::milliseconds(50));  // its acceptor has it in its hands, and nobody takes it
 
-    listening second = at_some_port();
+    const reserved_port port;
+    listening second = listening_at(port);
     const io::address new_one = *io::address::parse(second.address);
     listening_change change;
     change.opened.push_back(std::move(second));
@@ -72,7 +72,8 @@ csp::process addresses_come_and_go()
     csp::chan<conn> arrivals;
     csp::chan<log_lines> lines;
     std::vector<listening> first;
-    first.push_back(at_some_port());
+    const reserved_port port;
+    first.push_back(listening_at(port));
     std::string where = first.front().address;
     co_await csp::par(
         acceptors(std::move(first), changes.rx(), stops.rx(), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),

@@ -7,10 +7,12 @@
 #include <gmock/gmock.h>
 
 #include "io/address.hpp"
+#include "io/test_engines.hpp"
 
 namespace server {
 namespace {
 
+using io::test::reserved_port;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
@@ -23,14 +25,16 @@ settings listening_on(std::vector<std::string> where, unsigned workers = 2)
     return s;
 }
 
-/// An address of this machine at which nobody listens, or, as long as the listener lives, somebody does.
+/// An address of this machine at which nobody listens.
+std::string at(const reserved_port& port) { return port.where().to_string(); }
+
+/// One at which somebody listens as long as the listener lives.
 std::pair<io::listener, std::string> taken()
 {
     auto l = io::listen(io::address::loopback(0)).value();
     std::string where = io::local(l)->to_string();
     return {std::move(l), std::move(where)};
 }
-std::string nobodys() { return taken().second; }
 
 bool can_be_taken(const std::string& where) { return io::listen(*io::address::parse(where)).has_value(); }
 
@@ -42,8 +46,9 @@ TEST(Addresses, OfTwoSpellingsOneIsWanted)
 
 TEST(Addresses, OnlyWhatDiffersIsOpened)
 {
-    const std::string stays = nobodys();
-    const std::string comes = nobodys();
+    const reserved_port one, other;
+    const std::string stays = at(one);
+    const std::string comes = at(other);
     auto move = move_addresses({stays, "127.0.0.1:1"}, listening_on({stays, comes}, 3));
     ASSERT_TRUE(move);
     EXPECT_THAT(move->of_cores, SizeIs(3));
@@ -66,7 +71,8 @@ TEST(Addresses, OneThatCannotBeOpenedKeepsAllClosed)
 {
     const auto [somebody, where] = taken();
     const auto [another, too] = taken();
-    const std::string free = nobodys();
+    const reserved_port port;
+    const std::string free = at(port);
     const auto move = move_addresses({}, listening_on({free, where, too}));
     ASSERT_FALSE(move);
     EXPECT_THAT(move.error(), ElementsAre(HasSubstr(where + " is in use by "), HasSubstr(too + " is in use by ")));
@@ -75,7 +81,8 @@ TEST(Addresses, OneThatCannotBeOpenedKeepsAllClosed)
 
 TEST(Addresses, APortOfOursIsShared)
 {
-    const auto present = move_addresses({}, listening_on({nobodys()}));
+    const reserved_port port;
+    const auto present = move_addresses({}, listening_on({at(port)}));
     ASSERT_TRUE(present);
     const std::string ours = present->of_keeper.opened.front().address;
     const std::string all = fmt::format("[::]:{}", io::address::parse(ours)->port());

@@ -270,17 +270,13 @@ TEST_P(Etags, DoesWithoutAnAskerWhoLeaves) { run_with(asks_and_leaves); }
 csp::process asks_for_a_huge_file(questions_end to_etags, scratch d)
 {
     const std::string path = d->write("file", "");
-    std::filesystem::resize_file(path, std::uintmax_t{1} << 40);  // no block of it is written
+    // No block of it is written. To read all of it would take longer than any test may.
+    std::filesystem::resize_file(path, std::uintmax_t{1} << 43);
     co_await let_files_settle();
     EXPECT_EQ((co_await ask(to_etags, open(path))).tag, "");
     co_await csp::sleep(milliseconds(50));
 }
-TEST_P(Etags, GivesUpWhatNobodyWaitsForAtTheEnd)
-{
-    const auto begun = std::chrono::steady_clock::now();
-    run_with(asks_for_a_huge_file);
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30)) << "a terabyte would take longer";
-}
+TEST_P(Etags, GivesUpWhatNobodyWaitsForAtTheEnd) { run_with(asks_for_a_huge_file); }
 
 }  // namespace
 }  // namespace server
