@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A canonical path has the form it promises, and its encoding canonicalizes to itself.
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "http/characters.hpp"
 #include "http/target.hpp"
+#include "http/utf8.hpp"
 
 namespace {
 
@@ -21,8 +23,17 @@ void check_form(std::string_view path)
     check(path.starts_with('/'));
     check(!path.contains("//") && !path.contains("/./") && !path.contains("/../"));
     check(!path.ends_with("/.") && !path.ends_with("/.."));
+}
+
+void check_file_name(std::string_view path)
+{
     check(!path.contains('\\'));
     for (char c : path) check(!http::is_control(c));
+    while (!path.empty()) {
+        const std::size_t length = http::utf8_character_bytes(path);
+        check(length > 0);
+        path.remove_prefix(length);
+    }
 }
 
 }  // namespace
@@ -34,6 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!path) return 0;
     check(path->text().size() <= raw.size());
     check_form(path->view());
+    if (path->names_file()) check_file_name(path->view());
 
     const std::string encoded = http::encode_path(path->view());
     check(http::find_not_target_char(encoded, 0) == encoded.size());

@@ -36,31 +36,41 @@ std::expected<char, error> escaped_byte(std::string_view text)
     const int high = text.size() > 2 ? hex_value(text[1]) : -1;
     const int low = text.size() > 2 ? hex_value(text[2]) : -1;
     if (high < 0 || low < 0) return bad("The path contains an invalid percent escape.");
-    const char byte = static_cast<char>(high * 16 + low);
-    if (byte == '/') return bad("The path contains an encoded slash.");
-    return byte;
+    return static_cast<char>(high * 16 + low);
 }
 
+constexpr char encoded_slash = '\0';  // what stands for it in a canonical path
+
+// Bytes of which a file's name has none here. Some file systems and some clients take the backslash for a slash.
+constexpr bool is_odd(char c) noexcept { return c == '\\' || is_control(c); }
+
+struct decoded_path {
+    std::string text;
+    bool is_odd = false;  // there is an odd byte, or an encoded slash
+};
+
 // Decodes the escapes of `raw` into a text of its own, once.
-std::expected<std::string, error> decode(std::string_view raw)
+std::expected<decoded_path, error> decode(std::string_view raw)
 {
-    std::string path;
-    path.resize(raw.size());
+    decoded_path path;
+    path.text.resize(raw.size());
     std::size_t used = 0;
     for (std::size_t i = 0; i < raw.size(); ++i) {
         char c = raw[i];
         if (c == '%') {
             const auto byte = escaped_byte(raw.substr(i));
             if (!byte) return std::unexpected(byte.error());
-            c = *byte;
+            c = *byte == '/' ? encoded_slash : *byte;
+            // Nothing has a NUL in its name, and many a program behind a fixed page would read the path only so far.
+            if (*byte == '\0') return bad("The path contains a NUL.");
             i += 2;
+        } else if (c == '\0') {
+            return bad("The path contains a NUL.");
         }
-        // Some file systems and some clients take it for a slash.
-        if (c == '\\') return bad("The path contains a backslash.");
-        if (is_control(c)) return bad("The path contains a control character.");
-        path[used++] = c;
+        path.is_odd |= is_odd(c);
+        path.text[used++] = c;
     }
-    path.resize(used);
+    path.text.resize(used);
     return path;
 }
 
@@ -99,6 +109,18 @@ std::expected<void, error> remove_segments(std::string& path)
 // is encoded too, lest a relative reference seem to have a scheme.
 constexpr char_set plain_path_chars{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/!$+,;=@"};
 
+// pchar, "/", "?" (RFC 3986 section 3.4), and the percent sign of an escape.
+constexpr char_set query_chars{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/!$&'()*+,;=@:?%"};
+
+void append_escape(std::string& to, char c)
+{
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    to.push_back('%');
+    to.push_back(digits[byte >> 4]);
+    to.push_back(digits[byte & 15]);
+}
+
 // The path and the query within the target, apart from scheme and authority.
 std::string_view path_and_query(const request_head& head) noexcept
 {
@@ -129,9 +151,10 @@ std::expected<canonical_path, error> canonicalize(std::string_view raw_path)
     if (!raw_path.starts_with('/')) return bad("The path does not begin with a slash.");
     auto path = decode(raw_path);
     if (!path) return std::unexpected(path.error());
-    if (!is_utf8(*path)) return bad("The path is not UTF-8.");
-    if (auto r = remove_segments(*path); !r) return std::unexpected(r.error());
-    return canonical_path(std::move(*path));
+    if (auto r = remove_segments(path->text); !r) return std::unexpected(r.error());
+    // A dot segment may have removed what was odd.
+    const bool names_file = !(path->is_odd && std::ranges::any_of(path->text, is_odd)) && is_utf8(path->text);
+    return canonical_path(std::move(path->text), names_file);
 }
 
 std::expected<target, error> parse_target(const request_head& head)
@@ -159,18 +182,28 @@ bool is_hidden(const canonical_path& path) noexcept
 
 std::string encode_path(std::string_view path)
 {
-    constexpr std::string_view digits = "0123456789ABCDEF";
     std::string encoded;
     encoded.reserve(path.size());
     for (char c : path) {
         if (plain_path_chars.contains(c)) {
             encoded.push_back(c);
-            continue;
+        } else {
+            append_escape(encoded, c == encoded_slash ? '/' : c);
         }
-        const auto byte = static_cast<unsigned char>(c);
-        encoded.push_back('%');
-        encoded.push_back(digits[byte >> 4]);
-        encoded.push_back(digits[byte & 15]);
+    }
+    return encoded;
+}
+
+std::string encode_query(std::string_view query)
+{
+    std::string encoded;
+    encoded.reserve(query.size());
+    for (char c : query) {
+        if (query_chars.contains(c)) {
+            encoded.push_back(c);
+        } else {
+            append_escape(encoded, c);
+        }
     }
     return encoded;
 }

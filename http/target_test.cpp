@@ -15,6 +15,7 @@ using http::canonicalize;
 struct path_case {
     std::string_view raw;
     std::optional<std::string_view> canonical;
+    bool names_file = true;
 };
 
 class Path : public testing::TestWithParam<path_case> {};
@@ -28,6 +29,7 @@ TEST_P(Path, IsCanonicalOrRefused)
         return;
     }
     EXPECT_EQ(got->view(), *GetParam().canonical);
+    EXPECT_EQ(got->names_file(), GetParam().names_file);
     const auto again = canonicalize(http::encode_path(got->view()));
     ASSERT_TRUE(again) << again.error().text;
     EXPECT_EQ(*again, *got);
@@ -64,10 +66,22 @@ INSTANTIATE_TEST_SUITE_P(
                     path_case{"/%25", "/%"}, path_case{"/%2541", "/%41"}, path_case{"/%252e%252e", "/%2e%2e"},
                     path_case{"/%", refused}, path_case{"/%4", refused}, path_case{"/%4g", refused},
                     path_case{"/%g4", refused}, path_case{"/%%41", refused}, path_case{"/%+1", refused},
-                    path_case{"/a%2Fb", refused}, path_case{"/a%2fb", refused}, path_case{"/a\\b", refused},
-                    path_case{"/a%5Cb", refused}, path_case{"/a%5c..", refused}, path_case{"/%00", refused},
-                    path_case{"/a%00.html", refused}, path_case{"/%0a", refused}, path_case{"/%1F", refused},
-                    path_case{"/%7f", refused}, path_case{"/a\0"sv, refused}, path_case{"/a\n", refused}));
+                    path_case{"/%00", refused}, path_case{"/a%00.html", refused}, path_case{"/a\0"sv, refused}));
+
+constexpr bool no_file = false;
+
+INSTANTIATE_TEST_SUITE_P(NamesOfNoFile, Path,
+                         testing::Values(path_case{"/a%2Fb", "/a\0b"sv, no_file},
+                                         path_case{"/a%2fb", "/a\0b"sv, no_file}, path_case{"/%2F", "/\0"sv, no_file},
+                                         path_case{"/a%2F", "/a\0"sv, no_file}, path_case{"/a%252Fb", "/a%2Fb"},
+                                         path_case{"/a\\b", "/a\\b", no_file}, path_case{"/a%5Cb", "/a\\b", no_file},
+                                         path_case{"/a%5c..", "/a\\..", no_file}, path_case{"/%0a", "/\n", no_file},
+                                         path_case{"/%1F", "/\x1F", no_file}, path_case{"/%7f", "/\x7F", no_file},
+                                         path_case{"/a\n", "/a\n", no_file},
+                                         // An encoded slash makes no dot segment, and a dot segment may remove one.
+                                         path_case{"/..%2Fetc", "/..\0etc"sv, no_file},
+                                         path_case{"/a%2F../b", "/a\0../b"sv, no_file}, path_case{"/a%2Fb/../c", "/c"},
+                                         path_case{"/%FF/../c", "/c"}, path_case{"/%2F/../..", refused}));
 
 // RFC 3629 section 4.
 INSTANTIATE_TEST_SUITE_P(
@@ -75,13 +89,29 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(path_case{"/%C3%A4", "/\xC3\xA4"}, path_case{"/%E2%82%AC", "/\xE2\x82\xAC"},
                     path_case{"/%F0%9F%98%80", "/\xF0\x9F\x98\x80"}, path_case{"/%F4%8F%BF%BF", "/\xF4\x8F\xBF\xBF"},
                     path_case{"/%ED%9F%BF", "/\xED\x9F\xBF"}, path_case{"/%EE%80%80", "/\xEE\x80\x80"},
-                    path_case{"/%C3", refused}, path_case{"/%C3/%A4", refused}, path_case{"/%A4", refused},
-                    path_case{"/%C0%AF", refused}, path_case{"/%C1%81", refused}, path_case{"/%E0%80%AF", refused},
-                    path_case{"/%E0%9F%BF", refused}, path_case{"/%F0%8F%BF%BF", refused},
-                    path_case{"/%ED%A0%80", refused}, path_case{"/%F4%90%80%80", refused},
-                    path_case{"/%F5%80%80%80", refused}, path_case{"/%FF", refused}, path_case{"/%E2%82", refused},
-                    path_case{"/%E2%82x", refused}, path_case{"/%F0%9F%98", refused}, path_case{"/%F0%9F%98x", refused},
-                    path_case{"/%C3%41", refused}));
+                    path_case{"/%C3", "/\xC3", no_file},
+                    path_case{"/%C3/%A4",
+                              "/\xC3"
+                              "/\xA4",
+                              no_file},
+                    path_case{"/%A4", "/\xA4", no_file}, path_case{"/%C0%AF", "/\xC0\xAF", no_file},
+                    path_case{"/%C1%81", "/\xC1\x81", no_file}, path_case{"/%E0%80%AF", "/\xE0\x80\xAF", no_file},
+                    path_case{"/%E0%9F%BF", "/\xE0\x9F\xBF", no_file},
+                    path_case{"/%F0%8F%BF%BF", "/\xF0\x8F\xBF\xBF", no_file},
+                    path_case{"/%ED%A0%80", "/\xED\xA0\x80", no_file},
+                    path_case{"/%F4%90%80%80", "/\xF4\x90\x80\x80", no_file},
+                    path_case{"/%F5%80%80%80", "/\xF5\x80\x80\x80", no_file}, path_case{"/%FF", "/\xFF", no_file},
+                    path_case{"/%E2%82", "/\xE2\x82", no_file},
+                    path_case{"/%E2%82x",
+                              "/\xE2\x82"
+                              "x",
+                              no_file},
+                    path_case{"/%F0%9F%98", "/\xF0\x9F\x98", no_file},
+                    path_case{"/%F0%9F%98x",
+                              "/\xF0\x9F\x98"
+                              "x",
+                              no_file},
+                    path_case{"/%C3%41", "/\xC3\x41", no_file}));
 
 TEST(CanonicalPath, Parts)
 {
@@ -126,6 +156,13 @@ TEST(EncodePath, IsSafeWhereItGoes)
     EXPECT_EQ(http::encode_path("/\xC3\xA4"), "/%C3%A4");
     EXPECT_EQ(http::encode_path("javascript:x"), "javascript%3Ax");
     EXPECT_EQ(http::encode_path("a\r\nb"), "a%0D%0Ab");
+}
+
+TEST(EncodeQuery, IsFitForLocation)
+{
+    EXPECT_EQ(http::encode_query("a=b&c=%2F+d/?:@!$'()*,;-._~"), "a=b&c=%2F+d/?:@!$'()*,;-._~");
+    EXPECT_EQ(http::encode_query("\"<>{}|\\^`[]"), "%22%3C%3E%7B%7D%7C%5C%5E%60%5B%5D");
+    EXPECT_EQ(http::encode_query("\xC3\xA9"), "%C3%A9");
 }
 
 struct target_case {

@@ -187,7 +187,7 @@ std::string fill_in(std::string_view pattern, std::string_view path, std::string
     const std::array<std::pair<std::string_view, std::string>, 3> known{
         {{"{path}", http::encode_path(path)},
          {"{rest}", http::encode_path(rest)},
-         {"{query}", query.empty() ? "" : '?' + std::string(query)}}};
+         {"{query}", query.empty() ? "" : '?' + http::encode_query(query)}}};
     std::string filled;
     while (!pattern.empty()) {
         const auto placeholder =

@@ -24,7 +24,9 @@ using entries_shown = std::vector<io::directory_entry>;
 
 bool can_be_asked_for(const io::directory_entry& e)
 {
-    return !e.name.starts_with('.') && http::canonicalize(http::encode_path("/" + e.name)).has_value();
+    if (e.name.starts_with('.')) return false;
+    const auto path = http::canonicalize(http::encode_path("/" + e.name));
+    return path && path->names_file();
 }
 
 char folded(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }

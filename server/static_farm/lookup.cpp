@@ -74,12 +74,14 @@ csp::step<attempt> in_directory(const io::directory& root, const static_rules& r
     co_return attempt{.what = std::unexpected(nothing_to_show), .is_final = false};
 }
 
-/// The name beneath the root that a try stands for; "{path}" may begin it. Nothing where it would make a file of what
-/// was asked for as a directory: the links in about.html, sent for /about/, would lead elsewhere.
+/// The name beneath the root that a try stands for; "{path}" may begin it. Nothing where the path names no file; or
+/// where it would make a file of what was asked for as a directory: the links in about.html, sent for /about/, would
+/// lead elsewhere.
 std::optional<std::string> name_of_try(std::string_view pattern, const http::canonical_path& path)
 {
     constexpr std::string_view placeholder = "{path}";
     if (!pattern.starts_with(placeholder)) return std::string(pattern.substr(pattern.starts_with('/') ? 1 : 0));
+    if (!path.names_file()) return std::nullopt;
     const std::string_view ending = pattern.substr(placeholder.size());
     if (path.ends_with_slash() && !ending.empty() && !ending.starts_with('/')) return std::nullopt;
     const std::string_view asked = path.relative();
