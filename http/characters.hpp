@@ -55,12 +55,19 @@ constexpr bool is_control(char c) noexcept { return static_cast<unsigned char>(c
 // What may stand in a line of fields: anything but control bytes, and the tab (RFC 9110 section 5.5).
 constexpr bool is_field_char(char c) noexcept { return !is_control(c) || c == '\t'; }
 
-// What may stand in a request target. RFC 3986 has no place for  " # < > \ ^ ` { | }  and brackets outside a host; but
-// browsers, which follow the WHATWG URL standard, leave some of these as they are in paths and queries. Refused are
-// those which they always encode, a fragment's #, and all that is not ASCII.
+// What may stand anywhere in a request target. RFC 3986 has no place for  " # < > \ ^ ` { | }  and brackets outside a
+// host; but browsers, which follow the WHATWG URL standard, leave some of these as they are in paths and queries.
+// Refused are those which they always encode, a fragment's #, and all that is not ASCII.
 constexpr bool is_target_char(char c) noexcept
 {
     return c > 0x20 && c < 0x7f && c != '"' && c != '#' && c != '<' && c != '>';
+}
+
+// What may stand in a query besides: curl and other programs encode nothing there, and nginx accepts it too. No parser
+// of a request line can take these for its end, so they part nothing.
+constexpr bool is_lenient_query_char(char c) noexcept
+{
+    return c == '"' || c == '<' || c == '>' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 // What stands in a line of the log as it is: printable ASCII but for the quote and the backslash.

@@ -10,13 +10,15 @@
 
 namespace http {
 
-// The conditional fields of a request, each as one value; empty if absent.
+// The conditional fields of a request, each as one value: its lines joined (RFC 9110 section 5.3). Of a field that has
+// no list, several lines make a value that is not valid. For these three an empty value is not as if there were none;
+// the others are ignored when they are empty.
 struct preconditions {
-    std::string_view if_match{};
-    std::string_view if_none_match{};
+    std::optional<std::string_view> if_match{};
+    std::optional<std::string_view> if_none_match{};
     std::string_view if_modified_since{};
     std::string_view if_unmodified_since{};
-    std::string_view if_range{};
+    std::optional<std::string_view> if_range{};
     std::string_view range{};
 };
 
@@ -24,9 +26,21 @@ struct preconditions {
 // section 8.8.3.3).
 struct validators {
     std::string_view etag{};                             // as sent in ETag, quoted; empty if it has none
-    std::optional<std::chrono::sys_seconds> modified{};  // as sent in Last-Modified, if it is
+    std::optional<std::chrono::sys_seconds> modified{};  // as sent in Last-Modified, if it is: see last_modified()
     std::chrono::sys_seconds now{};                      // as sent in Date
 };
+
+// What may be sent in Last-Modified of a file with that time, at which somebody looked at `looked_at`; nothing where a
+// date would say nothing or mislead. So every date that is sent is a strong validator (RFC 9110 section 8.8.2.2):
+//
+// - In the second of the change, and a moment longer, the file may change once more and keep its date. A client that
+// has
+//   the date of the first version would take the second for the same: in If-Modified-Since, and worse, in If-Range
+//   (section 13.1.5). What a later request finds cannot tell whether that happened, so the date is not given before.
+// - A time of the future would have to be replaced (section 8.8.2.1), by one that changes with each look.
+// - The first day of 1970, and what is before it, is no time of a change: package managers and image builders set it.
+[[nodiscard]] std::optional<std::chrono::sys_seconds> last_modified(
+    std::chrono::nanoseconds file_time, std::chrono::system_clock::time_point looked_at) noexcept;
 
 enum class outcome : std::uint8_t {
     proceed,       // answer as if there were no condition, but for the range: see range_applies

@@ -55,6 +55,9 @@ TEST(Precondition, EachAlone)
     check({{.if_match = weak}, failed, failed}, current, __LINE__);
     check({{.if_match = other}, failed, failed}, current, __LINE__);
     check({{.if_match = "v1"}, failed, failed}, current, __LINE__);
+    check({{.if_match = ""}, failed, failed}, current, __LINE__);  // a list that names nothing
+    check({{.if_match = " , ,"}, failed, failed}, current, __LINE__);
+    check({{.if_match = R"(,, "v0",,"v1" ,)"}, proceed, proceed}, current, __LINE__);
 
     // 13.1.2: a weak one.
     check({{.if_none_match = same}, not_modified, failed}, current, __LINE__);
@@ -62,6 +65,8 @@ TEST(Precondition, EachAlone)
     check({{.if_none_match = weak}, not_modified, failed}, current, __LINE__);
     check({{.if_none_match = other}, proceed, proceed}, current, __LINE__);
     check({{.if_none_match = "v1"}, proceed, proceed}, current, __LINE__);
+    check({{.if_none_match = ""}, proceed, proceed}, current, __LINE__);
+    check({{.if_none_match = R"(, "v1",)"}, not_modified, failed}, current, __LINE__);
 
     // 13.1.3: ignored with other methods, and if it is no date.
     check({{.if_modified_since = an_hour_before}, proceed, proceed}, current, __LINE__);
@@ -90,6 +95,8 @@ TEST(Precondition, Precedence)
     check({{.if_none_match = other, .if_modified_since = date}, proceed, proceed}, current, __LINE__);
     check({{.if_none_match = same, .if_modified_since = an_hour_before}, not_modified, failed}, current, __LINE__);
     check({{.if_none_match = "junk", .if_modified_since = date}, proceed, proceed}, current, __LINE__);
+    check({{.if_none_match = "", .if_modified_since = date}, proceed, proceed}, current, __LINE__);
+    check({{.if_match = "", .if_unmodified_since = date}, failed, failed}, current, __LINE__);
     // The first two come before the last two.
     check({{.if_match = same, .if_none_match = same}, not_modified, failed}, current, __LINE__);
     check({{.if_match = other, .if_none_match = same}, failed, failed}, current, __LINE__);
@@ -117,19 +124,49 @@ TEST(Precondition, IfRange)
     const auto applies = [](std::string_view if_range, const validators& validators = current) {
         return range_applies(method::get, {.if_range = if_range, .range = "bytes=0-"}, validators);
     };
-    EXPECT_TRUE(applies(""));
     EXPECT_TRUE(applies(same));
     EXPECT_TRUE(applies(date));
     EXPECT_TRUE(applies("Sun Nov  6 08:49:37 1994"));
-    for (std::string_view no : {weak, other, std::string_view("\"v1\", \"v1\""), std::string_view("*"),
-                                std::string_view("v1"), an_hour_before, a_second_after, the_future})
+    for (std::string_view no :
+         {std::string_view(), weak, other, std::string_view("\"v1\", \"v1\""), std::string_view("*"),
+          std::string_view("v1"), an_hour_before, a_second_after, the_future})
         EXPECT_FALSE(applies(no)) << no;
     EXPECT_FALSE(applies(weak, {weak, modified, current.now}));
 
-    // Section 8.8.2.2: a date is strong once a second has passed.
-    EXPECT_FALSE(applies(date, {same, modified, modified}));
-    EXPECT_TRUE(applies(date, {same, modified, modified + 1s}));
-    EXPECT_TRUE(applies(same, {same, modified, modified}));
+    // Several lines make no date and no tag.
+    EXPECT_FALSE(applies("Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT"));
+    // Section 8.8.2.2: a date that was not sent, as it would not have been strong, is that of another version.
+    EXPECT_FALSE(applies(date, {same, {}, modified + 1h}));
+    EXPECT_TRUE(applies(same, {same, {}, modified}));
+}
+
+// RFC 9110 section 8.8.2, of times that no file of a test has.
+TEST(LastModified, IsSentOnlyOnceItIsStrong)
+{
+    using std::chrono::nanoseconds;
+    using std::chrono::sys_seconds;
+    using std::chrono::system_clock;
+    const auto at = [](auto time) { return system_clock::time_point(time); };
+    const nanoseconds changed = modified.time_since_epoch() + 700ms;
+
+    EXPECT_EQ(http::last_modified(changed, at(changed)), std::nullopt);
+    EXPECT_EQ(http::last_modified(changed, at(changed + 299ms)), std::nullopt) << "the second of the change";
+    EXPECT_EQ(http::last_modified(changed, at(changed + 319ms)), std::nullopt) << "its clock may be late";
+    EXPECT_EQ(http::last_modified(changed, at(changed + 320ms)), modified);
+    EXPECT_EQ(http::last_modified(changed, at(changed + 87600h)), modified);
+
+    // A clock that is behind: the date comes when it is right.
+    EXPECT_EQ(http::last_modified(changed, at(changed - 1h)), std::nullopt);
+    EXPECT_EQ(http::last_modified(changed, at(0s)), std::nullopt);
+
+    const auto now = at(current.now.time_since_epoch());
+    for (const nanoseconds none : {nanoseconds(0), nanoseconds(1), nanoseconds(1s), nanoseconds(24h - 1ns),
+                                   nanoseconds(-1), nanoseconds(-1s), nanoseconds(-4'000'000'000s)})
+        EXPECT_EQ(http::last_modified(none, now), std::nullopt) << none;
+    EXPECT_EQ(http::last_modified(24h, now), sys_seconds(24h));
+    EXPECT_EQ(http::last_modified(9'000'000'000s, now), std::nullopt);
+    EXPECT_EQ(http::last_modified(nanoseconds::max(), now), std::nullopt);
+    EXPECT_EQ(http::last_modified(nanoseconds::min(), now), std::nullopt);
 }
 
 TEST(Precondition, RangeIsForGetAlone)

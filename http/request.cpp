@@ -40,6 +40,15 @@ bool is_protocol(std::string_view text) noexcept
     return slash == std::string_view::npos || is_token(text.substr(slash + 1));
 }
 
+// The index of the first byte that cannot be part of a target at the text's beginning.
+std::size_t target_end(std::string_view text) noexcept
+{
+    std::size_t end = find_not_target_char(text, 0);
+    if (end == text.size() || !is_lenient_query_char(text[end]) || !text.substr(0, end).contains('?')) return end;
+    while (end < text.size() && is_lenient_query_char(text[end])) end = find_not_target_char(text, end + 1);
+    return end;
+}
+
 // Takes a head apart line by line. Each function goes on where the one before it stopped.
 class head_parser {
   public:
@@ -112,7 +121,7 @@ class head_parser {
 
     outcome target_and_version(std::string_view text) noexcept
     {
-        const std::size_t end = find_not_target_char(text, 0);
+        const std::size_t end = target_end(text);
         if (end > limits_.target_bytes)
             return refuse(status::uri_too_long, "The request target is longer than the limit.");
         if (end == text.size()) return bad("The request line has no HTTP version.");
@@ -267,13 +276,14 @@ class head_parser {
         return {};
     }
 
-    // RFC 9112 section 3.2: one, and valid, even where the target overrules it.
+    // RFC 9112 section 3.2: one, and valid, even where the target overrules it (section 3.2.2). What is empty is valid
+    // (RFC 9110 section 7.2), but names no host of which a page might be asked for.
     outcome host(std::string_view value) noexcept
     {
         if (has_host_) return bad("The request has two Host fields.");
         has_host_ = true;
         if (head_.form == target_form::absolute || head_.form == target_form::authority) {
-            if (!parse_authority(value)) return bad("The Host field is invalid.");
+            if (!value.empty() && !parse_authority(value)) return bad("The Host field is invalid.");
             return {};
         }
         return set_authority(value, "The Host field is invalid.");
@@ -329,13 +339,17 @@ class head_parser {
         return {};
     }
 
-    // RFC 9110 section 10.1.1: none but 100-continue is defined; HTTP/1.0 has none.
+    // RFC 9110 section 10.1.1: a list, in which none but 100-continue is defined; HTTP/1.0 has none.
     outcome expect(std::string_view value) noexcept
     {
         if (head_.version == version::http_1_0) return {};
-        if (!equal_ignoring_case(value, "100-continue"))
-            return refuse(status::expectation_failed, "The only expectation that can be met is 100-continue.");
-        head_.expect_continue = true;
+        list_cursor list(value);
+        while (auto expectation = list.next()) {
+            if (expectation->empty()) continue;  // RFC 9110 section 5.6.1.2
+            if (!equal_ignoring_case(*expectation, "100-continue"))
+                return refuse(status::expectation_failed, "The only expectation that can be met is 100-continue.");
+            head_.expect_continue = true;
+        }
         return {};
     }
 

@@ -257,7 +257,13 @@ INSTANTIATE_TEST_SUITE_P(
                     400, "vertical tab"},
         // RFC 9110 sections 10.1.1, 7.6.1, 7.8.
         fields_case{"Expect: 100-continue", 200, ""}, fields_case{"Expect: 100-Continue", 200, ""},
-        fields_case{"Expect: 200-ok", 417, ""}, fields_case{"Expect:", 417, ""},
+        fields_case{"Expect: 200-ok", 417, ""}, fields_case{"Expect:", 200, "an empty list"},
+        fields_case{"Expect: ,100-continue,,", 200, ""}, fields_case{"Expect: 100-continue, 100-continue", 200, ""},
+        fields_case{"Expect: 100-continue\r\nExpect: 100-continue", 200, "two lines"},
+        fields_case{"Expect:\r\nExpect: 100-continue", 200, "two lines"},
+        fields_case{"Expect: 100-continue, 200-ok", 417, ""}, fields_case{"Expect: 100-continue=1", 417, ""},
+        fields_case{"Expect: 100-continue\r\nExpect: 200-ok", 417, "two lines"}, fields_case{"Connection: ,", 200, ""},
+        fields_case{"Connection:", 200, ""}, fields_case{"Upgrade: ,a,,", 200, ""}, fields_case{"Upgrade:", 200, ""},
         fields_case{"Connection: close, ,keep-alive", 200, ""}, fields_case{"Connection: a b", 400, ""},
         fields_case{"Connection: \"close\"", 400, ""}, fields_case{"Upgrade: websocket, h2c/1.0", 200, ""},
         fields_case{"Upgrade: a/b/c", 400, ""}, fields_case{"Upgrade: /a", 400, ""}));
@@ -271,6 +277,8 @@ TEST(RequestHead, HostIsThereOnceAndValid)
     EXPECT_EQ(refusal("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"), 400);
     EXPECT_EQ(refusal("GET http://a/ HTTP/1.1\r\n\r\n"), 400);
     EXPECT_EQ(refusal("GET http://a/ HTTP/1.1\r\nHost: b c\r\n\r\n"), 400);
+    EXPECT_EQ(refusal("GET http://a/ HTTP/1.1\r\nHost:\r\nHost:\r\n\r\n"), 400);
+    EXPECT_EQ(refusal("GET / HTTP/1.1\r\nHost:\r\n\r\n"), 400);
     EXPECT_EQ(refusal("OPTIONS * HTTP/1.1\r\n\r\n"), 400);
 }
 
@@ -346,6 +354,19 @@ TEST(Authority, Table)
     }
 }
 
+TEST(RequestHead, AQueryMayHoldWhatProgramsLeaveUnencoded)
+{
+    for (const std::string_view target : {"/?a=\"b\"", "/?<a>", "/?{|}\\^`[]'", "/?\xC3\xA9\xFF", "/?q?\"", "/?\"",
+                                          "http://a/?<b>", "http://a?\"b", "/a?b=%22<"}) {
+        const parsed p("GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n\r\n");
+        ASSERT_TRUE(p.result) << target;
+        EXPECT_EQ(p.head.target, target);
+    }
+    for (const std::string_view target : {"/\"a\"", "/<a>", "/\xC3\xA9", "/\"?a", "/<?a", "/?a#b", "/?<#b", "/?\"a b\"",
+                                          "/?<\x01", "/?\xC3\x7F", "/?<\t>", "http://<a>/?b", "http://\xC3\xA9/?b"})
+        EXPECT_EQ(refusal("GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n\r\n"), 400) << target;
+}
+
 TEST(RequestHead, TheTargetsAuthorityOverrulesHost)
 {
     // RFC 9112 section 3.2.2.
@@ -356,6 +377,10 @@ TEST(RequestHead, TheTargetsAuthorityOverrulesHost)
     EXPECT_EQ(p.head.host, "[::1]");
     EXPECT_EQ(p.head.port, 81);
     EXPECT_EQ(p.head.find(field_id::host), "other:82");
+
+    const parsed empty("GET http://a/ HTTP/1.1\r\nHost: \r\n\r\n");
+    ASSERT_TRUE(empty.result) << "an empty Host is valid, and ignored here";
+    EXPECT_EQ(empty.head.authority, "a");
 
     const parsed connect("CONNECT a:443 HTTP/1.1\r\nHost: b\r\n\r\n");
     ASSERT_TRUE(connect.result);
@@ -417,6 +442,9 @@ TEST(RequestHead, ExpectIsForBodiesAndFor11)
     EXPECT_TRUE(parsed(with_fields("Expect: 100-continue\r\nContent-Length: 1")).head.expect_continue);
     EXPECT_TRUE(parsed(with_fields("Expect: 100-continue\r\nTransfer-Encoding: chunked")).head.expect_continue);
     EXPECT_FALSE(parsed(with_fields("Expect: 100-continue")).head.expect_continue);
+    EXPECT_TRUE(parsed(with_fields("Expect: , 100-continue,\r\nContent-Length: 1")).head.expect_continue);
+    EXPECT_TRUE(parsed(with_fields("Expect:\r\nExpect: 100-continue\r\nContent-Length: 1")).head.expect_continue);
+    EXPECT_FALSE(parsed(with_fields("Expect: ,\r\nContent-Length: 1")).head.expect_continue);
     const parsed old("POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
     ASSERT_TRUE(old.result);
     EXPECT_FALSE(old.head.expect_continue);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "io/file.hpp"
 
+#include <algorithm>
 #include <dirent.h>
 #include <memory>
 #include <sys/syscall.h>
@@ -18,6 +19,16 @@ result<T> failed()
     return std::unexpected(error::of_errno());
 }
 
+/// Nanoseconds since 1970 are counted to the year 2262 only, and file systems store later times than that. Those come
+/// as the last here, and the earliest as the first: with room for who adds to them or subtracts.
+std::chrono::nanoseconds moment(std::int64_t seconds, std::uint32_t nanoseconds)
+{
+    constexpr std::int64_t first = -4'000'000'000;  // 1843
+    constexpr std::int64_t last = 9'000'000'000;    // 2255
+    if (seconds < first || seconds >= last) return std::chrono::seconds(std::clamp(seconds, first, last));
+    return std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanoseconds);
+}
+
 result<file_status> status_of(int fd)
 {
     // What the inode in memory says, so that a server far away is not asked; for a local file system that is all
@@ -25,12 +36,9 @@ result<file_status> status_of(int fd)
     struct statx s;
     constexpr unsigned wanted = STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO;
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &s) != 0) return failed<file_status>();
-    const auto moment = [](const statx_timestamp& t) {
-        return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
-    };
     return file_status{.size = s.stx_size,
-                       .modified = moment(s.stx_mtime),
-                       .changed = moment(s.stx_ctime),
+                       .modified = moment(s.stx_mtime.tv_sec, s.stx_mtime.tv_nsec),
+                       .changed = moment(s.stx_ctime.tv_sec, s.stx_ctime.tv_nsec),
                        .inode = s.stx_ino,
                        .device = (std::uint64_t{s.stx_dev_major} << 32) | s.stx_dev_minor,
                        .mode = s.stx_mode};
@@ -241,11 +249,10 @@ struct listing {
             std::string name = entry->d_name;
             struct stat s;
             if (name == "." || name == ".." || !look(directory, name, s)) continue;
-            entries.push_back(
-                {.name = std::move(name),
-                 .is_directory = S_ISDIR(s.st_mode),
-                 .size = static_cast<std::uint64_t>(s.st_size),
-                 .modified = std::chrono::seconds(s.st_mtim.tv_sec) + std::chrono::nanoseconds(s.st_mtim.tv_nsec)});
+            entries.push_back({.name = std::move(name),
+                               .is_directory = S_ISDIR(s.st_mode),
+                               .size = static_cast<std::uint64_t>(s.st_size),
+                               .modified = moment(s.st_mtim.tv_sec, static_cast<std::uint32_t>(s.st_mtim.tv_nsec))});
         }
         return 0;
     }

@@ -73,7 +73,7 @@ class directory {
 
 struct file_status {
     std::uint64_t size = 0;
-    std::chrono::nanoseconds modified{};  // since 1970
+    std::chrono::nanoseconds modified{};  // since 1970; from 1843 to 2255, whatever the file system has
     std::chrono::nanoseconds changed{};   // the inode
     std::uint64_t inode = 0;
     std::uint64_t device = 0;

@@ -48,10 +48,12 @@ response_fields& response_fields::add(const response_fields& more)
 
 response_fields fields_of_any(const description& d)
 {
-    const http::date_text modified = http::format_date(d.modified);
     response_fields f;
     if (!d.etag.empty()) f.add("ETag", d.etag);
-    f.add("Last-Modified", std::string_view(modified.data(), modified.size()));
+    if (d.modified) {
+        const http::date_text modified = http::format_date(*d.modified);
+        f.add("Last-Modified", std::string_view(modified.data(), modified.size()));
+    }
     if (!d.cache_control.empty()) f.add("Cache-Control", d.cache_control);
     if (d.varies) f.add("Vary", "Accept-Encoding");
     f.add(d.more);
@@ -95,6 +97,15 @@ const representation& page::best(const http::accepted_codings& accepted) const
     return as(accepted.choose(available));
 }
 
+std::optional<http::coding> page::missing_for(const http::accepted_codings& accepted) const
+{
+    if (accepted.permits(http::coding::identity)) return std::nullopt;
+    const description& at_hand = best(accepted).about;
+    const http::coding wanted = accepted.choose(http::all_codings);
+    if (accepted.permits(at_hand.coding) || !accepted.permits(wanted) || !at_hand.varies) return std::nullopt;
+    return wanted;
+}
+
 void page::add(http::coding c, std::string_view text)
 {
     auto& place = in[static_cast<std::size_t>(c)];
@@ -105,6 +116,15 @@ void page::add(http::coding c, std::string_view text)
     about.bytes = text.size();
     ready_response whole(http::status::ok, fields_of_whole(about), text);
     place = representation{.about = std::move(about), .whole = std::move(whole)};
+}
+
+void page::set_modified(std::optional<std::chrono::sys_seconds> date)
+{
+    for (auto& r : in) {
+        if (!r) continue;
+        r->about.modified = date;
+        r->whole = ready_response(http::status::ok, fields_of_whole(r->about), r->whole.content());
+    }
 }
 
 std::size_t page::bytes() const

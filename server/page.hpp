@@ -48,8 +48,8 @@ struct file_identity {
 /// What is known of a representation but for its bytes (RFC 9110, section 3.2).
 struct description {
     std::string media_type;
-    std::string etag;  // strong, in its quotes; empty while it is not known
-    std::chrono::sys_seconds modified;
+    std::string etag;                                  // strong, in its quotes; empty while it is not known
+    std::optional<std::chrono::sys_seconds> modified;  // by http::last_modified()
     std::uint64_t bytes = 0;
     http::coding coding = http::coding::identity;
     bool varies = false;        // there are others, or may be, among which Accept-Encoding decides
@@ -101,8 +101,18 @@ struct page {
     [[nodiscard]] representation& as(http::coding c) { return *in[static_cast<std::size_t>(c)]; }
     /// The best of those that are there for a client that takes `accepted`.
     [[nodiscard]] const representation& best(const http::accepted_codings& accepted) const;
+    /// The coding that it should be made in for a client that refuses all those that are there; nothing if there is no
+    /// such coding. A media type that is not worth compressing is sent as it is: "gzip, *;q=0" is sent by programs that
+    /// want images all the same, and RFC 9110, section 12.5.3 leaves it to us.
+    [[nodiscard]] std::optional<http::coding> missing_for(const http::accepted_codings& accepted) const;
     /// Adds what the text is in another coding; if it is empty, or there is one already, does nothing.
     void add(http::coding c, std::string_view text);
+    /// Changes the date of all representations.
+    void set_modified(std::optional<std::chrono::sys_seconds> date);
+    [[nodiscard]] std::optional<std::chrono::sys_seconds> modified() const
+    {
+        return as(http::coding::identity).about.modified;
+    }
     /// In memory, roughly.
     [[nodiscard]] std::size_t bytes() const;
 };

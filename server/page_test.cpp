@@ -89,6 +89,45 @@ TEST(Page, ACodingHasATagAndALengthOfItsOwn)
     EXPECT_EQ(p.as(http::coding::gzip).whole.content(), "zipped") << "what stands beside the file goes first";
 }
 
+TEST(Page, ItsDateMayComeLater)
+{
+    const std::chrono::sys_seconds date(std::chrono::seconds(784'111'777));
+    page p = page_with("some text");
+    p.add(http::coding::gzip, "zipped");
+    for (const auto c : {http::coding::identity, http::coding::gzip}) {
+        EXPECT_EQ(p.as(c).whole.fields().find("Last-Modified"), std::string_view::npos);
+    }
+    p.set_modified(date);
+    EXPECT_EQ(p.modified(), date);
+    for (const auto c : {http::coding::identity, http::coding::gzip}) {
+        EXPECT_EQ(p.as(c).about.modified, date);
+        EXPECT_NE(p.as(c).whole.fields().find("Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"),
+                  std::string_view::npos);
+    }
+    EXPECT_EQ(p.as(http::coding::identity).whole.content(), "some text");
+    EXPECT_EQ(p.as(http::coding::gzip).whole.content(), "zipped");
+    p.set_modified({});
+    EXPECT_EQ(p.as(http::coding::gzip).whole.fields().find("Last-Modified"), std::string_view::npos);
+}
+
+TEST(Page, LacksACodingForWhoRefusesTheOthers)
+{
+    page p = page_with("some text");
+    const auto missing = [&](std::string_view field) { return p.missing_for(http::parse_accept_encoding(field)); };
+    EXPECT_EQ(missing("gzip"), std::nullopt) << "identity will do";
+    EXPECT_EQ(missing("gzip, identity;q=0"), http::coding::gzip);
+    EXPECT_EQ(missing("gzip;q=0.5, zstd, *;q=0"), http::coding::zstd);
+    EXPECT_EQ(missing("*;q=0"), std::nullopt) << "nothing would do";
+    EXPECT_EQ(missing("deflate, *;q=0"), std::nullopt);
+    p.add(http::coding::gzip, "zipped");
+    EXPECT_EQ(missing("gzip, identity;q=0"), std::nullopt);
+    EXPECT_EQ(missing("gzip, br, identity;q=0"), std::nullopt) << "what is there goes first";
+    EXPECT_EQ(missing("br, identity;q=0"), http::coding::brotli);
+    p.as(http::coding::identity).about.varies = false;
+    p.as(http::coding::gzip).about.varies = false;
+    EXPECT_EQ(missing("br, identity;q=0"), std::nullopt) << "an image, say";
+}
+
 TEST(FileIdentity, IsToldByEveryPart)
 {
     using std::chrono::nanoseconds;

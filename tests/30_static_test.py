@@ -2,14 +2,17 @@
 """Files beneath the root: which are served, with what, and which never."""
 
 import concurrent.futures
+import contextlib
 import datetime
 import email.utils
 import hashlib
+import json
 import os
 import pathlib
 import random
 import socket
 import threading
+import time
 
 import pytest
 
@@ -26,7 +29,8 @@ def noise(size, seed=0):
 
 
 def test_fields_of_a_file(standing):
-    r = standing.ask("/a.txt")
+    os.utime(standing.site / "a.txt", (784_111_777, 784_111_777))  # else it might be too young to have a date
+    r = wait_until(lambda: (r := standing.ask("/a.txt")).get("Last-Modified") and r, "the date is noticed")
     assert (r.status, r.reason, r.body) == (200, "OK", b"the letter a\n")
     assert r.get("Content-Type") == "text/plain; charset=utf-8"
     assert r.get("Content-Length") == "13"
@@ -35,22 +39,54 @@ def test_fields_of_a_file(standing):
     assert modified == int((standing.site / "a.txt").stat().st_mtime)
 
 
-@pytest.mark.parametrize("when", [0, 784_111_777], ids=["1970", "1994"])
-def test_last_modified(server, when):
-    os.utime(server.site / "a.txt", (when, when))
-    assert server.ask("/a.txt").get("Last-Modified") == email.utils.formatdate(when, usegmt=True)
+SIZES = pytest.mark.parametrize("size", [10, LARGEST_PAGE + 1], ids=["page", "large"])
 
 
-@pytest.mark.parametrize("size", [10, LARGEST_PAGE + 1], ids=["page", "large"])
-def test_a_file_of_the_future(server, size):
-    """It was modified now, not later than the answer was made (RFC 9110, section 8.8.2.1)."""
-    name = server.site / "future.bin"
+@SIZES
+@pytest.mark.parametrize("when", [86_400, 784_111_777], ids=["1970", "1994"])
+def test_last_modified(server, when, size):
+    (server.site / "a.bin").write_bytes(noise(size))
+    os.utime(server.site / "a.bin", (when, when))
+    assert server.ask("/a.bin").get("Last-Modified") == email.utils.formatdate(when, usegmt=True)
+
+
+@SIZES
+def test_a_date_that_means_nothing_is_left_out(server, size):
+    """Package managers and image builders set the epoch; a time in the future would have to be replaced (RFC 9110,
+    section 8.8.2.1). None of these is compared with, be it earlier or later than what the client says."""
+    name = server.site / "odd.bin"
     name.write_bytes(noise(size))
-    os.utime(name, (4_102_444_800, 4_102_444_800))
-    for _ in range(3):
-        r = server.ask("/future.bin")
-        modified, date = (email.utils.parsedate_to_datetime(r.get(f)) for f in ("Last-Modified", "Date"))
-        assert date - datetime.timedelta(minutes=1) <= modified <= date
+    with server.connect() as c:
+        for when in (0, 1, 86_399, -1, -10**9, -5 * 10**9, 4_102_444_800, 9_300_000_000, 10**10):
+            with contextlib.suppress(OSError):  # of a file system that has no such time
+                os.utime(name, (when, when))
+            for date in ("Thu, 01 Jan 1970 00:00:00 GMT", email.utils.formatdate(time.time() - 60, usegmt=True)):
+                r = c.ask("/odd.bin", f"If-Modified-Since: {date}")
+                assert (r.status, r.get("Last-Modified"), len(r.body)) == (200, None, size), when
+                assert c.ask("/odd.bin", f"If-Range: {date}", "Range: bytes=0-1").status == 200
+
+
+@SIZES
+def test_no_date_in_the_second_of_the_change(server, size):
+    """The file may change once more and keep its date, which would make that a weak validator (RFC 9110, section
+    8.8.2.2): with If-Range a client would put two versions together."""
+    name = server.site / "young.bin"
+
+    def ask(*fields):
+        r = c.ask("/young.bin", *fields)
+        given, date = r.get("Last-Modified"), email.utils.parsedate_to_datetime(r.get("Date"))
+        assert given is None or date - email.utils.parsedate_to_datetime(given) >= datetime.timedelta(seconds=1)
+        return r
+
+    with server.connect() as c:  # so it is one cache that is asked
+        for seed in range(3):  # over the one before, which may be kept for a moment
+            name.write_bytes(noise(size, seed))
+            written = email.utils.formatdate(name.stat().st_mtime, usegmt=True)
+            wait_until(lambda: ask().body == noise(size, seed), "the new version")
+            wait_until(lambda: ask().get("Last-Modified") == written, "its date")
+            r = ask(f"If-Range: {written}", "Range: bytes=2-5")
+            assert (r.status, r.body) == (206, noise(size, seed)[2:6])
+            assert ask(f"If-Modified-Since: {written}").status == 304
 
 
 @pytest.mark.parametrize(
@@ -176,15 +212,52 @@ def test_case_and_a_slash_matter(standing):
     "target",
     ["/..", "/../", "/../a.txt", "/dir/../../a.txt", "/./../a.txt", "//../a.txt", "/%2e%2e/a.txt", "/.%2e/a.txt",
      "/%2E./a.txt", "/dir/%2e%2e/%2e%2e/etc/passwd", "/../../../../../../etc/passwd",
-     "/dir%2fb.css", "/dir%2Fb.css", "/..%2fa.txt", "/%2f", "/%2e%2e%2fetc%2fpasswd",
-     "/a.txt%00", "/%00", "/a%00.txt", "/a%0a.txt", "/a%0d.txt", "/%7f", "/%01",
-     "/%c0%ae%c0%ae/a.txt", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af", "/%c1%bf", "/%ed%a0%80", "/%f4%90%80%80", "/%ff",
-     "/%c3", "/%80", "/..%5ca.txt", "/dir%5c..%5ca.txt", "/dir\\b.css",
-     "/%", "/%2", "/%zz", "/%2z", "/a.txt%", "/%u002e", "/%25%"],
+     "/a.txt%00", "/%00", "/a%00.txt", "/%", "/%2", "/%zz", "/%2z", "/a.txt%", "/%u002e", "/%25%"],
 )
 def test_paths_that_are_refused(standing, target):
     with standing.connect() as c:
         assert c.ask(target).status == 400
+
+
+NAMES_OF_NO_FILE = [
+    "/dir%2fb.css", "/dir%2Fb.css", "/%2f", "/%2fetc%2fpasswd", "/dir%5cb.css", "/dir%5c..%5ca.txt", "/dir\\b.css",
+    "/a%0a.txt", "/a%0d.txt", "/a.txt%7f", "/%01", "/%c0%ae%c0%ae/a.txt", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af",
+    "/%c1%bf", "/%ed%a0%80", "/%f4%90%80%80", "/%ff", "/%c3", "/%80.txt", "/a.txt%2f", "/dir%2f",
+]
+# Files that have just these names, and those that somebody would find who takes an encoded slash for a slash.
+ODD_FILES = [b"dir\\b.css", b"a\n.txt", b"a\r.txt", b"a.txt\x7f", b"\x01", b"\xff", b"\xc3", b"\x80.txt", b"dir%2fb.css",
+             b"dir%2Fb.css", b"a.txt%2f", b"dir%5cb.css", b"%ff", b"a%0a.txt"]
+
+
+def with_odd_files(serve, settings):
+    server = serve(settings, workers=1)
+    for name in ODD_FILES:
+        (pathlib.Path(os.fsdecode(os.fsencode(server.site) + b"/" + name))).write_bytes(b"odd")
+    return server
+
+
+def test_paths_that_name_no_file(serve):
+    """They are valid (RFC 3986 section 2.1), so there is just no such page; and the file system never hears of them."""
+    server = with_odd_files(serve, {})
+    with server.connect() as c:
+        for target in NAMES_OF_NO_FILE:
+            for _ in range(2):
+                assert c.ask(target).status == 404, target
+        assert c.ask("/dir%252fb.css").body == b"odd"  # that is a name
+
+
+def test_paths_that_name_no_file_have_the_fallback(serve):
+    """As an application's page has, which reads the path by itself."""
+    server = with_odd_files(serve, {"try": ["{path}", "{path}.txt", "{path}/index.html", "/index.html"]})
+    with server.connect() as c:
+        index = c.ask("/").body
+        for target in NAMES_OF_NO_FILE:
+            for _ in range(3):
+                r = c.ask(target)
+                assert (r.status, r.body) == (200, index), target
+        assert c.ask("/dir/b.css").body != index and c.ask("/stats.json").status == 200
+        json.loads(c.ask("/stats.json").text)  # which names the pages that are kept
+        assert c.ask("/..%2fa.txt").status == 403  # a name that begins with a dot
 
 
 # --- directories ------------------------------------------------------------------------------------------------------

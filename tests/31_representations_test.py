@@ -96,6 +96,22 @@ CONDITIONS = [  # TAG stands for the tag of the page
     ("13.2.2 step 5: comes after step 3", 304, ["If-Range: TAG", "If-None-Match: TAG"]),
     ("13.2.2 step 5: comes after step 1", 412, ["If-Range: TAG", f"If-Match: {OTHER}"]),
     ("13.2.2 step 6: without conditions", 206, []),
+    ("5.6.1.2 empty elements of If-Match are passed over", 206, ["If-Match: ,TAG,,"]),
+    ("13.1.1 but a list that has no others names nothing", 412, ["If-Match:"]),
+    ("13.1.1 nor does one of commas", 412, ["If-Match: , ,"]),
+    ("5.3 If-Match in two lines", 206, [f"If-Match: {OTHER}", "If-Match: TAG"]),
+    ("5.3 one of them empty", 206, ["If-Match:", "If-Match: TAG"]),
+    ("13.1.1 an empty If-Match goes before If-Unmodified-Since", 412, ["If-Match:", f"If-Unmodified-Since: {DATE}"]),
+    ("5.6.1.2 empty elements of If-None-Match are passed over", 304, ["If-None-Match: , TAG,"]),
+    ("13.1.2 a list that has no others names nothing", 206, ["If-None-Match:"]),
+    ("5.3 If-None-Match in two lines", 304, [f"If-None-Match: {OTHER}", "If-None-Match: TAG"]),
+    ("13.1.3 an empty If-None-Match goes before If-Modified-Since", 206,
+     ["If-None-Match:", f"If-Modified-Since: {DATE}"]),
+    ("13.1.3 two dates are none", 206, [f"If-Modified-Since: {DATE}", f"If-Modified-Since: {DATE}"]),
+    ("13.1.4 two dates are none", 206, [f"If-Unmodified-Since: {BEFORE}", f"If-Unmodified-Since: {BEFORE}"]),
+    ("13.1.5 an empty If-Range is of no page", 200, ["If-Range:"]),
+    ("13.1.5 nor are two tags", 200, ["If-Range: TAG", "If-Range: TAG"]),
+    ("13.1.5 nor two dates", 200, [f"If-Range: {DATE}", f"If-Range: {DATE}"]),
 ]
 RANGE = "Range: bytes=5-9"
 METHODS = ("GET", "HEAD")
@@ -262,6 +278,8 @@ def test_ranges_that_are_ignored(standing, name):
             r = c.ask(f"/{name}", f"Range: {written}")
             assert (r.status, r.body == SITE[name], r.get("Content-Range")) == (200, True, None), written
             assert r.get("Accept-Ranges") == "bytes"
+        r = c.ask(f"/{name}", "Range: bytes=1-2", "Range: bytes=1-2")  # two lines: the field has no list of units
+        assert (r.status, r.body) == (200, SITE[name])
         for written in ("0-0", "0-0,3-4", "99999999-"):
             r = c.ask(f"/{name}", f"Range: bytes={written}", method="HEAD")
             assert (r.status, r.get("Content-Length"), r.get("Content-Range")) == (200, str(len(SITE[name])), None)
@@ -338,7 +356,7 @@ def coded(engine, tmp_path_factory):
         yield server
 
 
-@shows("9110 12.5.3", "The coding is the one that the client likes best, and none is sent that it refuses")
+@shows("9110 12.5.3", "The coding is the one that the client likes best; one that it refuses only if there is no other")
 @pytest.mark.parametrize(
     "field, wanted",
     [
@@ -365,6 +383,8 @@ def coded(engine, tmp_path_factory):
         ("identity;q=0.5, gzip;q=0.5", "gzip"),
         ("identity;q=0, gzip", "gzip"),
         ("gzip;q=2, br;q=0.001", "br"),  # what is malformed is passed over
+        (",, gzip ,", "gzip"),
+        ("br;q=0.1\r\nAccept-Encoding: gzip", "gzip"),  # two lines
     ],
 )
 def test_accept_encoding(coded, field, wanted):
@@ -401,6 +421,32 @@ def test_a_tag_for_each_coding(coded):
             assert c.ask("/page.html", accept, "Range: bytes=10-99", f"If-Range: {tags[None]}").body == bodies[coding]
             parts = parts_of(c.ask("/page.html", accept, "Range: bytes=0-9,-10"))
             assert [part[-1] for part in parts] == [bodies[coding][:10], bodies[coding][-10:]]
+
+
+@shows("9110 12.5.3", "Who refuses a text as it is gets it in a coding at once, though nobody has asked for it before")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_who_refuses_identity(serve, method):
+    files = {f"{coding}.html": TEXT for coding in CODINGS} | {"short.txt": b"short", "image.png": TEXT}
+    server = serve(files=files, workers=1)
+    with server.connect() as c:
+        for coding in CODINGS:
+            refusing = f"Accept-Encoding: {coding}, identity;q=0"
+            first = c.ask(f"/{coding}.html", refusing, method=method)
+            assert (first.status, first.get("Content-Encoding"), first.get("Vary")) == (200, coding, "Accept-Encoding")
+            again = c.ask(f"/{coding}.html", refusing)  # in the cache by now, and perhaps not compressed there
+            assert (again.get("Content-Encoding"), again.get("ETag")) == (coding, first.get("ETag"))
+            assert decoded(coding, again.body) == TEXT and (method == "HEAD" or first.body == again.body)
+            wait_for_codings(server, f"/{coding}.html")
+            kept = c.ask(f"/{coding}.html", refusing)
+            assert (kept.body, kept.get("ETag")) == (again.body, first.get("ETag"))  # the same tag for the same bytes
+        for _ in range(3):
+            r = c.ask("/short.txt", "Accept-Encoding: gzip, *;q=0")
+            assert r.get("Content-Encoding") == "gzip" and decoded("gzip", r.body) == b"short"
+            assert c.ask("/short.txt", "Accept-Encoding: gzip").get("Content-Encoding") is None
+            # There is no other: programs that say so take images all the same.
+            for target, accept in (("/image.png", "gzip, *;q=0"), ("/gzip.html", "*;q=0"), ("/gzip.html", "x, *;q=0")):
+                r = c.ask(target, f"Accept-Encoding: {accept}")
+                assert (r.status, r.get("Content-Encoding"), r.body) == (200, None, TEXT)
 
 
 def test_what_is_not_compressed(coded):

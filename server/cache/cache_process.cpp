@@ -20,7 +20,10 @@ class kept_page {
         good_until_ = a.looked_at + freshness_;
         stale_from_ = good_until_ - freshness_ / 4;
         // The one at hand may have been compressed since the look began, which is done once only.
-        if (has_the_content_of(a)) return;
+        if (has_the_content_of(a)) {
+            if (page_->modified() != a.page->modified()) changeable().set_modified(a.page->modified());
+            return;
+        }
         path_ = std::move(a.path);
         site_ = a.site;
         page_ = std::move(a.page);
@@ -40,6 +43,7 @@ class kept_page {
         stale_from_ = std::min(now + freshness_ / 4, good_until_);
         return false;
     }
+    [[nodiscard]] bool has_a_coding_for(const request& asked) const { return !page_->missing_for(asked.accepted); }
     [[nodiscard]] const frozen_page& present() const { return page_; }
 
     /// The page in the coding that is best for `asked`, with the date of now.
@@ -119,7 +123,7 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
             const csp::time_point now = csp::core::here().now();
             if (auto job = kept.job_for(x->asked, now, to.answers)) co_await to.desk.output(std::move(*job));
             x->kept_is_fresh = kept.is_fresh(now);
-            if (x->kept_is_fresh && x->asked.is_plain()) {
+            if (x->kept_is_fresh && x->asked.is_plain() && kept.has_a_coding_for(x->asked)) {
                 answered = send_at_once(*x, kept.ready_for(x->asked));
             }
             if (!answered) x->kept = kept.present();

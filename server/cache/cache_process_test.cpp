@@ -81,9 +81,11 @@ outcome play(engine_kernel& k, std::vector<cache_work> given, std::vector<cache_
     return seen;
 }
 
-cache_work page_made_from(engine_kernel& k, std::uint64_t version, std::string_view content, bool settled = true)
+cache_work page_made_from(engine_kernel& k, std::uint64_t version, std::string_view content, bool settled = true,
+                          std::optional<std::chrono::sys_seconds> date = {})
 {
     page p = *test::page_of(content, version);
+    p.set_modified(date);
     p.compressible = true;
     p.settled = settled;
     return std::make_unique<assignment>("/a", frozen_page(std::move(p)), k.on().now());
@@ -105,6 +107,19 @@ TEST(CacheProcess, KeepsTheCompressedTextWhenALookThatBeganBeforeFindsTheSamePag
         given.emplace_back(request_of(k));
         EXPECT_THAT(play(k, std::move(given)).sent, HasSubstr("Content-Encoding: br"));
     });
+}
+
+TEST(CacheProcess, TakesTheDateOfALookThatFindsTheSamePage)
+{
+    engine_kernel k(1);
+    std::vector<cache_work> given;
+    given.push_back(page_made_from(k, 1, "content"));
+    given.push_back(text_made_from(1));
+    given.push_back(page_made_from(k, 1, "content", true, std::chrono::sys_seconds(std::chrono::seconds(784'111'777))));
+    given.emplace_back(request_of(k));
+    const outcome seen = play(k, std::move(given));
+    EXPECT_THAT(seen.sent, HasSubstr("Content-Encoding: br"));
+    EXPECT_THAT(seen.sent, HasSubstr("Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"));
 }
 
 TEST(CacheProcess, ForgetsTheCompressedTextWithItsPage)

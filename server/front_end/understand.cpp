@@ -21,11 +21,11 @@ using http::status;
 /// Notes what of the body is still to come, so that the next request is found behind it. Yields whether that can be
 /// told: a client that waits for "100 Continue" may or may not send its body once it has been answered without, and one
 /// that wants a tunnel may speak into it at once: others might choose those bytes, which must not be taken for
-/// requests.
+/// requests. Nor do we know what follows the head of a method that we do not know.
 bool note_body(const http::request_head& head, connection& c)
 {
     c.now = connection::phase::idle;  // no more `head`, in which it was if the head came in pieces
-    if (head.expect_continue || head.method == method::connect) return false;
+    if (head.expect_continue || head.method == method::connect || head.method == method::other) return false;
     if (!head.has_body()) return true;
     c.now = connection::phase::body;
     if (head.chunked) {
@@ -51,7 +51,8 @@ bool wants_https(const http::request_head& head)
     return head.form == http::target_form::absolute && http::equal_ignoring_case(head.target.substr(0, 6), "https:");
 }
 
-/// A list as one value, which is kept with the request if it came in several lines.
+/// All lines of a field as one value, which is kept with the request if there were several (RFC 9110, section 5.3).
+/// Where the field has no list, that is no valid value, and the field is treated so.
 std::optional<std::string_view> list_of(const http::request_head& head, field_id id, request& asked)
 {
     std::string joined;
@@ -74,13 +75,12 @@ void note_wishes(const http::request_head& head, request& asked)
     const auto list = [&](http::field_id id) { return list_of(head, id, asked); };
     note_form(head, asked);
     asked.accepted = http::parse_accept_encoding(list(accept_encoding));
-    const auto value = [&](http::field_id id) { return head.find(id).value_or(""); };
-    asked.conditions = {.if_match = list(if_match).value_or(""),
-                        .if_none_match = list(if_none_match).value_or(""),
-                        .if_modified_since = value(if_modified_since),
-                        .if_unmodified_since = value(if_unmodified_since),
-                        .if_range = value(if_range),
-                        .range = value(range)};
+    asked.conditions = {.if_match = list(if_match),
+                        .if_none_match = list(if_none_match),
+                        .if_modified_since = list(if_modified_since).value_or(""),
+                        .if_unmodified_since = list(if_unmodified_since).value_or(""),
+                        .if_range = list(if_range),
+                        .range = list(range).value_or("")};
     asked.is_conditional = head.find(if_match) || head.find(if_none_match) || head.find(if_modified_since) ||
                            head.find(if_unmodified_since) || head.find(range);
 }

@@ -47,7 +47,9 @@ const std::vector<understood> table = {
     // Who waits for 100 may or may not send the body after another answer (9110 10.1.1).
     {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", status::method_not_allowed,
      false, phase::lingering},
-    {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", status::not_implemented, true, phase::idle},
+    // Nor is it known what follows the head of a method that is not known.
+    {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", status::not_implemented, false, phase::lingering},
+    {"BREW / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", status::not_implemented, false, phase::lingering},
     // A tunnel that is refused may be spoken into already.
     {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", status::method_not_allowed, false, phase::lingering},
     {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 3\r\n\r\n", status::method_not_allowed, false,
@@ -55,6 +57,7 @@ const std::vector<understood> table = {
     {"GET /.git/config HTTP/1.1\r\nHost: a\r\n\r\n", status::forbidden, true, phase::idle},
     {"GET /.well-known/x HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, "/.well-known/x"},
     {"GET /../etc HTTP/1.1\r\nHost: a\r\n\r\n", status::bad_request, true, phase::idle},
+    {"GET /a%2Fb HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, std::string_view("/a\0b", 4)},
     // After a head that is not one, nobody knows where the next begins.
     {"GET / HTTP/1.1\r\n\r\n", status::bad_request, false, phase::lingering},
     {"GET / HTTP/1.1\nHost: a\n\n", status::bad_request, false, phase::lingering},

@@ -105,24 +105,26 @@ void add_headers(response_fields& fields, const static_rules& rules, const std::
     }
 }
 
-description describe(const common_fields& common, const open_file& plain, const open_file& as_sent, coding c)
+/// Of what all representations of a file tell.
+struct common_description {
+    const common_fields& fields;
+    std::optional<std::chrono::sys_seconds> modified;
+};
+
+description describe(const common_description& common, const open_file& plain, const open_file& as_sent, coding c)
 {
     const http::media_type type = http::media_type_of(plain.name);
-    // A time in the future is replaced by this moment, which no Date of an answer goes before (RFC 9110, section
-    // 8.8.2.1).
-    const auto modified =
-        std::min(std::chrono::system_clock::now(), std::chrono::system_clock::time_point(plain.what.modified));
     return {.media_type = std::string(type.text),
             .etag = {},
-            .modified = std::chrono::floor<std::chrono::seconds>(modified),
+            .modified = common.modified,
             .bytes = as_sent.what.size,
             .coding = c,
             .varies = type.compressible,
-            .cache_control = common.cache_control,
-            .more = common.more};
+            .cache_control = common.fields.cache_control,
+            .more = common.fields.more};
 }
 
-csp::step<io::result<representation>> load(const common_fields& common, const open_file& plain,
+csp::step<io::result<representation>> load(const common_description& common, const open_file& plain,
                                            const open_file& as_sent, coding c)
 {
     auto content = co_await read_all(as_sent);
@@ -133,7 +135,7 @@ csp::step<io::result<representation>> load(const common_fields& common, const op
     co_return representation{.about = std::move(about), .whole = std::move(whole)};
 }
 
-csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const common_fields& common,
+csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const common_description& common,
                                              const file_family& files)
 {
     constexpr std::uint64_t least_worth_compressing = 256;  // bytes; less fits into the packet all the same
@@ -152,7 +154,7 @@ csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const comm
     co_return frozen_page(std::move(p));
 }
 
-large_file best_of(const common_fields& common, file_family files, const http::accepted_codings& accepted)
+large_file best_of(const common_description& common, file_family files, const http::accepted_codings& accepted)
 {
     http::coding_set available;
     available.add(coding::identity);
@@ -184,7 +186,7 @@ response to_directory(const page_rules& rules, const request& asked)
                                fmt::format("<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This is a "
                                            "directory: <a href=\"{0}\">{0}</a></p>\n</html>\n",
                                            path));
-    r.fields.add("Location", asked.query.empty() ? path : fmt::format("{}?{}", path, asked.query));
+    r.fields.add("Location", asked.query.empty() ? path : fmt::format("{}?{}", path, http::encode_query(asked.query)));
     add_common(r.fields, common_of(rules.files, asked.routes));
     return r;
 }
@@ -243,12 +245,22 @@ csp::step<std::optional<response>> own_error_page(const io::directory& root, con
     co_return text_response(code, http::media_type_of(own->name).text, std::move(*text));
 }
 
+/// The page as it is kept, with the date that its file has by now.
+frozen_page dated(const frozen_page& kept, std::optional<std::chrono::sys_seconds> modified)
+{
+    if (kept->modified() == modified) return kept;
+    page p = *kept;
+    p.set_modified(modified);
+    return frozen_page(std::move(p));
+}
+
 constexpr http::error in_flux{status::service_unavailable, "This file is being changed just now."};
 
 /// get_page(), but that a file may be in flux.
 csp::step<std::expected<found_page, http::error>> find_page(const io::directory& root, const page_rules& rules,
                                                             const request& asked, const frozen_page& kept)
 {
+    const auto looked_at = std::chrono::system_clock::now();  // before what is seen
     auto found = co_await find_file(root, rules.files, asked);
     if (!found) co_return std::unexpected(found.error());
     if (std::holds_alternative<needs_slash>(*found)) co_return to_directory(rules, asked);
@@ -260,9 +272,12 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     const bool is_large = file.what.size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
     file_family files = co_await family_of(root, std::move(file), is_text);
 
-    if (is_large) co_return best_of(common_of(rules.files, asked.routes), std::move(files), asked.accepted);
-    if (kept && kept->settled && kept->made_from == files.identities()) co_return kept;
-    auto made = co_await make_page(rules, common_of(rules.files, asked.routes), files);
+    const auto modified = http::last_modified(files.identity.what.modified, looked_at);
+    if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, modified);
+    const common_fields fields = common_of(rules.files, asked.routes);
+    const common_description common{.fields = fields, .modified = modified};
+    if (is_large) co_return best_of(common, std::move(files), asked.accepted);
+    auto made = co_await make_page(rules, common, files);
     if (made) co_return std::move(*made);
     if (made.error().number == changing) co_return std::unexpected(in_flux);
     co_return std::unexpected(refusal(made.error()));
