@@ -78,26 +78,29 @@ csp::process hot_path(settings s, policy first, std::vector<listening> listeners
     csp::chan<cache_question> what_is_kept;
     csp::chan<looked_up> found;
     csp::chan<etag_question> questions;
+    csp::chan<compression_job> awaited;
     csp::chan<stop> no_more;
     csp::chan<log_lines> lines;
+    constexpr std::size_t awaited_jobs_bytes = 4 * 1024 * 1024;  // of clients that wait, in turn
+    auto another = link.to_compressor;
 
-    co_await csp::par(
-        acceptors(std::move(listeners), std::move(link.addresses), std::move(link.stops), arrivals.shared_tx(),
-                  no_more.tx(), lines.shared_tx()),
-        parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), how_many.rx(),
-                front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),
-        front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx()),
-        stats_farm(for_stats.shared_rx(),
-                   {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_many.shared_tx()},
-                   done.shared_tx()),
-        witness(std::move(link.asked), how_many.shared_tx(), what_is_kept.tx()),
-        page_cache(s.cache, plain.rx(), found.rx(), what_is_kept.rx(), std::move(link.rooms),
-                   std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
-        static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
-        etags({}, questions.rx()),
-        back_end(access_log_of(s.log), std::move(link.formats), done.rx(), returned.tx(), lines.shared_tx(),
-                 std::move(link.to_stats)),
-        relay(lines.rx(), std::move(link.to_log)));
+    co_await csp::par(acceptors(std::move(listeners), std::move(link.addresses), std::move(link.stops),
+                                arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
+                      parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(),
+                              how_many.rx(), front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),
+                      front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx()),
+                      stats_farm(for_stats.shared_rx(),
+                                 {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_many.shared_tx()},
+                                 done.shared_tx()),
+                      witness(std::move(link.asked), how_many.shared_tx(), what_is_kept.tx()),
+                      page_cache(s.cache, plain.rx(), found.rx(), what_is_kept.rx(), std::move(link.rooms),
+                                 std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
+                      static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(),
+                                  awaited.shared_tx(), done.shared_tx()),
+                      compression_desk(awaited_jobs_bytes, awaited.rx(), std::move(another)), etags({}, questions.rx()),
+                      back_end(access_log_of(s.log), std::move(link.formats), done.rx(), returned.tx(),
+                               lines.shared_tx(), std::move(link.to_stats)),
+                      relay(lines.rx(), std::move(link.to_log)));
 }
 
 }  // namespace

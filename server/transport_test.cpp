@@ -220,6 +220,8 @@ csp::process both_transports(std::string root)
     csp::chan<std::vector<answer>> multiplexed, one_by_one;
     csp::buffered_bridge<tally> hits(csp::core::here(), 8);
     csp::bridge<compression_job> jobs(csp::core::here());
+    csp::chan<compression_job> awaited;
+    auto another = jobs.tx();
     csp::chan<cache_question> asked;
     csp::chan<cache_room> rooms;
     csp::chan<etag_question> questions;
@@ -237,8 +239,9 @@ csp::process both_transports(std::string root)
         session_reader(by, std::move(pair->second), pieces.shared_tx(), plain.shared_tx()),
         session_writer(std::move(writing_half), pieces.rx()), http1_client(by, plain.shared_tx(), one_by_one.tx()),
         page_cache({}, plain.rx(), found.rx(), asked.rx(), rooms.rx(), jobs.tx(), pages.shared_tx(), done.shared_tx()),
-        compressor(jobs.rx()),
-        static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), done.shared_tx()),
+        compressor(jobs.rx()), compression_desk(1024 * 1024, awaited.rx(), std::move(another)),
+        static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), awaited.shared_tx(),
+                    done.shared_tx()),
         etags({}, questions.rx()),
         back_end(access_log::combined, formats.rx(), done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
         sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));

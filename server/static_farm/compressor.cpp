@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "csp/alt.hpp"
+#include "csp/check.hpp"
 #include "csp/forking.hpp"
 #include "server/static_farm/compression.hpp"
 
@@ -21,7 +22,30 @@ std::string smaller(http::coding c, std::string_view text)
     return std::move(*coded);
 }
 
+std::string& text_in(compressed& c, http::coding which)
+{
+    switch (which) {
+        case http::coding::gzip:
+            return c.gzip;
+        case http::coding::brotli:
+            return c.brotli;
+        case http::coding::zstd:
+            return c.zstd;
+        case http::coding::identity:
+            break;
+    }
+    CSP_CHECK(false, "a text is not compressed by leaving it as it is");
+}
+
 /// Yields false when nobody waits for it any more.
+csp::step<bool> compress_one(compression_job& job, compressed& into)
+{
+    if (!co_await job.answer.has_reader()) co_return false;
+    if (auto coded = compress(*job.only, job.text)) text_in(into, *job.only) = std::move(*coded);
+    co_return true;
+}
+
+/// The same.
 csp::step<bool> compress_all(compression_job& job, compressed& into)
 {
     // The quickest first: so it is seldom the dearest that is made for nobody.
@@ -65,7 +89,8 @@ csp::process compressor(csp::in<compression_job> jobs)
         compressed result{
             .path = std::move(job->path), .of = job->of, .gzip = {}, .brotli = {}, .zstd = {}, .site = job->site};
         try {
-            if (!co_await compress_all(*job, result)) continue;
+            const bool awaited = job->only ? co_await compress_one(*job, result) : co_await compress_all(*job, result);
+            if (!awaited) continue;
         } catch (const std::exception& fault) {
             // No memory, say. What has been made so far is an answer as well.
             csp::core& here = csp::core::here();

@@ -5,21 +5,26 @@
 // wait.
 //
 //   cache --jobs--> compression_desk --(bridge)--> compressor --(bridge, in the job)--> cache
+//
+// The same for the workers of the static farm, which have a desk of their own: their clients wait.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
 #include "csp/process.hpp"
+#include "http/content_coding.hpp"
 #include "server/page.hpp"
 
 namespace server {
 
-/// A text in each coding that makes it smaller by a twentieth at least; the others are empty.
+/// A text in each coding that makes it smaller by a twentieth at least, or in the one that was asked for; the others
+/// are empty.
 struct compressed {
     std::string path;  // canonical
     file_identity of;
@@ -37,6 +42,7 @@ struct compression_job {
     std::string text;
     csp::bridge_out<compressed> answer;
     std::uint64_t site = 0;
+    std::optional<http::coding> only{};  // this coding, even if it makes the text no smaller; else all that do
 };
 
 static_assert(csp::crosses_cores<compressed> && csp::crosses_cores<compression_job>);

@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "csp/bridge.hpp"
+#include "server/static_farm/compressor.hpp"
 #include "server/static_farm/select.hpp"
 
 namespace server {
@@ -36,7 +38,27 @@ std::expected<response, not_sent> answer_with(const request& asked, found_page f
 struct links {
     csp::shared_out<looked_up> cache;
     csp::shared_out<etag_question> etags;
+    csp::shared_out<compression_job> desk;
 };
+
+/// The page also in a coding that it lacks; as it is if that cannot be had. The compressor makes of a text what it
+/// makes of it for the cache, so the coding's tag names the same bytes.
+csp::step<frozen_page> compress_at_once(const request& asked, frozen_page p, http::coding wanted, links& to)
+{
+    csp::bridge<compressed> reply(csp::core::here());
+    csp::in<compressed> answers = reply.rx();
+    co_await to.desk.output({.path = asked.path.text(),
+                             .of = p->made_from.front(),
+                             .text = std::string(p->as(http::coding::identity).whole.content()),
+                             .answer = reply.tx(),
+                             .site = asked.site_key,
+                             .only = wanted});
+    const auto made = co_await answers.input();
+    if (!made) co_return p;
+    page with = *p;
+    for (const std::string* text : {&made->gzip, &made->brotli, &made->zstd}) with.add(wanted, *text);
+    co_return frozen_page(std::move(with));
+}
 
 /// Asks for the tag of a file that is too large to be a page.
 csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_etags)
@@ -84,6 +106,10 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
     if (!x.refused) {
         auto found = x.kept_is_fresh ? found_page(x.kept) : co_await look(x, to);
         if (found) {
+            if (auto* const page = std::get_if<frozen_page>(&*found)) {
+                const auto missing = (*page)->missing_for(x.asked.accepted);
+                if (missing) *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
+            }
             auto chosen = answer_with(x.asked, std::move(*found));
             if (chosen) {
                 co_await respond(x, std::move(*chosen), rules.limits, pen);
@@ -101,9 +127,10 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
 }  // namespace
 
 csp::process page_worker(seat farm, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
-                         csp::shared_out<etag_question> to_etags, csp::shared_out<exchange> to_back_end)
+                         csp::shared_out<etag_question> to_etags, csp::shared_out<compression_job> to_desk,
+                         csp::shared_out<exchange> to_back_end)
 {
-    links to{std::move(to_cache), std::move(to_etags)};
+    links to{std::move(to_cache), std::move(to_etags), std::move(to_desk)};
     http1_pen pen;
     while (auto request = co_await requests.input()) {
         co_await farm.reports.output(idle::less);
@@ -126,11 +153,13 @@ csp::process page_worker(seat farm, csp::shared_in<exchange> requests, csp::shar
 }
 
 csp::process static_farm(std::size_t spare, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
-                         csp::shared_out<etag_question> to_etags, csp::shared_out<exchange> to_back_end)
+                         csp::shared_out<etag_question> to_etags, csp::shared_out<compression_job> to_desk,
+                         csp::shared_out<exchange> to_back_end)
 {
     csp::forking workers;
-    co_await keep_idle(
-        spare, [&](const seat& s) { workers.start(page_worker(s, requests, to_cache, to_etags, to_back_end)); });
+    co_await keep_idle(spare, [&](const seat& s) {
+        workers.start(page_worker(s, requests, to_cache, to_etags, to_desk, to_back_end));
+    });
 }
 
 }  // namespace server

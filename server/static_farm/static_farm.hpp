@@ -5,6 +5,7 @@
 #include "server/cache/protocols.hpp"
 #include "server/exchange.hpp"
 #include "server/farm.hpp"
+#include "server/static_farm/compressor.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/get_page.hpp"
 
@@ -17,16 +18,19 @@ namespace server {
 ///   requests      exchange        by way of the cache
 ///   to_cache      looked_up       what a look at a file has shown
 ///   to_etags      etag_question   what a large file's tag is
+///   to_desk       compression_job  a text for a client that takes it compressed only
 ///   to_back_end   exchange        answered, or as far as the client let us
 ///
 /// Each request is answered by the policy and the site that it has with it.
 /// A slow client holds its worker, and no other: the farm forks more.
-/// Deadlock: a client of its farm, of etags, cache_control and the back end, in this order; a server to the cache's
-/// requests.
+/// Deadlock: a client of its farm, of etags, cache_control, the compression desk and by that the compressor, and the
+/// back end, in this order; a server to the cache's requests.
 csp::process page_worker(seat farm, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
-                         csp::shared_out<etag_question> to_etags, csp::shared_out<exchange> to_back_end);
+                         csp::shared_out<etag_question> to_etags, csp::shared_out<compression_job> to_desk,
+                         csp::shared_out<exchange> to_back_end);
 
 csp::process static_farm(std::size_t spare, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
-                         csp::shared_out<etag_question> to_etags, csp::shared_out<exchange> to_back_end);
+                         csp::shared_out<etag_question> to_etags, csp::shared_out<compression_job> to_desk,
+                         csp::shared_out<exchange> to_back_end);
 
 }  // namespace server
