@@ -24,7 +24,7 @@ bool same(const answer& a, const answer& b)
 {
     if (!a || !b) return !a && !b;
     if (!*a || !*b) return !*a && !*b;
-    return (*a)->bytes == (*b)->bytes && (*a)->client == (*b)->client;
+    return (*a)->bytes == (*b)->bytes && (*a)->client == (*b)->client && (*a)->is_local == (*b)->is_local;
 }
 
 // As it comes byte by byte: nothing, until it is decided once and for all.
@@ -53,13 +53,14 @@ void check_hops(std::string_view text)
     for (const auto by : {http::field_id::forwarded, http::field_id::x_forwarded_for}) {
         std::size_t hops = 0;
         for (http::forwarded_hops all(written, by); all.next(); ++hops) check(hops < written.size());
+        if (hops > 0) check(http::is_passed_on(written));
     }
     // What the proxy adds comes first, whatever the client has sent in its line.
     if (text.contains('\r') || text.contains('\n')) return;
     const std::string sent(text);
     const auto first = [](const std::string& head, http::field_id by) {
         const auto hop = http::forwarded_hops(head, by).next();
-        return hop ? hop->text() : "";
+        return hop && hop->address ? hop->address->text() : "";
     };
     check(first("X-Forwarded-For: " + sent + ", 192.0.2.9\r\n\r\n", http::field_id::x_forwarded_for) == "192.0.2.9");
     check(first("Forwarded: " + sent + ", for=\"[2001:db8::9]:1\"\r\n\r\n", http::field_id::forwarded) ==

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "http/forwarded.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "http/list.hpp"
 
 namespace http {
@@ -76,7 +79,40 @@ std::optional<ip_address> parse_node(std::string_view node)
     return parse_ip(has_port ? node.substr(0, colon) : node);
 }
 
+/// The hop that a node stands for. Nobody speaks from the unspecified address (RFC 4291 section 2.5.2).
+forwarded_hop hop_of(std::string_view node)
+{
+    auto address = parse_node(node);
+    if (address && address->is_none()) address.reset();
+    return {address};
+}
+
+constexpr std::array<std::string_view, 12> names_of_forwarding{"Forwarded",        "Via",
+                                                               "CDN-Loop",         "X-Real-IP",
+                                                               "X-Client-IP",      "X-Cluster-Client-IP",
+                                                               "True-Client-IP",   "CF-Connecting-IP",
+                                                               "Fastly-Client-IP", "X-Remote-IP",
+                                                               "X-Original-IP",    "X-Original-Host"};
+constexpr std::string_view first_part = "X-Forwarded";  // -For, -Host, -Proto, -Port, -Server, -By, -Prefix, -Ssl
+
+bool tells_of_forwarding(std::string_view name)
+{
+    return equal_ignoring_case(name.substr(0, first_part.size()), first_part) ||
+           std::ranges::any_of(names_of_forwarding, [&](auto known) { return equal_ignoring_case(name, known); });
+}
+
 }  // namespace
+
+bool is_passed_on(std::string_view head) noexcept
+{
+    // Behind the request line, and any empty line before it, each line is a field.
+    while (head.starts_with("\r\n")) head.remove_prefix(2);
+    for (auto end = head.find("\r\n"); end != std::string_view::npos; end = head.find("\r\n")) {
+        head.remove_prefix(end + 2);
+        if (tells_of_forwarding(head.substr(0, head.find(':')))) return true;
+    }
+    return false;
+}
 
 bool forwarded_hops::go_to_line_before()
 {
@@ -95,7 +131,7 @@ bool forwarded_hops::go_to_line_before()
     return false;
 }
 
-std::optional<ip_address> forwarded_hops::next()
+std::optional<forwarded_hop> forwarded_hops::next()
 {
     for (;;) {
         while (list_.empty()) {
@@ -103,7 +139,7 @@ std::optional<ip_address> forwarded_hops::next()
         }
         const std::string_view element = take_last(list_);
         if (element.empty()) continue;  // RFC 9110 section 5.6.1.2
-        return parse_node(by_ == field_id::forwarded ? client_in(element) : element);
+        return hop_of(by_ == field_id::forwarded ? client_in(element) : element);
     }
 }
 

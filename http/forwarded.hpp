@@ -12,9 +12,17 @@
 
 namespace http {
 
-// Walks over the addresses noted, from the last, which was noted by the proxy that speaks to us, to the first, which
-// anybody may have made up. So it must be left at the first that is not a proxy's own; and it reads from the right, as
-// what a client sends must not change how that is read which a proxy has put behind it.
+struct forwarded_hop {
+    std::optional<ip_address> address;  // nothing: "unknown", a name that hides it, or what is neither
+};
+
+// Whether a head has any field by which proxies tell that a request is not their own: these two, Via (RFC 9110 section
+// 7.6.3), X-Real-IP and the like. REQUIRES: a head in which head_scan found nothing wrong.
+[[nodiscard]] bool is_passed_on(std::string_view head) noexcept;
+
+// Walks over the hops noted, from the last, which was noted by the proxy that speaks to us, to the first, which
+// anybody may have made up. So it must be left at the first that is no proxy of ours, or not told; and it reads from
+// the right, as what a client sends must not change how that is read which a proxy has put behind it.
 //
 //     for (forwarded_hops hops(head, field_id::forwarded); auto hop = hops.next();)
 class forwarded_hops {
@@ -22,8 +30,8 @@ class forwarded_hops {
     // REQUIRES: a head in which head_scan found nothing wrong; `by` is forwarded or x_forwarded_for.
     forwarded_hops(std::string_view head, field_id by) noexcept : head_(head), by_(by) {}
 
-    // Nothing when there are no more, or what comes next is no address ("unknown", or a name that hides it).
-    std::optional<ip_address> next();
+    // Nothing when there are no more.
+    std::optional<forwarded_hop> next();
 
   private:
     [[nodiscard]] bool go_to_line_before();

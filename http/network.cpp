@@ -26,6 +26,12 @@ ip_address prefix_of(ip_address a, unsigned bits) noexcept
 
 bool ip_address::is_v4() const noexcept { return std::ranges::equal(mapped, std::span(bytes).first<12>()); }
 
+bool ip_address::is_loopback() const noexcept
+{
+    constexpr ip_address v6{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+    return *this == v6 || (is_v4() && bytes[mapped.size()] == 127);
+}
+
 std::string ip_address::text() const
 {
     std::array<char, INET6_ADDRSTRLEN> room{};

@@ -18,6 +18,7 @@ struct ip_address {
     std::array<std::uint8_t, 16> bytes{};
 
     [[nodiscard]] bool is_v4() const noexcept;
+    [[nodiscard]] bool is_loopback() const noexcept;  // 127.0.0.0/8 and ::1
     [[nodiscard]] bool is_none() const noexcept { return bytes == std::array<std::uint8_t, 16>{}; }
     [[nodiscard]] std::string text() const;
     friend auto operator<=>(const ip_address&, const ip_address&) = default;

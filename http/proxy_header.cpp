@@ -34,12 +34,19 @@ bool is_port(std::string_view text)
     return problem == std::errc() && end == text.data() + text.size() && (text.size() == 1 || text.front() != '0');
 }
 
+/// Of a proxy that speaks for somebody else. Nobody speaks from the unspecified address (RFC 4291 section 2.5.2).
+proxy_header header_of(std::size_t bytes, std::optional<ip_address> client)
+{
+    if (client && client->is_none()) client.reset();
+    return {.bytes = bytes, .client = client};
+}
+
 /// "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443", without its CRLF.
 outcome parse_line(std::string_view line, std::size_t bytes)
 {
     line.remove_prefix(signature_1.size());
     const std::string_view family = next_word(line);
-    if (family == "UNKNOWN") return proxy_header{.bytes = bytes, .client = {}};  // whatever follows is to be ignored
+    if (family == "UNKNOWN") return header_of(bytes, {});  // whatever follows is to be ignored
     if (family != "TCP4" && family != "TCP6") return std::unexpected(not_a_header);
     const std::string_view from = next_word(line);
     const std::string_view to = next_word(line);
@@ -51,7 +58,7 @@ outcome parse_line(std::string_view line, std::size_t bytes)
     if (!fits(client, from) || !fits(server, to) || !is_port(from_port) || !is_port(line)) {
         return std::unexpected(not_a_header);
     }
-    return proxy_header{.bytes = bytes, .client = client};
+    return header_of(bytes, client);
 }
 
 outcome parse_version_1(std::string_view input)
@@ -81,15 +88,14 @@ outcome parse_version_2(std::string_view input)
     const std::size_t address_bytes = is_v4 ? 4 : 16;
     if (!is_local && (is_v4 || is_v6) && length < 2 * address_bytes + 4) return std::unexpected(not_a_header);
     if (input.size() < bytes) return std::nullopt;
-    proxy_header h{.bytes = bytes, .client = {}};
-    if (is_local || (!is_v4 && !is_v6)) return h;
+    if (is_local) return proxy_header{.bytes = bytes, .client = {}, .is_local = true};
+    if (!is_v4 && !is_v6) return header_of(bytes, {});
     ip_address a;
     if (is_v4) a.bytes[10] = a.bytes[11] = 0xff;
     const std::string_view source = input.substr(fixed_part_2, address_bytes);
     std::ranges::transform(source, a.bytes.end() - static_cast<std::ptrdiff_t>(address_bytes),
                            [](char c) { return static_cast<std::uint8_t>(c); });
-    h.client = a;
-    return h;
+    return header_of(bytes, a);
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ namespace http {
 
 struct proxy_header {
     std::size_t bytes = 0;             // that it takes; what follows is the client's
-    std::optional<ip_address> client;  // nothing: the proxy speaks for itself, or does not know
+    std::optional<ip_address> client;  // nothing: the proxy does not know it, or there is none
+    bool is_local = false;             // there is none: the proxy speaks for itself
 };
 
 // The header at the beginning of `input`; nothing while more must come to tell, which is at most longest_proxy_header

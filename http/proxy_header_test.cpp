@@ -32,6 +32,7 @@ const std::vector<sample> good = {
     {magic + "\x20\x11\x00\x03"s + "abc", ""},  // LOCAL: the rest is to be ignored
     {magic + "\x21\x00\x00\x00"s, ""},
     {magic + "\x21\x31\x00\xd8"s + std::string(216, 'u'), ""},
+    {"PROXY TCP6 :: ::1 1 2\r\n", ""},  // nobody's address
 };
 
 TEST(ProxyHeader, TellsTheClientHoweverItIsCut)
@@ -45,6 +46,15 @@ TEST(ProxyHeader, TellsTheClientHoweverItIsCut)
             const auto part = parse_proxy_header(std::string_view(s.header).substr(0, i));
             EXPECT_TRUE(part && !*part) << s.header << ' ' << i;
         }
+    }
+}
+
+TEST(ProxyHeader, TellsWhetherTheProxySpeaksForItself)
+{
+    for (const sample& s : good) {
+        const auto whole = parse_proxy_header(s.header);
+        ASSERT_TRUE(whole && *whole) << s.header;
+        EXPECT_EQ((*whole)->is_local, s.header.starts_with(magic + "\x20")) << s.header;
     }
 }
 

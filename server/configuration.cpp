@@ -79,7 +79,8 @@ std::optional<std::string> wrong_rewrite(std::string_view to)
 {
     if (!to.starts_with('/') && !to.starts_with("{path}")) return "expected a path, which begins with /";
     if (to.contains("{query}") || to.contains('?')) return "the query stays as it is, and is no part of a path";
-    if (!http::canonicalize(fill_in(to, "/x", "x", ""))) return "this is no path that can be asked for";
+    const auto path = http::canonicalize(fill_in(to, "/x", "x", ""));
+    if (!path || !path->names_file()) return "this is no path that can be asked for";
     return std::nullopt;
 }
 
@@ -107,7 +108,7 @@ toml_reader::value_reader error_pages(toml_reader& r, std::map<unsigned, std::st
         const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), code).ptr;
         if (end != digits.data() + digits.size() || code < 400 || code > 599) {
             r.complain(name.source(), fmt::format("expected a status from 400 to 599, not `{}`", digits));
-        } else if (const auto path = http::canonicalize(value); !path) {
+        } else if (const auto path = http::canonicalize(value); !path || !path->names_file()) {
             r.complain(node.source(), "expected the path of a page of this site, which begins with /");
         } else {
             into[code] = path->relative();
@@ -275,13 +276,23 @@ keys log_keys(toml_reader& r, log_rules& into)
              r.choice(into.told_ids, {{"errors", ids_in_answers::errors}, {"always", ids_in_answers::always}})}};
 }
 
-toml_reader::value_reader networks(toml_reader& r, std::vector<http::network>& into, const std::vector<proxy_rule>& all)
+/// Where a proxy speaks from: networks, or "unix:" for all that connect to a unix socket.
+toml_reader::value_reader origins(toml_reader& r, proxy_rule& into, const std::vector<proxy_rule>& all)
 {
     return r.each_text([&](const std::string& text, const toml::node& node) {
+        const auto warn_of_earlier = [&](bool there_is_one) {
+            if (there_is_one)
+                r.warn(node.source(), fmt::format("`{}` is in a [[proxy]] before this one, which counts", text));
+        };
+        if (text == "unix:" || text == "unix") {
+            warn_of_earlier(std::ranges::any_of(all, &proxy_rule::from_unix));
+            into.from_unix = true;
+            return;
+        }
         const auto n = http::parse_network(text);
         if (!n) {
             std::string what =
-                fmt::format("`{}` is no network: expected an address, 10.0.0.0/8 or 2001:db8::/32", text);
+                fmt::format("`{}` is no network: expected an address, 10.0.0.0/8, 2001:db8::/32 or unix:", text);
             if (const auto around = http::network_around(text)) {
                 what += fmt::format(", all zero behind its prefix; did you mean {}?", around->text());
             }
@@ -289,13 +300,12 @@ toml_reader::value_reader networks(toml_reader& r, std::vector<http::network>& i
             return;
         }
         const auto has_it = [&](const http::network& other) { return other.contains(*n); };
-        if (std::ranges::any_of(all, [&](const proxy_rule& p) { return std::ranges::any_of(p.from, has_it); })) {
-            r.warn(node.source(), fmt::format("`{}` is in a [[proxy]] before this one, which counts", text));
-        }
+        warn_of_earlier(
+            std::ranges::any_of(all, [&](const proxy_rule& p) { return std::ranges::any_of(p.from, has_it); }));
         if (n->contains(*http::parse_network("0.0.0.0/0"))) {
             r.warn(node.source(), fmt::format("`{}`: everybody is believed, whatever address he says he has", text));
         }
-        into.push_back(*n);
+        into.from.push_back(*n);
     });
 }
 
@@ -304,13 +314,13 @@ void read_proxy(toml_reader& r, const toml::table& table, std::vector<proxy_rule
     using http::field_id;
     proxy_rule next{.from = {}};
     r.read(table, "proxy",
-           {{"from", networks(r, next.from, into)},
+           {{"from", origins(r, next, into)},
             {"protocol", r.yes_or_no(next.begins_with_header)},
             {"header", r.choice(next.field, {{"X-Forwarded-For", std::optional(field_id::x_forwarded_for)},
                                              {"Forwarded", std::optional(field_id::forwarded)}})}});
     const auto* from = table.get("from");
     if (from == nullptr || (from->is_array() && from->as_array()->empty())) {
-        r.complain(table.source(), "a proxy needs `from`: the addresses or networks that it speaks from");
+        r.complain(table.source(), "a proxy needs `from`: the addresses or networks that it speaks from, or unix:");
     }
     if (!next.begins_with_header && !table.contains("header")) {
         r.complain(table.source(), "this proxy says nothing of its clients: expected `protocol = true` or a `header`");

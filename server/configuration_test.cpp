@@ -271,23 +271,37 @@ header = "Forwarded"
     EXPECT_EQ(rule_for(got->proxies, *http::parse_ip("127.0.0.2")), nullptr);
 }
 
+TEST(Configuration, AProxyOnAUnixSocket)
+{
+    const http::ip_address none{};
+    const auto got = read(
+        "[[proxy]]\nfrom = [\"::/0\", \"::1\"]\nprotocol = true\n"
+        "[[proxy]]\nfrom = [\"10.0.0.0/8\", \"unix:\"]\nheader = \"Forwarded\"\n"
+        "[[proxy]]\nfrom = \"unix\"\nprotocol = true\n");
+    ASSERT_TRUE(got) << got.error().front();
+    ASSERT_EQ(got->proxies.size(), 3U);
+    EXPECT_EQ(rule_for(got->proxies, none), &got->proxies[1]) << "no network has it";
+    EXPECT_EQ(rule_for(got->proxies, *http::parse_ip("::1")), got->proxies.data());
+    EXPECT_THAT(got->warnings, testing::Contains("c.toml:8:8: `unix` is in a [[proxy]] before this one, which counts"));
+}
+
 TEST(Configuration, MistakesInProxies)
 {
     EXPECT_THAT(complaints("[[proxy]]\nprotocol = true\n"),
                 ElementsAre("c.toml:1:1: a proxy needs `from`: the addresses "
-                            "or networks that it speaks from"));
+                            "or networks that it speaks from, or unix:"));
     EXPECT_THAT(complaints("[[proxy]]\nfrom = []\nprotocol = true\n"), ElementsAre(HasSubstr("a proxy needs `from`")));
     EXPECT_THAT(
         complaints("[[proxy]]\nfrom = \"::1\"\nprotocol = false\n"),
         ElementsAre("c.toml:1:1: this proxy says nothing of its clients: expected `protocol = true` or a `header`"));
     EXPECT_THAT(
         complaints("[[proxy]]\nfrom = [\"::1\", \"10.0.0.1/8\"]\nprotocol = true\n"),
-        ElementsAre("c.toml:2:16: `10.0.0.1/8` is no network: expected an address, 10.0.0.0/8 or 2001:db8::/32, "
+        ElementsAre("c.toml:2:16: `10.0.0.1/8` is no network: expected an address, 10.0.0.0/8, 2001:db8::/32 or unix:, "
                     "all zero behind its prefix; did you mean 10.0.0.0/8?"));
     EXPECT_THAT(
         complaints("[[proxy]]\nfrom = [\"localhost\", 1]\nheader = \"X-Real-IP\"\n"),
         testing::UnorderedElementsAre(
-            "c.toml:2:9: `localhost` is no network: expected an address, 10.0.0.0/8 or 2001:db8::/32",
+            "c.toml:2:9: `localhost` is no network: expected an address, 10.0.0.0/8, 2001:db8::/32 or unix:",
             "c.toml:2:22: expected a string", "c.toml:3:10: expected one of \"X-Forwarded-For\", \"Forwarded\""));
     EXPECT_THAT(
         complaints("[[proxy]]\nfrom = 1\nprotocl = true\nheader = \"Forwarded\"\n"),

@@ -47,14 +47,17 @@ struct client_limits {
 /// Proxies that are believed when they say whom they speak for.
 struct proxy_rule {
     std::vector<http::network> from;        // their addresses
+    bool from_unix = false;                 // and whoever connects to a unix socket
     bool begins_with_header = false;        // each of their connections does: the PROXY protocol
     std::optional<http::field_id> field{};  // in which of each request they note it: forwarded or x_forwarded_for
 };
 
-/// The one of these that holds for an address; null: it is no proxy of ours.
+/// The one of these that holds for an address; null: it is no proxy of ours. Without an address is who connects to a
+/// unix socket, whom no network has.
 [[nodiscard]] inline const proxy_rule* rule_for(const std::vector<proxy_rule>& all, const http::ip_address& a)
 {
-    const auto found = std::ranges::find_if(all, [&](const proxy_rule& r) { return http::contains(r.from, a); });
+    const auto found = std::ranges::find_if(
+        all, [&](const proxy_rule& r) { return a.is_none() ? r.from_unix : http::contains(r.from, a); });
     return found == all.end() ? nullptr : &*found;
 }
 

@@ -87,6 +87,28 @@ def test_as_curl_speaks_it(serve):
     assert without.returncode in (52, 56)  # an empty answer, or a reset
 
 
+LIMITED = {"limits": {"requests_per_second_per_address": 1, "requests_burst_per_address": 2}}
+
+
+def test_a_client_that_a_header_does_not_name_is_not_the_proxy(serve):
+    """It is counted, at the proxy's address; the proxy itself is not (LOCAL, as a look at our health begins)."""
+    server = serve(INTRODUCING | LIMITED, workers=1)
+    unspecified = b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0"
+    codes = []
+    for header in (b"PROXY UNKNOWN\r\n", unspecified, b"PROXY TCP6 :: ::1 1 2\r\n", b"PROXY UNKNOWN\r\n"):
+        with server.connect() as c:
+            codes.append(c.send(header + GET_A).response().status)
+    assert codes == [200, 200, 429, 429]
+    with server.connect() as c:
+        c.send(version_2(command=0x20))
+        assert [c.ask("/a.txt").status for _ in range(5)] == [200] * 5
+    one = {"limits": {"connections_per_address": 1}}
+    server = serve(INTRODUCING | one, workers=1)
+    with server.connect() as first, server.connect() as second:
+        assert first.send(b"PROXY UNKNOWN\r\n" + GET_A).response().status == 200
+        assert second.send(unspecified + GET_A).response().status == 429
+
+
 @pytest.mark.parametrize("sent", [GET_A, b"PROXY TCP4 nonsense\r\n" + GET_A, version_2()[:12] + b"\xff" * 100,
                                   b"PROXY " + b"x" * 200])
 def test_who_owes_a_header_is_closed_without_an_answer(serve, sent):
@@ -181,6 +203,55 @@ def test_nobody_else_is_believed(serve):
     assert set(logged_clients(server, next(others))) == {"127.0.0.1"}
 
 
+# --- proxies without an address ---------------------------------------------------------------------------------------
+
+
+def connect_to(server, path):
+    c = server.connect()
+    c.socket.close()
+    c.socket = socket.socket(socket.AF_UNIX)
+    c.socket.settimeout(60)
+    c.socket.connect(str(path))
+    return c
+
+
+def on_unix(serve, place, settings):
+    path = place / "s"
+    server = serve(settings, workers=1, arguments=["--listen", f"unix:{path}"])
+    return server, lambda: connect_to(server, path)
+
+
+@pytest.mark.parametrize("written", ["unix:", "unix"])
+def test_a_proxy_on_a_unix_socket(serve, place, written):
+    settings = {"proxy": [{"from": [written, "192.0.2.0/24"], "header": "X-Forwarded-For"}]} | LIMITED
+    server, connect = on_unix(serve, place, settings)
+    with connect() as c:
+        assert [c.ask("/a.txt", f"X-Forwarded-For: {CLIENT}").status for _ in range(3)] == [200, 200, 429]
+        assert [c.ask("/a.txt").status for _ in range(4)] == [200] * 4  # its own
+        for hidden in ("unknown", "_hidden", "", "::"):  # one account for those whom it does not name
+            last = c.ask("/a.txt", f"X-Forwarded-For: {hidden}").status
+        assert last == 429
+        assert c.ask("/a.txt", "X-Forwarded-For: 203.0.113.8, 192.0.2.1").status == 200
+    assert logged_clients(server, 12) == [CLIENT] * 3 + ["unix:"] * 8 + ["203.0.113.8"]
+
+
+def test_a_proxy_on_a_unix_socket_that_introduces_its_clients(serve, place):
+    server, connect = on_unix(serve, place, {"proxy": [{"from": "unix:", "protocol": True}]})
+    with connect() as c:
+        assert c.send(version_1() + GET_A).response().body == A
+    with connect() as c:
+        c.send(GET_A)
+        c.expect_closed()
+    assert logged_clients(server, 1) == [CLIENT]
+
+
+def test_no_network_has_a_unix_socket_in_it(serve, place):
+    server, connect = on_unix(serve, place, {"proxy": [{"from": ["::/0", "0.0.0.0/0"], "header": "X-Forwarded-For"}]})
+    with connect() as c:
+        assert c.ask("/a.txt", f"X-Forwarded-For: {CLIENT}").body == A
+    assert logged_clients(server, 1) == ["unix:"]
+
+
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +272,22 @@ def test_requests_are_counted_by_client(serve):
         assert made_up.get("Retry-After") == "1"
 
     in_time(1, trial)
+
+
+@pytest.mark.parametrize("header, hidden", [
+    ("X-Forwarded-For", ["X-Forwarded-For: unknown", "X-Forwarded-For: 192.0.2.1, _hidden", "X-Forwarded-For: 10.0.0.2",
+                         "X-Forwarded-For: \"", "X-Forwarded-For:"]),
+    ("Forwarded", ["Forwarded: for=unknown", "Forwarded: for=_hidden", "Forwarded: for=", "Forwarded: proto=https",
+                   f"X-Forwarded-For: {CLIENT}", f"X-Real-IP: {CLIENT}", "Via: 1.1 a"]),
+])
+def test_a_client_that_is_not_named_is_not_the_proxy(serve, header, hidden):
+    """Nor does it escape the limits: it counts at the address of the last proxy that is known."""
+    server = serve({"proxy": [{"from": ["127.0.0.1", "10.0.0.2"], "header": header}]} | LIMITED, workers=1)
+    with server.connect() as c:
+        assert [c.ask("/a.txt").status for _ in range(4)] == [200] * 4
+        for field in hidden:
+            codes = [c.ask("/a.txt", field).status for _ in range(3)]
+            assert codes[-1] == 429, field
 
 
 def test_connections_are_counted_by_client(serve):

@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from harness import asks_until_refused, wait_until
 
-PATHS = ("/stats.json", "/metrics", "/stats.html", "/healthz")
+FIGURES = ("/stats.json", "/metrics", "/stats.html")
+PATHS = (*FIGURES, "/healthz")
 
 
 def stats(server):
@@ -90,6 +91,15 @@ def test_slow_requests_are_named(server):
     assert all(slow["took_us"] >= 0 and slow["status"] >= 200 for slow in seen["slow"])
 
 
+def test_no_query_is_among_the_slow_requests(server):
+    for target in ("/a.txt?token=secret", "/none?a?secret", "/%zz?secret", "http://a/?secret"):
+        server.ask(target)
+    when_counted(server, lambda s: len([slow for slow in s["slow"] if "?" in slow["line"]]) == 4)
+    for path in FIGURES:
+        assert "secret" not in server.ask(path).text
+    assert "GET /a.txt?" in [slow["line"] for slow in stats(server)["slow"]]
+
+
 def test_metrics_are_what_prometheus_reads(server):
     with server.connect() as c:
         for _ in range(7):
@@ -126,6 +136,65 @@ def test_head_has_no_content(server, path):
     with server.connect() as c:
         assert c.ask(path, method="HEAD").body == b""
         assert c.ask("/a.txt").status == 200
+
+
+PASSED_ON = ("X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7", "X-Forwarded-For:", "x-forwarded-proto: https",
+             "X-Forwarded-Host: localhost", "Forwarded: for=127.0.0.1", "forwarded: for=unknown", "X-Real-IP: 127.0.0.1",
+             "Via: 1.1 proxy", "CF-Connecting-IP: 203.0.113.7")
+PROXIES = {
+    "nobody": {},
+    "X-Forwarded-For": {"proxy": [{"from": "127.0.0.1", "header": "X-Forwarded-For"}]},
+    "Forwarded": {"proxy": [{"from": "127.0.0.1", "header": "Forwarded"}]},
+}
+
+
+@pytest.mark.parametrize("named", PROXIES)
+def test_what_a_proxy_passes_on_is_not_from_this_machine(serve, named):
+    """Neither of one that is named nor of another; nor is a client this machine whom it does not name."""
+    server = serve(settings=PROXIES[named])
+    with server.connect() as c:
+        for path in PATHS:
+            assert c.ask(path).status == 200
+            for field in PASSED_ON:
+                assert c.ask(path, field).status == 404, (path, field)
+                assert c.ask(path, "X: y", field, "Y: z").status == 404, (path, field)
+
+
+def test_what_the_proxy_protocol_introduces(serve):
+    server = serve(settings={"proxy": [{"from": "127.0.0.1", "protocol": True}]})
+    local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
+    unspecified = b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0"
+    for introduction, status in ((b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n", 200), (local, 200), (unspecified, 404),
+                                 (b"PROXY TCP6 ::1 ::1 1 2\r\n", 200), (b"PROXY UNKNOWN\r\n", 404),
+                                 (b"PROXY TCP4 203.0.113.7 127.0.0.1 1 2\r\n", 404)):
+        for path in PATHS:
+            with server.connect() as c:
+                c.send(introduction)
+                assert c.ask(path).status == status, (introduction, path)
+
+
+HOSTS = {"localhost": 200, "LocalHost.:8080": 200, "127.0.0.1": 200, "127.1.2.3:80": 200, "[::1]:8080": 200,
+         "[::ffff:127.0.0.1]": 200, "example.org": 404, "localhost.example.org": 404, "127.0.0.1.example.org": 404,
+         "10.0.0.1": 404, "[2001:db8::1]": 404, "0.0.0.0": 404, "127.1": 404, "2130706433": 404, "a%2e": 404}
+
+
+@pytest.mark.parametrize("path", FIGURES)
+def test_the_host_is_this_machine(server, path):
+    """A name may lead to 127.0.0.1 and be of a page that a browser here shows: DNS rebinding."""
+    with server.connect() as c:
+        for host, status in HOSTS.items():
+            r = c.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").response()
+            assert r.status == status, host
+            r = c.send(f"GET http://{host}{path} HTTP/1.1\r\nHost: localhost\r\n\r\n").response()
+            assert r.status == status, f"{host} in the target"
+            assert c.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n").response().status == 200, host
+
+
+def test_a_proxy_that_adds_nothing(server):
+    """As nginx passes requests on, if it is not told otherwise."""
+    for path in PATHS:
+        r = server.ask(path, "Connection: close", version="HTTP/1.0")
+        assert r.status == (200 if path == "/healthz" else 404)
 
 
 @pytest.mark.parametrize("path", PATHS)

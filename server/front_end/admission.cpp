@@ -12,6 +12,9 @@ constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a
 constexpr std::chrono::minutes saying_pause{1};          // between two lines about the same limit
 constexpr std::size_t most_turned_away = 64;             // until they have gone, others might not be told why
 
+/// Who connects to a unix socket has no address to be counted by, unless it is a proxy that hides its clients.
+bool is_without_address(const connection& c) { return c.client.is_none() && !c.is_unnamed; }
+
 }  // namespace
 
 void admission::limit::bite(const connection& c, std::vector<log_lines>& lines, std::optional<request_id> request)
@@ -27,7 +30,7 @@ void admission::limit::bite(const connection& c, std::vector<log_lines>& lines, 
 
 bool admission::on_arrival(connection& c)
 {
-    if (c.proxy) return true;
+    if (c.proxy || is_without_address(c)) return true;
     const bool has_room = counts_.enter(c.client);
     c.counts_as = has_room ? connection::standing::counted : connection::standing::turned_away;
     if (has_room) return true;
@@ -43,7 +46,7 @@ bool admission::on_arrival(connection& c)
 
 void admission::on_request(connection& c)
 {
-    if (c.counts_as == connection::standing::turned_away) return;
+    if (c.counts_as == connection::standing::turned_away || is_without_address(c)) return;
     c.retry_after = counts_.ask(c.client);
     if (!c.retry_after) return;
     note(limit_kind::requests_per_second);

@@ -67,7 +67,6 @@ void client_counts::obey(client_limits limits)
 /// Counted whether there is a limit or not, since one may come with the next configuration.
 bool client_counts::enter(const http::ip_address& client)
 {
-    if (client.is_none()) return true;
     const http::ip_address who = http::subscriber_of(client);
     account& a = of(who);
     const bool admitted = limits_.connections_per_address == 0 || a.connections < limits_.connections_per_address;
@@ -78,7 +77,6 @@ bool client_counts::enter(const http::ip_address& client)
 
 void client_counts::leave(const http::ip_address& client)
 {
-    if (client.is_none()) return;
     const auto known = all_.find(http::subscriber_of(client));
     if (--known->second->connections > 0) return;
     absent_.splice(absent_.end(), present_, known->second);
@@ -87,7 +85,7 @@ void client_counts::leave(const http::ip_address& client)
 
 std::optional<std::chrono::seconds> client_counts::ask(const http::ip_address& client)
 {
-    if (limits_.requests_per_second == 0 || client.is_none()) return std::nullopt;
+    if (limits_.requests_per_second == 0) return std::nullopt;
     account& a = of(http::subscriber_of(client));
     const csp::time_point now = csp::core::here().now();
     const auto one = std::chrono::nanoseconds(std::chrono::seconds(1)) / limits_.requests_per_second;

@@ -65,7 +65,7 @@ csp::process answers(csp::in<conn> requests, csp::out<conn> returned, notebook<s
         const std::string head(c->input.text().substr(0, c->head_bytes));
         const auto code = c->refused ? std::optional(c->refused->code) : std::nullopt;
         seen->requests.push_back({head, c->peer, code, std::exchange(c->retry_after, std::nullopt).has_value()});
-        EXPECT_EQ(c->peer, c->client.text());
+        EXPECT_EQ(c->peer, c->client.is_none() ? "unix:" : c->client.text());
         c->input.consume(c->head_bytes);
         c->head_bytes = 0;
         c->scan.reset();
@@ -137,7 +137,7 @@ class scene {
         int ends[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
         auto c = std::make_unique<connection>(io::socket(io::descriptor(ends[0])));
-        c->client = http::parse_ip(from).value();
+        if (from != "unix:") c->client = http::parse_ip(from).value();
         c->peer = from;
         std::vector<conn> one;
         one.push_back(std::move(c));
@@ -424,6 +424,57 @@ TEST(Parking, RequestsAreCountedByWhomTheyAreFor)
     std::vector<bool> expected(10, false);
     expected.insert(expected.end(), {false, false, true, false, true});
     EXPECT_EQ(too_soon, expected);
+}
+
+std::vector<std::string> refused_of(const scene& s)
+{
+    std::vector<std::string> all;
+    for (const forwarded& r : s.requests()) {
+        if (r.too_soon) all.push_back(r.client);
+    }
+    return all;
+}
+
+TEST(Parking, WhomAProxyDoesNotNameIsCountedAtTheProxysAddress)
+{
+    scene s(1, policy_with(short_patience, {.requests_per_second = 1, .burst = 2}, proxies()));
+    const client c = s.connect("172.16.0.1");
+    for (const std::string_view hidden : {"unknown", "_hidden", ""}) s.send(c, get_for(hidden));
+    for (int i = 0; i < 3; ++i) s.send(c, get_for("203.0.113.8, unknown, 172.16.0.2"));
+    for (int i = 0; i < 3; ++i) s.send(c, get_for("172.16.0.3"));  // passed on, so it is not that proxy's own
+    for (int i = 0; i < 5; ++i) s.send(c, get);
+    EXPECT_THAT(refused_of(s), ElementsAre("172.16.0.1", "172.16.0.2", "172.16.0.3"));
+}
+
+TEST(Parking, WhomAProxyDoesNotIntroduceIsCountedAtTheProxysAddress)
+{
+    const std::string local("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
+    const std::string unspecified("\r\n\r\n\0\r\nQUIT\n\x21\0\0\0", 16);
+    scene s(1, policy_with(short_patience, {.connections_per_address = 1}, proxies()));
+    const client own = s.connect("10.0.0.1");
+    s.send(own, local + get);
+    const client first = s.connect("10.0.0.1");
+    s.send(first, unspecified + get);
+    const client second = s.connect("10.0.0.1");
+    s.send(second, "PROXY UNKNOWN\r\n" + get);
+    EXPECT_THAT(refused_of(s), ElementsAre("10.0.0.1"));
+}
+
+TEST(Parking, WhoConnectsToAUnixSocketHasNoAddressToBeCountedBy)
+{
+    const client_limits one{.connections_per_address = 1, .requests_per_second = 1, .burst = 1};
+    scene plain(1, policy_with(short_patience, one));
+    const client a = plain.connect("unix:");
+    const client b = plain.connect("unix:");
+    for (int i = 0; i < 3; ++i) plain.send(b, get);
+    EXPECT_THAT(refused_of(plain), IsEmpty());
+
+    proxy_rule rule{.from = {}, .from_unix = true, .field = http::field_id::x_forwarded_for};
+    scene proxied(1, policy_with(short_patience, one, {rule}));
+    const client c = proxied.connect("unix:");
+    for (int i = 0; i < 2; ++i) proxied.send(c, get + get_for("203.0.113.7") + get_for("unknown"));
+    EXPECT_THAT(proxied.clients(), ElementsAre("unix:", "203.0.113.7", "unix:", "unix:", "203.0.113.7", "unix:"));
+    EXPECT_THAT(refused_of(proxied), ElementsAre("203.0.113.7", "unix:")) << "whom it hides is one client";
 }
 
 }  // namespace

@@ -22,8 +22,10 @@ void meet(connection& c, const std::vector<proxy_rule>& proxies);
 
 enum class speaker : std::uint8_t { client, proxy };
 
-/// Finds out from the complete head whose request it is. Yields whether it is a proxy's own, as a look at our health
-/// is. REQUIRES: the connection is a proxy's.
+/// Finds out from the complete head whose request it is. Yields whether it is a proxy's own, as a health check is: one
+/// that is not passed on. A request that is, but whose client the proxy does not name ("unknown", an obfuscated
+/// identifier, a broken field, another field than the one configured), counts as a client's at the proxy's address.
+/// REQUIRES: the connection is a proxy's.
 speaker name_client(connection& c, const std::vector<proxy_rule>& proxies);
 
 }  // namespace server

@@ -70,8 +70,10 @@ struct slow_request {
     std::uint8_t line_bytes = 0;
     std::array<char, 120> text{};
 
+    /// Up to the query, which may have secrets in it.
     void set_line(std::string_view line)
     {
+        if (const auto mark = line.find('?'); mark != std::string_view::npos) line = line.substr(0, mark + 1);
         line_bytes = static_cast<std::uint8_t>(line.copy(text.data(), text.size()));
     }
     [[nodiscard]] std::string_view line() const { return {text.data(), line_bytes}; }

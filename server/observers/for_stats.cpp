@@ -2,14 +2,48 @@
 #include "server/observers/for_stats.hpp"
 
 #include <string_view>
+#include <utility>
 #include <variant>
+
+#include "http/authority.hpp"
+#include "http/forwarded.hpp"
+#include "http/list.hpp"
 
 namespace server {
 namespace {
 
-bool is_loopback(std::string_view peer)
+constexpr std::string_view health = "/healthz";
+
+/// Whether the request was made on this machine, as far as that can be told. One that was passed on was not, whoever
+/// connects to us, and a proxy need not be one that the operator has named.
+bool is_from_here(const connection& c)
 {
-    return peer.starts_with("127.") || peer == "::1" || peer.starts_with("::ffff:127.");
+    if (!c.client.is_loopback() || c.is_unnamed) return false;
+    return !http::is_passed_on(c.input.text().substr(0, c.head_bytes));
+}
+
+/// Whether the host is what this machine is called on itself. A page that a browser here shows may have made its own
+/// name lead to 127.0.0.1 (DNS rebinding), but the browser sends that name.
+bool is_own_name(std::string_view authority)
+{
+    const auto parts = http::parse_authority(authority);
+    if (!parts) return false;
+    std::string_view host = parts->host;
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    if (const auto literal = http::parse_ip(host)) return literal->is_loopback();
+    if (host.ends_with('.')) host.remove_suffix(1);
+    return http::equal_ignoring_case(host, "localhost");
+}
+
+/// nginx passes requests on in HTTP/1.0 unless told otherwise, and adds no field then that would say so.
+bool is_of_a_simple_proxy(const request& asked) { return asked.line.ends_with(" HTTP/1.0"); }
+
+bool may_see(const exchange_record& x)
+{
+    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    if (http1 == nullptr || !is_from_here(*http1->connection)) return false;
+    // Health is no secret, and those who look after it ask for whatever host they like.
+    return x.asked.path.view() == health || (is_own_name(x.asked.authority) && !is_of_a_simple_proxy(x.asked));
 }
 
 }  // namespace
@@ -19,12 +53,17 @@ bool is_for_stats(const exchange_record& x)
     const std::string_view path = x.asked.path.view();
     // Nearly every request is told apart by its length alone.
     if (path.size() != 8 && path.size() != 11) return false;
-    if (path != "/healthz" && path != "/metrics" && path != "/stats.json" && path != "/stats.html") return false;
+    if (path != health && path != "/metrics" && path != "/stats.json" && path != "/stats.html") return false;
     if (x.refused || x.asked.method == http::method::options) return false;
-    const stats_rules rules = x.by->stats;
-    if (rules.allow == stats_rules::who::all) return true;
-    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
-    return rules.allow == stats_rules::who::loopback && http1 != nullptr && is_loopback(http1->connection->peer);
+    switch (x.by->stats.allow) {
+        case stats_rules::who::none:
+            return false;
+        case stats_rules::who::loopback:
+            return may_see(x);
+        case stats_rules::who::all:
+            return true;
+    }
+    std::unreachable();
 }
 
 }  // namespace server
