@@ -43,8 +43,9 @@ struct options {
 void describe(CLI::App& app, options& o)
 {
     app.add_option("DIR", o.directory, "the directory to serve")->type_name("");
-    app.add_option("-p,--port", o.port, "serve on 127.0.0.1 and this port (8080 if nothing is said)")
-        ->check(CLI::Range(1, 65'535));
+    app.add_option("-p,--port", o.port,
+                   "serve on 127.0.0.1 and this port (8080 if nothing is said); 0 for one that is free")
+        ->check(CLI::Range(0, 65'535));
     app.add_option("-l,--listen", o.listen,
                    "serve on this address: 127.0.0.1:80, [::1]:80, :80 for all, or unix:/PATH; may be given again")
         ->type_name("ADDRESS:PORT")
@@ -67,7 +68,7 @@ void describe(CLI::App& app, options& o)
         ->check(CLI::IsMember({"on", "off"}));
     app.add_option("--control", o.control, "where `occwserv status` and its like reach this server: a unix socket")
         ->type_name("FILE");
-    app.add_option("--user", o.user, "whom to go on as when sockets, logs and directory are open")->type_name("USER");
+    app.add_option("--user", o.user, "the user to run as, once root has opened the ports")->type_name("USER");
     app.add_option("--group", o.group, "with which group (the user's)")->type_name("GROUP");
     app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION, "tells the version");
 }

@@ -17,7 +17,6 @@
 #include "server/command_line.hpp"
 #include "server/network.hpp"
 #include "server/observers/config.hpp"
-#include "server/service/privileges.hpp"
 #include "server/service/processors.hpp"
 #include "server/startup.hpp"
 
@@ -50,6 +49,7 @@ void tell_what_is_served(const settings& s, opened& o)
 
 int main(int count, const char** words)
 {
+    if (!occupy_standard_streams()) return fail("a standard stream is closed, and /dev/null cannot be opened for it");
     auto given = inherit();
     if (!given) return fail(given.error());
     auto configured = read_command_line({words, words + count});
@@ -65,10 +65,7 @@ int main(int count, const char** words)
     io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     auto o = open_all(s, *given);
     if (!o) return fail(o.error(), std::move(given->before_us));
-    if (const auto changed = become(s.user, s.group); !changed) {
-        leave_nothing_behind(*o, *given);
-        return fail(changed.error(), std::move(given->before_us));
-    }
+    given->others.clear();
     o->command = how_we_were_started(count, words, given->addresses);
     o->manager = service_manager::of_environment();
     o->watchdog = watchdog_of_environment();

@@ -107,7 +107,7 @@ struct settings {
     log_rules log;
     stats_rules stats;
     std::string control;  // the path of the control socket; "" is none
-    std::string user;     // whom to go on as when all is open; "" is whoever starts us
+    std::string user;     // whom root runs us as; "" is whoever starts us
     std::string group;    // "" is the user's
     patience patience;
     http::limits limits;

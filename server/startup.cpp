@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <iterator>
+#include <optional>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
@@ -12,33 +14,162 @@
 #include <fmt/core.h>
 
 #include "server/service/listeners.hpp"
+#include "server/service/privileges.hpp"
+#include "server/service/roots_own.hpp"
 
 namespace server {
 namespace {
-
-/// Who takes a predecessor's place has its sockets where the address is still wanted; the others are closed. Those of a
-/// service manager stand for `s.listen`, which is by now where they are.
-std::expected<std::vector<std::vector<listening>>, problem> listeners_of_cores(const settings& s,
-                                                                               std::vector<io::listener> inherited)
-{
-    const std::vector<std::string> present = addresses_of(inherited);
-    const std::vector<std::string> wanted = wanted_addresses(s);
-    std::erase_if(inherited,
-                  [&](const io::listener& l) { return std::ranges::find(wanted, address_of(l)) == wanted.end(); });
-    auto of_cores = share_among_cores(std::move(inherited), s.workers);
-    if (!of_cores) return std::unexpected(of_cores.error());
-    auto missing = move_addresses(present, s);
-    if (!missing) return std::unexpected(missing.error().front());
-    for (unsigned i = 0; i < s.workers; ++i) {
-        std::ranges::move(missing->of_cores[i].opened, std::back_inserter((*of_cores)[i]));
-    }
-    return of_cores;
-}
 
 problem no_descriptor(std::string_view what_for, const io::error& why)
 {
     return fmt::format("no descriptor can be had for {}: {}", what_for, why.text);
 }
+
+/// With whose rights something is opened.
+enum class rights : std::uint8_t { of_start, of_user };
+
+/// Opens things in two turns, with root's rights dropped in between, if there are any to drop.
+class opening {
+  public:
+    opening(settings& s, inheritance& given, std::optional<user_account> becomes)
+        : s_(s), given_(given), becomes_(std::move(becomes))
+    {
+    }
+
+    std::expected<opened, problem> all()
+    {
+        if (auto wrong = open_in_turn()) {
+            leave_nothing_behind(o_, given_);
+            return std::unexpected(std::move(*wrong));
+        }
+        return std::move(o_);
+    }
+
+  private:
+    using maybe_problem = std::optional<problem>;
+
+    maybe_problem open_in_turn()
+    {
+        if (auto wrong = take_inherited()) return wrong;
+        if (auto wrong = turn(rights::of_start)) return wrong;
+        if (becomes_) {
+            if (const auto changed = become(*becomes_); !changed) return changed.error();
+        }
+        if (auto wrong = open_policies()) return wrong;
+        if (auto wrong = turn(rights::of_user)) return wrong;
+        if (auto wrong = keep_spares()) return wrong;
+        return open_signals();
+    }
+
+    [[nodiscard]] rights rights_for(const std::string& path) const
+    {
+        return becomes_ && is_roots_own(path) ? rights::of_start : rights::of_user;
+    }
+    [[nodiscard]] rights rights_for_address(const std::string& where) const
+    {
+        const auto path = path_of(where);
+        return path ? rights_for(*path) : rights::of_start;
+    }
+    [[nodiscard]] rights rights_for_log(const std::string& text) const
+    {
+        const auto target = parse_log_target(text);
+        const bool is_file = target && target->what == log_target::kind::file;
+        return is_file ? rights_for(target->path) : rights::of_start;
+    }
+
+    maybe_problem turn(rights now)
+    {
+        if (auto wrong = open_addresses(now)) return wrong;
+        if (auto wrong = open_log_file(now, s_.log.access, STDOUT_FILENO, o_.logs.access)) return wrong;
+        if (auto wrong = open_log_file(now, s_.log.error, STDERR_FILENO, o_.logs.error)) return wrong;
+        return open_control(now);  // last, for from then on it is we who are found there
+    }
+
+    /// What another configuration than the predecessor's still wants of its sockets; the others are closed.
+    maybe_problem take_inherited()
+    {
+        present_ = addresses_of(given_.sockets);
+        std::ranges::move(settle_addresses(s_.listen, present_), std::back_inserter(s_.warnings));
+        const std::vector<std::string> wanted = wanted_addresses(s_);
+        std::erase_if(given_.sockets,
+                      [&](const listening& l) { return std::ranges::find(wanted, l.address) == wanted.end(); });
+        auto of_cores = share_among_cores(std::move(given_.sockets), s_.workers);
+        if (!of_cores) return of_cores.error();
+        o_.listeners = std::move(*of_cores);
+        return std::nullopt;
+    }
+
+    maybe_problem open_addresses(rights now)
+    {
+        settings wanted = s_;
+        std::erase_if(wanted.listen, [&](const std::string& where) {
+            return now == rights::of_start && rights_for_address(where) == rights::of_user;
+        });
+        auto missing = move_addresses(present_, wanted, when_in_use::wait_a_second);
+        if (!missing) return missing.error().front();
+        for (const listening& l : missing->of_keeper.opened) present_.push_back(l.address);
+        missing->name_ports(s_.listen);
+        for (unsigned i = 0; i < s_.workers; ++i) {
+            std::ranges::move(missing->of_cores[i].opened, std::back_inserter(o_.listeners[i]));
+        }
+        return std::nullopt;
+    }
+
+    maybe_problem open_log_file(rights now, const std::string& text, int stream, log_destination& into)
+    {
+        if (rights_for_log(text) != now) return std::nullopt;
+        auto log = open_log(text, stream);
+        if (!log) return log.error();
+        into = std::move(*log);
+        return std::nullopt;
+    }
+
+    maybe_problem open_control(rights now)
+    {
+        if (s_.control.empty() || rights_for(s_.control) != now) return std::nullopt;
+        auto control = open_control_socket(s_.control, now == rights::of_start ? becomes_ : std::nullopt,
+                                           given_.before_us ? place_taken::replace : place_taken::refuse);
+        if (!control) return control.error();
+        o_.control_at = std::move(*control);
+        return std::nullopt;
+    }
+
+    maybe_problem open_policies()
+    {
+        for (unsigned i = 0; i < s_.workers; ++i) {
+            auto p = make_policy(s_);
+            if (!p) return p.error().front();
+            o_.policies.push_back(std::move(*p));
+        }
+        return std::nullopt;
+    }
+
+    maybe_problem keep_spares()
+    {
+        for (const auto& of_core : o_.listeners) {
+            for (const listening& l : of_core) {
+                auto another = duplicate(l.socket);
+                if (!another) return no_descriptor(l.address, another.error());
+                o_.spare.push_back({l.address, std::move(*another), l.file});
+            }
+        }
+        return std::nullopt;
+    }
+
+    maybe_problem open_signals()
+    {
+        auto signals = io::signal_set::open({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
+        if (!signals) return no_descriptor("signals", signals.error());
+        o_.signals = std::move(*signals);
+        return std::nullopt;
+    }
+
+    settings& s_;
+    inheritance& given_;
+    std::optional<user_account> becomes_;
+    std::vector<std::string> present_;  // addresses at which we listen
+    opened o_;
+};
 
 }  // namespace
 
@@ -50,9 +181,7 @@ void allow_many_descriptors()
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
-namespace {
-
-std::expected<void, problem> open_into(opened& o, const settings& s, inheritance& given)
+std::expected<opened, problem> open_all(settings& s, inheritance& given)
 {
     if (const auto may = io::may_open_beneath(); !may) {
         return std::unexpected(fmt::format(
@@ -60,57 +189,18 @@ std::expected<void, problem> open_into(opened& o, const settings& s, inheritance
             "it, and a unit of systemd's must not say RestrictSUIDSGID=yes",
             may.error().text));
     }
-    for (unsigned i = 0; i < s.workers; ++i) {
-        auto p = make_policy(s);
-        if (!p) return std::unexpected(p.error().front());
-        o.policies.push_back(std::move(*p));
-    }
-    auto listeners = listeners_of_cores(s, std::move(given.sockets));
-    if (!listeners) return std::unexpected(listeners.error());
-    o.listeners = std::move(*listeners);
-    for (const auto& of_core : o.listeners) {
-        for (const listening& l : of_core) {
-            auto another = duplicate(l.socket);
-            if (!another) return std::unexpected(no_descriptor(l.address, another.error()));
-            o.spare.push_back({l.address, std::move(*another)});
-        }
-    }
-    auto access = open_log(s.log.access, STDOUT_FILENO);
-    if (!access) return std::unexpected(access.error());
-    auto error = open_log(s.log.error, STDERR_FILENO);
-    if (!error) return std::unexpected(error.error());
-    auto signals = io::signal_set::open({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
-    if (!signals) return std::unexpected(no_descriptor("signals", signals.error()));
-    o.signals = std::move(*signals);
-    // Last, for from then on it is we who are found there.
-    if (!s.control.empty()) {
-        auto control =
-            open_control_socket(s.control, s.user, given.before_us ? place_taken::replace : place_taken::refuse);
-        if (!control) return std::unexpected(control.error());
-        o.control_at = std::move(*control);
-    }
-    o.logs = {.access = std::move(*access), .error = std::move(*error), .form = s.log.form};
-    return {};
-}
-
-}  // namespace
-
-std::expected<opened, problem> open_all(const settings& s, inheritance& given)
-{
-    opened o;
-    if (auto all = open_into(o, s, given); !all) {
-        leave_nothing_behind(o, given);
-        return std::unexpected(std::move(all.error()));
-    }
+    auto becomes = account_to_become(s.user, s.group);
+    if (!becomes) return std::unexpected(std::move(becomes.error()));
+    auto o = opening(s, given, std::move(*becomes)).all();
+    if (o) o->logs.form = s.log.form;
     return o;
 }
 
 void leave_nothing_behind(const opened& o, const inheritance& given)
 {
-    o.control_at.remove_file();
     if (given.before_us || given.addresses == who_chooses_addresses::manager) return;  // those are not ours
     for (const auto& of_core : o.listeners) {
-        for (const listening& l : of_core) remove_file_of(l.address);
+        for (const listening& l : of_core) remove_file_of(l);
     }
 }
 

@@ -82,7 +82,6 @@ def test_version():
     [
         (["--no-such-option"], "--no-such-option"),
         (["--port"], "--port"),
-        (["--port", "0"], "--port"),
         (["--port", "65536"], "--port"),
         (["--port", "http"], "--port"),
         (["--workers", "0"], "--workers"),

@@ -315,14 +315,3 @@ def test_an_upgrade_whose_configuration_is_wrong(serve, control):
     assert said.returncode == 1
     assert "`head_bites` is not known in [limits]" in said.stderr and "expected a number of seconds" in said.stderr
     server.expect_healthy()
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_privileges_are_given_up(serve):
-    server = serve(arguments=["--user", "nobody"])
-    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as f:
-        fields = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-    assert set(fields["Uid"].split()) == {"65534"}
-    assert "0" not in fields["Groups"].split()
-    assert int(fields["CapEff"], 16) == 0
-    server.ask("/no-such-page")

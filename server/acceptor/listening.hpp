@@ -7,6 +7,7 @@
 
 #include "csp/mobile.hpp"
 #include "io/socket.hpp"
+#include "server/service/socket_file.hpp"
 
 namespace server {
 
@@ -14,6 +15,7 @@ namespace server {
 struct listening {
     std::string address;
     io::listener socket;
+    socket_identity file = {};  // of a unix path
 };
 
 /// How the addresses change on which somebody has sockets: what is neither opened nor closed stays.

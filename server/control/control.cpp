@@ -160,7 +160,7 @@ csp::process control(control_socket at, own_command command, csp::in<stop> over,
         if (!client && client.error().closed()) break;
         if (client) sessions.start(session(std::move(*client), command, began, links));
     }
-    at.remove_file();
+    at.file.remove();  // while the socket is open: `clients` has it
 }
 
 }  // namespace server

@@ -10,6 +10,7 @@
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
 #include "io/socket.hpp"
+#include "server/acceptor/listening.hpp"
 #include "server/observers/config.hpp"
 
 namespace server {
@@ -21,7 +22,7 @@ struct end_server {
 
 /// Another of each listening socket, for a successor.
 struct lend_sockets {
-    csp::out<std::vector<io::listener>> to;
+    csp::out<std::vector<listening>> to;
 };
 
 /// The successor serves: the server is to end, with patience for its clients.

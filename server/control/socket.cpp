@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <thread>
@@ -40,13 +39,8 @@ std::optional<pid_t> who_listens_at(const io::address& at)
     }
 }
 
-void control_socket::remove_file() const
-{
-    struct stat there{};
-    if (::stat(path.c_str(), &there) == 0 && there.st_ino == inode) ::unlink(path.c_str());
-}
-
-std::expected<control_socket, std::string> open_control_socket(const std::string& path, const std::string& owner,
+std::expected<control_socket, std::string> open_control_socket(const std::string& path,
+                                                               const std::optional<user_account>& owner,
                                                                place_taken when_taken)
 {
     const auto refuse = [&](std::string_view why) {
@@ -67,14 +61,10 @@ std::expected<control_socket, std::string> open_control_socket(const std::string
     auto listening = io::listen(*made, 16);
     ::umask(before);
     if (!listening) return refuse(std::strerror(listening.error().number));
-    const passwd* const user = owner.empty() ? nullptr : ::getpwnam(owner.c_str());
-    if (user != nullptr && ::geteuid() == 0) (void)!::chown(beside.c_str(), user->pw_uid, user->pw_gid);
-    if (::stat(beside.c_str(), &there) != 0 || ::rename(beside.c_str(), path.c_str()) != 0) {
-        const std::string why = std::strerror(errno);
-        ::unlink(beside.c_str());
-        return refuse(why);
-    }
-    return control_socket{std::move(*listening), path, there.st_ino};
+    control_socket made_here{std::move(*listening), path, socket_file(beside)};
+    if (owner && ::lchown(beside.c_str(), owner->user, owner->group) != 0) return refuse(std::strerror(errno));
+    if (!made_here.file.move_to(path)) return refuse(std::strerror(errno));
+    return made_here;
 }
 
 }  // namespace server

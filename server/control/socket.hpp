@@ -10,6 +10,8 @@
 #include "csp/mobile.hpp"
 #include "io/address.hpp"
 #include "io/socket.hpp"
+#include "server/service/privileges.hpp"
+#include "server/service/socket_file.hpp"
 
 namespace server {
 
@@ -23,23 +25,22 @@ struct credentials {
 /// nobody does. Of one that was killed the kernel may have the socket for a moment longer, which is waited for.
 [[nodiscard]] std::optional<pid_t> who_listens_at(const io::address& at);
 
-/// The listening end of the control socket, and which file it is: when another server has put its own there, that is
-/// not removed.
+/// The listening end of the control socket, and its file.
 struct control_socket {
     io::listener listening;
-    std::string path;
-    std::uint64_t inode = 0;
+    std::string path;  // where clients look for it
+    socket_file file;
 
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(listening); }
-    void remove_file() const;
 };
 static_assert(csp::mobile<control_socket>);
 
 enum class place_taken : std::uint8_t { refuse, replace };
 
 /// Makes it, for its owner alone; one left behind by a server that is no more is replaced. An error, as a sentence.
+/// REQUIRES: an `owner`, who is given it, only when the path is_roots_own().
 [[nodiscard]] std::expected<control_socket, std::string> open_control_socket(const std::string& path,
-                                                                             const std::string& owner,
+                                                                             const std::optional<user_account>& owner,
                                                                              place_taken when_taken);
 
 }  // namespace server

@@ -52,13 +52,13 @@ own_command how_we_were_started(int count, const char* const* words, who_chooses
     return c;
 }
 
-csp::step<std::expected<pid_t, std::string>> start_successor(own_command command, std::vector<io::listener> sockets)
+csp::step<std::expected<pid_t, std::string>> start_successor(own_command command, std::vector<listening> sockets)
 {
     auto report = io::pipe_from_child();
     if (!report) co_return std::unexpected(fmt::format("no pipe can be made: {}", report.error().text));
     io::command what{.program = command.program,
                      .arguments = std::move(command.arguments),
-                     .environment = environment_for_heir(sockets.size(), command.addresses),
+                     .environment = environment_for_heir(sockets, command.addresses),
                      .descriptors = {},
                      .directory = {},
                      .process_group = io::command::group::ours};
@@ -66,7 +66,7 @@ csp::step<std::expected<pid_t, std::string>> start_successor(own_command command
         if (io::descriptor d = another(standard)) what.descriptors.emplace_back(std::move(d), standard);
     }
     int number = first_inherited;
-    for (io::listener& l : sockets) what.descriptors.emplace_back(std::move(l).release(), number++);
+    for (listening& l : sockets) what.descriptors.emplace_back(std::move(l.socket).release(), number++);
     what.descriptors.emplace_back(std::move(report->childs), number);
 
     auto started = co_await io::spawn(std::move(what));

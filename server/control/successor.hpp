@@ -23,6 +23,6 @@ struct own_command {
 /// Starts a server that takes over the sockets, and waits until it says that it serves; yields its number. An error, as
 /// a sentence, when it cannot: then nothing of it is left.
 [[nodiscard]] csp::step<std::expected<pid_t, std::string>> start_successor(own_command command,
-                                                                           std::vector<io::listener> sockets);
+                                                                           std::vector<listening> sockets);
 
 }  // namespace server

@@ -91,8 +91,11 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
         if (!p) return std::unexpected(std::move(p.error()));
         next.policies.push_back(std::move(*p));
     }
-    auto moved = move_addresses(wanted_addresses(in_force), next.read);
+    const std::vector<std::string> present = wanted_addresses(in_force);
+    std::ranges::move(settle_addresses(next.read.listen, present), std::back_inserter(next.notes));
+    auto moved = move_addresses(present, next.read);
     if (!moved) return std::unexpected(std::move(moved.error()));
+    moved->name_ports(next.read.listen);
     next.addresses = std::move(*moved);
     auto logs = open_logs(in_force.log, next.read.log);  // last, since a file may be made
     if (!logs) return std::unexpected(std::move(logs.error()));

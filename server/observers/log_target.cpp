@@ -5,8 +5,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -128,10 +128,12 @@ std::optional<std::string> why_no_log(std::string_view text)
     const auto target = parse_log_target(text);
     if (!target) return target.error();
     if (target->what != kind::file) return std::nullopt;
-    // Not to wait for somebody who reads a pipe; that nobody does yet (ENXIO) is no mistake.
-    const io::descriptor there(::open(target->path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-    if (there || errno == ENXIO) return std::nullopt;
-    if (errno == ENOENT) {
+    // Nothing is opened: the reader of a pipe would take that for a writer, and a device may act on it.
+    struct stat there{};
+    if (::stat(target->path.c_str(), &there) == 0) {
+        if (S_ISDIR(there.st_mode)) return cannot_be_opened(target->path, std::strerror(EISDIR));
+        if (::access(target->path.c_str(), W_OK) == 0) return std::nullopt;
+    } else if (errno == ENOENT) {
         const auto beside = std::filesystem::path(target->path).parent_path();
         if (::access(beside.empty() ? "." : beside.c_str(), W_OK | X_OK) == 0) return std::nullopt;
     }

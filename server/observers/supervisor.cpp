@@ -43,8 +43,11 @@ csp::step<reload_answer> reload(std::string who, csp::bridge_out<reload_request>
     if (!became) co_return reload_answer{{"the configuration cannot be read any more"}, {}, {}, {}};
     if (auto now = std::exchange(became->now, std::nullopt)) {
         std::vector<listening> sockets = std::move(configured.sockets.opened);
-        std::erase_if(sockets, [&](const listening& l) { return now->sockets.closes(l.address); });
-        std::ranges::for_each(now->sockets.closed, remove_file_of);
+        std::erase_if(sockets, [&](const listening& l) {
+            if (!now->sockets.closes(l.address)) return false;
+            remove_file_of(l);
+            return true;
+        });
         std::ranges::move(now->sockets.opened, std::back_inserter(sockets));
         configured = {now->grace, std::move(now->served), {.opened = std::move(sockets), .closed = {}}};
     }
@@ -68,11 +71,11 @@ csp::process progress_of_end(csp::in<stop> over, std::vector<csp::bridge_out<cor
     }
 }
 
-std::vector<io::listener> another_of_each(const std::vector<listening>& sockets)
+std::vector<listening> another_of_each(const std::vector<listening>& sockets)
 {
-    std::vector<io::listener> all;
+    std::vector<listening> all;
     for (const listening& l : sockets) {
-        if (auto copy = duplicate(l.socket)) all.push_back(std::move(*copy));
+        if (auto copy = duplicate(l.socket)) all.push_back({l.address, std::move(*copy), l.file});
     }
     return all;
 }
@@ -165,7 +168,7 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
 
     end_reason why = co_await serve_until_end(with, orders, to_config, to_reopen_logs, to_log);
     if (!why.successor && with.addresses == who_chooses_addresses::configuration) {
-        for (const listening& l : with.configured.sockets.opened) remove_file_of(l.address);
+        for (const listening& l : with.configured.sockets.opened) remove_file_of(l);
     }
     with.configured.sockets = {};
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");

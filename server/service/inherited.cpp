@@ -6,31 +6,78 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <map>
 #include <netinet/tcp.h>
 #include <optional>
+#include <sstream>
 #include <sys/socket.h>
+#include <system_error>
 #include <unistd.h>
 
 #include <fmt/core.h>
 
 #include "io/address.hpp"
+#include "server/service/listeners.hpp"
 
 namespace server {
 namespace {
 
 constexpr const char* from_predecessor = "OCCWSERV_LISTEN_FDS";
 constexpr const char* from_manager_first = "OCCWSERV_LISTEN_FDS_OF_MANAGER";
+constexpr const char* files_of_sockets = "OCCWSERV_LISTEN_FILES";  // "DEVICE:INODE " for each
 
-/// The number in a variable, which is then removed: no child of ours shall believe that it is meant.
-std::optional<int> take_number(const char* variable)
+/// The text in a variable, which is then removed: no child of ours shall believe that it is meant.
+std::optional<std::string> take_text(const char* variable)
 {
     const char* const text = std::getenv(variable);
     if (text == nullptr) return std::nullopt;
-    int value = 0;  // also of what is no number
-    std::from_chars(text, text + std::strlen(text), value);
+    std::string value = text;
     ::unsetenv(variable);
     return value;
+}
+
+std::optional<int> take_number(const char* variable)
+{
+    const auto text = take_text(variable);
+    if (!text) return std::nullopt;
+    int value = 0;  // also of what is no number
+    std::from_chars(text->data(), text->data() + text->size(), value);
+    return std::max(0, value);
+}
+
+/// As far as they can be read.
+std::vector<socket_identity> read_identities(const std::string& text)
+{
+    std::vector<socket_identity> all;
+    std::istringstream words(text);
+    socket_identity one;
+    char colon = 0;
+    while (words >> one.device >> colon >> one.inode) all.push_back(one);
+    return all;
+}
+
+/// Whether the descriptor is open, closed on exec from now on.
+bool is_open(int fd) { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }
+
+/// All that are open from this number on.
+std::vector<io::descriptor> take_descriptors_from(int first)
+{
+    std::vector<int> numbers;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", failed)) {
+        const std::string name = entry.path().filename();
+        int number = 0;
+        std::from_chars(name.data(), name.data() + name.size(), number);
+        if (number >= first) numbers.push_back(number);
+    }
+    // Without /proc there is no /dev/fd either, and nobody can mean one of them.
+    if (failed) ::close_range(static_cast<unsigned>(first), ~0U, 0);
+    std::vector<io::descriptor> all;
+    for (const int number : numbers) {
+        if (is_open(number)) all.emplace_back(number);  // that of the directory is not any more
+    }
+    return all;
 }
 
 int option(int fd, int level, int name)
@@ -38,6 +85,12 @@ int option(int fd, int level, int name)
     int value = 0;
     socklen_t size = sizeof value;
     return getsockopt(fd, level, name, &value, &size) == 0 ? value : -1;
+}
+
+std::string address_of(const io::listener& l)
+{
+    const auto address = io::local(l);
+    return address ? address->to_string() : "?";
 }
 
 std::expected<io::listener, std::string> listener_at(int fd)
@@ -63,6 +116,15 @@ void predecessor::tell(std::string_view line) &&
     to_ = {};
 }
 
+bool occupy_standard_streams()
+{
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        // Those before it are open, so this is the lowest number that is free.
+        if (::fcntl(number, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != number) return false;
+    }
+    return true;
+}
+
 std::expected<inheritance, std::string> inherit()
 {
     inheritance all;
@@ -71,12 +133,14 @@ std::expected<inheritance, std::string> inherit()
     ::unsetenv("LISTEN_FDNAMES");
     const auto by_predecessor = take_number(from_predecessor);
     const auto by_manager_first = take_number(from_manager_first);
+    const auto files = read_identities(take_text(files_of_sockets).value_or(""));
     int count = 0;
+    int reports = 0;
     if (by_predecessor) {
         count = *by_predecessor;
         const int report = first_inherited + count;
-        ::fcntl(report, F_SETFD, FD_CLOEXEC);
-        all.before_us = predecessor(io::descriptor(report));
+        if (is_open(report)) all.before_us = predecessor(io::descriptor(report));
+        reports = 1;
         if (by_manager_first) all.addresses = who_chooses_addresses::manager;
     } else if (by_systemd && of_whom == ::getpid()) {
         count = *by_systemd;
@@ -85,19 +149,26 @@ std::expected<inheritance, std::string> inherit()
     for (int fd = first_inherited; fd < first_inherited + count; ++fd) {
         auto l = listener_at(fd);
         if (!l) return std::unexpected(l.error());
-        all.sockets.push_back(std::move(*l));
+        std::string address = address_of(*l);
+        const auto place = static_cast<std::size_t>(fd - first_inherited);
+        socket_identity file = place < files.size() ? files[place] : file_of(address);
+        all.sockets.push_back({std::move(address), std::move(*l), file});
     }
+    all.others = take_descriptors_from(first_inherited + count + reports);
     return all;
 }
 
-std::vector<std::string> environment_for_heir(std::size_t sockets, who_chooses_addresses whose)
+std::vector<std::string> environment_for_heir(const std::vector<listening>& sockets, who_chooses_addresses whose)
 {
     std::vector<std::string> all;
     for (char** variable = environ; *variable != nullptr; ++variable) {
         // The watchdog waits for the heir as it has waited for us, but knows only our number.
         if (!std::string_view(*variable).starts_with("WATCHDOG_PID=")) all.emplace_back(*variable);
     }
-    all.push_back(fmt::format("{}={}", from_predecessor, sockets));
+    all.push_back(fmt::format("{}={}", from_predecessor, sockets.size()));
+    std::string files = fmt::format("{}=", files_of_sockets);
+    for (const listening& l : sockets) files += fmt::format("{}:{} ", l.file.device, l.file.inode);
+    all.push_back(std::move(files));
     if (whose == who_chooses_addresses::manager) all.push_back(fmt::format("{}=1", from_manager_first));
     return all;
 }
@@ -109,37 +180,30 @@ io::result<io::listener> duplicate(const io::listener& l)
     return io::listener(std::move(d));
 }
 
-std::string address_of(const io::listener& l)
-{
-    const auto address = io::local(l);
-    return address ? address->to_string() : "?";
-}
-
-std::expected<std::vector<std::vector<listening>>, std::string> share_among_cores(std::vector<io::listener> sockets,
+std::expected<std::vector<std::vector<listening>>, std::string> share_among_cores(std::vector<listening> sockets,
                                                                                   unsigned cores)
 {
-    std::map<std::string, std::vector<io::listener>> by_address;
-    for (io::listener& l : sockets) by_address[address_of(l)].push_back(std::move(l));
+    std::map<std::string, std::vector<listening>> by_address;
+    for (listening& l : sockets) by_address[l.address].push_back(std::move(l));
 
     std::vector<std::vector<listening>> shares(cores);
     for (auto& [address, given] : by_address) {
         const std::size_t there = given.size();
         for (std::size_t i = there; i < cores; ++i) {
-            auto copy = duplicate(given[i % there]);
+            auto copy = duplicate(given[i % there].socket);
             if (!copy) return std::unexpected(fmt::format("no descriptor is left for {}", address));
-            given.push_back(std::move(*copy));
+            given.push_back({address, std::move(*copy), given[i % there].file});
         }
-        for (std::size_t i = 0; i < given.size(); ++i) shares[i % cores].push_back({address, std::move(given[i])});
+        for (std::size_t i = 0; i < given.size(); ++i) shares[i % cores].push_back(std::move(given[i]));
     }
     return shares;
 }
 
-std::vector<std::string> addresses_of(const std::vector<io::listener>& sockets)
+std::vector<std::string> addresses_of(const std::vector<listening>& sockets)
 {
     std::vector<std::string> all;
-    for (const io::listener& l : sockets) {
-        std::string address = address_of(l);
-        if (std::ranges::find(all, address) == all.end()) all.push_back(std::move(address));
+    for (const listening& l : sockets) {
+        if (std::ranges::find(all, l.address) == all.end()) all.push_back(l.address);
     }
     return all;
 }

@@ -35,27 +35,34 @@ class predecessor {
 enum class who_chooses_addresses : std::uint8_t { configuration, manager };
 
 struct inheritance {
-    std::vector<io::listener> sockets;
+    std::vector<listening> sockets;
     who_chooses_addresses addresses = who_chooses_addresses::configuration;
     predecessor before_us;
+    /// What else was open, by some carelessness or as the place of a file (/dev/fd/3): to be closed when the files that
+    /// the configuration names are open.
+    std::vector<io::descriptor> others;
 };
+
+/// Has /dev/null opened where a standard stream is closed, so that no socket gets its number and, with it, what we or a
+/// library say. False when that cannot be done. For the very beginning of the program.
+[[nodiscard]] bool occupy_standard_streams();
 
 /// From the environment, whose variables for it are removed. An error, as a sentence, when what they name is none.
 [[nodiscard]] std::expected<inheritance, std::string> inherit();
 
 /// What a successor is given: the variables for its environment ...
-[[nodiscard]] std::vector<std::string> environment_for_heir(std::size_t sockets, who_chooses_addresses whose);
+[[nodiscard]] std::vector<std::string> environment_for_heir(const std::vector<listening>& sockets,
+                                                            who_chooses_addresses whose);
 /// ... and the numbers of its descriptors: the sockets from `first_inherited` on, and then where it reports.
 inline constexpr int first_inherited = 3;
 
 /// A list of listening sockets for each core. Every socket is served, and every core has one for each address: where
 /// there are fewer of them than cores, two share one.
 [[nodiscard]] std::expected<std::vector<std::vector<listening>>, std::string> share_among_cores(
-    std::vector<io::listener> sockets, unsigned cores);
+    std::vector<listening> sockets, unsigned cores);
 
-[[nodiscard]] std::string address_of(const io::listener& l);
 /// The addresses of `sockets`, each once.
-[[nodiscard]] std::vector<std::string> addresses_of(const std::vector<io::listener>& sockets);
+[[nodiscard]] std::vector<std::string> addresses_of(const std::vector<listening>& sockets);
 
 /// Another descriptor of the same socket.
 [[nodiscard]] io::result<io::listener> duplicate(const io::listener& l);

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
+#include <chrono>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -45,41 +45,25 @@ std::string cannot_listen(const std::string& where, const io::address& address, 
 /// Whether one of these addresses, which are ours, has the port: then it can be taken only by sharing it.
 bool is_port_of_one(const std::vector<std::string>& ours, std::uint16_t port)
 {
-    return std::ranges::any_of(ours, [port](const std::string& text) {
-        const auto a = io::address::parse(text);
-        return a && a->port() == port;
-    });
+    return port != 0 && std::ranges::any_of(ours, [port](const std::string& text) {
+               const auto a = io::address::parse(text);
+               return a && a->port() == port;
+           });
 }
 
 constexpr int backlog = 4096;
-
-/// The path of a unix address that is a file.
-std::optional<std::string> path_of(std::string_view address)
-{
-    constexpr std::string_view prefix = "unix:";
-    if (!address.starts_with(prefix) || address.substr(prefix.size()).starts_with('@')) return std::nullopt;
-    return std::string(address.substr(prefix.size()));
-}
-
-bool is_socket(const std::string& path)
-{
-    struct stat there{};
-    return ::lstat(path.c_str(), &there) == 0 && S_ISSOCK(there.st_mode);
-}
 
 /// A file that a server has left behind which is no more is replaced.
 std::expected<io::listener, std::string> listen_at_path(const std::string& where, const io::address& at)
 {
     auto l = io::listen(at, backlog);
     if (!l && l.error().number == EADDRINUSE) {
+        const socket_identity left = file_of(where);
         if (const auto who = who_listens_at(at)) {
             return std::unexpected(fmt::format("{} is in use by process {}", where, *who));
         }
-        const auto path = path_of(where);
-        if (!path || !is_socket(*path)) {
-            return std::unexpected(fmt::format("cannot listen on {}: another file is there", where));
-        }
-        ::unlink(path->c_str());
+        if (!left) return std::unexpected(fmt::format("cannot listen on {}: another file is there", where));
+        remove_socket(path_of(where).value(), left);
         l = io::listen(at, backlog);
     }
     if (!l) return std::unexpected(fmt::format("cannot listen on {}: {}", where, l.error().text));
@@ -87,51 +71,126 @@ std::expected<io::listener, std::string> listen_at_path(const std::string& where
 }
 
 /// The same for each core: a unix address cannot be bound twice.
-std::expected<std::vector<io::listener>, std::string> listen_at_path(const std::string& where, const io::address& at,
-                                                                     unsigned cores)
+std::expected<std::vector<listening>, std::string> listen_at_path(const std::string& where, const io::address& at,
+                                                                  unsigned cores)
 {
     auto first = listen_at_path(where, at);
     if (!first) return std::unexpected(std::move(first.error()));
-    std::vector<io::listener> all;
+    const socket_identity file = file_of(where);
+    std::vector<listening> all;
     for (unsigned i = 1; i < cores; ++i) {
         auto another = duplicate(*first);
         if (!another) {
-            remove_file_of(where);
+            remove_socket(path_of(where).value_or(""), file);
             return std::unexpected(fmt::format("cannot listen on {}: {}", where, another.error().text));
         }
-        all.push_back(std::move(*another));
+        all.push_back({where, std::move(*another), file});
     }
-    all.push_back(std::move(*first));
+    all.push_back({where, std::move(*first), file});
     return all;
 }
 
+/// Whether nobody else has the address. Sharing a port lets in every program of this user, so this asks without.
+io::result<void> may_listen(const io::address& at, when_in_use then)
+{
+    constexpr std::chrono::milliseconds pause{10};
+    const auto is_in_use = [](const io::result<void>& may) { return !may && may.error().number == EADDRINUSE; };
+    auto may = io::may_listen(at);
+    if (then == when_in_use::refuse || !is_in_use(may) || who_listens(at.port())) return may;
+    for (int more = 100; more > 0 && is_in_use(may); --more) {
+        std::this_thread::sleep_for(pause);
+        may = io::may_listen(at);
+    }
+    return may;
+}
+
 /// A listener for each core, which share the port among them and with nobody else.
-std::expected<std::vector<io::listener>, std::string> listen_on(const std::string& where, const settings& s,
-                                                                const std::vector<std::string>& ours)
+std::expected<std::vector<listening>, std::string> listen_on(const std::string& where, const settings& s,
+                                                             const std::vector<std::string>& ours, when_in_use then)
 {
     auto address = io::address::parse(where);
     if (!address) return std::unexpected(fmt::format("`{}` is not an address", where));
     if (address->family() == AF_UNIX) return listen_at_path(where, *address, s.workers);
     if (!is_port_of_one(ours, address->port())) {
-        // Sharing a port lets in every program of this user: whether somebody has it already must be asked without.
-        if (const auto may = io::may_listen(*address); !may) {
+        if (const auto may = may_listen(*address, then); !may) {
             return std::unexpected(cannot_listen(where, *address, may.error(), s.user));
         }
     }
-    std::vector<io::listener> listeners;
+    std::vector<listening> listeners;
     for (unsigned i = 0; i < s.workers; ++i) {
         auto l = io::listen(*address, backlog, io::port_sharing::among_cores);
         if (!l) return std::unexpected(cannot_listen(where, *address, l.error(), s.user));
-        listeners.push_back(std::move(*l));
+        if (i == 0) address = io::local(*l);  // of port 0, which one it has become
+        if (!address) return std::unexpected(fmt::format("cannot listen on {}: {}", where, address.error().text));
+        listeners.push_back({address->to_string(), std::move(*l)});
     }
     return listeners;
 }
 
+/// Whether the kernel was built or started without IPv6.
+bool has_no_ipv6()
+{
+    const auto may = io::may_listen(*io::address::parse("[::]:0"));
+    return !may && (may.error().number == EAFNOSUPPORT || may.error().number == EADDRNOTAVAIL);
+}
+
+/// The address that listens already where `wanted`, whose port is 0, would.
+std::optional<std::string> with_a_port(const io::address& wanted, const std::vector<std::string>& present)
+{
+    for (const std::string& text : present) {
+        const auto a = io::address::parse(text);
+        if (a && a->family() == wanted.family() && a->ip() == wanted.ip()) return text;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
-void remove_file_of(const std::string& address)
+std::vector<std::string> settle_addresses(std::vector<std::string>& listen, const std::vector<std::string>& present)
 {
-    if (const auto path = path_of(address); path && is_socket(*path)) ::unlink(path->c_str());
+    std::vector<std::string> notes;
+    for (std::string& where : listen) {
+        if (!where.starts_with(':') || !has_no_ipv6()) continue;
+        const std::string all = "0.0.0.0" + where;
+        notes.push_back(fmt::format("this kernel has no IPv6: `{}` is {}", where, all));
+        where = all;
+    }
+    std::vector<std::string> others = present;
+    std::erase_if(others, [&](const std::string& one) { return contains(listen, one); });
+    for (std::string& where : listen) {
+        const auto a = io::address::parse(where);
+        if (!a || a->family() == AF_UNIX || a->port() != 0) continue;
+        where = with_a_port(*a, others).value_or(where);
+    }
+    return notes;
+}
+
+std::optional<std::string> path_of(std::string_view address)
+{
+    constexpr std::string_view prefix = "unix:";
+    if (!address.starts_with(prefix) || address.substr(prefix.size()).starts_with('@')) return std::nullopt;
+    return std::string(address.substr(prefix.size()));
+}
+
+socket_identity file_of(std::string_view address)
+{
+    const auto path = path_of(address);
+    return path ? socket_identity::at(*path) : socket_identity();
+}
+
+void remove_file_of(const listening& l)
+{
+    if (const auto path = path_of(l.address)) remove_socket(*path, l.file);
+}
+
+void move_of_addresses::name_ports(std::vector<std::string>& listen) const
+{
+    for (std::string& where : listen) {
+        const auto a = io::address::parse(where);
+        if (!a) continue;
+        const auto named = std::ranges::find(chosen, a->to_string(), &chosen_port::wanted);
+        if (named != chosen.end()) where = named->address;
+    }
 }
 
 std::vector<std::string> wanted_addresses(const settings& s)
@@ -146,29 +205,32 @@ std::vector<std::string> wanted_addresses(const settings& s)
 }
 
 std::expected<move_of_addresses, std::vector<std::string>> move_addresses(const std::vector<std::string>& present,
-                                                                          const settings& wanted)
+                                                                          const settings& wanted, when_in_use then)
 {
     const std::vector<std::string> next = wanted_addresses(wanted);
-    move_of_addresses change{.of_cores = std::vector<listening_change>(wanted.workers), .of_keeper = {}};
+    move_of_addresses change{.of_cores = std::vector<listening_change>(wanted.workers), .of_keeper = {}, .chosen = {}};
     std::vector<std::string> wrong;
     for (const std::string& where : next) {
         if (contains(present, where)) continue;
-        auto listeners = listen_on(where, wanted, present);
+        auto listeners = listen_on(where, wanted, present, then);
         if (!listeners) {
             wrong.push_back(std::move(listeners.error()));
             continue;
         }
+        const std::string address = listeners->front().address;
+        if (address != where) change.chosen.push_back({where, address});
         for (unsigned i = 0; i < wanted.workers; ++i) {
-            if (auto another = duplicate((*listeners)[i])) {
-                change.of_keeper.opened.push_back({where, std::move(*another)});
+            listening& one = (*listeners)[i];
+            if (auto another = duplicate(one.socket)) {
+                change.of_keeper.opened.push_back({one.address, std::move(*another), one.file});
             } else {
                 wrong.push_back(fmt::format("cannot listen on {}: {}", where, another.error().text));
             }
-            change.of_cores[i].opened.push_back({where, std::move((*listeners)[i])});
+            change.of_cores[i].opened.push_back(std::move(one));
         }
     }
     if (!wrong.empty()) {
-        for (const listening& l : change.of_cores.front().opened) remove_file_of(l.address);
+        for (const listening& l : change.of_cores.front().opened) remove_file_of(l);
         return std::unexpected(std::move(wrong));
     }
     for (const std::string& where : present) {

@@ -3,8 +3,11 @@
 // Opening the addresses that a configuration names, when the server starts and when they change while it runs.
 #pragma once
 
+#include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/acceptor/listening.hpp"
@@ -12,22 +15,45 @@
 
 namespace server {
 
+/// Replaces what `listen` leaves open, as far as it can be known before anything is opened: where the kernel has no
+/// IPv6, ":80" is "0.0.0.0:80"; and port 0 is the port on which an address among `present` listens already. Yields what
+/// an operator should know of that.
+[[nodiscard]] std::vector<std::string> settle_addresses(std::vector<std::string>& listen,
+                                                        const std::vector<std::string>& present);
+
 /// The addresses of `listen`, each once, as io::address writes them.
 [[nodiscard]] std::vector<std::string> wanted_addresses(const settings& s);
 
-/// Removes the file of an address that is a unix path and was opened here. For all others, nothing.
-void remove_file_of(const std::string& address);
+/// The path of an address that is a file; none of all others.
+[[nodiscard]] std::optional<std::string> path_of(std::string_view address);
+
+/// Which file it is that is there now.
+[[nodiscard]] socket_identity file_of(std::string_view address);
+
+/// Removes the file of an address that is a unix path, unless it is another server's by now.
+void remove_file_of(const listening& l);
 
 /// What leads from one set of addresses to another: for each core, and for whoever keeps another of each socket.
 struct move_of_addresses {
+    struct chosen_port {
+        std::string wanted;  // with port 0
+        std::string address;
+    };
     std::vector<listening_change> of_cores;
     listening_change of_keeper;
+    std::vector<chosen_port> chosen;  // by the kernel
 
     [[nodiscard]] bool changes_nothing() const { return of_keeper.opened.empty() && of_keeper.closed.empty(); }
+    /// Puts the chosen ports in the place of port 0.
+    void name_ports(std::vector<std::string>& listen) const;
 };
+
+/// What to do about an address that is in use though no living process has it: of a server that was killed the kernel
+/// may have the sockets a moment longer.
+enum class when_in_use : std::uint8_t { refuse, wait_a_second };
 
 /// Opens what is wanted and not `present`. What cannot be opened is told, all at once, and then nothing has changed.
 [[nodiscard]] std::expected<move_of_addresses, std::vector<std::string>> move_addresses(
-    const std::vector<std::string>& present, const settings& wanted);
+    const std::vector<std::string>& present, const settings& wanted, when_in_use then = when_in_use::refuse);
 
 }  // namespace server

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/service/listeners.hpp"
 
+#include <filesystem>
 #include <utility>
 
 #include <fmt/core.h>
@@ -8,6 +9,7 @@
 
 #include "io/address.hpp"
 #include "io/test_engines.hpp"
+#include "server/test_support.hpp"
 
 namespace server {
 namespace {
@@ -15,6 +17,7 @@ namespace {
 using io::test::reserved_port;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 settings listening_on(std::vector<std::string> where, unsigned workers = 2)
@@ -42,6 +45,45 @@ TEST(Addresses, OfTwoSpellingsOneIsWanted)
 {
     EXPECT_THAT(wanted_addresses(listening_on({":80", "[::]:80", "127.0.0.1:80", "127.0.0.1:080", ":80"})),
                 ElementsAre("[::]:80", "127.0.0.1:80"));
+}
+
+TEST(Addresses, Port0IsOnePortAndStays)
+{
+    settings wanted = listening_on({"127.0.0.1:0", "127.0.0.1:0"}, 3);
+    auto move = move_addresses({}, wanted);
+    ASSERT_TRUE(move);
+    EXPECT_THAT(move->of_keeper.opened, SizeIs(3));
+    const std::string chosen = move->of_keeper.opened.front().address;
+    EXPECT_NE(io::address::parse(chosen)->port(), 0);
+    for (const listening& l : move->of_keeper.opened) {
+        EXPECT_EQ(l.address, chosen);
+        EXPECT_EQ(io::local(l.socket)->to_string(), chosen);
+    }
+    move->name_ports(wanted.listen);
+    EXPECT_THAT(wanted.listen, ElementsAre(chosen, chosen));
+
+    std::vector<std::string> again{"[::1]:0", "127.0.0.1:0", "unix:/a"};
+    EXPECT_THAT(settle_addresses(again, {"unix:/a", chosen}), IsEmpty());
+    EXPECT_THAT(again, ElementsAre("[::1]:0", chosen, "unix:/a"));
+    std::vector<std::string> besides{"127.0.0.1:0", chosen};
+    EXPECT_THAT(settle_addresses(besides, {chosen}), IsEmpty());
+    EXPECT_THAT(besides, ElementsAre("127.0.0.1:0", chosen)) << "what is named itself is not taken for another";
+}
+
+TEST(Addresses, AFileThatIsAnothersByNowStays)
+{
+    const test::scratch_directory d;
+    const std::string where = "unix:" + d.path() + "/s";
+    auto move = move_addresses({}, listening_on({where}));
+    ASSERT_TRUE(move);
+    const listening& ours = move->of_keeper.opened.front();
+    std::filesystem::rename(d.path() + "/s", d.path() + "/moved");
+    auto another = move_addresses({}, listening_on({where}));
+    ASSERT_TRUE(another);
+    remove_file_of(ours);
+    EXPECT_TRUE(std::filesystem::exists(d.path() + "/s"));
+    remove_file_of(another->of_keeper.opened.front());
+    EXPECT_FALSE(std::filesystem::exists(d.path() + "/s"));
 }
 
 TEST(Addresses, OnlyWhatDiffersIsOpened)

@@ -1,39 +1,75 @@
 // SPDX-License-Identifier: MIT
 #include "server/service/privileges.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <fmt/core.h>
 
 namespace server {
+namespace {
 
-std::expected<void, std::string> become(const std::string& user, const std::string& group)
+/// Where root itself lacks CAP_SETPCAP, as in some containers, the set stays; no_new_privs makes up for that.
+void empty_the_bounding_set()
+{
+    for (unsigned capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
+    }
+}
+
+/// Also those that a program keeps when it is not root: inheritable and ambient ones.
+bool drop_capabilities()
+{
+    __user_cap_header_struct head{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    return ::syscall(SYS_capset, &head, none.data()) == 0;
+}
+
+}  // namespace
+
+std::expected<std::optional<user_account>, std::string> account_to_become(const std::string& user,
+                                                                          const std::string& group)
 {
     if (user.empty()) {
-        if (group.empty()) return {};
+        if (group.empty()) return std::nullopt;
         return std::unexpected(fmt::format("the group `{}` needs a user to go with it", group));
     }
-    errno = 0;
     const passwd* const who = ::getpwnam(user.c_str());
     if (who == nullptr) return std::unexpected(fmt::format("there is no user `{}`", user));
-    const uid_t uid = who->pw_uid;
-    gid_t gid = who->pw_gid;
+    user_account found{.name = user, .user = who->pw_uid, .group = who->pw_gid};
     if (!group.empty()) {
         const ::group* const with = ::getgrnam(group.c_str());
         if (with == nullptr) return std::unexpected(fmt::format("there is no group `{}`", group));
-        gid = with->gr_gid;
+        found.group = with->gr_gid;
     }
-    if (::getuid() == uid && ::geteuid() == uid && ::getgid() == gid && ::getegid() == gid) return {};
+    const bool is_it_already = ::getuid() == found.user && ::geteuid() == found.user && ::getgid() == found.group &&
+                               ::getegid() == found.group;
+    if (is_it_already) return std::nullopt;
     if (::geteuid() != 0) return std::unexpected(fmt::format("only root can go on as the user `{}`", user));
-    // In this order: who is root no more cannot change the groups.
-    if (::initgroups(user.c_str(), gid) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0) {
-        return std::unexpected(fmt::format("cannot go on as the user `{}`: {}", user, std::strerror(errno)));
+    return found;
+}
+
+std::expected<void, std::string> become(const user_account& whom)
+{
+    const auto refuse = [&] {
+        return std::unexpected(fmt::format("cannot go on as the user `{}`: {}", whom.name, std::strerror(errno)));
+    };
+    if (whom.user != 0) empty_the_bounding_set();  // by root, who still can
+    // The groups first: without root's rights they cannot be changed.
+    if (::initgroups(whom.name.c_str(), whom.group) != 0 || ::setresgid(whom.group, whom.group, whom.group) != 0 ||
+        ::setresuid(whom.user, whom.user, whom.user) != 0) {
+        return refuse();
     }
-    if (uid != 0 && ::setuid(0) == 0) return std::unexpected("root's rights came back after they had been given up");
+    if (whom.user == 0) return {};
+    if (!drop_capabilities() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refuse();
+    if (::setuid(0) == 0) return std::unexpected("root's rights came back after they had been dropped");
     return {};
 }
 

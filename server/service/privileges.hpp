@@ -2,13 +2,28 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <string>
+#include <sys/types.h>
 
 namespace server {
 
-/// Goes on as this user, with this group (empty: the user's) and the user's supplementary groups, for good. Nothing
-/// happens when that is who we are already. An error, as a sentence: the program must not go on then.
+/// A user of the system, and the group to run with.
+struct user_account {
+    std::string name;
+    uid_t user = 0;
+    gid_t group = 0;
+};
+
+/// The account that the server has yet to change to, with this group (empty: the user's own). None when it names no
+/// user, or the one that runs this already. An error, as a sentence, when there is no such user or group.
+[[nodiscard]] std::expected<std::optional<user_account>, std::string> account_to_become(const std::string& user,
+                                                                                        const std::string& group);
+
+/// Goes on as this user, with this group and the user's supplementary groups, for good: without capabilities, with an
+/// empty bounding set, and with no_new_privs, so that no program started from here gets any right back. An error, as a
+/// sentence: the program must not go on then.
 /// REQUIRES: no other thread runs; everything that only root may open is open.
-[[nodiscard]] std::expected<void, std::string> become(const std::string& user, const std::string& group);
+[[nodiscard]] std::expected<void, std::string> become(const user_account& whom);
 
 }  // namespace server

@@ -59,31 +59,33 @@ TEST(Quota, AHostsPathInAContainer)
 
 TEST(Privileges, WhoCannotBe)
 {
-    EXPECT_EQ(become("no-such-user", "").error(), "there is no user `no-such-user`");
-    EXPECT_EQ(become("", "daemon").error(), "the group `daemon` needs a user to go with it");
-    EXPECT_TRUE(become("", ""));
+    EXPECT_EQ(account_to_become("no-such-user", "").error(), "there is no user `no-such-user`");
+    EXPECT_EQ(account_to_become("", "daemon").error(), "the group `daemon` needs a user to go with it");
+    EXPECT_EQ(account_to_become("daemon", "no-such-group").error(), "there is no group `no-such-group`");
+    EXPECT_FALSE(account_to_become("", "").value());
 }
 
 TEST(Privileges, WhoWeAreAlready)
 {
     const passwd* const us = ::getpwuid(::getuid());
     if (us == nullptr || us->pw_gid != ::getgid()) GTEST_SKIP() << "this user has no name";
-    EXPECT_TRUE(become(us->pw_name, ""));
+    EXPECT_FALSE(account_to_become(us->pw_name, "").value());
 }
 
 TEST(Inherited, EverySocketIsServedAndEveryCoreServes)
 {
     for (const unsigned there : {1U, 2U, 5U}) {
         for (const unsigned cores : {1U, 2U, 3U}) {
-            std::vector<io::listener> sockets;
+            std::vector<listening> sockets;
             auto first = io::listen(io::address::loopback(0), 8, io::port_sharing::among_cores);
             ASSERT_TRUE(first);
             const io::address where = *io::local(*first);
-            sockets.push_back(std::move(*first));
+            const std::string name = where.to_string();
+            sockets.push_back({name, std::move(*first)});
             while (sockets.size() < there) {
-                sockets.push_back(*io::listen(where, 8, io::port_sharing::among_cores));
+                sockets.push_back({name, *io::listen(where, 8, io::port_sharing::among_cores)});
             }
-            EXPECT_EQ(addresses_of(sockets), std::vector{where.to_string()});
+            EXPECT_EQ(addresses_of(sockets), std::vector{name});
             const auto shares = share_among_cores(std::move(sockets), cores);
             ASSERT_TRUE(shares);
             std::size_t all = 0;

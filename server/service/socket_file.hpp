@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace server {
+
+/// Which file is at a path, whatever the path comes to mean later.
+struct socket_identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+
+    /// That of the socket at `path`; none if there is no file, or another kind of file. Links are not followed.
+    [[nodiscard]] static socket_identity at(const std::string& path);
+    [[nodiscard]] explicit operator bool() const { return inode != 0; }
+    [[nodiscard]] bool operator==(const socket_identity&) const = default;
+};
+
+/// Removes the file at `path` if it is still this socket. REQUIRES: the socket is still open; else its number may have
+/// become another file's.
+void remove_socket(const std::string& path, const socket_identity& which);
+
+/// The file that belongs to a listening socket. It is removed with this, unless another file has taken its place.
+class socket_file {
+  public:
+    socket_file() = default;
+    explicit socket_file(std::string path) : path_(std::move(path)), which_(socket_identity::at(path_)) {}
+    socket_file(socket_file&& other) noexcept
+        : path_(std::move(other.path_)), which_(std::exchange(other.which_, socket_identity()))
+    {
+    }
+    socket_file& operator=(socket_file&& other) noexcept
+    {
+        std::swap(path_, other.path_);
+        std::swap(which_, other.which_);
+        return *this;
+    }
+    ~socket_file() { remove(); }
+
+    void remove();
+    /// Takes the place of whatever is there. False, with errno, when it cannot.
+    [[nodiscard]] bool move_to(const std::string& path);
+
+  private:
+    std::string path_;
+    socket_identity which_;
+};
+
+}  // namespace server
