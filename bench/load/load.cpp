@@ -7,7 +7,10 @@
 //
 // With --requests-per-connection K, the K-th request says `Connection: close`; the generator then waits for the
 // server's end of the connection before it opens the next. The latency of a connection's first request includes its
-// connect. Prints one line of JSON; exits with 1 if any answer was wrong.
+// connect. With --pipeline N, a connection sends N requests in one piece and waits for all N answers before it sends
+// the next N. With --range-of SIZE, the requests are for ranges of --length bytes: each connection goes through a file
+// of SIZE bytes from its beginning to its end, again and again. Prints one line of JSON; exits with 1 if any answer was
+// wrong.
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -17,6 +20,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
@@ -39,9 +43,12 @@ using steady = std::chrono::steady_clock;
 struct options {
     std::uint16_t port = 8080;
     std::string path = "/";
-    std::size_t length = 0;
+    std::optional<std::size_t> length;
+    unsigned status = 200;
+    std::size_t range_of = 0;
     unsigned connections = 32;
     unsigned requests_per_connection = 0;
+    unsigned pipeline = 1;
     double seconds = 3;
     double rate = 0;
     std::uint64_t most_answers = 100'000'000;
@@ -99,6 +106,8 @@ struct connection {
     state now = state::closed;
     int fd = -1;
     unsigned made = 0;         // requests on this connection
+    unsigned awaited = 0;      // answers to them that have not come
+    std::size_t range_at = 0;  // where the next range begins
     steady::time_point since;  // the request under way counts from here
     std::string head;          // the part of a response head that has come, if it did not come in one piece
     std::size_t body_left = 0;
@@ -108,13 +117,16 @@ struct connection {
 class generator {
   public:
     explicit generator(const options& o)
-        : options_(o), poll_(epoll_create1(EPOLL_CLOEXEC)), connections_(o.connections), buffer_(65536)
+        : options_(o),
+          poll_(epoll_create1(EPOLL_CLOEXEC)),
+          head_(fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nUser-Agent: load\r\nAccept: */*\r\n", o.path,
+                            o.port)),
+          status_line_(fmt::format("HTTP/1.1 {} ", o.status)),
+          connections_(o.connections),
+          buffer_(65536)
     {
-        std::string head =
-            fmt::format("GET {} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nUser-Agent: load\r\nAccept: */*\r\n", o.path, o.port);
         all_due_ = static_cast<std::uint64_t>(o.rate * o.seconds);
-        request_ = head + "\r\n";
-        last_request_ = head + "Connection: close\r\n\r\n";
+        for (unsigned i = 0; i < o.pipeline; ++i) requests_ += head_ + "\r\n";
     }
 
     void run()
@@ -243,12 +255,34 @@ class generator {
         send_request(c);
     }
 
+    // The requests that are sent in one piece.
+    std::string_view text_for(connection& c)
+    {
+        if (options_.range_of == 0 && !c.last) return requests_;
+        made_up_.clear();
+        for (unsigned i = 1; i <= options_.pipeline; ++i) {
+            made_up_ += head_;
+            if (options_.range_of != 0) add_range(c);
+            made_up_ += c.last && i == options_.pipeline ? "Connection: close\r\n\r\n" : "\r\n";
+        }
+        return made_up_;
+    }
+
+    void add_range(connection& c)
+    {
+        if (c.range_at + *options_.length > options_.range_of) c.range_at = 0;
+        fmt::format_to(std::back_inserter(made_up_), "Range: bytes={}-{}\r\n", c.range_at,
+                       c.range_at + *options_.length - 1);
+        c.range_at += *options_.length;
+    }
+
     void send_request(connection& c)
     {
-        ++c.made;
+        c.made += options_.pipeline;
+        c.awaited = options_.pipeline;
         c.now = state::in_head;
         c.last = c.made == options_.requests_per_connection;
-        const std::string& text = c.last ? last_request_ : request_;
+        const std::string_view text = text_for(c);
         ssize_t n = send(c.fd, text.data(), text.size(), MSG_NOSIGNAL);
         if (n != static_cast<ssize_t>(text.size())) fail(c, "a request could not be sent");
     }
@@ -267,41 +301,56 @@ class generator {
             if (body)
                 take_body(c, count);
             else if (c.now == state::in_head)
-                take_head(c, {buffer_.data(), count});
+                take({buffer_.data(), count}, c);
             else
                 return fail(c, "bytes beyond the answer");
             if (c.now != state::in_body || count < wanted) return;  // level-triggered: what is left is told again
         }
     }
 
-    void take_head(connection& c, std::string_view data)
+    // Bytes that begin with a head, or with the rest of one.
+    void take(std::string_view data, connection& c)
     {
-        c.head += data;
-        std::size_t end = c.head.find("\r\n\r\n");
-        if (end == std::string::npos) {
-            if (c.head.size() > buffer_.size()) fail(c, "an endless head");
-            return;
+        static constexpr std::string_view end_of_head = "\r\n\r\n";
+        while (!data.empty() && c.now == state::in_head) {
+            const std::size_t known = c.head.size();
+            if (known > 0) c.head += data;
+            const std::string_view text = known > 0 ? c.head : data;
+            const std::size_t end = text.find(end_of_head);
+            if (end == std::string_view::npos) {
+                if (known == 0) c.head = data;
+                if (c.head.size() > buffer_.size()) fail(c, "an endless head");
+                return;
+            }
+            data.remove_prefix(end + end_of_head.size() - known);
+            if (!take_head(c, text.substr(0, end + 2))) return;
+            const std::size_t body = std::min(c.body_left, data.size());
+            data.remove_prefix(body);
+            c.head.clear();
+            c.now = state::in_body;
+            take_body(c, body);
         }
-        std::string_view head(c.head.data(), end + 2);
-        if (!head.starts_with("HTTP/1.1 200 ")) return fail(c, fmt::format("answered {}", head.substr(0, 12)));
+        if (!data.empty()) fail(c, "bytes beyond the answer");
+    }
 
-        std::size_t length = 0;
+    // Whether it is the head that was expected.
+    bool take_head(connection& c, std::string_view head)
+    {
+        const auto wrong = [&](std::string_view why) {
+            fail(c, why);
+            return false;
+        };
+        if (!head.starts_with(status_line_)) return wrong(fmt::format("answered {}", head.substr(0, 12)));
         std::string_view announced = field(head, "Content-Length").value_or("");
-        std::from_chars(announced.data(), announced.data() + announced.size(), length);
-        if (length != options_.length || announced.empty())
-            return fail(c, fmt::format("Content-Length {}, not {}", announced, options_.length));
+        std::from_chars(announced.data(), announced.data() + announced.size(), c.body_left);
+        if (announced.empty() || (options_.length && c.body_left != *options_.length))
+            return wrong(fmt::format("Content-Length {}, not {}", announced, options_.length.value_or(0)));
         if (field(head, "Connection") == "close") c.last = true;
-
-        std::size_t body = c.head.size() - end - 4;
-        c.head.clear();
-        c.body_left = length;
-        c.now = state::in_body;
-        take_body(c, body);
+        return true;
     }
 
     void take_body(connection& c, std::size_t count)
     {
-        if (count > c.body_left) return fail(c, "bytes beyond the answer");
         c.body_left -= count;
         if (c.body_left == 0) answered(c);
     }
@@ -311,7 +360,9 @@ class generator {
         last_answer_ = steady::now();
         latencies_.add(last_answer_ - c.since);
         ++answers_;
-        if (c.last)
+        if (--c.awaited > 0)
+            c.now = state::in_head;
+        else if (c.last)
             c.now = state::ending;
         else
             next(c, state::idle);
@@ -352,8 +403,10 @@ class generator {
 
     options options_;
     int poll_;
-    std::string request_;
-    std::string last_request_;
+    std::string head_;         // of a request, but for the end
+    std::string status_line_;  // of each answer, as far as it is known
+    std::string requests_;     // as most are sent
+    std::string made_up_;      // the others
     std::vector<connection> connections_;
     std::vector<connection*> idle_;  // open loop: those without a request under way
     std::vector<char> buffer_;
@@ -376,9 +429,12 @@ int main(int argc, char** argv)
     CLI::App app{"Loads a web server on 127.0.0.1 and checks its answers."};
     app.add_option("--port", o.port)->required();
     app.add_option("--path", o.path);
-    app.add_option("--length", o.length, "bytes of the body that must come")->required();
+    auto* const length = app.add_option("--length", o.length, "bytes of the body that must come; else any");
+    app.add_option("--status", o.status, "of each answer");
+    app.add_option("--range-of", o.range_of, "ask for ranges of a file of so many bytes")->needs(length);
     app.add_option("--connections", o.connections)->check(CLI::Range(1, 100'000));
     app.add_option("--requests-per-connection", o.requests_per_connection, "0: as many as the time allows");
+    app.add_option("--pipeline", o.pipeline, "requests sent in one piece")->check(CLI::Range(1, 1000));
     app.add_option("--seconds", o.seconds)->check(CLI::Range(0.01, 3600.0));
     app.add_option("--rate", o.rate, "requests a second (open loop); 0: closed loop");
     app.add_flag("--shares-its-core", o.shares_its_core, "sleep until a request is due, not poll");
