@@ -294,10 +294,16 @@ detail::send_call send(socket& s, std::span<const std::span<const char>> pieces,
     return {s, pieces, detail::amount::some, flags_for(more), until, where};
 }
 
-std::size_t send_now(socket& s, std::span<const std::span<const char>> pieces)
+std::size_t send_now(socket& s, std::span<const std::span<const char>> pieces, more_follows more)
 {
-    auto call = send(s, pieces, no_deadline);
+    auto call = send(s, pieces, no_deadline, more);
     return call.attempt() ? call.await_resume().value_or(0) : 0;
+}
+
+void push(socket& s)
+{
+    const int on = 1;
+    setsockopt(s.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // it is on; setting it again sends, see tcp(7)
 }
 
 detail::send_call send_all(socket& s, std::initializer_list<std::span<const char>> pieces, deadline until,

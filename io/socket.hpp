@@ -263,7 +263,10 @@ enum class more_follows : bool { no, yes };  // yes: the kernel may hold the byt
                                      std::source_location where = std::source_location::current());
 /// Sends of the pieces (at most four) what the socket takes in one call, without waiting; yields how much: nothing also
 /// when the peer is gone, which the next call that waits will tell.
-[[nodiscard]] std::size_t send_now(socket& s, std::span<const std::span<const char>> pieces);
+[[nodiscard]] std::size_t send_now(socket& s, std::span<const std::span<const char>> pieces,
+                                   more_follows more = more_follows::no);
+/// Has the kernel send what it holds back after calls with more_follows::yes.
+void push(socket& s);
 /// Sends all pieces (at most four), in one call where they fit: a head and its body. After an error it is unknown how
 /// much was sent.
 [[nodiscard]] detail::send_call send_all(socket& s, std::initializer_list<std::span<const char>> pieces, deadline until,

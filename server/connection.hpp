@@ -77,9 +77,11 @@ struct connection : csp::pooled {
     std::string peer;                                 // and as the log has it
     standing counts_as = standing::proxys;
     std::optional<http::ip_address> proxy;  // the connection is a proxy's, whose requests may be others'
-    bool is_unnamed = false;  // a proxy speaks for somebody without saying for whom; `client` is the proxy
-    bool is_last = false;     // the server ends: the request that comes now is to be the last
-    frozen_policy by;         // what the request in `input` is treated by
+    bool is_unnamed = false;    // a proxy speaks for somebody without saying for whom; `client` is the proxy
+    bool is_last = false;       // the server ends: the request that comes now is to be the last
+    bool next_is_here = false;  // all of another request has come behind the one that is answered
+    bool is_corked = false;     // the kernel may hold back the end of the last answer
+    frozen_policy by;           // what the request in `input` is treated by
 
     /// Of the request that is under way, or else of the next one.
     [[nodiscard]] request_id present_request() const { return {id, exchanges + std::uint64_t{1}}; }

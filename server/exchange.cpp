@@ -36,6 +36,14 @@ void skip(pieces& all, std::size_t bytes)
     }
 }
 
+/// Of the end of an answer. When the next request is here already, its answer comes in a moment, and both can leave
+/// together.
+io::more_follows cork(connection& c)
+{
+    c.is_corked = c.next_is_here;
+    return c.next_is_here ? io::more_follows::yes : io::more_follows::no;
+}
+
 /// Whether the client takes enough of what the kernel has for it. If not, that is thrown away.
 bool takes_enough(connection& c, progress& going)
 {
@@ -102,9 +110,7 @@ csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience l
     const auto whole = pen.whole(r.fields.lines(), first);
     const pieces head = whole ? pieces{*whole} : pieces{fixed, r.fields.lines(), end_of_head, first};
     const std::uint64_t all = r.content_bytes();
-    const auto more_after = [&](std::uint64_t bytes) {
-        return bytes < all ? io::more_follows::yes : io::more_follows::no;
-    };
+    const auto more_after = [&](std::uint64_t bytes) { return bytes < all ? io::more_follows::yes : cork(c); };
     if (!co_await send_pieces(c, head, more_after(first.size()), going)) co_return;
     account.content_bytes = first.size();
 
@@ -116,6 +122,7 @@ csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience l
             account.content_bytes += text.size();
         } else if (const auto* part = std::get_if<slice>(&r.content[i])) {
             if (!co_await send_file_part(c, r.file, *part, going, account.content_bytes)) co_return;
+            c.is_corked = false;  // sendfile(2) holds nothing back
         }
     }
     account.complete = true;
@@ -284,6 +291,12 @@ csp::step<void> respond(exchange_record& x, response r, patience limits, http1_p
     }
 }
 
+void push_last_answer(exchange_record& x)
+{
+    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    if (http1 != nullptr && std::exchange(http1->connection->is_corked, false)) io::push(http1->connection->socket);
+}
+
 bool send_at_once(exchange_record& x, const ready_response& ready)
 {
     auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
@@ -291,7 +304,8 @@ bool send_at_once(exchange_record& x, const ready_response& ready)
     x.sent.code = http::status::ok;
     const std::string id = id_field(x);
     const pieces all = what_is_left(ready, http1->then, id, 0);
-    x.ready_sent = io::send_now(http1->connection->socket, all);
+    connection& c = *http1->connection;
+    x.ready_sent = io::send_now(c.socket, all, cork(c));
     if (x.ready_sent < bytes_of(all)) return false;
     note_all_sent(x, ready);
     return true;

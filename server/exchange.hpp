@@ -180,6 +180,9 @@ class http1_pen {
 /// the account stays incomplete and the carrier is not used again.
 csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen);
 
+/// Sends the end of the answer before, if the kernel holds it back. For whoever may be about to wait for something.
+void push_last_answer(exchange_record& x);
+
 /// Sends what of a ready response the socket takes in one call. True: that was all of it, and the account is written;
 /// else `ready_sent` tells how much. Only over HTTP/1.1.
 [[nodiscard]] bool send_at_once(exchange_record& x, const ready_response& ready);

@@ -36,6 +36,14 @@ bool note_body(const http::request_head& head, connection& c)
     return true;
 }
 
+/// Whether the bytes behind a request are, or begin with, all of another one; or with what will be refused at once.
+bool is_answered_at_once(std::string_view rest, const http::limits& sizes)
+{
+    if (rest.empty()) return false;
+    const auto length = http::head_scan().feed(rest, sizes);
+    return !length || length->has_value();
+}
+
 /// The method of a head that could not be understood: an answer to HEAD has no content, whatever it says (RFC 9110,
 /// section 9.3.2).
 method method_of(std::string_view head)
@@ -176,6 +184,7 @@ exchange understand(conn c, http::request_head& head)
         note_form(head, x->asked);
     }
     auto& carrier = std::get<http1_carrier>(x->carrier);
+    client.next_is_here = false;
     bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
     if (!x->refused) {
         const bool end_is_known = note_body(head, client);
@@ -184,6 +193,8 @@ exchange understand(conn c, http::request_head& head)
         if (head.keep_alive && end_is_known && !is_last) {
             const bool as_told = head.version == http::version::http_1_0;
             carrier.then = as_told ? http1_carrier::fate::persists_as_told : http1_carrier::fate::persists;
+            const auto rest = client.input.text().substr(client.head_bytes);
+            client.next_is_here = !head.has_body() && is_answered_at_once(rest, x->by->limits);
         }
         more_may_come = !end_is_known || head.has_body() || client.input.text().size() > client.head_bytes;
         understand_request(head, *x);

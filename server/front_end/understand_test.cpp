@@ -153,5 +153,28 @@ TEST(Understand, ARefusalByParkingStands)
     EXPECT_EQ(std::get<http1_carrier>(x->carrier).connection->now, phase::lingering);
 }
 
+TEST(Understand, KnowsWhetherTheNextRequestIsHere)
+{
+    test::engine_kernel kernel(1);
+    http::request_head head;
+    const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const auto next_is_here = [&](const std::string& sent) {
+        const exchange x = understand(kernel.connection_with(sent), head);
+        return std::get<http1_carrier>(x->carrier).connection->next_is_here;
+    };
+    EXPECT_FALSE(next_is_here(get));
+    EXPECT_TRUE(next_is_here(get + get));
+    EXPECT_TRUE(next_is_here(get + "\r\n" + get));
+    EXPECT_TRUE(next_is_here(get + "GET nonsense\r\n\r\n")) << "it is refused at once";
+    EXPECT_TRUE(next_is_here(get + '\0'));
+    // Its answer may come in an hour.
+    for (std::size_t part = 1; part < get.size(); ++part) EXPECT_FALSE(next_is_here(get + get.substr(0, part)));
+    EXPECT_FALSE(next_is_here(get + "\r\n"));
+    // It is not answered at all, or is not one.
+    EXPECT_FALSE(next_is_here("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + get));
+    EXPECT_FALSE(next_is_here("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + get));
+    EXPECT_FALSE(next_is_here("GET / HTTP/1.1\r\n\r\n" + get)) << "refused, and so the last";
+}
+
 }  // namespace
 }  // namespace server

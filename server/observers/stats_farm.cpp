@@ -55,6 +55,7 @@ csp::process stats_worker(seat farm, csp::shared_in<exchange> requests, stats_li
         co_await farm.reports.output(idle::less);
 
         exchange x = std::move(*request);
+        push_last_answer(*x);
         co_await respond(*x, co_await answer(x->asked, to), x->by->patience, pen);
         co_await to_back_end.output(std::move(x));
 

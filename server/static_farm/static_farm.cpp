@@ -103,6 +103,7 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
         co_await respond(x, options(rules, x.asked), rules.limits, pen);
         co_return;
     }
+    if (!x.kept_is_fresh) push_last_answer(x);
     if (!x.refused) {
         auto found = x.kept_is_fresh ? found_page(x.kept) : co_await look(x, to);
         if (found) {

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""What makes the server quick, where a client would notice if it were wrong: answers that leave together."""
+
+import random
+import socket
+import struct
+
+from harness import wait_until
+
+SITE = {
+    "a.txt": "the letter a\n",
+    "page.html": "<!doctype html>" + "x" * 8000,
+    "dir/index.html": "<!doctype html><title>dir</title>\n",
+    "large.bin": random.Random(1).randbytes(300_000),
+}
+
+
+def get(target, *fields, method="GET"):
+    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *fields]) + "\r\n\r\n"
+
+
+# --- answers to requests that came together ---------------------------------------------------------------------------
+
+
+def segments_received(client):
+    """How many with data have come so far: tcpi_data_segs_in of struct tcp_info."""
+    return struct.unpack_from("I", client.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0]
+
+
+def test_answers_leave_together(standing):
+    """Sixteen requests in one piece, and one segment with all answers."""
+    with standing.connect() as c:
+
+        def come_in_one_segment():
+            before = segments_received(c)
+            c.send(get("/a.txt") * 16)
+            for _ in range(16):
+                assert c.response().text == SITE["a.txt"]
+            return segments_received(c) == before + 1
+
+        # Once a second one of them waits for a look at the file, and what stands before it is sent at once.
+        wait_until(come_in_one_segment, "sixteen answers in one segment", deadline=10)
+
+
+MIXED = [
+    get("/a.txt"),
+    get("/page.html", method="HEAD"),
+    get("/page.html", "Range: bytes=10-19"),
+    get("/none"),
+    get("/dir"),
+    get("/a.txt", "If-None-Match: *"),
+    get("/large.bin", "Range: bytes=70000-199999"),
+    get("/large.bin", "Range: bytes=0-9,100000-100009"),
+    get("/large.bin"),
+    get("/.hidden"),
+    get("/healthz"),
+    get("/a.txt", method="POST"),
+    get("/page.html", "If-Modified-Since: Thu, 01 Jan 2037 00:00:00 GMT"),
+    get("/page.html", "Range: bytes=999999-"),
+    get("*", method="OPTIONS"),
+    get("/none", method="HEAD"),
+]
+
+
+def told(response):
+    """What does not differ from one answer to another of the same request."""
+    fields = [f for f in response.fields if f[0] not in ("Date", "X-Request-Id", "Content-Length")]
+    if (response.get("Content-Type") or "").startswith("multipart/"):
+        return response.status, len(response.body)
+    body = response.body if response.status < 400 else b""  # an error's may show the request's id
+    return response.status, fields, body
+
+
+def test_all_kinds_in_one_piece(standing):
+    """In any order, each answer is the one that the request has by itself."""
+    with standing.connect() as c:
+        alone = {text: told(c.send(text).response(to=text.split(" ")[0])) for text in MIXED}
+        for seed in range(20):
+            texts = random.Random(seed).choices(MIXED, k=24)
+            c.send("".join(texts))
+            for text in texts:
+                assert told(c.response(to=text.split(" ")[0])) == alone[text], (seed, text)
+
+
+def test_a_reader_slower_than_the_answers(standing):
+    count = 400
+    with standing.connect(receive_buffer=4096) as c:
+        c.send(get("/page.html") * (count // 2) + get("/a.txt") * (count // 2))
+        c.finish_sending()
+        answers = [c.response() for _ in range(count)]
+        c.expect_closed()
+    assert [r.text for r in answers] == [SITE["page.html"]] * (count // 2) + [SITE["a.txt"]] * (count // 2)
+
+
+def test_the_last_of_several(standing):
+    """Nothing is answered behind the request that closes, and all before it is."""
+    with standing.connect() as c:
+        c.send(get("/a.txt") * 3 + get("/a.txt", "Connection: close") + get("/page.html") * 3)
+        answers = [c.response() for _ in range(4)]
+        assert [r.closes for r in answers] == [False, False, False, True]
+        c.expect_closed()
+
+
+def test_a_part_of_the_next_request_delays_nothing(standing):
+    with standing.connect() as c:
+        for part in ("\r\n", "GET /a.txt HTTP/1.1\r\nHost: localhost\r\n", "G"):
+            rest = get("/a.txt")[len(part):] if part.startswith("G") else get("/a.txt")
+            c.send(get("/page.html") + part)
+            assert c.response().text == SITE["page.html"]
+            assert c.send(rest).response().text == SITE["a.txt"]
+
+
+def test_what_is_wrong_behind_a_request_delays_nothing(standing):
+    with standing.connect() as c:
+        c.send(get("/a.txt") + get("/a.txt") + "\x00\r\n\r\n")
+        assert [c.response().status for _ in range(3)] == [200, 200, 400]
+        c.expect_closed()
+
+
+def test_clients_that_leave_before_the_last_answer(serve):
+    server = serve(files=SITE)
+    for i in range(50):
+        c = server.connect(receive_buffer=4096)
+        c.send(get("/page.html") * 100)
+        if i % 2:
+            c.response()
+        c.reset()
+    server.expect_healthy()
+    page = len(SITE["page.html"])
+    for line in server.log_lines(50):
+        status, sent = line.rsplit('" "', 1)[0].split('" ')[1].split(" ")[:2]
+        assert status != "200" or int(sent or 0) <= page
