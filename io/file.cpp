@@ -2,11 +2,16 @@
 #include "io/file.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <dirent.h>
 #include <memory>
+#include <string_view>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include <climits>
 
 #include "io/file_call.hpp"
 
@@ -44,35 +49,125 @@ result<file_status> status_of(int fd)
                        .mode = s.stx_mode};
 }
 
-open_how beneath(int flags)
+// ---- where a name leads
+
+/// Straight on: no link, no "..", and no absolute path that leads out.
+constexpr std::uint64_t straight = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+/// Wherever links lead; where that is, is_served() judges afterwards.
+constexpr std::uint64_t through_links = RESOLVE_NO_MAGICLINKS;
+
+open_how look_by(std::uint64_t resolve)
 {
     open_how how{};
-    how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-    if ((flags & O_PATH) == 0) how.flags |= O_NONBLOCK | O_NOCTTY;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = resolve;
     return how;
 }
 
-csp::step<result<descriptor>> open_at(const directory& root, const std::string& path, int flags, deadline until,
-                                      std::source_location where = std::source_location::current())
+int openat2(int root, const char* path, open_how how)
 {
-    CSP_CHECK((flags & (O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))) == 0, "open_beneath creates nothing");
-    if (path.find('\0') != std::string::npos) co_return std::unexpected(error::of(EINVAL));
-    const open_how how = beneath(flags);
+    return static_cast<int>(syscall(SYS_openat2, root, path, &how, sizeof how));
+}
 
+csp::step<result<descriptor>> look(int root, const std::string& path, std::uint64_t resolve, deadline until)
+{
     // First only as far as memory knows the way; the kernel says EAGAIN where it would have to ask a disk.
-    open_how cached = how;
-    cached.resolve |= RESOLVE_CACHED;
-    const auto quick = static_cast<int>(syscall(SYS_openat2, root.number(), path.c_str(), &cached, sizeof cached));
+    const open_how how = look_by(resolve);
+    const int quick = openat2(root, path.c_str(), look_by(resolve | RESOLVE_CACHED));
     if (quick >= 0) co_return descriptor(quick);
     if (errno != EAGAIN && errno != EINVAL) co_return failed<descriptor>();  // EINVAL: Linux before 5.12
 
-    detail::file_call call(detail::file_action::open, root.number(), until, where);
-    call.path = path.c_str();
-    call.how = how;
-    const auto opened = co_await call;
-    if (!opened) co_return std::unexpected(opened.error());
-    co_return descriptor(static_cast<int>(*opened));
+    // Beneath a root the kernel follows ".." only while nothing on the whole machine is renamed, and says EAGAIN
+    // otherwise; openat2(2) wants us to try again. Within a dozen tries there is nearly always a moment of calm.
+    for (int tries_left = 50;; --tries_left) {
+        detail::file_call call(detail::file_action::open, root, until, std::source_location::current());
+        call.path = path.c_str();
+        call.how = how;
+        const auto found = co_await call;
+        if (found) co_return descriptor(static_cast<int>(*found));
+        if (found.error().number != EAGAIN || tries_left == 0) co_return std::unexpected(found.error());
+    }
+}
+
+std::array<char, 32> way_to(int fd)
+{
+    std::array<char, 32> way{};
+    std::snprintf(way.data(), way.size(), "/proc/self/fd/%d", fd);
+    return way;
+}
+
+result<std::string> path_of(int fd)
+{
+    std::string path(PATH_MAX, '\0');
+    const ssize_t size = readlink(way_to(fd).data(), path.data(), path.size());
+    if (size < 0) return failed<std::string>();
+    path.resize(static_cast<std::size_t>(size));
+    return path;
+}
+
+/// What of `path` follows the directory `base`; nothing if it is not in there.
+std::optional<std::string_view> names_beneath(std::string_view base, std::string_view path)
+{
+    if (base.ends_with('/')) base.remove_suffix(1);
+    if (!path.starts_with(base)) return std::nullopt;
+    path.remove_prefix(base.size());
+    if (!path.empty() && !path.starts_with('/')) return std::nullopt;
+    return path;
+}
+
+bool has_hidden_name(std::string_view names)
+{
+    for (auto dot = names.find("/."); dot != std::string_view::npos; dot = names.find("/.", dot + 1)) {
+        if (!names.substr(dot).starts_with("/..")) return true;
+    }
+    return false;
+}
+
+/// Whether what has been found at the end of a link may be served. Where it is, not how the link went there, decides.
+result<void> is_served(const directory& root, int found)
+{
+    const auto path = path_of(found);
+    const auto base = path_of(root.number());
+    if (!path || !base) return std::unexpected(path ? base.error() : path.error());
+
+    bool is_inside = false;
+    if (auto names = names_beneath(*base, *path)) {
+        is_inside = true;
+        constexpr std::string_view well_known = "/.well-known";
+        if (names_beneath(well_known, *names)) names->remove_prefix(well_known.size());
+        if (!has_hidden_name(*names)) return {};
+    }
+    for (const std::string& allowed : root.links_into()) {
+        const auto names = names_beneath(allowed, *path);
+        if (!names) continue;
+        is_inside = true;
+        if (!has_hidden_name(*names)) return {};
+    }
+    return std::unexpected(error::of(is_inside ? ENOENT : EXDEV));
+}
+
+/// Why `path`, which has a link on its way, leads nowhere: beyond a link that leads out, nothing is told but that.
+csp::step<error> why_nowhere(const directory& root, std::string path, error why, deadline until)
+{
+    for (auto slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/')) {
+        path.resize(slash);
+        const auto before = co_await look(root.number(), path, through_links, until);
+        if (!before) continue;
+        const auto served = is_served(root, before->number());
+        co_return served ? why : served.error();
+    }
+    co_return why;
+}
+
+csp::step<result<descriptor>> look(const directory& root, const std::string& path, deadline until)
+{
+    auto found = co_await look(root.number(), path, straight, until);
+    if (found || found.error().number != ELOOP) co_return found;
+
+    found = co_await look(root.number(), path, through_links, until);
+    if (!found) co_return std::unexpected(co_await why_nowhere(root, path, found.error(), until));
+    if (const auto served = is_served(root, found->number()); !served) co_return std::unexpected(served.error());
+    co_return found;
 }
 
 constexpr auto at_the_end = ~std::uint64_t{0};
@@ -99,13 +194,18 @@ result<directory> open_directory(const std::string& path)
     return directory(std::move(d));
 }
 
-result<void> may_open_beneath()
+result<std::string> real_path(const directory& d) { return path_of(d.number()); }
+
+result<void> may_look_beneath()
 {
-    open_how how{};
-    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = RESOLVE_BENEATH;
-    const descriptor d(static_cast<int>(syscall(SYS_openat2, AT_FDCWD, ".", &how, sizeof how)));
+    const descriptor d(openat2(AT_FDCWD, ".", look_by(straight)));
     if (!d && (errno == ENOSYS || errno == EPERM)) return failed<void>();
+    return {};
+}
+
+result<void> may_open_entries()
+{
+    if (access("/proc/self/fd", X_OK) != 0) return failed<void>();
     return {};
 }
 
@@ -148,15 +248,29 @@ result<file> duplicate(const file& f)
     return file(std::move(d));
 }
 
-csp::step<result<file>> open_beneath(const directory& root, const std::string& path, int flags, deadline until)
-{
-    auto opened = co_await open_at(root, path, flags, until);
-    if (!opened) co_return std::unexpected(opened.error());
-    co_return file(std::move(*opened));
-}
-
 result<file_status> status(const file& f) { return status_of(f.number()); }
 result<file_status> status(const directory& d) { return status_of(d.number()); }
+
+csp::step<result<entry>> look_beneath(const directory& root, const std::string& path, deadline until)
+{
+    if (path.find('\0') != std::string::npos) co_return std::unexpected(error::of(EINVAL));
+    auto found = co_await look(root, path, until);
+    if (!found) co_return std::unexpected(found.error());
+    const auto what = status_of(found->number());
+    if (!what) co_return std::unexpected(what.error());
+    co_return entry(std::move(*found), *what);
+}
+
+result<std::string> real_path(const entry& e) { return path_of(e.number()); }
+
+result<file> open_to_read(const entry& e)
+{
+    if (!e.status().is_regular()) return std::unexpected(error::of(ENXIO));
+    // O_NONBLOCK: not for as long as somebody else has a lease on it (fcntl(2)).
+    descriptor d(::open(way_to(e.number()).data(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!d) return failed<file>();
+    return file(std::move(d));
+}
 
 csp::step<result<std::size_t>> read(const file& f, std::span<char> into, std::uint64_t offset, deadline until)
 {
@@ -230,14 +344,14 @@ csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mod
 namespace {
 
 struct listing {
-    int root;
-    const std::string& path;
+    const directory& root;
+    const entry& listed;
     std::size_t most;
     std::vector<directory_entry> entries;
 
     [[nodiscard]] std::int64_t make()
     {
-        descriptor opened(open_here(path, O_RDONLY | O_DIRECTORY));
+        descriptor opened(openat(listed.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!opened) return -errno;
         const std::unique_ptr<DIR, decltype([](DIR* d) { closedir(d); })> stream(fdopendir(opened.number()));
         if (stream == nullptr) return -errno;
@@ -258,18 +372,13 @@ struct listing {
     }
 
   private:
-    [[nodiscard]] int open_here(const std::string& name, int flags) const
-    {
-        open_how how = beneath(flags);
-        return static_cast<int>(syscall(SYS_openat2, root, name.c_str(), &how, sizeof how));
-    }
-    /// Whether there is a file or a directory: not by way of a link that leads out, of which nothing is to be known.
+    /// Whether there is a file or a directory: not by way of a link that may not be followed.
     [[nodiscard]] bool look(int directory, const std::string& name, struct stat& into) const
     {
         if (fstatat(directory, name.c_str(), &into, AT_SYMLINK_NOFOLLOW) != 0) return false;
         if (S_ISLNK(into.st_mode)) {
-            const descriptor led_to(open_here(path + '/' + name, O_PATH));
-            if (!led_to || fstat(led_to.number(), &into) != 0) return false;
+            const descriptor led_to(openat2(directory, name.c_str(), look_by(through_links)));
+            if (!led_to || !is_served(root, led_to.number()) || fstat(led_to.number(), &into) != 0) return false;
         }
         return S_ISREG(into.st_mode) || S_ISDIR(into.st_mode);
     }
@@ -280,7 +389,9 @@ struct listing {
 csp::step<result<std::vector<directory_entry>>> list(const directory& root, const std::string& path, std::size_t most,
                                                      deadline until)
 {
-    listing made{root.number(), path, most, {}};
+    const auto listed = co_await look_beneath(root, path, until);
+    if (!listed) co_return std::unexpected(listed.error());
+    listing made{root, *listed, most, {}};
     detail::file_call call(detail::file_action::function, -1, until, std::source_location::current());
     call.function = [](void* l) { return static_cast<listing*>(l)->make(); };
     call.argument = &made;

@@ -35,7 +35,7 @@ class file {
     descriptor descriptor_;
 };
 
-/// A directory beneath which files are opened.
+/// A directory beneath which files are looked for, with the directories outside it into which links may lead.
 class directory {
   public:
     directory() = default;
@@ -43,12 +43,19 @@ class directory {
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(descriptor_); }
     [[nodiscard]] int number() const { return descriptor_.number(); }
 
+    /// REQUIRES: `path` is absolute and has no links, as real_path() yields it.
+    void allow_links_into(std::string path) { links_into_.push_back(std::move(path)); }
+    [[nodiscard]] const std::vector<std::string>& links_into() const { return links_into_; }
+
   private:
     descriptor descriptor_;
+    std::vector<std::string> links_into_;
 };
 
 /// For the start of a program: may block.
 [[nodiscard]] result<directory> open_directory(const std::string& path);
+/// The absolute path of an open directory, without links.
+[[nodiscard]] result<std::string> real_path(const directory& d);
 /// Opens, or makes, a file to append to: for logs. May block, but not for somebody who reads a FIFO: that takes bytes
 /// from now on, until it is full.
 [[nodiscard]] result<file> open_to_append(const std::string& path, mode_t mode = 0640);
@@ -61,15 +68,6 @@ class directory {
 
 /// Another of the same open file, to be kept by somebody else. The two share no place: reads and writes name theirs.
 [[nodiscard]] result<file> duplicate(const file& f);
-
-/// Whether the kernel lets us open beneath a directory. Linux before 5.6 does not, nor does a filter that does not know
-/// openat2(2): systemd's RestrictSUIDSGID=yes is one. For the start of a program.
-[[nodiscard]] result<void> may_open_beneath();
-/// Opens what `path` names beneath `root`. The kernel refuses (EXDEV) whatever leads out of it: "..", absolute paths,
-/// symbolic links. Nothing is created, and a FIFO or a device does not hang.
-/// REQUIRES: `flags` has none of O_CREAT, O_TMPFILE, O_TRUNC.
-[[nodiscard]] csp::step<result<file>> open_beneath(const directory& root, const std::string& path, int flags = O_RDONLY,
-                                                   deadline until = no_deadline);
 
 struct file_status {
     std::uint64_t size = 0;
@@ -86,6 +84,39 @@ struct file_status {
 /// Of an open file: answered from memory, so it needs no awaiting.
 [[nodiscard]] result<file_status> status(const file& f);
 [[nodiscard]] result<file_status> status(const directory& d);
+
+/// What a name leads to, looked at but not opened. Opening a pipe lets its writer go on, and opening a device may set
+/// it in motion; so the status comes first, and open_to_read() opens that very file, whatever the name leads to by
+/// then.
+class entry {
+  public:
+    entry() = default;
+    entry(descriptor d, const file_status& what) : descriptor_(std::move(d)), what_(what) {}
+    [[nodiscard]] explicit operator bool() const { return static_cast<bool>(descriptor_); }
+    [[nodiscard]] int number() const { return descriptor_.number(); }
+    [[nodiscard]] const file_status& status() const { return what_; }
+
+  private:
+    descriptor descriptor_;
+    file_status what_;
+};
+
+/// Whether the kernel lets us look beneath a directory. Linux before 5.6 does not, nor does a filter that does not know
+/// openat2(2): systemd's RestrictSUIDSGID=yes is one. For the start of a program.
+[[nodiscard]] result<void> may_look_beneath();
+/// Whether an entry can be opened, which goes by way of /proc. For the start of a program.
+[[nodiscard]] result<void> may_open_entries();
+/// Looks at what `path` names beneath `root`. ".." and absolute paths may not lead out of it (EXDEV). A link may lead
+/// anywhere beneath the root, or into one of its links_into(); elsewhere is EXDEV too, whether something is there or
+/// not. What a link leads to may have no hidden name there (ENOENT): one that begins with a dot, but for .well-known at
+/// the root, and for names that begin with two dots, such as the ..data of a Kubernetes volume.
+/// EAGAIN: something was renamed again and again while the kernel followed a "..".
+[[nodiscard]] csp::step<result<entry>> look_beneath(const directory& root, const std::string& path,
+                                                    deadline until = no_deadline);
+/// The absolute path, without links, of what was found.
+[[nodiscard]] result<std::string> real_path(const entry& e);
+/// ENXIO unless it is a regular file.
+[[nodiscard]] result<file> open_to_read(const entry& e);
 
 /// Reads at least one byte from `offset` on; yields how many, 0 at the end of the file.
 [[nodiscard]] csp::step<result<std::size_t>> read(const file& f, std::span<char> into, std::uint64_t offset,
@@ -109,7 +140,7 @@ struct directory_entry {
     std::chrono::nanoseconds modified{};
 };
 /// The files and directories in the directory that `path` names beneath `root`, in no order; at most `most`. A link
-/// counts as what it leads to; one that leads out of the root, or nowhere, is left out.
+/// counts as what it leads to; one that may not be followed (see look_beneath), or leads nowhere, is left out.
 [[nodiscard]] csp::step<result<std::vector<directory_entry>>> list(const directory& root, const std::string& path,
                                                                    std::size_t most, deadline until = no_deadline);
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -56,9 +57,16 @@ class site {
 class files : public on_engine {};
 ON_BOTH_ENGINES(files);
 
-csp::step<std::string> content(const directory& root, const std::string& path)
+csp::step<result<file>> open_beneath(const directory& root, std::string path)
 {
-    const auto f = co_await open_beneath(root, path);
+    const auto e = co_await look_beneath(root, path);
+    if (!e) co_return std::unexpected(e.error());
+    co_return open_to_read(*e);
+}
+
+csp::step<std::string> content(const directory& root, std::string path)
+{
+    const auto f = co_await open_beneath(root, std::move(path));
     if (!f) co_return std::string(f.error().text);
     std::string into(100, '\0');
     const auto got = co_await read(*f, into, 0);
@@ -81,7 +89,7 @@ process opens_beneath()
     EXPECT_EQ(co_await content(*root, "sub/../../secret"), refused);
     EXPECT_EQ(co_await content(*root, "outside"), refused);
     EXPECT_EQ(co_await content(*root, "absolute"), refused);
-    EXPECT_EQ(co_await content(*root, "absolute-inside"), refused);
+    EXPECT_EQ(co_await content(*root, "absolute-inside"), "<p>hello") << "where it leads counts";
     EXPECT_EQ(co_await content(*root, "/etc/passwd"), refused);
     EXPECT_EQ(co_await content(*root, "sub/up/../secret"), refused);
     EXPECT_EQ(co_await content(*root, "absent"), error::of(ENOENT).text);
@@ -93,24 +101,106 @@ process opens_beneath()
 }
 TEST_P(files, open_beneath_their_root_and_nowhere_else) { run(opens_beneath()); }
 
-process opens_oddities()
+process looks_at_oddities()
 {
     const site s;
     const auto root = open_directory(s.root());
-    const auto fifo = co_await open_beneath(*root, "fifo", O_RDONLY, soon());
-    EXPECT_TRUE(fifo.has_value());
-    EXPECT_TRUE(S_ISFIFO(status(*fifo)->mode));
+    const auto fifo = co_await look_beneath(*root, "fifo", soon());
+    EXPECT_TRUE(fifo && S_ISFIFO(fifo->status().mode));
+    const int writer = ::open((s.root() / "fifo").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    EXPECT_TRUE(writer < 0 && errno == ENXIO) << "nobody has it open for reading";
+    EXPECT_EQ(open_to_read(*fifo).error().number, ENXIO);
+
     const auto sub = open_directory(s.root() / "sub");
     EXPECT_TRUE(status(*sub)->is_directory());
     EXPECT_EQ(co_await content(*sub, "page"), "page");
     EXPECT_EQ(co_await content(*sub, "../index.html"), error::of(EXDEV).text);
-    const auto f = co_await open_beneath(*root, "sub");
-    EXPECT_TRUE(f.has_value());
-    EXPECT_TRUE(status(*f)->is_directory());
-    EXPECT_NE(fcntl(f->number(), F_GETFD) & FD_CLOEXEC, 0);
+    const auto d = co_await look_beneath(*root, "sub");
+    EXPECT_TRUE(d && d->status().is_directory());
+    EXPECT_NE(fcntl(d->number(), F_GETFD) & FD_CLOEXEC, 0);
     EXPECT_FALSE(open_directory(s.root() / "absent"));
 }
-TEST_P(files, that_are_fifos_or_directories_open_without_hanging) { run(opens_oddities()); }
+TEST_P(files, that_are_fifos_or_directories_are_looked_at_and_not_opened) { run(looks_at_oddities()); }
+
+process opens_what_it_saw()
+{
+    const site s;
+    const auto root = open_directory(s.root());
+    const auto seen = co_await look_beneath(*root, "index.html");
+    fs::rename(s.root() / "index.html", s.root() / "other");
+    fs::rename(s.root() / "fifo", s.root() / "index.html");
+    const auto f = open_to_read(*seen);
+    std::string into(100, '\0');
+    EXPECT_EQ(co_await read(*f, into, 0), 8U) << "what the name leads to by now is not opened";
+}
+TEST_P(files, are_opened_as_they_were_seen) { run(opens_what_it_saw()); }
+
+process follows_links()
+{
+    const site s;
+    fs::create_directories(s.base() / "shared/.git");
+    fs::create_directories(s.base() / "shared-not");
+    fs::create_directories(s.root() / ".git");
+    fs::create_directories(s.root() / "..data");
+    fs::create_directories(s.root() / ".well-known");
+    for (const char* name : {"shared/a", "shared/.git/a", "shared-not/a", "root/.git/a", "root/..data/a",
+                             "root/.well-known/a", "root/sub/.hidden"}) {
+        std::ofstream(s.base() / name) << "a";
+    }
+    const auto link = [&](const char* name, const fs::path& to) { fs::create_symlink(to, s.root() / name); };
+    link("shared", s.base() / "shared");
+    link("climbing", "../shared");
+    link("other", s.base() / "shared-not");
+    link("git", ".git");
+    link("hidden", "sub/.hidden");
+    link("data", "..data");
+    link("known", ".well-known/a");
+    link("dangling", s.root() / "none");
+    link("up-and-in", "../root/sub");
+    auto root = open_directory(s.root());
+
+    const std::string leads_out(error::of(EXDEV).text);
+    const std::string absent(error::of(ENOENT).text);
+    for (const char* name : {"shared/a", "climbing/a", "other/a", "shared", "shared/none", "shared/a/b"}) {
+        EXPECT_EQ(co_await content(*root, name), leads_out) << name;
+    }
+    for (const char* name : {"git/a", "hidden", "dangling", "sub/up/none", "up-and-in/none"}) {
+        EXPECT_EQ(co_await content(*root, name), absent) << name;
+    }
+    EXPECT_EQ(co_await content(*root, "data/a"), "a");
+    EXPECT_EQ(co_await content(*root, "known"), "a");
+    EXPECT_EQ(co_await content(*root, "up-and-in/page"), "page");
+
+    root->allow_links_into(real_path(*open_directory(s.base() / "shared")).value());
+    EXPECT_EQ(co_await content(*root, "shared/a"), "a");
+    EXPECT_EQ(co_await content(*root, "climbing/a"), "a");
+    EXPECT_EQ(co_await content(*root, "other/a"), leads_out) << "its name only begins alike";
+    EXPECT_EQ(co_await content(*root, "shared/none"), absent);
+    EXPECT_EQ(co_await content(*root, "shared/.git/a"), absent);
+    root->allow_links_into(real_path(*open_directory(s.root() / ".git")).value());
+    EXPECT_EQ(co_await content(*root, "git/a"), "a") << "a hidden directory may be named";
+}
+TEST_P(files, are_reached_by_links_that_stay_inside) { run(follows_links()); }
+
+process looks_while_others_rename()
+{
+    const site s;
+    fs::create_directories(s.base() / "elsewhere");
+    std::ofstream(s.base() / "elsewhere/a") << "a";
+    const std::jthread renamer([&s](const std::stop_token& over) {
+        for (std::string from = "a", to = "b"; !over.stop_requested(); std::swap(from, to)) {
+            ::rename((s.base() / "elsewhere" / from).c_str(), (s.base() / "elsewhere" / to).c_str());
+        }
+    });
+    const auto root = open_directory(s.root());
+    std::string back_and_forth;  // a way that takes some time
+    for (int i = 0; i < 50; ++i) back_and_forth += "sub/../";
+    for (int i = 0; i < 2000; ++i) {
+        EXPECT_EQ(co_await content(*root, "sub/up/index.html"), "<p>hello");
+        EXPECT_EQ(co_await content(*root, back_and_forth + "index.html"), "<p>hello");
+    }
+}
+TEST_P(files, are_found_while_others_are_renamed) { run(looks_while_others_rename()); }
 
 process tells_status()
 {
@@ -151,7 +241,7 @@ process reads_cold()
     }
     EXPECT_EQ(co_await read(*f, {}, 0), 0U);
     const directory d(descriptor(dup(f->number())));
-    EXPECT_EQ((co_await open_beneath(d, "x")).error().number, ENOTDIR);
+    EXPECT_EQ((co_await look_beneath(d, "x")).error().number, ENOTDIR);
 }
 TEST_P(files, are_read_from_disk) { run(reads_cold()); }
 
@@ -226,10 +316,13 @@ process lists()
     fs::create_symlink("..", s.root() / "sub/parent");
     fs::create_symlink("../../secret", s.root() / "sub/leading-out");
     fs::create_symlink("none", s.root() / "sub/dangling");
+    fs::create_directories(s.root() / ".git");
+    fs::create_symlink("../.git", s.root() / "sub/hidden");
+    fs::create_symlink(s.root() / "index.html", s.root() / "sub/absolute");
     const auto root = open_directory(s.root());
-    EXPECT_EQ(co_await names_in(*root, "."), "index.html 8\ninside 4\nsub/ 0\n")
+    EXPECT_EQ(co_await names_in(*root, "."), ".git/ 0\nabsolute-inside 8\nindex.html 8\ninside 4\nsub/ 0\n")
         << "no pipe, and no link that leads out";
-    EXPECT_EQ(co_await names_in(*root, "sub"), "page 4\nparent/ 0\nup/ 0\n");
+    EXPECT_EQ(co_await names_in(*root, "sub"), "absolute 8\npage 4\nparent/ 0\nup/ 0\n");
     EXPECT_EQ(co_await names_in(*root, "sub/up"), co_await names_in(*root, "."));
     EXPECT_EQ(co_await names_in(*root, ".."), error::of(EXDEV).text);
     EXPECT_EQ(co_await names_in(*root, "index.html"), error::of(ENOTDIR).text);

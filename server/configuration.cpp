@@ -191,6 +191,7 @@ void read_route(toml_reader& r, const toml::table& table, std::vector<route>& in
 keys site_keys(toml_reader& r, static_rules& into)
 {
     return {{"root", r.text(into.root)},
+            {"links_into", r.texts(into.links_into)},
             {"index", r.texts(into.index)},
             {"try", r.texts(into.tries)},
             {"listing", r.choice(into.directories, {{"off", listing::off}, {"on", listing::on}})},

@@ -78,12 +78,15 @@ void tell_routes(const served_site& here, std::string_view path)
     if (met.headers.empty()) tell("route", "none");
 }
 
-csp::step<void> tell_file(const io::directory& root, const static_rules& rules, const open_file& f)
+csp::step<void> tell_file(const io::directory& root, const static_rules& rules, const found_entry& f)
 {
     tell("file", fmt::format("{}/{}", rules.root, f.name));
+    const auto path = io::real_path(f.entry);
+    const auto base = io::real_path(root);
+    if (path && base && *path != fmt::format("{}/{}", *base, f.name)) tell("link to", *path);
     if (!http::media_type_of(f.name).compressible) co_return;
     for (const auto c : {http::coding::brotli, http::coding::zstd, http::coding::gzip}) {
-        const auto sidecar = co_await open_by_name(root, fmt::format("{}{}", f.name, http::suffix(c)));
+        const auto sidecar = co_await look_at(root, fmt::format("{}{}", f.name, http::suffix(c)));
         if (!sidecar) continue;
         tell("beside it", fmt::format("{}/{}{}", rules.root, sidecar->name,
                                       has_content_of(*sidecar, f) ? "" : ": not used, since it is older, or empty"));
@@ -94,7 +97,7 @@ csp::process explanation(settings s, exchange x)
 {
     const page_rules& rules = x->of_site().pages;
     if (auto file = co_await find_file(x->root(), rules.files, x->asked); file) {
-        if (const auto* f = std::get_if<open_file>(&*file)) co_await tell_file(x->root(), rules.files, *f);
+        if (const auto* f = std::get_if<found_entry>(&*file)) co_await tell_file(x->root(), rules.files, *f);
     }
     const auto found = co_await get_page(x->root(), rules, x->asked, {});
     if (!found) {

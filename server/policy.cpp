@@ -2,7 +2,7 @@
 #include "server/policy.hpp"
 
 #include <algorithm>
-#include <unordered_map>
+#include <map>
 #include <utility>
 #include <variant>
 
@@ -53,11 +53,31 @@ std::uint64_t key_of(const site& s, const cache_rules& cache, const io::director
     fingerprint sum;
     // The name may be that of a link, which leads to another directory by now.
     if (const auto what = io::status(root)) sum.add(what->device).add(what->inode);
-    sum.add(s.names).add(f.root).add(f.index).add(f.tries).add(f.cache_control).add(f.headers);
+    sum.add(s.names).add(f.root).add(f.links_into).add(f.index).add(f.tries).add(f.cache_control).add(f.headers);
     sum.add(static_cast<std::uint64_t>(f.directories)).add(cache.largest_page).add(cache.largest_text);
     // What a route redirects or refuses is not kept; which of them add headers is told apart by their numbers.
     for (const route& r : f.routes) sum.add(r.path).add(r.headers);
     return sum.sum();
+}
+
+/// Opens the root of a site; adds to `wrong` what cannot be had of it.
+io::directory open_root(const static_rules& files, std::vector<std::string>& wrong)
+{
+    auto root = io::open_directory(files.root);
+    if (!root) {
+        wrong.push_back(fmt::format("{} cannot be served: {}", files.root, root.error().text));
+        return {};
+    }
+    for (const std::string& name : files.links_into) {
+        const auto target = io::open_directory(name);
+        auto path = target ? io::real_path(*target) : std::unexpected(target.error());
+        if (path) {
+            root->allow_links_into(std::move(*path));
+        } else {
+            wrong.push_back(fmt::format("links_into: no link can lead into {}: {}", name, path.error().text));
+        }
+    }
+    return std::move(*root);
 }
 
 }  // namespace
@@ -84,16 +104,10 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
              .stats = s.stats,
              .told_ids = s.log.told_ids};
     p.sites.reserve(sites.size() + 1);
-    std::unordered_map<std::string, std::size_t> known;
+    std::map<std::pair<std::string, std::vector<std::string>>, std::size_t> known;
     for (site& each : sites) {
-        const auto [root, is_new] = known.try_emplace(each.files.root, p.roots.size());
-        if (is_new) {
-            auto opened = io::open_directory(each.files.root);
-            if (!opened) {
-                wrong.push_back(fmt::format("{} cannot be served: {}", each.files.root, opened.error().text));
-            }
-            p.roots.push_back(opened ? std::move(*opened) : io::directory());
-        }
+        const auto [root, is_new] = known.try_emplace({each.files.root, each.files.links_into}, p.roots.size());
+        if (is_new) p.roots.push_back(open_root(each.files, wrong));
         const std::uint64_t key = key_of(each, s.cache, p.roots[root->second]);
         route_table routes(each.files.routes);
         p.sites.push_back({.pages = {std::move(each.files), s.cache, s.patience},

@@ -38,7 +38,7 @@ struct served_site {
 
 struct policy {
     site_table names;
-    std::vector<io::directory> roots;  // each once, however many sites are there; the last is none
+    std::vector<io::directory> roots;  // each once for all sites with the same links_into; the last is none
     std::vector<served_site> sites;    // as they are written; the last is of requests for a name that no site has
     server::patience patience;
     http::limits limits;

@@ -58,7 +58,8 @@ enum class listing : std::uint8_t { off, on };
 
 /// How a site is served.
 struct static_rules {
-    std::string root;  // directory, as the operator wrote it
+    std::string root;                       // directory, as the operator wrote it
+    std::vector<std::string> links_into{};  // directories outside it into which its links may lead
     std::vector<std::string> index{"index.html", "index.htm"};
     /// What to look for, in this order; "{path}" stands for the path that was asked for. "{path}.html" makes addresses
     /// without an ending, "/index.html" at the end serves an application that has its pages in one file.

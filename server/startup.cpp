@@ -183,11 +183,15 @@ void allow_many_descriptors()
 
 std::expected<opened, problem> open_all(settings& s, inheritance& given)
 {
-    if (const auto may = io::may_open_beneath(); !may) {
+    if (const auto may = io::may_look_beneath(); !may) {
         return std::unexpected(fmt::format(
             "openat2(2), by which no file outside of a root is served, is not to be had ({}): Linux 5.6 has "
             "it, and a unit of systemd's must not say RestrictSUIDSGID=yes",
             may.error().text));
+    }
+    if (const auto may = io::may_open_entries(); !may) {
+        return std::unexpected(fmt::format(
+            "/proc/self/fd, by way of which files are opened, is not there ({}): mount /proc", may.error().text));
     }
     auto becomes = account_to_become(s.user, s.group);
     if (!becomes) return std::unexpected(std::move(becomes.error()));

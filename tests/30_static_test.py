@@ -11,12 +11,13 @@ import os
 import pathlib
 import random
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
-from harness import fill_tree, open_descriptors, wait_until
+from harness import binary, fill_tree, open_descriptors, wait_until
 
 LARGEST_PAGE = 64 * 1024  # the default: larger files are sent from the disk
 
@@ -348,13 +349,59 @@ def test_symbolic_links(serve, place):
 
         link("outer", place / "outside")
         leaving = [link("absolute", place / "outside/secret.txt"), link("climbing", "../../outside/secret.txt"),
-                   link("passwd", "/etc/passwd"), link("slash", "/"), link("inside-by-way-of-outside", site / "a.txt"),
-                   link("twice", "absolute"), "/outer", "/outer/", "/outer/secret.txt", link("proc", "/proc/self/root")]
+                   link("passwd", "/etc/passwd"), link("slash", "/"), "/outer/none", "/slash/none", "/slash/etc/none/x",
+                   link("twice", "absolute"), "/outer", "/outer/", "/outer/secret.txt"]
         for target in leaving:
             r = c.ask(target)
             assert (r.status, b"secret" in r.body, b"root:" in r.body) == (403, False, False), target
-        for target in (link("dangling", "none"), link("loop", "loop")):
+        for target in (link("dangling", "none"), link("loop", "loop"), link("absolute-dangling", site / "none"),
+                       link("proc", "/proc/self/root"), "/proc/none"):
             assert c.ask(target).status == 404, target
+        for target in (link("absolute-inside", site / "a.txt"), link("out-and-in", f"../{site.name}/a.txt")):
+            assert (c.ask(target).status, c.ask(target).body) == (200, b"in"), target
+
+
+def test_links_to_hidden_names(serve):
+    """A visible name that leads to a hidden one does not show what is hidden; a Kubernetes volume is made of such links."""
+    server = serve(files={".git/config": "secret", "dir/.env": "secret", "..data/a.txt": "in", "a.txt": "in"}, listing="on")
+    links = {"repository": ".git", "environment": "dir/.env", "absolute": server.site / ".git/config", "volume": "..data"}
+    for name, to in links.items():
+        (server.site / name).symlink_to(to)
+    with server.connect() as c:
+        for target in ("/repository/config", "/repository/", "/environment", "/absolute"):
+            assert c.ask(target).status == 404, target
+        assert c.ask("/volume/a.txt").body == b"in"
+        listed = {e["name"] for e in json.loads(c.ask("/", "Accept: application/json").text)}
+        assert listed == {"a.txt", "dir", "volume"}
+
+
+def test_directories_into_which_links_may_lead(serve, place):
+    """As /usr/share/doc has them to /usr/share/javascript."""
+    fill_tree(place / "shared", {"j.js": "shared", ".hidden": "secret", "lib/k.js": "shared", "deep/index.html": "shared"})
+    fill_tree(place / "other", {"secret.txt": "secret"})
+    config = place / "links.toml"
+    config.write_text(f'[[site]]\nnames = "one.example"\nroot = "{place}/one"\nlinks_into = ["{place}/shared/"]\n'
+                      f'listing = "on"\n[[site]]\nnames = "two.example"\nroot = "{place}/one"\n')
+    fill_tree(place / "one", {"dir/a.txt": "in"})
+    for name, to in {"j.js": place / "shared/j.js", "dir/shared": "../../shared", "out": place / "other",
+                     "hidden": place / "shared/.hidden"}.items():
+        (place / "one" / name).symlink_to(to)
+    server = serve(arguments=["--config", str(config)])
+
+    def ask(target, host="one.example"):
+        with server.connect() as c:
+            return c.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n\r\n").response()
+
+    for target in ("/j.js", "/dir/shared/j.js", "/dir/shared/lib/k.js", "/dir/shared/deep/"):
+        assert (ask(target).status, ask(target).body) == (200, b"shared"), target
+        assert ask(target, "two.example").status == 403, "the other site has the same root, and does not say so"
+    assert (ask("/dir/shared/none").status, ask("/hidden").status, ask("/out/secret.txt").status) == (404, 404, 403)
+    assert {e["name"] for e in json.loads(ask("/").text)} == {"dir", "j.js"}
+    assert {e["name"] for e in json.loads(ask("/dir/shared/").text)} == {"deep", "j.js", "lib"}
+
+    config.write_text(config.read_text().replace(f"{place}/shared/", f"{place}/none"))
+    checked = subprocess.run([binary(), "check", "--config", str(config)], capture_output=True, text=True, timeout=60)
+    assert (checked.returncode, f"no link can lead into {place}/none" in checked.stderr) == (2, True), checked.stderr
 
 
 def test_an_index_page_that_leads_out(serve, place):
@@ -387,6 +434,9 @@ def test_what_is_no_file_is_refused_and_holds_nobody_up(serve):
     with server.connect() as c:
         for target in targets * 10:
             assert c.ask(target).status == 403, target
+            for name in ("fifo", "index.htm"):
+                with pytest.raises(OSError, match="No such device or address"):  # a writer waits on: nobody reads
+                    os.open(server.site / name, os.O_WRONLY | os.O_NONBLOCK)
         assert c.ask("/a.txt").status == 200
     sock.close()
 

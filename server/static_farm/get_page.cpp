@@ -37,12 +37,14 @@ constexpr std::size_t longest_listing = 10'000;  // entries
 constexpr int changing = ESTALE;
 
 /// Reads the whole file.
-csp::step<io::result<std::string>> read_all(const open_file& f)
+csp::step<io::result<std::string>> read_all(const found_entry& f)
 {
-    std::string content(f.what.size, '\0');
+    const auto file = io::open_to_read(f.entry);
+    if (!file) co_return std::unexpected(file.error());
+    std::string content(f.what().size, '\0');
     std::size_t got = 0;
     while (got < content.size()) {
-        const auto n = co_await io::read(f.file, std::span(content).subspan(got), got);
+        const auto n = co_await io::read(*file, std::span(content).subspan(got), got);
         if (!n) co_return std::unexpected(n.error());
         if (*n == 0) co_return std::unexpected(io::error::of(changing));
         got += *n;
@@ -52,8 +54,8 @@ csp::step<io::result<std::string>> read_all(const open_file& f)
 
 /// A file, and what stands beside it in other codings: a.css, a.css.gz, a.css.br, a.css.zst.
 struct file_family {
-    open_file identity;
-    std::array<std::optional<open_file>, coded.size()> in;
+    found_entry identity;
+    std::array<std::optional<found_entry>, coded.size()> in;
 
     [[nodiscard]] std::vector<file_identity> identities() const
     {
@@ -63,12 +65,12 @@ struct file_family {
     }
 };
 
-csp::step<file_family> family_of(const io::directory& root, open_file f, bool compressible)
+csp::step<file_family> family_of(const io::directory& root, found_entry f, bool compressible)
 {
     file_family family{.identity = std::move(f), .in = {}};
     if (!compressible) co_return family;
     for (std::size_t i = 0; i < coded.size(); ++i) {
-        auto sidecar = co_await open_by_name(root, family.identity.name + std::string(http::suffix(coded[i])));
+        auto sidecar = co_await look_at(root, family.identity.name + std::string(http::suffix(coded[i])));
         if (sidecar && has_content_of(*sidecar, family.identity)) family.in[i] = std::move(*sidecar);
     }
     co_return family;
@@ -111,21 +113,21 @@ struct common_description {
     std::optional<std::chrono::sys_seconds> modified;
 };
 
-description describe(const common_description& common, const open_file& plain, const open_file& as_sent, coding c)
+description describe(const common_description& common, const found_entry& plain, const found_entry& as_sent, coding c)
 {
     const http::media_type type = http::media_type_of(plain.name);
     return {.media_type = std::string(type.text),
             .etag = {},
             .modified = common.modified,
-            .bytes = as_sent.what.size,
+            .bytes = as_sent.what().size,
             .coding = c,
             .varies = type.compressible,
             .cache_control = common.fields.cache_control,
             .more = common.fields.more};
 }
 
-csp::step<io::result<representation>> load(const common_description& common, const open_file& plain,
-                                           const open_file& as_sent, coding c)
+csp::step<io::result<representation>> load(const common_description& common, const found_entry& plain,
+                                           const found_entry& as_sent, coding c)
 {
     auto content = co_await read_all(as_sent);
     if (!content) co_return std::unexpected(content.error());
@@ -147,26 +149,40 @@ csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const comm
     p.compressible = plain->about.varies && plain->about.bytes >= least_worth_compressing;
     p.in.front() = std::move(*plain);
     for (std::size_t i = 0; i < coded.size(); ++i) {
-        if (!files.in[i] || files.in[i]->what.size > rules.cache.largest_text) continue;
+        if (!files.in[i] || files.in[i]->what().size > rules.cache.largest_text) continue;
         auto r = co_await load(common, files.identity, *files.in[i], coded[i]);
         if (r) p.in[static_cast<std::size_t>(coded[i])] = std::move(*r);
     }
     co_return frozen_page(std::move(p));
 }
 
-large_file best_of(const common_description& common, file_family files, const http::accepted_codings& accepted)
+/// The best coding for `accepted` of those that are there.
+coding best_of(const file_family& files, const http::accepted_codings& accepted)
 {
     http::coding_set available;
     available.add(coding::identity);
     for (std::size_t i = 0; i < coded.size(); ++i) {
         if (files.in[i]) available.add(coded[i]);
     }
-    const coding best = accepted.choose(available);
-    const auto at = std::ranges::find(coded, best) - coded.begin();
-    open_file& chosen = best == coding::identity ? files.identity : *files.in[static_cast<std::size_t>(at)];
-    description about = describe(common, files.identity, chosen, best);
-    const file_identity identity = chosen.identity();
-    return {.file = std::move(chosen.file), .identity = identity, .about = std::move(about)};
+    return accepted.choose(available);
+}
+
+io::result<large_file> open_best(const common_description& common, file_family files,
+                                 const http::accepted_codings& accepted)
+{
+    for (;;) {
+        const coding best = best_of(files, accepted);
+        const auto at = static_cast<std::size_t>(std::ranges::find(coded, best) - coded.begin());
+        const found_entry& chosen = best == coding::identity ? files.identity : *files.in[at];
+        auto file = io::open_to_read(chosen.entry);
+        if (file) {
+            return large_file{.file = std::move(*file),
+                              .identity = chosen.identity(),
+                              .about = describe(common, files.identity, chosen, best)};
+        }
+        if (best == coding::identity) return std::unexpected(file.error());
+        files.in[at].reset();  // it may not be read, say; the others may
+    }
 }
 
 response text_response(status code, std::string_view media_type, std::string text)
@@ -238,8 +254,8 @@ std::string name_of_error_page(const static_rules& rules, status code)
 csp::step<std::optional<response>> own_error_page(const io::directory& root, const static_rules& rules, status code)
 {
     constexpr std::uint64_t longest_page = 1024 * 1024;
-    const auto own = co_await open_by_name(root, name_of_error_page(rules, code));
-    if (!own || !own->what.is_regular() || own->what.size > longest_page) co_return std::nullopt;
+    const auto own = co_await look_at(root, name_of_error_page(rules, code));
+    if (!own || !own->what().is_regular() || own->what().size > longest_page) co_return std::nullopt;
     auto text = co_await read_all(*own);
     if (!text) co_return std::nullopt;
     co_return text_response(code, http::media_type_of(own->name).text, std::move(*text));
@@ -254,8 +270,6 @@ frozen_page dated(const frozen_page& kept, std::optional<std::chrono::sys_second
     return frozen_page(std::move(p));
 }
 
-constexpr http::error in_flux{status::service_unavailable, "This file is being changed just now."};
-
 /// get_page(), but that a file may be in flux.
 csp::step<std::expected<found_page, http::error>> find_page(const io::directory& root, const page_rules& rules,
                                                             const request& asked, const frozen_page& kept)
@@ -267,19 +281,22 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     if (const auto* directory = std::get_if<may_be_listed>(&*found)) {
         co_return co_await list(root, rules, asked, directory->name);
     }
-    open_file& file = std::get<open_file>(*found);
+    found_entry& file = std::get<found_entry>(*found);
     const bool is_text = http::media_type_of(file.name).compressible;
-    const bool is_large = file.what.size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
+    const bool is_large = file.what().size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
     file_family files = co_await family_of(root, std::move(file), is_text);
 
-    const auto modified = http::last_modified(files.identity.what.modified, looked_at);
+    const auto modified = http::last_modified(files.identity.what().modified, looked_at);
     if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, modified);
     const common_fields fields = common_of(rules.files, asked.routes);
     const common_description common{.fields = fields, .modified = modified};
-    if (is_large) co_return best_of(common, std::move(files), asked.accepted);
+    if (is_large) {
+        auto opened = open_best(common, std::move(files), asked.accepted);
+        if (!opened) co_return std::unexpected(refusal(opened.error()));
+        co_return std::move(*opened);
+    }
     auto made = co_await make_page(rules, common, files);
     if (made) co_return std::move(*made);
-    if (made.error().number == changing) co_return std::unexpected(in_flux);
     co_return std::unexpected(refusal(made.error()));
 }
 

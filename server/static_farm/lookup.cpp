@@ -17,38 +17,6 @@ namespace {
 constexpr http::error not_a_page{status::forbidden, "This is not a file that can be served."};
 constexpr http::error not_there{status::not_found, "There is no such page."};
 
-}  // namespace
-
-http::error refusal(const io::error& e)
-{
-    switch (e.number) {
-        case ENOENT:
-        case ENOTDIR:
-        case ENAMETOOLONG:
-        case ELOOP:
-            return not_there;
-        case EACCES:
-        case EPERM:
-            return {status::forbidden, "The server may not read this file."};
-        case ENXIO:  // a socket or a device without a driver
-        case ENODEV:
-            return not_a_page;
-        case EXDEV:
-            return {status::forbidden, "This name leads out of what is served."};
-        case EMFILE:
-        case ENFILE:
-            return {status::service_unavailable, "The server has too many files open just now."};
-        case EAGAIN:     // no thread could be made for it
-        case ECANCELED:  // nor one of the ring's
-        case ENOMEM:
-            return {status::service_unavailable, "The server is short of memory or of threads just now."};
-        default:
-            return {status::internal_server_error, "The file could not be read."};
-    }
-}
-
-namespace {
-
 using found = std::expected<found_file, http::error>;
 
 /// What one of the tries comes to.
@@ -65,8 +33,8 @@ attempt failed(const http::error& why)
 csp::step<attempt> in_directory(const io::directory& root, const static_rules& rules, std::string directory)
 {
     for (const std::string& index : rules.index) {
-        auto f = co_await open_by_name(root, directory.empty() ? index : fmt::format("{}/{}", directory, index));
-        if (f && f->what.is_regular()) co_return attempt{std::move(*f)};
+        auto f = co_await look_at(root, directory.empty() ? index : fmt::format("{}/{}", directory, index));
+        if (f && f->what().is_regular()) co_return attempt{std::move(*f)};
         if (!f && refusal(f.error()).code != status::not_found) co_return failed(refusal(f.error()));
     }
     if (rules.directories == listing::on) co_return attempt{may_be_listed{std::move(directory)}};
@@ -91,11 +59,11 @@ std::optional<std::string> name_of_try(std::string_view pattern, const http::can
 csp::step<attempt> try_one(const io::directory& root, const static_rules& rules, const request& asked, std::string name)
 {
     const bool is_what_was_asked = name == asked.path.relative();
-    auto opened = co_await open_by_name(root, std::move(name));
-    if (!opened) co_return failed(refusal(opened.error()));
-    if (opened->what.is_directory()) {
+    auto seen = co_await look_at(root, std::move(name));
+    if (!seen) co_return failed(refusal(seen.error()));
+    if (seen->what().is_directory()) {
         if (!is_what_was_asked) co_return failed(not_there);
-        attempt inside = co_await in_directory(root, rules, std::move(opened->name));
+        attempt inside = co_await in_directory(root, rules, std::move(seen->name));
         if (!asked.path.ends_with_slash()) inside.what = needs_slash();
         co_return inside;
     }
@@ -103,11 +71,42 @@ csp::step<attempt> try_one(const io::directory& root, const static_rules& rules,
         co_return failed({status::not_found, "There is no such directory."});
     }
     // Devices, sockets and pipes are no pages, and reading some of them would never end.
-    if (!opened->what.is_regular()) co_return failed(not_a_page);
-    co_return attempt{std::move(*opened)};
+    if (!seen->what().is_regular()) co_return failed(not_a_page);
+    co_return attempt{std::move(*seen)};
 }
 
 }  // namespace
+
+http::error refusal(const io::error& e)
+{
+    switch (e.number) {
+        case ENOENT:
+        case ENOTDIR:
+        case ENAMETOOLONG:
+        case ELOOP:
+            return not_there;
+        case EACCES:
+        case EPERM:
+            return {status::forbidden, "The server may not read this file."};
+        case ENXIO:  // a socket or a device without a driver
+        case ENODEV:
+            return not_a_page;
+        case EXDEV:
+            return {status::forbidden, "This name leads out of what may be served."};
+        case ESTALE:
+            return in_flux;
+        case EMFILE:
+        case ENFILE:
+            return {status::service_unavailable, "The server has too many files open just now."};
+        case EAGAIN:  // no thread could be made, something was renamed too often, or somebody has a lease on the file
+            return {status::service_unavailable, "The file cannot be opened just now."};
+        case ECANCELED:  // no thread of the ring's
+        case ENOMEM:
+            return {status::service_unavailable, "The server is short of memory or of threads just now."};
+        default:
+            return {status::internal_server_error, "The file could not be read."};
+    }
+}
 
 file_identity identity_of(const io::file_status& what)
 {
@@ -118,21 +117,19 @@ file_identity identity_of(const io::file_status& what)
             .changed = what.changed};
 }
 
-bool has_content_of(const open_file& sidecar, const open_file& plain)
+bool has_content_of(const found_entry& sidecar, const found_entry& plain)
 {
     // Who edits a file and forgets the other shall not wonder why nobody sees it. Some compressors copy the file's time
     // without its fraction.
-    return sidecar.what.is_regular() && sidecar.what.size > 0 &&
-           sidecar.what.modified >= std::chrono::floor<std::chrono::seconds>(plain.what.modified);
+    return sidecar.what().is_regular() && sidecar.what().size > 0 &&
+           sidecar.what().modified >= std::chrono::floor<std::chrono::seconds>(plain.what().modified);
 }
 
-csp::step<io::result<open_file>> open_by_name(const io::directory& root, std::string name)
+csp::step<io::result<found_entry>> look_at(const io::directory& root, std::string name)
 {
-    auto f = co_await io::open_beneath(root, name.empty() ? "." : name);
-    if (!f) co_return std::unexpected(f.error());
-    const auto what = io::status(*f);
-    if (!what) co_return std::unexpected(what.error());
-    co_return open_file{.file = std::move(*f), .what = *what, .name = std::move(name)};
+    auto e = co_await io::look_beneath(root, name.empty() ? "." : name);
+    if (!e) co_return std::unexpected(e.error());
+    co_return found_entry{.entry = std::move(*e), .name = std::move(name)};
 }
 
 csp::step<found> find_file(const io::directory& root, const static_rules& rules, const request& asked)

@@ -14,14 +14,15 @@
 
 namespace server {
 
-/// By what an open file's content is known again.
+/// By what a file's content is known again.
 [[nodiscard]] file_identity identity_of(const io::file_status& what);
 
-struct open_file {
-    io::file file;
-    io::file_status what;
+/// What was found under a name, and not opened yet.
+struct found_entry {
+    io::entry entry;
     std::string name;  // beneath the root, from which the media type follows
-    [[nodiscard]] file_identity identity() const { return identity_of(what); }
+    [[nodiscard]] const io::file_status& what() const { return entry.status(); }
+    [[nodiscard]] file_identity identity() const { return identity_of(what()); }
 };
 
 /// A directory that was asked for without its slash. Its address ends with one, or the links in its pages would lead
@@ -32,7 +33,9 @@ struct may_be_listed {
     std::string name;  // beneath the root
 };
 
-using found_file = std::variant<open_file, needs_slash, may_be_listed>;
+using found_file = std::variant<found_entry, needs_slash, may_be_listed>;
+
+inline constexpr http::error in_flux{http::status::service_unavailable, "This file is being changed just now."};
 
 /// What the client is told when a file or a directory could not be opened or read.
 [[nodiscard]] http::error refusal(const io::error& e);
@@ -44,9 +47,9 @@ csp::step<std::expected<found_file, http::error>> find_file(const io::directory&
 
 /// Whether what lies beside a file, under its name and the suffix of a coding, may hold the present content of that
 /// file: it is a file too, no older, and not empty, which is no content in any coding.
-[[nodiscard]] bool has_content_of(const open_file& sidecar, const open_file& plain);
+[[nodiscard]] bool has_content_of(const found_entry& sidecar, const found_entry& plain);
 
-/// Opens one file beneath the root, or says why not; a directory is opened too.
-csp::step<io::result<open_file>> open_by_name(const io::directory& root, std::string name);
+/// Looks at one name beneath the root.
+csp::step<io::result<found_entry>> look_at(const io::directory& root, std::string name);
 
 }  // namespace server
