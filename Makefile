@@ -4,6 +4,7 @@
 PORT ?= 8080
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+TESTS_AT_ONCE ?= $(shell expr 3 \* $(JOBS))
 DEPENDENCIES = packaging/dependencies.sh
 server = build/release/occwserv
 ours = csp io http server ogi modules tests fuzz bench
@@ -25,13 +26,13 @@ test: ## build all and run every test
 	@$(DEPENDENCIES) test
 	@cmake --preset release -DOCCWSERV_TESTS=ON
 	@cmake --build --preset release -j $(JOBS)
-	@ctest --preset release -j $(JOBS)
+	@ctest --preset release -j $(TESTS_AT_ONCE)
 
 asan tsan: ## the tests under AddressSanitizer with UBSan, or under ThreadSanitizer
 	@$(DEPENDENCIES) test
 	@cmake --preset $@
 	@cmake --build --preset $@ -j $(JOBS)
-	@ctest --preset $@ -j $(JOBS)
+	@ctest --preset $@ -j $(TESTS_AT_ONCE)
 
 bench: ## measure the runtime and the server beside others
 	@$(DEPENDENCIES) test
