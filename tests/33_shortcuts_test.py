@@ -39,7 +39,7 @@ def test_answers_leave_together(standing):
             return segments_received(c) == before + 1
 
         # Once a second one of them waits for a look at the file, and what stands before it is sent at once.
-        wait_until(come_in_one_segment, "sixteen answers in one segment", deadline=10)
+        wait_until(come_in_one_segment, "sixteen answers in one segment")
 
 
 MIXED = [

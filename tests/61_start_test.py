@@ -330,15 +330,14 @@ def test_every_address_where_the_kernel_has_no_ipv6(site, place, engine):
 
 def test_a_start_right_after_a_kill(site, place, engine):
     """The kernel may have the sockets of a killed program some milliseconds longer."""
-    log, port = place / "error.log", None
+    log, port = place / "error.log", free_port()
     for number in range(10):
-        words = [site, "--listen", f"127.0.0.1:{port or 0}", "--io", engine, "--error-log", log, "--access-log", ""]
+        words = [site, "--listen", f"127.0.0.1:{port}", "--io", engine, "--error-log", log, "--access-log", ""]
         with running(*words) as server:
             wait_until(lambda: server.poll() is not None or  # noqa: B023
                        log.exists() and log.read_text().count("notice: using") > number, "it serves")  # noqa: B023
             assert server.poll() is None, server.stderr.read()
-            port = told_ports(log.read_text())[-1]
-            with Client(int(port)) as c:
+            with Client(port) as c:
                 assert c.ask("/a.txt").status == 200
                 server.kill()
                 server.wait(DEADLINE)

@@ -74,7 +74,7 @@ def serve(place, engine):
             count += 1
             home = place / f"server-{count}"
             if site is None:
-                fill_tree(home / "site", files)
+                fill_tree(home / "site", files, age=3600)
             return start(Server(home, engine, settings=settings, site=site, **options))
 
         yield make
@@ -90,5 +90,5 @@ def standing(engine, request):
     """A server for all tests of a file that change nothing of it, with the file's own SITE or else the small one."""
     with tempfile.TemporaryDirectory(prefix="occwserv-test-") as name, _servers() as start:
         home = pathlib.Path(name).resolve()
-        fill_tree(home / "site", getattr(request.module, "SITE", SMALL_SITE))
+        fill_tree(home / "site", getattr(request.module, "SITE", SMALL_SITE), age=3600)
         yield start(Server(home, engine))

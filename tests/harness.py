@@ -467,9 +467,15 @@ def open_descriptors(server):
     return os.listdir(f"/proc/{server.process.pid}/fd")
 
 
-def fill_tree(root, files):
-    """Makes files, given as {relative name: content}."""
+def fill_tree(root, files, age=0):
+    """Makes files, given as {relative name: content}, which were modified `age` seconds ago.
+
+    What was modified less than a second ago has no Last-Modified yet, so the answers to two requests may differ.
+    """
+    modified = time.time() - age
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        if age:
+            os.utime(path, (modified, modified))
