@@ -180,12 +180,12 @@ bool is_hidden(const canonical_path& path) noexcept
     return rest.find("/.") != std::string_view::npos;
 }
 
-std::string encode_path(std::string_view path)
+std::string percent_encode(std::string_view text, const char_set& plain)
 {
     std::string encoded;
-    encoded.reserve(path.size());
-    for (char c : path) {
-        if (plain_path_chars.contains(c)) {
+    encoded.reserve(text.size());
+    for (const char c : text) {
+        if (plain.contains(c)) {
             encoded.push_back(c);
         } else {
             append_escape(encoded, c == encoded_slash ? '/' : c);
@@ -207,5 +207,7 @@ std::string encode_query(std::string_view query)
     }
     return encoded;
 }
+
+std::string encode_path(std::string_view path) { return percent_encode(path, plain_path_chars); }
 
 }  // namespace http

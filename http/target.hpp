@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "http/characters.hpp"
 #include "http/error.hpp"
 #include "http/request.hpp"
 
@@ -66,6 +67,9 @@ std::expected<target, error> parse_target(const request_head& head);
 
 // Whether a segment begins with a dot; `.well-known` as first segment does not count (RFC 8615).
 [[nodiscard]] bool is_hidden(const canonical_path& path) noexcept;
+
+// The text with every byte that is not one of these percent-encoded.
+[[nodiscard]] std::string percent_encode(std::string_view text, const char_set& plain);
 
 // The path percent-encoded, for Location and links. Its characters are safe in a field value, in a quoted HTML
 // attribute and as a relative reference; canonicalize() of a canonical path's encoding yields that path.
