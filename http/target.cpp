@@ -194,19 +194,7 @@ std::string percent_encode(std::string_view text, const char_set& plain)
     return encoded;
 }
 
-std::string encode_query(std::string_view query)
-{
-    std::string encoded;
-    encoded.reserve(query.size());
-    for (char c : query) {
-        if (query_chars.contains(c)) {
-            encoded.push_back(c);
-        } else {
-            append_escape(encoded, c);
-        }
-    }
-    return encoded;
-}
+std::string encode_query(std::string_view query) { return percent_encode(query, query_chars); }
 
 std::string encode_path(std::string_view path) { return percent_encode(path, plain_path_chars); }
 

@@ -1,24 +1,40 @@
 // SPDX-License-Identifier: MIT
 #include "server/check.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <string>
+#include <utility>
 
 #include <fmt/core.h>
 
 #include "server/observers/log_target.hpp"
 #include "server/policy.hpp"
+#include "server/prospects.hpp"
 
 namespace server {
 namespace {
 
 constexpr int mistakes = 2;
 
+std::string counted(std::size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
+
+void warn(const std::vector<std::string>& all)
+{
+    for (const std::string& w : all) fmt::print(stderr, "warning: {}\n", w);
+}
+
 int tell(const std::vector<complaint>& wrong)
 {
     for (const complaint& c : wrong) fmt::print(stderr, "{}\n", c);
-    fmt::print(stderr, "{} mistake{}\n", wrong.size(), wrong.size() == 1 ? "" : "s");
+    fmt::print(stderr, "{}\n", counted(wrong.size(), "mistake"));
     return mistakes;
+}
+
+void append(std::vector<std::string>& to, std::vector<std::string> more)
+{
+    std::ranges::move(more, std::back_inserter(to));
 }
 
 }  // namespace
@@ -26,15 +42,22 @@ int tell(const std::vector<complaint>& wrong)
 int check(const std::expected<settings, std::vector<complaint>>& read)
 {
     if (!read) return tell(read.error());
-    for (const std::string& w : read->warnings) fmt::print(stderr, "warning: {}\n", w);
+    std::vector<std::string> warnings = read->warnings;
+    std::vector<complaint> wrong = missing_on_this_machine(*read);
+    append(warnings, missing_rights(*read));
+    auto addresses = of_addresses(*read);
+    append(wrong, std::move(addresses.mistakes));
+    append(warnings, std::move(addresses.warnings));
     const auto opened = make_policy(*read);
-    std::vector<complaint> wrong = opened ? std::vector<complaint>() : opened.error();
-    for (const std::string& log : {read->log.access, read->log.error}) {
-        if (auto why = why_no_log(log)) wrong.push_back(std::move(*why));
-    }
+    append(opened ? warnings : wrong, opened ? missing_pages(*opened) : opened.error());
+    const auto look_at_log = [&](const std::string& log, std::string_view key) {
+        if (const auto why = why_no_log(log)) wrong.push_back(read->places(key) + *why);
+    };
+    look_at_log(read->log.access, "log.access");
+    look_at_log(read->log.error, "log.error");
+    warn(warnings);
     if (!wrong.empty()) return tell(wrong);
-    const std::size_t sites = opened->sites.size() - 1;
-    fmt::print("no mistakes; {} site{}\n", sites, sites == 1 ? "" : "s");
+    fmt::print("no mistakes, {}; {}\n", counted(warnings.size(), "warning"), counted(opened->sites.size() - 1, "site"));
     return 0;
 }
 

@@ -96,6 +96,7 @@ std::optional<std::string> apply(const options& o, settings& s)
     if (!o.listen.empty() || o.port) s.listen = o.listen;
     if (o.port) s.listen.push_back(fmt::format("127.0.0.1:{}", *o.port));
     if (s.listen.empty()) s.listen.emplace_back("127.0.0.1:8080");
+    std::vector<std::string> before;
     for (const std::string& where : s.listen) {
         if (!io::address::parse(where)) {
             return fmt::format(
@@ -103,11 +104,17 @@ std::optional<std::string> apply(const options& o, settings& s)
                 "127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
                 where);
         }
+        before.push_back(where);
+        const listed_before twice = how_listed(before);
+        if (twice.is == listed_before::how::part) return twice.text;
+        if (twice.is == listed_before::how::same && !o.listen.empty()) s.warnings.push_back(twice.text);
     }
     if (!s.files.root.empty() && std::ranges::any_of(s.sites, &site::is_default)) {
         return "there are two default sites: the directory, and one of the configuration";
     }
-    if (s.files.root.empty() && s.sites.empty()) return "nothing to serve: name a directory, as in `occwserv site`";
+    if (s.files.root.empty() && s.sites.empty())
+        return "nothing to serve: name a directory, as in `occwserv site`, or write `root` or a [[site]] in the "
+               "configuration";
     return std::nullopt;
 }
 
@@ -142,7 +149,7 @@ struct command_line {
         checking->fallthrough();
         explaining = app.add_subcommand("explain", "tells what would answer a request for this address");
         explaining->fallthrough();
-        explaining->add_option("URL", url, "http://example.org/a, or /a for the default site")
+        explaining->add_option("URL", url, "http://example.org/a, or /a of the default site")
             ->type_name("")
             ->required();
         describe_control_commands(app, asked);

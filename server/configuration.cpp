@@ -7,21 +7,25 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <sstream>
+#include <sys/socket.h>
 #include <utility>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "http/authority.hpp"
 #include "http/characters.hpp"
 #include "http/list.hpp"
-#include "http/target.hpp"
 #include "io/address.hpp"
 #include "server/observers/log_target.hpp"
 #include "server/toml_reader.hpp"
+#include "server/written_path.hpp"
 
 namespace server {
 namespace {
@@ -52,41 +56,92 @@ bool is_field_value(std::string_view value)
     return std::ranges::none_of(value, is_control);
 }
 
-/// Why this cannot be the address that a redirect leads to; nothing if it can.
-std::optional<std::string> wrong_address(std::string_view to)
+/// Takes what was written in the form in which the server works with it.
+toml_reader::value_reader written(toml_reader& r, std::string& into, reading (*read)(std::string_view))
 {
-    if (!is_field_value(to) || to.contains(' ')) return "an address has no spaces and no control characters";
-    if (to.starts_with('/') || to.starts_with("{path}")) {
-        // A browser takes "//name/" for the address of another host, which the client could then choose.
-        if (to.starts_with("//")) return "an address that begins with // leads to another host: say http: or https:";
-        return std::nullopt;
-    }
-    const auto scheme = to.find("://");
-    if (scheme == std::string_view::npos || (to.substr(0, scheme) != "http" && to.substr(0, scheme) != "https")) {
-        return "expected an address that begins with /, http:// or https://";
-    }
-    const std::string_view host = to.substr(scheme + 3);
-    const auto end = std::min(host.find_first_of("/?#"), host.find("{path}"));
-    const auto query = host.find("{query}");
-    if (!http::parse_authority(host.substr(0, std::min(end, query)))) {
-        return "the name of the host must be written out, with a / behind it";
-    }
-    return std::nullopt;
+    return [&r, &into, read](const toml::node& node) {
+        const auto text = toml_reader::string_in(node);
+        const auto meant = text ? read(*text) : std::unexpected("expected a string");
+        if (meant) {
+            into = *meant;
+        } else {
+            r.complain(node.source(), meant.error());
+        }
+    };
 }
 
-/// The same for a rewrite.
-std::optional<std::string> wrong_rewrite(std::string_view to)
+toml_reader::value_reader written(toml_reader& r, std::vector<std::string>& into, reading (*read)(std::string_view))
 {
-    if (!to.starts_with('/') && !to.starts_with("{path}")) return "expected a path, which begins with /";
-    if (to.contains("{query}") || to.contains('?')) return "the query stays as it is, and is no part of a path";
-    const auto path = http::canonicalize(fill_in(to, "/x", "x", ""));
-    if (!path || !path->names_file()) return "this is no path that can be asked for";
-    return std::nullopt;
+    const auto one = [&r, &into, read](const std::string& text, const toml::node& node) {
+        if (auto meant = read(text)) {
+            into.push_back(std::move(*meant));
+        } else {
+            r.complain(node.source(), meant.error());
+        }
+    };
+    return [&into, each = r.each_text(one)](const toml::node& node) {
+        into.clear();
+        each(node);
+    };
 }
 
-toml_reader::value_reader headers(toml_reader& r, std::vector<header>& into)
+/// Notes where a key is, for what can be said of it only when the files are looked at.
+toml_reader::value_reader placed(toml_reader& r, written_places& places, std::string key,
+                                 toml_reader::value_reader read)
 {
-    return r.pairs("headers", [&](const toml::key& name, const std::string& value, const toml::node& node) {
+    return [&r, &places, key = std::move(key), read = std::move(read)](const toml::node& node) {
+        places.of[key] = r.place(node.source());
+        read(node);
+    };
+}
+
+/// The keys that may be meant where a header has their name, since they stand below [headers] by mistake.
+constexpr std::array<std::string_view, 24> keys_of_sites{
+    "root",  "index",   "try",    "listing",  "cache_control", "headers", "headers_always", "error_pages", "route",
+    "names", "default", "listen", "workers",  "spare_workers", "io",      "control",        "user",        "group",
+    "log",   "stats",   "cache",  "patience", "limits",        "proxy"};
+
+/// Whether a header protects a site only if every page has it, error pages too.
+bool protects_every_page(std::string_view name)
+{
+    constexpr std::array<std::string_view, 3> known{"Content-Security-Policy", "Strict-Transport-Security",
+                                                    "X-Frame-Options"};
+    return std::ranges::any_of(known, [&](auto k) { return http::equal_ignoring_case(k, name); });
+}
+
+/// The key that the name of a header may be a slip for. Names of fields are hardly that long, in lower case, and
+/// without a hyphen.
+std::optional<std::string_view> meant_key(std::string_view name)
+{
+    const bool is_like_a_key =
+        name.size() > 4 && std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
+    if (!is_like_a_key) return std::nullopt;
+    const auto* const near = std::ranges::find_if(keys_of_sites, [&](auto k) { return toml_reader::is_near(k, name); });
+    return near == keys_of_sites.end() ? std::nullopt : std::optional(*near);
+}
+
+/// Complains of a header that is there by mistake, and warns of one that is hardly meant.
+void look_at_name(toml_reader& r, std::string_view name, std::string_view table, const toml::source_region& at)
+{
+    if (std::ranges::find(keys_of_sites, name) != keys_of_sites.end()) {
+        r.complain(at,
+                   fmt::format("`{}` stands below [{}], which makes it a header: move it above the first [table] of "
+                               "the file, or below the [[site]] it belongs to",
+                               name, table));
+        return;
+    }
+    if (const auto near = meant_key(name)) {
+        r.warn(at, fmt::format("`{}` is sent as a header; if you mean the key `{}`, move it out of [{}]", name, *near,
+                               table));
+    } else if (name.contains('_')) {
+        r.warn(at, fmt::format("`{}` is sent as a header, whose names have `-` rather than `_`: many proxies drop it",
+                               name));
+    }
+}
+
+toml_reader::value_reader headers(toml_reader& r, std::string_view table, std::vector<header>& into, sent_with with)
+{
+    const auto one = [&r, &into, with](const toml::key& name, const std::string& value, const toml::node& node) {
         const std::string_view written = name.str();
         if (!is_field_name(written)) {
             r.complain(name.source(), fmt::format("`{}` is no name of a header", written));
@@ -95,12 +150,22 @@ toml_reader::value_reader headers(toml_reader& r, std::vector<header>& into)
         } else if (!is_field_value(value)) {
             r.complain(node.source(), "the value of a header has no control characters");
         } else {
-            add_up(into, {{std::string(written), value}});
+            into.push_back({std::string(written), value, with});
+            if (with == sent_with::success && protects_every_page(written) && !value.empty()) {
+                r.warn(name.source(),
+                       fmt::format("`{}` is not sent with errors: write it below [headers_always]", written));
+            }
         }
-    });
+    };
+    return [&r, table, read = r.pairs(table, one)](const toml::node& node) {
+        if (const auto* t = node.as_table()) {
+            for (const auto& [name, value] : *t) look_at_name(r, name.str(), table, name.source());
+        }
+        read(node);
+    };
 }
 
-toml_reader::value_reader error_pages(toml_reader& r, std::map<unsigned, std::string>& into)
+toml_reader::value_reader error_pages(toml_reader& r, static_rules& into)
 {
     return r.pairs("error_pages", [&](const toml::key& name, const std::string& value, const toml::node& node) {
         unsigned code = 0;
@@ -108,12 +173,24 @@ toml_reader::value_reader error_pages(toml_reader& r, std::map<unsigned, std::st
         const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), code).ptr;
         if (end != digits.data() + digits.size() || code < 400 || code > 599) {
             r.complain(name.source(), fmt::format("expected a status from 400 to 599, not `{}`", digits));
-        } else if (const auto path = http::canonicalize(value); !path || !path->names_file()) {
-            r.complain(node.source(), "expected the path of a page of this site, which begins with /");
+        } else if (auto path = read_path(value); !path) {
+            r.complain(node.source(), path.error());
         } else {
-            into[code] = path->relative();
+            into.error_pages[code] = path->substr(1);
+            into.places.of[fmt::format("error_pages.{}", code)] = r.place(node.source());
         }
     });
+}
+
+/// Of two headers of one name in one place, the one for every answer gives way where the other is sent. Those up to
+/// `inherited` are from elsewhere.
+void order_headers(std::vector<header>& all, std::size_t inherited)
+{
+    const std::vector<header> own(all.begin() + static_cast<std::ptrdiff_t>(inherited), all.end());
+    all.resize(inherited);
+    for (const sent_with with : {sent_with::every_answer, sent_with::success}) {
+        std::ranges::copy_if(own, std::back_inserter(all), [with](const header& h) { return h.with == with; });
+    }
 }
 
 /// A route as it is written, which may do one thing only.
@@ -121,86 +198,156 @@ struct written_route {
     std::string path;
     std::string redirect_to;
     std::string rewrite_to;
+    std::vector<std::string> tries;
     unsigned code = 0;
     unsigned status = 0;
     std::vector<header> headers;
 };
 
-action action_of(const written_route& w)
+action action_of(written_route& w)
 {
     if (!w.redirect_to.empty()) {
         return redirect{w.redirect_to, w.code == 0 ? http::status::found : static_cast<http::status>(w.code)};
     }
     if (!w.rewrite_to.empty()) return rewrite{w.rewrite_to};
     if (w.status != 0) return fixed_status{static_cast<http::status>(w.status)};
+    if (!w.tries.empty()) return look_for{std::move(w.tries)};
     return {};
 }
 
-void read_route(toml_reader& r, const toml::table& table, std::vector<route>& into, hidden_routes& so_far)
+toml_reader::value_reader redirect_code(toml_reader& r, unsigned& into)
 {
-    written_route w;
-    const auto code = [&](const toml::node& node) {
+    return [&](const toml::node& node) {
         constexpr std::array<std::int64_t, 5> known{301, 302, 303, 307, 308};
         const auto value = node.value_exact<std::int64_t>().value_or(0);
         if (std::ranges::find(known, value) != known.end()) {
-            w.code = static_cast<unsigned>(value);
+            into = static_cast<unsigned>(value);
         } else {
             r.complain(node.source(), "expected the status of a redirect: 301, 302, 303, 307 or 308");
         }
     };
-    const auto checked = [&](std::string& text, std::optional<std::string> (*wrong)(std::string_view)) {
-        return [&r, &text, wrong](const toml::node& node) {
-            r.text(text)(node);
-            if (const auto why = wrong(text); node.is_string() && why) r.complain(node.source(), *why);
-        };
-    };
-    const auto path = [&](const toml::node& node) {
-        r.text(w.path)(node);
-        if (node.is_string() && !kind_of(w.path)) {
-            r.complain(node.source(),
-                       fmt::format("`{}` is no path of a route: expected /a, /a/* for all beneath, or *.php "
-                                   "for an ending",
-                                   w.path));
-        }
-    };
-    r.read(table, "site.route",
-           {{"path", path},
-            {"redirect", checked(w.redirect_to, wrong_address)},
-            {"code", code},
-            {"rewrite", checked(w.rewrite_to, wrong_rewrite)},
-            {"status", r.whole(w.status, 400, 599)},
-            {"headers", headers(r, w.headers)}});
+}
 
+/// What a table needs to be a route.
+void look_at_route(toml_reader& r, const toml::table& table)
+{
     const auto has = [&](std::string_view name) { return table.contains(name) ? 1 : 0; };
-    const int actions = has("redirect") + has("rewrite") + has("status");
+    const int actions = has("redirect") + has("rewrite") + has("status") + has("try");
+    const bool has_headers = has("headers") + has("headers_always") > 0;
     if (has("path") == 0) r.complain(table.source(), "a route needs a `path`");
-    if (actions > 1) r.complain(table.source(), "a route does one thing: `redirect`, `rewrite` or `status`");
-    if (actions == 0 && has("headers") == 0) {
-        r.complain(table.source(), "this route does nothing: expected `redirect`, `rewrite`, `status` or `headers`");
+    if (actions > 1) r.complain(table.source(), "a route does one thing: `redirect`, `rewrite`, `status` or `try`");
+    if (actions == 0 && !has_headers) {
+        r.complain(table.source(),
+                   "this route does nothing: expected `redirect`, `rewrite`, `status`, `try` or `headers`");
     }
     if (has("code") == 1 && has("redirect") == 0) r.complain(table.source(), "`code` belongs to a `redirect`");
-    into.push_back({std::move(w.path), action_of(w), std::move(w.headers)});
-    const std::string& last = into.back().path;
-    if (const auto by = so_far.add(into.back()); by && kind_of(last)) {
-        r.warn(table.source(), fmt::format("the route `{}` can never be reached: `{}` before it has all its paths",
-                                           last, into[*by].path));
+}
+
+void read_route(toml_reader& r, const toml::table& table, static_rules& into)
+{
+    written_route w;
+    const std::size_t number = into.routes.size();
+    into.places.of[fmt::format("route.{}", number)] = r.place(table.source());
+    r.read(table, "site.route",
+           {{"path", written(r, w.path, read_route_path)},
+            {"redirect", written(r, w.redirect_to, read_redirect)},
+            {"code", redirect_code(r, w.code)},
+            {"rewrite", written(r, w.rewrite_to, read_rewrite)},
+            {"status", r.whole(w.status, 400, 599)},
+            {"try", placed(r, into.places, fmt::format("route.{}.try", number), written(r, w.tries, read_try))},
+            {"headers", headers(r, "site.route.headers", w.headers, sent_with::success)},
+            {"headers_always", headers(r, "site.route.headers_always", w.headers, sent_with::every_answer)}});
+    look_at_route(r, table);
+    order_headers(w.headers, 0);
+    action then = action_of(w);
+    into.routes.push_back({std::move(w.path), std::move(then), std::move(w.headers)});
+}
+
+/// Where the tables of a site's routes stand.
+std::vector<toml::source_region> places_of_routes(const toml::table& site)
+{
+    std::vector<toml::source_region> places;
+    if (const auto* const routes = site["route"].as_array()) {
+        for (const toml::node& each : *routes) {
+            if (each.is_table()) places.push_back(each.source());
+        }
     }
+    return places;
+}
+
+void look_for_hidden(toml_reader& r, const std::vector<route>& routes, const std::vector<toml::source_region>& places)
+{
+    hidden_routes so_far;
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+        const auto by = so_far.add(routes[i]);
+        if (!by || !kind_of(routes[i].path)) continue;
+        r.warn(places[i], fmt::format("the route `{}` can never be reached: `{}` before it has all its paths",
+                                      routes[i].path, routes[*by].path));
+    }
+}
+
+void look_for_loops(toml_reader& r, const std::vector<route>& routes, const route_table& table,
+                    const std::vector<toml::source_region>& places)
+{
+    for (route_number i = 0; i < routes.size(); ++i) {
+        if (!std::holds_alternative<redirect>(routes[i].then) || !kind_of(routes[i].path)) continue;
+        std::vector<std::string> way = redirect_loop(routes, table, i);
+        if (way.empty()) continue;
+        const std::size_t length = way.size();
+        way.resize(std::min<std::size_t>(length, 4));
+        r.complain(
+            places[i],
+            fmt::format(
+                "the redirect of `{}` comes back to itself: {}{}; write `rewrite` to answer with another page, or "
+                "leave its target out by a route before this one: path = \"{}\", try = \"{{path}}\"",
+                routes[i].path, fmt::join(way, " -> "), length > way.size() ? " -> ..." : "", way.back()));
+    }
+}
+
+/// Pages of the server itself that a route keeps anybody from.
+void look_for_swallowed(toml_reader& r, const std::vector<route>& routes, const route_table& table,
+                        const std::vector<toml::source_region>& places)
+{
+    constexpr std::array<const char*, 4> own_pages{"/healthz", "/metrics", "/stats.html", "/stats.json"};
+    std::map<route_number, std::vector<std::string_view>> taken;
+    for (const char* const page : own_pages) {
+        const auto acting = table.match(page).acting;
+        if (acting && (std::holds_alternative<rewrite>(routes[*acting].then) ||
+                       std::holds_alternative<fixed_status>(routes[*acting].then))) {
+            taken[*acting].emplace_back(page);
+        }
+    }
+    for (const auto& [by, pages] : taken) {
+        r.warn(places[by],
+               fmt::format("the route `{0}` takes {1} from the server's own pages; to keep {2}, write a route "
+                           "before this one: path = \"{2}\", try = \"{{path}}\"",
+                           routes[by].path, fmt::join(pages, ", "), pages.front()));
+    }
+}
+
+/// What can be said of the routes of a site when all of them are known.
+void look_at_routes(toml_reader& r, const static_rules& rules, const toml::table& table, const stats_rules& stats)
+{
+    const auto places = places_of_routes(table);
+    const route_table routes(rules.routes);
+    look_for_hidden(r, rules.routes, places);
+    look_for_loops(r, rules.routes, routes, places);
+    if (stats.allow != stats_rules::who::none) look_for_swallowed(r, rules.routes, routes, places);
 }
 
 /// What can be said of a site, and at the top level of the one that has no table of its own.
 keys site_keys(toml_reader& r, static_rules& into)
 {
-    return {{"root", r.text(into.root)},
+    return {{"root", placed(r, into.places, "root", r.text(into.root))},
             {"links_into", r.texts(into.links_into)},
-            {"index", r.texts(into.index)},
-            {"try", r.texts(into.tries)},
+            {"index", placed(r, into.places, "index", written(r, into.index, read_index))},
+            {"try", placed(r, into.places, "try", written(r, into.tries, read_try))},
             {"listing", r.choice(into.directories, {{"off", listing::off}, {"on", listing::on}})},
             {"cache_control", r.text(into.cache_control)},
-            {"headers", headers(r, into.headers)},
-            {"error_pages", error_pages(r, into.error_pages)},
-            {"route", r.tables("site.route", [&r, &into, so_far = hidden_routes()](const toml::table& t) mutable {
-                 read_route(r, t, into.routes, so_far);
-             })}};
+            {"headers", headers(r, "headers", into.headers, sent_with::success)},
+            {"headers_always", headers(r, "headers_always", into.headers, sent_with::every_answer)},
+            {"error_pages", error_pages(r, into)},
+            {"route", r.tables("site.route", [&r, &into](const toml::table& t) { read_route(r, t, into); })}};
 }
 
 bool is_site_name(std::string_view name)
@@ -234,6 +381,8 @@ void read_sites(toml_reader& r, const toml::node& node, settings& s)
         known.push_back({"names", names});
         known.push_back({"default", r.yes_or_no(next.is_default)});
         r.read(table, "site", known);
+        order_headers(next.files.headers, common.headers.size());
+        look_at_routes(r, next.files, table, s.stats);
         if (!table.contains("root")) r.complain(table.source(), "a site needs a `root`");
         if (next.names.empty() && !next.is_default) {
             r.complain(table.source(), "nobody can ask for this site: expected `names`, or `default = true`");
@@ -246,17 +395,23 @@ void read_sites(toml_reader& r, const toml::node& node, settings& s)
     r.tables("site", one)(node);
 }
 
-toml_reader::value_reader addresses(toml_reader& r, std::vector<std::string>& into)
+toml_reader::value_reader addresses(toml_reader& r, std::vector<std::string>& into, written_places& places)
 {
-    return [&](const toml::node& node) {
-        r.texts(into)(node);
-        for (const std::string& where : into) {
-            if (!io::address::parse(where)) {
-                r.complain(node.source(), fmt::format("`{}` is not an address: expected ADDRESS:PORT with a numeric "
-                                                      "address, as 127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
-                                                      where));
-            }
+    const auto one = [&](const std::string& where, const toml::node& node) {
+        into.push_back(where);
+        places.of[fmt::format("listen.{}", where)] = r.place(node.source());
+        if (!io::address::parse(where)) {
+            r.complain(node.source(), fmt::format("`{}` is not an address: expected ADDRESS:PORT with a numeric "
+                                                  "address, as 127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
+                                                  where));
         }
+        const listed_before twice = how_listed(into);
+        if (twice.is == listed_before::how::part) r.complain(node.source(), twice.text);
+        if (twice.is == listed_before::how::same) r.warn(node.source(), twice.text);
+    };
+    return [&into, each = r.each_text(one)](const toml::node& node) {
+        into.clear();
+        each(node);
     };
 }
 
@@ -268,10 +423,10 @@ toml_reader::value_reader log_target_text(toml_reader& r, std::string& into)
     };
 }
 
-keys log_keys(toml_reader& r, log_rules& into)
+keys log_keys(toml_reader& r, log_rules& into, written_places& places)
 {
-    return {{"access", log_target_text(r, into.access)},
-            {"error", log_target_text(r, into.error)},
+    return {{"access", placed(r, places, "log.access", log_target_text(r, into.access))},
+            {"error", placed(r, places, "log.error", log_target_text(r, into.error))},
             {"format", r.choice(into.form, {{"combined", log_form::combined}, {"json", log_form::json}})},
             {"request_id",
              r.choice(into.told_ids, {{"errors", ids_in_answers::errors}, {"always", ids_in_answers::always}})}};
@@ -331,16 +486,16 @@ void read_proxy(toml_reader& r, const toml::table& table, std::vector<proxy_rule
 
 keys all_keys(toml_reader& r, settings& s)
 {
-    keys all{{"listen", addresses(r, s.listen)},
+    keys all{{"listen", addresses(r, s.listen, s.places)},
              {"workers", r.whole(s.workers, 1, 1024)},
              {"io", r.choice(s.engine, {{"auto", io::engine_choice::automatic},
                                         {"uring", io::engine_choice::uring},
                                         {"epoll", io::engine_choice::epoll}})},
              {"spare_workers", r.whole(s.spare_workers, 1, 1024)},
-             {"control", r.text(s.control)},
-             {"user", r.text(s.user)},
-             {"group", r.text(s.group)},
-             {"log", r.table("log", log_keys(r, s.log))},
+             {"control", placed(r, s.places, "control", r.text(s.control))},
+             {"user", placed(r, s.places, "user", r.text(s.user))},
+             {"group", placed(r, s.places, "group", r.text(s.group))},
+             {"log", r.table("log", log_keys(r, s.log, s.places))},
              {"stats", r.table("stats", {{"allow", r.choice(s.stats.allow, {{"none", stats_rules::who::none},
                                                                             {"loopback", stats_rules::who::loopback},
                                                                             {"all", stats_rules::who::all}})}})},
@@ -369,7 +524,34 @@ keys all_keys(toml_reader& r, settings& s)
     return all;
 }
 
+/// Whether everything that is sent to the one address comes to the other too.
+bool covers(const io::address& all, const io::address& one)
+{
+    if (all == one) return true;
+    if (all.port() != one.port() || all.family() == AF_UNIX || one.family() == AF_UNIX) return false;
+    const std::string host = all.host();
+    return host == "::" || (host == "0.0.0.0" && one.family() == AF_INET);
+}
+
 }  // namespace
+
+listed_before how_listed(const std::vector<std::string>& all)
+{
+    using enum listed_before::how;
+    if (all.empty()) return {};
+    const auto last = io::address::parse(all.back());
+    if (!last || (last->family() != AF_UNIX && last->port() == 0)) return {};
+    for (const std::string& other : all | std::views::take(all.size() - 1)) {
+        const auto before = io::address::parse(other);
+        if (!before) continue;
+        if (*before == *last) return {same, fmt::format("`{}` is listed twice: one is enough", all.back())};
+        if (covers(*before, *last))
+            return {part, fmt::format("`{}` is a part of `{}`: leave it out", all.back(), other)};
+        if (covers(*last, *before))
+            return {part, fmt::format("`{}` is a part of `{}`: leave it out", other, all.back())};
+    }
+    return {};
+}
 
 std::expected<settings, std::vector<complaint>> read_configuration(std::string_view text, std::string_view file_name,
                                                                    settings base)
@@ -379,10 +561,13 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
     if (!document) return std::unexpected(r.complaints());
 
     settings s = std::move(base);
+    const std::size_t base_headers = s.files.headers.size();
     keys known = all_keys(r, s);
     // The top level first, wherever it stands: the sites have from it what they do not say.
     known.push_back({"site", [](const toml::node&) {}});
     r.read(*document, "", known);
+    order_headers(s.files.headers, base_headers);
+    look_at_routes(r, s.files, *document, s.stats);
     if (const auto* sites = document->get("site")) read_sites(r, *sites, s);
     if (auto wrong = r.complaints(); !wrong.empty()) return std::unexpected(std::move(wrong));
     s.warnings = r.warnings();

@@ -3,6 +3,7 @@
 // The configuration file: TOML, each key named as in README.md. What is wrong is told all at once.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -23,5 +24,13 @@ using complaint = std::string;
 /// The same from a file; that it cannot be read is a complaint too.
 [[nodiscard]] std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name,
                                                                                  settings base);
+
+/// Whether the last of these addresses is there already, which is superfluous; or whether it and another are parts of
+/// each other, which cannot both be had. `text` says so.
+struct listed_before {
+    enum class how : std::uint8_t { not_at_all, same, part } is = how::not_at_all;
+    std::string text{};
+};
+[[nodiscard]] listed_before how_listed(const std::vector<std::string>& all);
 
 }  // namespace server

@@ -41,9 +41,10 @@ namespace server {
 struct request {
     http::method method = http::method::get;
     http::canonical_path path;
-    std::uint64_t site_key = 0;        // of the site whose page it is, as it is configured: key_of()
-    std::uint64_t path_hash = 0;       // and of that key
-    std::vector<route_number> routes;  // of the site, that add headers
+    std::uint64_t site_key = 0;          // of the site whose page it is, as it is configured: key_of()
+    std::uint64_t path_hash = 0;         // and of that key
+    std::vector<route_number> routes;    // of the site, that add headers
+    std::optional<route_number> acting;  // the one of them that says which file answers
     std::string_view query;
     std::string_view line;  // for the log
     std::string_view authority;

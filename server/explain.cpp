@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "server/explain.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -15,7 +19,9 @@
 #include "http/request.hpp"
 #include "io/engine.hpp"
 #include "server/front_end/understand.hpp"
+#include "server/observers/for_stats.hpp"
 #include "server/policy.hpp"
+#include "server/static_farm/answer.hpp"
 #include "server/static_farm/get_page.hpp"
 #include "server/static_farm/lookup.hpp"
 
@@ -24,13 +30,30 @@ namespace {
 
 constexpr int wrong_usage = 2;
 
+/// A name by which a request is for this site; nothing if it is for a name that no site has.
+std::string a_name_of(const site& s)
+{
+    for (const std::string& name : s.names) {
+        if (!name.starts_with("*.")) return name;
+    }
+    return s.names.empty() ? "localhost" : fmt::format("www{}", s.names.front().substr(1));
+}
+
+/// The host of an address that names none: the default site's, or else the first site's.
+std::string host_of_path(const settings& s)
+{
+    const std::vector<site> sites = all_sites(s);
+    const auto by_default = std::ranges::find_if(sites, &site::is_default);
+    return a_name_of(by_default != sites.end() ? *by_default : sites.front());
+}
+
 /// The head of a GET for that address.
-std::string head_for(std::string_view url)
+std::string head_for(std::string_view url, const settings& s)
 {
     if (const auto scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
     url = url.substr(0, url.find('#'));
     const auto path = std::min(url.find_first_of("/?"), url.size());
-    const std::string_view host = url.substr(0, path);
+    const std::string host = path == 0 ? host_of_path(s) : std::string(url.substr(0, path));
     const std::string_view target = url.substr(path);
     return fmt::format("GET {}{} HTTP/1.1\r\nHost: {}\r\n\r\n", target.starts_with('/') ? "" : "/", target, host);
 }
@@ -65,12 +88,13 @@ std::string name_of(const action& a)
     if (const auto* to = std::get_if<redirect>(&a)) return fmt::format("redirect to {}", to->to);
     if (const auto* to = std::get_if<rewrite>(&a)) return fmt::format("rewrite to {}", to->to);
     if (const auto* to = std::get_if<fixed_status>(&a)) return fmt::format("status {}", http::number(to->code));
+    if (const auto* to = std::get_if<look_for>(&a)) return fmt::format("try {}", fmt::join(to->tries, ", "));
     return "headers only";
 }
 
 void tell_routes(const served_site& here, std::string_view path)
 {
-    const matched met = here.routes.match(path);
+    const matched met = here.pages.routes.match(path);
     for (const route_number r : met.headers) {
         const route& each = here.pages.files.routes[r];
         tell("route", fmt::format("{}: {}", each.path, name_of(each.then)));
@@ -93,30 +117,77 @@ csp::step<void> tell_file(const io::directory& root, const static_rules& rules, 
     }
 }
 
-csp::process explanation(settings s, exchange x)
+/// Why a route, or the file that was found, is the answer.
+csp::step<void> tell_way(const exchange_record& x)
 {
-    const page_rules& rules = x->of_site().pages;
-    if (auto file = co_await find_file(x->root(), rules.files, x->asked); file) {
-        if (const auto* f = std::get_if<found_entry>(&*file)) co_await tell_file(x->root(), rules.files, *f);
+    const page_rules& rules = x.of_site().pages;
+    const auto file = co_await find_file(x.root(), rules.files, x.asked);
+    if (!file) co_return;
+    const auto* const f = std::get_if<found_entry>(&*file);
+    if (f == nullptr) co_return;
+    co_await tell_file(x.root(), rules.files, *f);
+    if (f->is_fallback)
+        tell("", "in place of what is missing: how long files may be kept under the path asked for does not hold");
+}
+
+struct row {
+    std::string_view what;
+    std::string how;
+};
+
+/// What the cache makes of it; told when the answer is made, of which the page becomes a part.
+std::vector<row> rows_about_cache(const exchange_record& x, const std::optional<page_or_error>& found,
+                                  std::size_t largest_page)
+{
+    if (!found || !*found) return {};
+    if (std::holds_alternative<frozen_page>(**found)) {
+        return {
+            {"cache", fmt::format("kept when it is asked for, as {:016x} {}", x.asked.site_key, x.asked.path.view())}};
     }
-    const auto found = co_await get_page(x->root(), rules, x->asked, {});
-    if (!found) {
-        tell_answer(found.error().code);
-        tell("why", found.error().text);
-    } else if (const auto* page = std::get_if<frozen_page>(&*found)) {
-        tell_answer(http::status::ok);
-        tell_fields(fields_of_whole((*page)->in.front()->about));
-        tell("cache", fmt::format("kept when it is asked for, as {:016x} {}", x->asked.site_key, x->asked.path.view()));
-    } else if (const auto* large = std::get_if<large_file>(&*found)) {
-        tell_answer(http::status::ok);
-        tell_fields(fields_of_whole(large->about));
-        tell("cache", fmt::format("not kept: larger than {} bytes; sent from the disk", s.cache.largest_page));
-    } else {
-        const response& r = std::get<response>(*found);
-        tell_answer(r.code);
-        tell_fields(r.fields);
-        tell("cache", "not kept");
+    if (std::holds_alternative<response>(**found)) return {{"cache", "not kept"}};
+    return {{"etag", "made from the content when it is asked for"},
+            {"cache", fmt::format("not kept: larger than {} bytes; sent from the disk", largest_page)}};
+}
+
+csp::step<void> tell_error(const exchange_record& x, http::error why)
+{
+    const static_rules& rules = x.of_site().pages.files;
+    const auto acting = x.of_site().pages.routes.match(x.asked.path.view()).acting;
+    if (!why.text.empty()) {
+        tell("why", why.text);
+    } else if (acting && std::holds_alternative<fixed_status>(rules.routes[*acting].then)) {
+        tell("why", fmt::format("the route {} says so", rules.routes[*acting].path));
     }
+    const auto own = co_await find_error_page(x.root(), rules, why.code);
+    tell("page", own ? fmt::format("{}/{}", rules.root, own->name) : "the server's own");
+}
+
+/// Answers the request as the server does, and tells what came of it.
+csp::process explanation(exchange x, std::size_t largest_page)
+{
+    std::optional<page_or_error> found;
+    if (wants_page(*x)) {
+        co_await tell_way(*x);
+        found = co_await get_page(x->root(), x->of_site().pages, x->asked, {});
+    }
+    const std::vector<row> cached = rows_about_cache(*x, found, largest_page);
+    const response r = co_await answer_to(*x, std::move(found));
+    tell_answer(r.code);
+    if (x->refused) co_await tell_error(*x, *x->refused);
+    tell_fields(r.fields);
+    for (const row& each : cached) tell(each.what, each.how);
+}
+
+/// A request from this machine.
+exchange a_request(std::string head, policy by)
+{
+    auto from = std::make_unique<connection>(io::socket());
+    from->peer = "127.0.0.1";
+    from->client = http::parse_ip(from->peer).value_or(http::ip_address());
+    auto x = std::make_unique<exchange_record>(http1_carrier{.connection = std::move(from)});
+    x->by = frozen_policy(std::move(by));
+    x->asked.own_head = std::move(head);
+    return x;
 }
 
 }  // namespace
@@ -128,26 +199,20 @@ int explain(const std::string& url, settings s)
         for (const std::string& wrong : opened.error()) fmt::print(stderr, "{}\n", wrong);
         return wrong_usage;
     }
-    auto x = std::make_unique<exchange_record>(http1_carrier{});
-    x->by = frozen_policy(std::move(*opened));
-    x->asked.own_head = head_for(url);
+    exchange x = a_request(head_for(url, s), std::move(*opened));
     http::request_head head;
     if (const auto understood = http::parse_head(x->asked.own_head, x->by->limits, head); !understood) {
         tell_answer(understood.error().code);
         tell("why", understood.error().text);
         return 0;
     }
+    tell("request", fmt::format("GET {} of {}, from this machine", head.target, head.authority));
     understand_request(head, *x);
     tell("site", name_of(s, *x));
     if (const auto target = http::parse_target(head)) tell_routes(x->of_site(), target->path.view());
-    if (x->moved) {
-        tell_answer(x->moved->code);
-        tell_fields(redirection(x->of_site().pages, x->asked, *x->moved).fields);
-        return 0;
-    }
-    if (x->refused) {
-        tell_answer(x->refused->code);
-        tell("why", x->refused->text);
+    if (is_for_stats(*x)) {
+        tell_answer(http::status::ok);
+        tell("why", "the server answers this itself, for those whom [stats] allows to see it");
         return 0;
     }
     csp::kernel kernel({}, io::engines(io::engine_choice::epoll));
@@ -155,7 +220,7 @@ int explain(const std::string& url, settings s)
         fmt::print(stderr, "occwserv: {}\n", ready.error());
         return 1;
     }
-    return kernel.run(explanation(std::move(s), std::move(x))) == csp::outcome::finished ? 0 : 1;
+    return kernel.run(explanation(std::move(x), s.cache.largest_page)) == csp::outcome::finished ? 0 : 1;
 }
 
 }  // namespace server

@@ -17,6 +17,7 @@
 #include "server/command_line.hpp"
 #include "server/network.hpp"
 #include "server/observers/config.hpp"
+#include "server/prospects.hpp"
 #include "server/service/processors.hpp"
 #include "server/startup.hpp"
 
@@ -69,6 +70,7 @@ int main(int count, const char** words)
     o->command = how_we_were_started(count, words, given->addresses);
     o->manager = service_manager::of_environment();
     o->watchdog = watchdog_of_environment();
+    for (const std::string& w : missing_pages(o->policies.front())) s.warnings.push_back(w);
     for (const std::string& w : s.warnings) o->first_lines.push_back(error_line("warning", w));
     o->engine = engine->why;
     tell_what_is_served(s, *o);

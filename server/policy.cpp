@@ -2,7 +2,9 @@
 #include "server/policy.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <ranges>
 #include <utility>
 #include <variant>
 
@@ -38,7 +40,7 @@ class fingerprint {
     fingerprint& add(const std::vector<header>& headers)
     {
         add(headers.size());
-        for (const header& h : headers) add(h.name).add(h.value);
+        for (const header& h : headers) add(h.name).add(h.value).add(static_cast<std::uint64_t>(h.with));
         return *this;
     }
     [[nodiscard]] std::uint64_t sum() const { return XXH3_64bits(text_.data(), text_.size()); }
@@ -56,7 +58,10 @@ std::uint64_t key_of(const site& s, const cache_rules& cache, const io::director
     sum.add(s.names).add(f.root).add(f.links_into).add(f.index).add(f.tries).add(f.cache_control).add(f.headers);
     sum.add(static_cast<std::uint64_t>(f.directories)).add(cache.largest_page).add(cache.largest_text);
     // What a route redirects or refuses is not kept; which of them add headers is told apart by their numbers.
-    for (const route& r : f.routes) sum.add(r.path).add(r.headers);
+    for (const route& r : f.routes) {
+        sum.add(r.path).add(r.headers);
+        if (const auto* files = std::get_if<look_for>(&r.then)) sum.add(files->tries);
+    }
     return sum.sum();
 }
 
@@ -65,7 +70,7 @@ io::directory open_root(const static_rules& files, std::vector<std::string>& wro
 {
     auto root = io::open_directory(files.root);
     if (!root) {
-        wrong.push_back(fmt::format("{} cannot be served: {}", files.root, root.error().text));
+        wrong.push_back(fmt::format("{}{} cannot be served: {}", files.places("root"), files.root, root.error().text));
         return {};
     }
     for (const std::string& name : files.links_into) {
@@ -110,29 +115,67 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
         if (is_new) p.roots.push_back(open_root(each.files, wrong));
         const std::uint64_t key = key_of(each, s.cache, p.roots[root->second]);
         route_table routes(each.files.routes);
-        p.sites.push_back({.pages = {std::move(each.files), s.cache, s.patience},
+        p.sites.push_back({.pages = {std::move(each.files), s.cache, s.patience, std::move(routes)},
                            .root = root->second,
-                           .routes = std::move(routes),
                            .name = each.names.empty() ? "default" : std::move(each.names.front()),
                            .key = key});
     }
     if (!wrong.empty()) return std::unexpected(std::move(wrong));
     p.roots.emplace_back();
-    p.sites.push_back(
-        {.pages = {{}, s.cache, s.patience}, .root = p.roots.size() - 1, .routes = {}, .name = {}, .key = 0});
+    p.sites.push_back({.pages = {{}, s.cache, s.patience, {}}, .root = p.roots.size() - 1, .name = {}, .key = 0});
     return p;
-}
-
-std::vector<header> headers_of(const static_rules& rules, const std::vector<route_number>& routes)
-{
-    std::vector<header> all = rules.headers;
-    for (const route_number r : routes) add_up(all, rules.routes[r].headers);
-    return all;
 }
 
 bool has_header(const std::vector<header>& headers, std::string_view name)
 {
     return std::ranges::any_of(headers, [&](const header& h) { return http::equal_ignoring_case(h.name, name); });
+}
+
+bool is_lifetime(std::string_view name)
+{
+    constexpr std::string_view of_caches = "-Cache-Control";
+    const auto is = [&](std::string_view known) { return http::equal_ignoring_case(name, known); };
+    return is("Cache-Control") || is("Expires") || is("Pragma") || is("Surrogate-Control") ||
+           (name.size() > of_caches.size() &&
+            http::equal_ignoring_case(name.substr(name.size() - of_caches.size()), of_caches));
+}
+
+std::vector<header> headers_of_error(const static_rules& rules, const std::vector<route_number>& routes)
+{
+    const auto goes_with_it = [](const header& h) { return h.with == sent_with::every_answer; };
+    std::vector<header> all;
+    add_up(all, rules.headers | std::views::filter(goes_with_it));
+    for (const route_number r : routes) add_up(all, rules.routes[r].headers | std::views::filter(goes_with_it));
+    return all;
+}
+
+std::vector<header> headers_of_other(const static_rules& rules, const std::vector<route_number>& routes)
+{
+    std::vector<header> all;
+    add_up(all, rules.headers);
+    for (const route_number r : routes) add_up(all, rules.routes[r].headers);
+    std::erase_if(all, [](const header& h) { return is_lifetime(h.name); });
+    return all;
+}
+
+std::vector<header> headers_of_file(const page_rules& rules, const std::vector<route_number>& routes,
+                                    std::string_view name, way_to_file way)
+{
+    std::vector<header> all;
+    add_up(all, rules.files.headers);
+    if (rules.files.routes.empty()) return all;
+    const auto acts = [&](route_number r) { return rules.files.routes[r].acts(); };
+    std::vector<route_number> of_file = rules.routes.match(fmt::format("/{}", name)).headers;
+    std::erase_if(of_file, acts);
+    std::vector<route_number> both;
+    std::ranges::set_union(routes, of_file, std::back_inserter(both));
+    for (const route_number r : both) {
+        const bool has_a_say = way == way_to_file::by_path || std::ranges::binary_search(of_file, r) ||
+                               (way == way_to_file::rewritten && acts(r));
+        add_up(all, rules.files.routes[r].headers |
+                        std::views::filter([&](const header& h) { return has_a_say || !is_lifetime(h.name); }));
+    }
+    return all;
 }
 
 std::uint64_t key_of(const served_site& s, const std::vector<route_number>& routes)

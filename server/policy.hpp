@@ -25,13 +25,13 @@ struct page_rules {
     static_rules files;
     cache_rules cache;
     patience limits;
+    route_table routes;  // of files.routes
 };
 
 /// A site as it is served.
 struct served_site {
     page_rules pages;
-    std::size_t root = 0;  // which of the roots
-    route_table routes;
+    std::size_t root = 0;   // which of the roots
     std::string name;       // for the log: its first name, "default" if it has none; empty: it is no site
     std::uint64_t key = 0;  // of its configuration and root: what the cache has is found as long as they are the same
 };
@@ -60,9 +60,24 @@ using frozen_policy = csp::frozen<policy>;
 /// Opens what is to be served. What cannot be is told, all at once.
 [[nodiscard]] std::expected<policy, std::vector<std::string>> make_policy(const settings& s);
 
-/// The headers that the site and these of its routes add.
-[[nodiscard]] std::vector<header> headers_of(const static_rules& rules, const std::vector<route_number>& routes);
 [[nodiscard]] bool has_header(const std::vector<header>& headers, std::string_view name);
+/// Whether a field of this name says how long an answer may be kept: Cache-Control, and its like for caches of one kind
+/// (RFC 9213).
+[[nodiscard]] bool is_lifetime(std::string_view name);
+
+/// The headers that the site and the routes of `asked` add to an error.
+[[nodiscard]] std::vector<header> headers_of_error(const static_rules& rules, const std::vector<route_number>& routes);
+/// And to an answer that is no file: how long files may be kept does not hold for it.
+[[nodiscard]] std::vector<header> headers_of_other(const static_rules& rules, const std::vector<route_number>& routes);
+
+/// How a request came to the file that answers it: by its path, or by a rewrite or the last resort of `try`.
+enum class way_to_file : std::uint8_t { by_path, rewritten, fallback };
+/// And to an answer with the file `name`, beneath the root. Routes that act only by their headers count by the path of
+/// the file as well as by the one that was asked for, so that those of "*.html" reach "/". But a file that stands in
+/// for others has a lifetime of its own: where a script is missing and an application's page is sent, that page must
+/// not be kept as long as a script.
+[[nodiscard]] std::vector<header> headers_of_file(const page_rules& rules, const std::vector<route_number>& routes,
+                                                  std::string_view name, way_to_file way);
 
 /// Under what the cache has the pages of a site, when these routes add headers to them.
 [[nodiscard]] std::uint64_t key_of(const served_site& s, const std::vector<route_number>& routes);

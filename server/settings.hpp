@@ -112,6 +112,7 @@ struct settings {
     patience patience;
     http::limits limits;
     std::vector<std::string> warnings;  // of what was read: valid, but hardly meant
+    written_places places;              // of the keys at the top level that are no site's
 };
 
 static_assert(csp::mobile<settings>);

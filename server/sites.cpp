@@ -2,12 +2,12 @@
 #include "server/sites.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "http/authority.hpp"
+#include "http/characters.hpp"
 #include "http/list.hpp"
 #include "http/target.hpp"
 
@@ -31,6 +31,18 @@ std::vector<std::string> covering(std::string_view path)
         all.push_back(fmt::format("*{}", path.substr(dot)));
     }
     return all;
+}
+
+/// What needs no encoding as a part of a query's value: RFC 3986's unreserved, and the slash.
+constexpr http::char_set plain_in_values{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"};
+
+/// A path that a request for this route may have.
+std::string an_example_of(std::string_view route_path)
+{
+    constexpr std::string_view name = "example";
+    const auto at = route_path.find('*');
+    if (at == std::string_view::npos) return std::string(route_path);
+    return fmt::format("{}{}{}{}", at == 0 ? "/" : "", route_path.substr(0, at), name, route_path.substr(at + 1));
 }
 
 }  // namespace
@@ -184,18 +196,25 @@ std::string_view rest_of(const route& r, std::string_view path)
 
 std::string fill_in(std::string_view pattern, std::string_view path, std::string_view rest, std::string_view query)
 {
-    const std::array<std::pair<std::string_view, std::string>, 3> known{
-        {{"{path}", http::encode_path(path)},
-         {"{rest}", http::encode_path(rest)},
-         {"{query}", query.empty() ? "" : '?' + http::encode_query(query)}}};
     std::string filled;
+    bool in_query = false;
+    const auto take = [&](std::string_view placeholder) {
+        const bool is_there = pattern.starts_with(placeholder);
+        if (is_there) pattern.remove_prefix(placeholder.size());
+        return is_there;
+    };
+    const auto encoded = [&](std::string_view text) {
+        return in_query ? http::percent_encode(text, plain_in_values) : http::encode_path(text);
+    };
     while (!pattern.empty()) {
-        const auto placeholder =
-            std::ranges::find_if(known, [&](const auto& k) { return pattern.starts_with(k.first); });
-        if (placeholder != known.end()) {
-            filled += placeholder->second;
-            pattern.remove_prefix(placeholder->first.size());
+        if (take("{path}")) {
+            filled += encoded(path);
+        } else if (take("{rest}")) {
+            filled += encoded(rest);
+        } else if (take("{query}")) {
+            if (!query.empty()) filled += (in_query ? '&' : '?') + http::encode_query(query);
         } else {
+            in_query = (in_query || pattern.front() == '?') && pattern.front() != '#';
             filled += pattern.front();
             pattern.remove_prefix(1);
         }
@@ -203,12 +222,30 @@ std::string fill_in(std::string_view pattern, std::string_view path, std::string
     return filled;
 }
 
-void add_up(std::vector<header>& headers, const std::vector<header>& more)
+std::vector<std::string> redirect_loop(const std::vector<route>& routes, const route_table& table, route_number from)
 {
-    for (const header& h : more) {
-        std::erase_if(headers, [&](const header& old) { return http::equal_ignoring_case(old.name, h.name); });
-        headers.push_back(h);
+    constexpr std::size_t most_followed = 20;  // by browsers
+    std::vector<std::string> way{an_example_of(routes[from].path)};
+    while (way.size() <= most_followed) {
+        const auto acting = table.match(way.back()).acting;
+        if (!acting || (way.size() == 1 && *acting != from)) return {};
+        const route& r = routes[*acting];
+        const auto* const to = std::get_if<redirect>(&r.then);
+        if (to == nullptr || (!to->to.starts_with('/') && !to->to.starts_with("{path}"))) return {};
+        const std::string next = fill_in(to->to, way.back(), rest_of(r, way.back()), "");
+        const auto path = http::canonicalize(std::string_view(next).substr(0, next.find_first_of("?#")));
+        if (!path) return {};
+        const bool is_known = std::ranges::find(way, path->text()) != way.end();
+        way.push_back(path->text());
+        if (is_known) return way;
     }
+    return way;
+}
+
+void add_up(std::vector<header>& headers, const header& more)
+{
+    std::erase_if(headers, [&](const header& old) { return http::equal_ignoring_case(old.name, more.name); });
+    headers.push_back(more);
 }
 
 }  // namespace server

@@ -6,8 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,17 +21,21 @@
 
 namespace server {
 
+/// Which answers have a header: those that give what was asked for, or say where it is (2xx and 3xx); or errors too.
+enum class sent_with : std::uint8_t { success, every_answer };
+
 /// A field that an answer is sent with.
 struct header {
     std::string name;
     std::string value;  // empty: none of this name
+    sent_with with = sent_with::success;
     friend bool operator==(const header&, const header&) = default;
 };
 
 /// `to` may have placeholders. "{path}" is the path asked for; "{rest}" what the star of the route's path stands for;
-/// "{query}" the query with its question mark, if there is one.
+/// "{query}" the query, if there is one, with what joins it to what stands before.
 struct redirect {
-    std::string to;
+    std::string to;  // but for these, a URI reference (RFC 3986)
     http::status code = http::status::found;
     friend bool operator==(const redirect&, const redirect&) = default;
 };
@@ -42,11 +48,17 @@ struct fixed_status {
     friend bool operator==(const fixed_status&, const fixed_status&) = default;
 };
 
+/// The files of a route of its own, in place of static_rules::tries.
+struct look_for {
+    std::vector<std::string> tries;
+    friend bool operator==(const look_for&, const look_for&) = default;
+};
+
 /// What a route does: nothing but its headers, or one of these.
-using action = std::variant<std::monostate, redirect, rewrite, fixed_status>;
+using action = std::variant<std::monostate, redirect, rewrite, fixed_status, look_for>;
 
 struct route {
-    std::string path;  // "/a", this path; "/a/*", all beneath, and /a itself; "*.php", those with this ending
+    std::string path;  // canonical: "/a", this path; "/a/*", all beneath, and /a itself; "*.php", this ending
     action then;
     std::vector<header> headers;
     friend bool operator==(const route&, const route&) = default;
@@ -55,6 +67,18 @@ struct route {
 };
 
 enum class listing : std::uint8_t { off, on };
+
+/// Where the file has what is said of a site, by key ("try", "error_pages.404"): "occwserv.toml:3:1: ". For messages
+/// only: sites that differ in nothing else are the same.
+struct written_places {
+    std::map<std::string, std::string, std::less<>> of{};
+    [[nodiscard]] std::string operator()(std::string_view key) const
+    {
+        const auto known = of.find(key);
+        return known == of.end() ? std::string() : known->second;
+    }
+    friend bool operator==(const written_places&, const written_places&) { return true; }
+};
 
 /// How a site is served.
 struct static_rules {
@@ -69,6 +93,7 @@ struct static_rules {
     std::map<unsigned, std::string> error_pages{};  // by status: a file beneath the root
     std::vector<header> headers{};
     std::vector<route> routes{};
+    written_places places{};
     friend bool operator==(const static_rules&, const static_rules&) = default;
 };
 
@@ -160,12 +185,23 @@ enum class path_kind : std::uint8_t { exact, beneath, ending };
 /// What the star of the route stands for in `path`; what follows it, encoded for use in an address.
 [[nodiscard]] std::string_view rest_of(const route& r, std::string_view path);
 
-/// `pattern` with its placeholders filled in. Path and rest come percent-encoded.
+/// `pattern` with its placeholders filled in, each percent-encoded for where it stands: in a path, or behind a question
+/// mark in a query, where `&`, `=` and `+` would mean something.
 [[nodiscard]] std::string fill_in(std::string_view pattern, std::string_view path, std::string_view rest,
                                   std::string_view query);
 
-/// Adds `more` to `headers`: of two of one name the later counts.
-void add_up(std::vector<header>& headers, const std::vector<header>& more);
+/// Whether a redirect of this route comes back to a redirect for ever: the paths that a client is sent to, as far as a
+/// browser would follow. Empty if not, or if that depends on what other servers do.
+[[nodiscard]] std::vector<std::string> redirect_loop(const std::vector<route>& routes, const route_table& table,
+                                                     route_number from);
+
+/// Adds a header: of two of one name the later counts.
+void add_up(std::vector<header>& headers, const header& more);
+template <std::ranges::input_range Headers>
+void add_up(std::vector<header>& headers, Headers&& more)
+{
+    for (const header& h : more) add_up(headers, h);
+}
 
 static_assert(csp::mobile<site>);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/sites.hpp"
 
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -151,10 +152,56 @@ TEST(Routes, Placeholders)
     EXPECT_EQ(fill_in("{other}{rest}{", "/", "{path}", "q"), "{other}%7Bpath%7D{") << "nothing is filled in twice";
 }
 
+TEST(Routes, PlaceholdersAreEncodedForWhereTheyStand)
+{
+    struct filled {
+        std::string_view pattern;
+        std::string_view rest;
+        std::string_view query;
+        std::string_view address;
+    };
+    for (const auto& [pattern, rest, query, address] : std::to_array<filled>({
+             {"/n/{rest}", "a+b&c=d", "", "/n/a+b%26c=d"},
+             {"/n?q={rest}", "a+b&c=d", "", "/n?q=a%2Bb%26c%3Dd"},
+             {"/n?q={rest}", "50% \u00e9?#", "", "/n?q=50%25%20%C3%A9%3F%23"},
+             {"/n/{rest}", "50% \u00e9?#", "", "/n/50%25%20%C3%A9%3F%23"},
+             {"/n?q={rest}{query}", "a", "x=1&y=%2B", "/n?q=a&x=1&y=%2B"},
+             {"/n?q={rest}{query}", "a", "", "/n?q=a"},
+             {"/n{query}", "", "a?b=+", "/n?a?b=+"},
+             {"/n{query}", "", "q=\"<\u00e9>", "/n?q=%22%3C%C3%A9%3E"},
+             {"/n?a#{rest}", "b&c", "", "/n?a#b%26c"},
+             {"/n{query}#x", "", "a=b", "/n?a=b#x"},
+         })) {
+        EXPECT_EQ(fill_in(pattern, "/p", rest, query), address) << pattern;
+    }
+}
+
+TEST(Routes, ARedirectThatComesBackToItself)
+{
+    const auto to = [](std::string path, std::string target) {
+        return route{std::move(path), redirect{std::move(target), status::found}, {}};
+    };
+    const auto loops = [](const std::vector<route>& routes) {
+        return !redirect_loop(routes, route_table(routes), 0).empty();
+    };
+    EXPECT_TRUE(loops({to("/a", "/a")}));
+    EXPECT_TRUE(loops({to("/a", "/a?x=1")})) << "routes go by the path alone";
+    EXPECT_TRUE(loops({to("/a", "/b"), to("/b", "/%61")}));
+    EXPECT_TRUE(loops({to("/*", "/closed.html")}));
+    EXPECT_TRUE(loops({to("/*", "/en{path}")})) << "longer and longer";
+    EXPECT_TRUE(loops({to("*.php", "/x.php")}));
+    EXPECT_FALSE(loops({to("/a", "/a/")}));
+    EXPECT_FALSE(loops({to("/a/*", "/b/{rest}"), gone("/b/*")}));
+    EXPECT_FALSE(loops({to("/*", "https://example.org{path}")})) << "nobody knows whose that is";
+    EXPECT_FALSE(loops({gone("/a"), to("/a", "/a")}));
+    const std::vector<route> with_a_way_out{{"/closed.html", look_for{{"{path}"}}, {}}, to("/*", "/closed.html")};
+    EXPECT_TRUE(redirect_loop(with_a_way_out, route_table(with_a_way_out), 1).empty());
+}
+
 TEST(Headers, OfOneNameTheLaterCounts)
 {
     std::vector<header> all{{"X-A", "1"}, {"X-B", "2"}};
-    add_up(all, {{"x-a", "3"}, {"X-C", ""}});
+    add_up(all, std::vector<header>{{"x-a", "3"}, {"X-C", ""}});
     EXPECT_THAT(all, ElementsAre(header{"X-B", "2"}, header{"x-a", "3"}, header{"X-C", ""}));
 }
 

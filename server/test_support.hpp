@@ -63,9 +63,8 @@ inline frozen_policy default_policy(io::directory root = {}, static_rules files 
     route_table routes(files.routes);
     p.roots.push_back(std::move(root));
     p.roots.emplace_back();
-    p.sites.push_back(
-        {.pages = {std::move(files), {}, {}}, .root = 0, .routes = std::move(routes), .name = "test", .key = 1});
-    p.sites.push_back({.pages = {}, .root = 1, .routes = {}, .name = {}, .key = 0});
+    p.sites.push_back({.pages = {std::move(files), {}, {}, std::move(routes)}, .root = 0, .name = "test", .key = 1});
+    p.sites.push_back({.pages = {}, .root = 1, .name = {}, .key = 0});
     return frozen_policy(std::move(p));
 }
 

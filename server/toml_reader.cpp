@@ -140,7 +140,7 @@ void toml_reader::unknown(const toml::key& name, std::string_view table_name, co
     const auto nearest = std::ranges::min_element(keys, {}, [&](const key& k) { return distance(k.name, name.str()); });
     std::string what = table_name.empty() ? fmt::format("`{}` is not known", name.str())
                                           : fmt::format("`{}` is not known in [{}]", name.str(), table_name);
-    if (nearest != keys.end() && distance(nearest->name, name.str()) <= 2) {
+    if (nearest != keys.end() && is_near(nearest->name, name.str())) {
         what += fmt::format("; did you mean `{}`?", nearest->name);
     } else {
         std::string names;
@@ -161,6 +161,13 @@ std::vector<std::string> toml_reader::lines(std::vector<remark>& all) const
         told.push_back(fmt::format("{}:{}:{}: {}", file_, r.at.line, r.at.column, from_plane_16(r.what)));
     }
     return told;
+}
+
+bool toml_reader::is_near(std::string_view name, std::string_view written) { return distance(name, written) <= 2; }
+
+std::string toml_reader::place(const toml::source_region& at) const
+{
+    return fmt::format("{}:{}:{}: ", file_, at.begin.line, at.begin.column);
 }
 
 void toml_reader::complain(const toml::source_region& at, std::string_view what)

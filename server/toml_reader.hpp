@@ -51,6 +51,10 @@ class toml_reader {
     /// Hands each key of the table to its reader, and complains of every other.
     void read(const toml::table& table, std::string_view table_name, const std::vector<key>& keys);
 
+    /// How a line about this place begins: "occwserv.toml:7:1: ".
+    [[nodiscard]] std::string place(const toml::source_region& at) const;
+    /// Whether one name may be written for another by a slip.
+    [[nodiscard]] static bool is_near(std::string_view name, std::string_view written);
     void complain(const toml::source_region& at, std::string_view what);
     void warn(const toml::source_region& at, std::string_view what);
     /// A line each, in the order of the places that they are about.

@@ -17,7 +17,7 @@ X-From = "the top"
 names = ["one.example", "*.one.example"]
 root = "{place}/one"
 error_pages = {{ 404 = "/lost.html" }}
-headers = {{ X-Site = "one" }}
+headers_always = {{ X-Site = "one" }}
   [[site.route]]
   path = "*.css"
   headers = {{ Cache-Control = "max-age=60", X-From = "" }}
@@ -211,7 +211,7 @@ def test_check_of_a_good_one(place, engine):
     file.write_text(f'root = "{place}/site"\n[[route]]\npath = "/a/*"\nstatus = 410\n'
                     '[[route]]\npath = "/a/b"\nstatus = 403\n')
     r = run("check", "--config", file)
-    assert (r.returncode, r.stdout) == (0, "no mistakes; 1 site\n")
+    assert (r.returncode, r.stdout) == (0, "no mistakes, 1 warning; 1 site\n")
     assert f"warning: {file}:5:1: the route `/a/b` can never be reached" in r.stderr
 
 

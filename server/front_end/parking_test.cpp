@@ -113,7 +113,7 @@ policy policy_with(patience limits, client_limits clients = {}, std::vector<prox
              .proxies = std::move(proxies),
              .stats = {}};
     p.roots.emplace_back();
-    p.sites.push_back({.pages = {}, .root = 0, .routes = {}, .name = {}, .key = 0});
+    p.sites.push_back({.pages = {}, .root = 0, .name = {}, .key = 0});
     return p;
 }
 

@@ -98,7 +98,7 @@ bool follow_routes(exchange_record& x)
 {
     request& asked = x.asked;
     const served_site& here = x.of_site();
-    const matched found = here.routes.match(asked.path.view());
+    const matched found = here.pages.routes.match(asked.path.view());
     asked.routes = found.headers;
     asked.site_key = key_of(here, asked.routes);
     if (!found.acting) return false;
@@ -113,6 +113,7 @@ bool follow_routes(exchange_record& x)
         x.refused = http::error{to->code, ""};
         return true;
     }
+    asked.acting = found.acting;
     // Once: what a rewrite makes of a path is not looked up among the routes again, so nothing can go in circles.
     if (const auto* to = std::get_if<rewrite>(&r.then)) {
         auto path = http::canonicalize(fill_in(to->to, asked.path.view(), rest, ""));

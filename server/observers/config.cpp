@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "server/command_line.hpp"
+#include "server/prospects.hpp"
 #include "server/service/listeners.hpp"
 
 namespace server {
@@ -84,6 +85,7 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
     if (!read) return std::unexpected(std::move(read.error().mistakes));
     new_configuration next{.read = std::move(*read), .policies = {}, .addresses = {}, .logs = {}, .notes = {}};
     next.notes = std::move(next.read.warnings);
+    if (auto wrong = missing_on_this_machine(next.read); !wrong.empty()) return std::unexpected(std::move(wrong));
     std::ranges::move(what_must_wait(in_force, next.read), std::back_inserter(next.notes));
     if (addresses == who_chooses_addresses::manager) next.read.listen = in_force.listen;
     for (unsigned i = 0; i < next.read.workers; ++i) {
@@ -91,6 +93,7 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
         if (!p) return std::unexpected(std::move(p.error()));
         next.policies.push_back(std::move(*p));
     }
+    std::ranges::move(missing_pages(next.policies.front()), std::back_inserter(next.notes));
     const std::vector<std::string> present = wanted_addresses(in_force);
     std::ranges::move(settle_addresses(next.read.listen, present), std::back_inserter(next.notes));
     auto moved = move_addresses(present, next.read);

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -34,26 +35,38 @@ bool drop_capabilities()
 
 }  // namespace
 
-std::expected<std::optional<user_account>, std::string> account_to_become(const std::string& user,
-                                                                          const std::string& group)
+std::expected<std::optional<user_account>, no_account> find_account(const std::string& user, const std::string& group)
 {
+    const auto none = [](std::string text, bool is_group) {
+        return std::unexpected(no_account{.text = std::move(text), .is_group = is_group});
+    };
     if (user.empty()) {
         if (group.empty()) return std::nullopt;
-        return std::unexpected(fmt::format("the group `{}` needs a user to go with it", group));
+        return none(fmt::format("the group `{}` needs a user to go with it", group), true);
     }
     const passwd* const who = ::getpwnam(user.c_str());
-    if (who == nullptr) return std::unexpected(fmt::format("there is no user `{}`", user));
+    if (who == nullptr) return none(fmt::format("there is no user `{}`", user), false);
     user_account found{.name = user, .user = who->pw_uid, .group = who->pw_gid};
     if (!group.empty()) {
         const ::group* const with = ::getgrnam(group.c_str());
-        if (with == nullptr) return std::unexpected(fmt::format("there is no group `{}`", group));
+        if (with == nullptr) return none(fmt::format("there is no group `{}`", group), true);
         found.group = with->gr_gid;
     }
-    const bool is_it_already = ::getuid() == found.user && ::geteuid() == found.user && ::getgid() == found.group &&
-                               ::getegid() == found.group;
+    return found;
+}
+
+std::expected<std::optional<user_account>, std::string> account_to_become(const std::string& user,
+                                                                          const std::string& group)
+{
+    auto found = find_account(user, group);
+    if (!found) return std::unexpected(std::move(found.error().text));
+    if (!*found) return std::nullopt;
+    const user_account& whom = **found;
+    const bool is_it_already =
+        ::getuid() == whom.user && ::geteuid() == whom.user && ::getgid() == whom.group && ::getegid() == whom.group;
     if (is_it_already) return std::nullopt;
     if (::geteuid() != 0) return std::unexpected(fmt::format("only root can go on as the user `{}`", user));
-    return found;
+    return std::move(*found);
 }
 
 std::expected<void, std::string> become(const user_account& whom)

@@ -15,6 +15,15 @@ struct user_account {
     gid_t group = 0;
 };
 
+/// What there is none of.
+struct no_account {
+    std::string text;  // a sentence
+    bool is_group = false;
+};
+/// The user and the group of these names; an empty group is the user's. No account if both are empty.
+[[nodiscard]] std::expected<std::optional<user_account>, no_account> find_account(const std::string& user,
+                                                                                  const std::string& group);
+
 /// The account that the server has yet to change to, with this group (empty: the user's own). None when it names no
 /// user, or the one that runs this already. An error, as a sentence, when there is no such user or group.
 [[nodiscard]] std::expected<std::optional<user_account>, std::string> account_to_become(const std::string& user,

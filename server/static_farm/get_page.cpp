@@ -15,6 +15,7 @@
 #include "http/media_type.hpp"
 #include "http/precondition.hpp"
 #include "http/target.hpp"
+#include "server/static_farm/built_in_style.hpp"
 #include "server/static_farm/error_text.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/listing.hpp"
@@ -82,14 +83,27 @@ struct common_fields {
     response_fields more;
 };
 
-common_fields common_of(const static_rules& rules, const std::vector<route_number>& routes)
+common_fields common_of(const page_rules& rules, const request& asked, std::string_view name, way_to_file way)
 {
-    const std::vector<header> headers = headers_of(rules, routes);
-    common_fields c{.cache_control = has_header(headers, "Cache-Control") ? "" : rules.cache_control, .more = {}};
+    const std::vector<header> headers = headers_of_file(rules, asked.routes, name, way);
+    common_fields c{.cache_control = has_header(headers, "Cache-Control") ? "" : rules.files.cache_control, .more = {}};
     for (const header& h : headers) {
         if (!h.value.empty()) c.more.add(h.name, h.value);
     }
     return c;
+}
+
+way_to_file way_to(const found_entry& file, const page_rules& rules, const request& asked)
+{
+    if (file.is_fallback) return way_to_file::fallback;
+    const bool is_rewritten = asked.acting && std::holds_alternative<rewrite>(rules.files.routes[*asked.acting].then);
+    return is_rewritten ? way_to_file::rewritten : way_to_file::by_path;
+}
+
+/// For a redirect, which is kept as long as a page under its path would be.
+common_fields common_of(const page_rules& rules, const request& asked)
+{
+    return common_of(rules, asked, asked.path.relative(), way_to_file::by_path);
 }
 
 /// For what is kept as long as a page.
@@ -99,12 +113,22 @@ void add_common(response_fields& fields, const common_fields& common)
     fields.add(common.more);
 }
 
-/// For what is no page: how long a page may be kept says nothing of an error in its place.
-void add_headers(response_fields& fields, const static_rules& rules, const std::vector<route_number>& routes)
+void add_headers(response_fields& fields, const std::vector<header>& headers)
 {
-    for (const header& h : headers_of(rules, routes)) {
-        if (!h.value.empty() && !http::equal_ignoring_case(h.name, "Cache-Control")) fields.add(h.name, h.value);
+    for (const header& h : headers) {
+        if (!h.value.empty()) fields.add(h.name, h.value);
     }
+}
+
+/// For a page that the server makes itself: the site's policy for its own pages gives way to the page's.
+void add_headers(response_fields& fields, std::vector<header> headers, const built_in_style& style)
+{
+    std::erase_if(headers, [](const header& h) {
+        return http::equal_ignoring_case(h.name, "Content-Security-Policy") ||
+               http::equal_ignoring_case(h.name, "Content-Security-Policy-Report-Only");
+    });
+    fields.add("Content-Security-Policy", style.policy);
+    add_headers(fields, headers);
 }
 
 /// Of what all representations of a file tell.
@@ -203,7 +227,7 @@ response to_directory(const page_rules& rules, const request& asked)
                                            "directory: <a href=\"{0}\">{0}</a></p>\n</html>\n",
                                            path));
     r.fields.add("Location", asked.query.empty() ? path : fmt::format("{}?{}", path, http::encode_query(asked.query)));
-    add_common(r.fields, common_of(rules.files, asked.routes));
+    add_common(r.fields, common_of(rules, asked));
     return r;
 }
 
@@ -230,7 +254,7 @@ csp::step<std::expected<found_page, http::error>> list(const io::directory& root
                      ? response(status::not_modified, {})
                      : text_response(status::ok, for_program ? json : html, std::move(text));
     r.fields.add("ETag", etag).add("Cache-Control", "no-cache").add("Vary", "Accept");
-    add_headers(r.fields, rules.files, asked.routes);
+    add_headers(r.fields, headers_of_other(rules.files, asked.routes), style_of_listings);
     co_return r;
 }
 
@@ -253,9 +277,8 @@ std::string name_of_error_page(const static_rules& rules, status code)
 /// Nothing if the site has none, or none that can be read.
 csp::step<std::optional<response>> own_error_page(const io::directory& root, const static_rules& rules, status code)
 {
-    constexpr std::uint64_t longest_page = 1024 * 1024;
-    const auto own = co_await look_at(root, name_of_error_page(rules, code));
-    if (!own || !own->what().is_regular() || own->what().size > longest_page) co_return std::nullopt;
+    const auto own = co_await find_error_page(root, rules, code);
+    if (!own) co_return std::nullopt;
     auto text = co_await read_all(*own);
     if (!text) co_return std::nullopt;
     co_return text_response(code, http::media_type_of(own->name).text, std::move(*text));
@@ -284,11 +307,12 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     found_entry& file = std::get<found_entry>(*found);
     const bool is_text = http::media_type_of(file.name).compressible;
     const bool is_large = file.what().size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
+    const way_to_file way = way_to(file, rules, asked);
     file_family files = co_await family_of(root, std::move(file), is_text);
 
     const auto modified = http::last_modified(files.identity.what().modified, looked_at);
     if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, modified);
-    const common_fields fields = common_of(rules.files, asked.routes);
+    const common_fields fields = common_of(rules, asked, files.identity.name, way);
     const common_description common{.fields = fields, .modified = modified};
     if (is_large) {
         auto opened = open_best(common, std::move(files), asked.accepted);
@@ -319,28 +343,39 @@ response redirection(const page_rules& rules, const request& asked, const elsewh
     response r = text_response(to.code, html, std::string(text));
     r.fields.add("Location", to.location);
     if (may_be_kept(rules.files, asked, to.code)) {
-        add_common(r.fields, common_of(rules.files, asked.routes));
+        add_common(r.fields, common_of(rules, asked));
     } else {
-        add_headers(r.fields, rules.files, asked.routes);
+        add_headers(r.fields, headers_of_other(rules.files, asked.routes));
     }
     return r;
 }
 
+csp::step<std::optional<found_entry>> find_error_page(const io::directory& root, const static_rules& rules, status code)
+{
+    constexpr std::uint64_t longest_page = 1024 * 1024;
+    auto own = co_await look_at(root, name_of_error_page(rules, code));
+    if (!own || !own->what().is_regular() || own->what().size > longest_page) co_return std::nullopt;
+    co_return std::move(*own);
+}
+
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
-                               http::error why, response_fields with)
+                               http::error why, response_fields with, std::string_view id)
 {
     response r;
+    const std::vector<header> headers = headers_of_error(rules.files, asked.routes);
     if (http::prefers_json(asked.accept)) {
-        r = text_response(why.code, json, error_json(why.code, why.text));
+        r = text_response(why.code, json, error_json(why.code, why.text, id));
+        add_headers(r.fields, headers);
     } else if (auto own = co_await own_error_page(root, rules.files, why.code)) {
         r = std::move(*own);
+        add_headers(r.fields, headers);
     } else {
-        r = text_response(why.code, html, error_html(why.code, why.text));
+        r = text_response(why.code, html, error_html(why.code, why.text, id));
+        add_headers(r.fields, headers, style_of_errors);
     }
     r.fields.add("Vary", "Accept");
     if (why.code == status::method_not_allowed) r.fields.add("Allow", methods_of_pages);
     r.fields.add(with);
-    add_headers(r.fields, rules.files, asked.routes);
     co_return r;
 }
 
@@ -348,7 +383,7 @@ response options(const page_rules& rules, const request& asked)
 {
     response r(status::no_content, {});
     r.fields.add("Allow", methods_of_pages);
-    add_headers(r.fields, rules.files, asked.routes);
+    add_headers(r.fields, headers_of_other(rules.files, asked.routes));
     return r;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <expected>
+#include <optional>
+#include <string_view>
 #include <variant>
 
 #include "csp/process.hpp"
@@ -10,6 +12,7 @@
 #include "server/page.hpp"
 #include "server/policy.hpp"
 #include "server/settings.hpp"
+#include "server/static_farm/lookup.hpp"
 
 namespace server {
 
@@ -28,11 +31,14 @@ using found_page = std::variant<frozen_page, large_file, response>;
 csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
                                                            const request& asked, const frozen_page& kept);
 
-/// The page for an error, in the form that `asked` prefers: JSON; or the site's own, which is
-/// `error.<code>.html` at its root if nothing else is said; or
-/// a plain one.
+/// The site's own page for an error: `error.<code>.html` at its root if nothing else is said. Nothing if there is none.
+csp::step<std::optional<found_entry>> find_error_page(const io::directory& root, const static_rules& rules,
+                                                      http::status code);
+
+/// The page for an error, in the form that `asked` prefers: JSON; or the site's own; or a plain one. The server's own
+/// show `id`, the request's.
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
-                               http::error why, response_fields with);
+                               http::error why, response_fields with, std::string_view id);
 
 /// The answer to OPTIONS, the same of every page (RFC 9110, section 9.3.7).
 [[nodiscard]] response options(const page_rules& rules, const request& asked);

@@ -75,46 +75,6 @@ std::string counted(std::size_t n, std::string_view one, std::string_view many)
 
 // ---- the page
 
-constexpr std::string_view style = R"(header{padding:clamp(1.6rem,5vw,3rem) 0 1.3rem}
-header p{margin:0 0 .35rem;color:var(--soft);font:.92rem/1.4 var(--sans)}
-h1{margin:0;font:600 clamp(1.25rem,1.05rem + 1.1vw,1.75rem)/1.4 var(--mono);letter-spacing:-.03em;overflow-wrap:anywhere}
-h1 a{color:var(--soft);text-decoration:none;font-weight:400}
-h1 a:first-child{color:var(--dot);padding-right:.18em}
-h1 a:hover{color:var(--accent);text-decoration:underline}
-h1 i{color:var(--dot);font-style:normal;font-weight:400;padding:0 .18em}
-table{width:100%;margin:0 0 2rem;border-collapse:collapse;font:.95rem/1.45 var(--sans);font-variant-numeric:tabular-nums}
-th,td{padding:0;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;font-weight:400;color:var(--soft)}
-thead th{padding:.45rem .4rem;border-bottom:2px solid var(--accent);color:var(--soft);font-size:.88rem}
-th:first-child{text-align:left;white-space:normal;width:100%}
-td,thead th+th{padding-left:2rem;padding-right:0}
-td:last-child,thead th:last-child{padding-right:.4rem}
-tbody tr:hover{background:var(--wash)}
-th a{display:grid;grid-template-columns:1.15rem 1fr;gap:.7rem;padding:.62rem .4rem;color:var(--ink);text-decoration:none;
-overflow-wrap:anywhere}
-th a:hover bdi{text-decoration:underline;text-decoration-color:var(--accent)}
-th a::before{content:"";width:.82rem;height:1.02rem;margin:.16rem auto 0;border:1.5px solid var(--line);
-border-radius:2px 6px 2px 2px}
-.d a{color:var(--accent);font-weight:600}
-.d a::before{width:1.15rem;height:.92rem;margin:.2rem 0 0;border:0;border-radius:0 0 2px 2px;background:var(--accent);
-clip-path:polygon(0 0,38% 0,50% 17%,100% 17%,100% 100%,0 100%)}
-.u a{color:var(--soft)}
-.u a::before{content:"\2191";width:auto;height:auto;margin:0;border:0;color:var(--dot);font-weight:700;text-align:center}
-.empty{color:var(--soft)}
-@media(max-width:40rem){thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-table{border-top:2px solid var(--accent)}
-tbody,tbody th{display:block}
-tbody tr{display:flex;flex-wrap:wrap;border-bottom:1px solid var(--rule);padding-bottom:.55rem}
-tbody .u{padding:0}
-tbody th,tbody td{border:0}
-th a{padding:.6rem .2rem .1rem}
-.u a{padding-bottom:.6rem}
-td{padding:0 0 0 2.05rem;font-size:.84rem}
-td+td{padding-left:.9rem}
-td:empty{display:none}
-.d td{padding-left:2.05rem}
-.u td{display:none}}
-)";
-
 /// Each directory on the way, and the root as a plain slash; all but the last are links.
 std::string trail(std::string_view path)
 {
@@ -175,9 +135,9 @@ std::string listing_html(const http::canonical_path& path, std::vector<io::direc
     page += fmt::format(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Index of "
-        "{}</title>\n<style>\n",
-        html_escaped(path.view()));
-    page.append(built_in_style).append(style);
+        "{}</title>\n{}<style>",
+        html_escaped(path.view()), built_in_icon);
+    page.append(style_of_listings.sheet);
     page +=
         fmt::format("</style>\n</head>\n<body>\n<header>\n<p>Index of</p>\n<h1>{}</h1>\n</header>\n<main>\n<table>\n",
                     trail(path.view()));

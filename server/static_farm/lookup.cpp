@@ -19,6 +19,15 @@ constexpr http::error not_there{status::not_found, "There is no such page."};
 
 using found = std::expected<found_file, http::error>;
 
+constexpr std::string_view placeholder = "{path}";
+
+/// Those of the route that answers, if it has any.
+const std::vector<std::string>& tries_of(const static_rules& rules, const request& asked)
+{
+    const auto* const own = asked.acting ? std::get_if<look_for>(&rules.routes[*asked.acting].then) : nullptr;
+    return own != nullptr ? own->tries : rules.tries;
+}
+
 /// What one of the tries comes to.
 struct attempt {
     found what;
@@ -47,7 +56,6 @@ csp::step<attempt> in_directory(const io::directory& root, const static_rules& r
 /// lead elsewhere.
 std::optional<std::string> name_of_try(std::string_view pattern, const http::canonical_path& path)
 {
-    constexpr std::string_view placeholder = "{path}";
     if (!pattern.starts_with(placeholder)) return std::string(pattern.substr(pattern.starts_with('/') ? 1 : 0));
     if (!path.names_file()) return std::nullopt;
     const std::string_view ending = pattern.substr(placeholder.size());
@@ -136,10 +144,13 @@ csp::step<found> find_file(const io::directory& root, const static_rules& rules,
 {
     // Where nothing is found, the client is told of the first; the others are guesses of ours.
     std::optional<found> otherwise;
-    for (const std::string& pattern : rules.tries) {
+    for (const std::string& pattern : tries_of(rules, asked)) {
         auto name = name_of_try(pattern, asked.path);
         if (!name) continue;
         attempt a = co_await try_one(root, rules, asked, std::move(*name));
+        if (auto* const file = a.what ? std::get_if<found_entry>(&*a.what) : nullptr) {
+            file->is_fallback = !pattern.starts_with(placeholder);
+        }
         if (a.is_final) co_return std::move(a.what);
         if (!otherwise) otherwise = std::move(a.what);
     }

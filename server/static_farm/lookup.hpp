@@ -20,7 +20,8 @@ namespace server {
 /// What was found under a name, and not opened yet.
 struct found_entry {
     io::entry entry;
-    std::string name;  // beneath the root, from which the media type follows
+    std::string name;          // beneath the root, from which the media type follows
+    bool is_fallback = false;  // sent in place of whatever is missing
     [[nodiscard]] const io::file_status& what() const { return entry.status(); }
     [[nodiscard]] file_identity identity() const { return identity_of(what()); }
 };

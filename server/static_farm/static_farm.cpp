@@ -3,36 +3,16 @@
 
 #include <chrono>
 #include <exception>
-#include <expected>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "csp/bridge.hpp"
+#include "server/static_farm/answer.hpp"
 #include "server/static_farm/compressor.hpp"
-#include "server/static_farm/select.hpp"
 
 namespace server {
 namespace {
-
-/// What `found` answers to what was asked, with what its slices are cut from.
-std::expected<response, not_sent> answer_with(const request& asked, found_page found)
-{
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    if (auto* const other = std::get_if<response>(&found)) return std::move(*other);
-    if (auto* const file = std::get_if<large_file>(&found)) {
-        auto chosen = select(asked, file->about, now);
-        if (chosen) chosen->file = std::move(file->file);
-        return chosen;
-    }
-    auto& page = std::get<frozen_page>(found);
-    const representation& best = page->best(asked.accepted);
-    auto chosen = select(asked, best.about, now);
-    if (chosen) {
-        chosen->coding = best.about.coding;
-        chosen->page = std::move(page);
-    }
-    return chosen;
-}
 
 /// Whom a worker asks and tells, while it works.
 struct links {
@@ -73,7 +53,7 @@ csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_et
 }
 
 /// Looks at the file, and tells the cache what there is to keep.
-csp::step<std::expected<found_page, http::error>> look(exchange_record& x, links& to)
+csp::step<page_or_error> look(exchange_record& x, links& to)
 {
     const csp::time_point when = csp::core::here().now();
     auto found = co_await get_page(x.root(), x.of_site().pages, x.asked, x.kept);
@@ -95,34 +75,15 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
         co_await send_rest(x, rules.limits);
         co_return;
     }
-    if (x.moved) {
-        co_await respond(x, redirection(rules, x.asked, *x.moved), rules.limits, pen);
-        co_return;
+    if (wants_page(x) ? !x.kept_is_fresh : x.refused.has_value()) push_last_answer(x);
+    std::optional<page_or_error> found;
+    if (wants_page(x)) {
+        found = x.kept_is_fresh ? page_or_error(x.kept) : co_await look(x, to);
+        auto* const page = *found ? std::get_if<frozen_page>(&**found) : nullptr;
+        const auto missing = page != nullptr ? (*page)->missing_for(x.asked.accepted) : std::nullopt;
+        if (missing) *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
     }
-    if (!x.refused && x.asked.method == http::method::options) {
-        co_await respond(x, options(rules, x.asked), rules.limits, pen);
-        co_return;
-    }
-    if (!x.kept_is_fresh) push_last_answer(x);
-    if (!x.refused) {
-        auto found = x.kept_is_fresh ? found_page(x.kept) : co_await look(x, to);
-        if (found) {
-            if (auto* const page = std::get_if<frozen_page>(&*found)) {
-                const auto missing = (*page)->missing_for(x.asked.accepted);
-                if (missing) *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
-            }
-            auto chosen = answer_with(x.asked, std::move(*found));
-            if (chosen) {
-                co_await respond(x, std::move(*chosen), rules.limits, pen);
-                co_return;
-            }
-            x.refused = chosen.error().why;
-            x.refused_with = std::move(chosen.error().with);
-        } else {
-            x.refused = found.error();
-        }
-    }
-    co_await respond(x, co_await error_page(x.root(), rules, x.asked, *x.refused, x.refused_with), rules.limits, pen);
+    co_await respond(x, co_await answer_to(x, std::move(found)), rules.limits, pen);
 }
 
 }  // namespace

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+#include "server/prospects.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <string_view>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <variant>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include "http/target.hpp"
+#include "io/address.hpp"
+#include "io/socket.hpp"
+#include "server/service/privileges.hpp"
+#include "server/who_listens.hpp"
+
+namespace server {
+namespace {
+
+using messages = std::vector<std::string>;
+
+/// The directory in which a file is to be made; nothing if it is there, or if it cannot be told.
+std::optional<std::string> missing_directory_of(const std::string& file)
+{
+    const auto directory = std::filesystem::path(file).parent_path();
+    struct stat there{};
+    if (directory.empty() || ::stat(directory.c_str(), &there) == 0) return std::nullopt;
+    if (errno != ENOENT && errno != ENOTDIR) return std::nullopt;
+    return directory.string();
+}
+
+/// Directories there are made when the service starts (RuntimeDirectory= of systemd).
+bool is_made_at_start(std::string_view directory)
+{
+    return directory.starts_with("/run/") || directory.starts_with("/var/run/");
+}
+
+std::string no_directory(std::string_view key, const std::string& file, const std::string& directory)
+{
+    return fmt::format("`{}` is to be made as {}, but the directory {} does not exist: make it, or name another", key,
+                       file, directory);
+}
+
+bool is_there(const io::directory& root, std::string_view name)
+{
+    return ::faccessat(root.number(), name.empty() ? "." : std::string(name).c_str(), F_OK, 0) == 0;
+}
+
+/// What a look at the files of one site needs.
+struct site_files {
+    const static_rules& rules;
+    const io::directory& root;
+
+    [[nodiscard]] bool has(std::string_view path) const
+    {
+        return is_there(root, path.substr(path.starts_with('/') ? 1 : 0));
+    }
+};
+
+void look_at_tries(const site_files& at, const std::vector<std::string>& tries, std::string_view key, messages& said)
+{
+    for (const std::string& name : tries) {
+        if (name.starts_with("{path}") || at.has(name)) continue;
+        said.push_back(fmt::format("{}`{}` of `try` is not in {}", at.rules.places(key), name, at.rules.root));
+    }
+}
+
+/// Whether the start page is a file, a listing, or made by somebody else.
+bool has_start_page(const site_files& at, const route_table& routes)
+{
+    const auto in_root = [&](const std::string& name) { return at.has(name); };
+    const auto is_fixed = [](const std::string& name) { return !name.starts_with("{path}"); };
+    return at.rules.directories == listing::on || std::ranges::any_of(at.rules.index, in_root) ||
+           std::ranges::any_of(at.rules.tries, is_fixed) || routes.match("/").acting;
+}
+
+/// Only where the names were chosen: a site of files alone needs no start page.
+void look_at_index(const site_files& at, const route_table& routes, messages& said)
+{
+    const std::string place = at.rules.places("index");
+    if (place.empty() || has_start_page(at, routes)) return;
+    said.push_back(fmt::format("{}there is no {} in {}, and `listing` is off: the start page is answered with 403",
+                               place, fmt::join(at.rules.index, " or "), at.rules.root));
+}
+
+void look_at_error_pages(const site_files& at, messages& said)
+{
+    for (const auto& [code, name] : at.rules.error_pages) {
+        if (at.has(name)) continue;
+        said.push_back(fmt::format("{}`/{}`, the page for {}, is not in {}: the server's own is sent",
+                                   at.rules.places(fmt::format("error_pages.{}", code)), name, code, at.rules.root));
+    }
+}
+
+/// A rewrite to one page; where `try` adds endings, whether it is there is not told by its name.
+void look_at_rewrite(const site_files& at, std::size_t number, messages& said)
+{
+    const route& r = at.rules.routes[number];
+    const auto* const to = std::get_if<rewrite>(&r.then);
+    if (to == nullptr || to->to.contains('{') || at.rules.tries != static_rules().tries) return;
+    const auto path = http::canonicalize(to->to);
+    if (!path || at.has(path->view())) return;
+    said.push_back(fmt::format("{}`{}`, to which `{}` is rewritten, is not in {}",
+                               at.rules.places(fmt::format("route.{}", number)), to->to, r.path, at.rules.root));
+}
+
+}  // namespace
+
+std::vector<std::string> missing_on_this_machine(const settings& s)
+{
+    messages wrong;
+    if (const auto who = find_account(s.user, s.group); !who) {
+        const std::string place = s.places(who.error().is_group ? "group" : "user");
+        wrong.push_back(fmt::format("{}{}", place, who.error().text));
+    }
+    if (const auto directory = missing_directory_of(s.control); directory && !is_made_at_start(*directory)) {
+        wrong.push_back(fmt::format("{}{}", s.places("control"), no_directory("control", s.control, *directory)));
+    }
+    return wrong;
+}
+
+std::vector<std::string> missing_rights(const settings& s)
+{
+    messages said;
+    if (const auto who = find_account(s.user, s.group);
+        who && *who && ::geteuid() != 0 && ::geteuid() != (*who)->user) {
+        said.push_back(
+            fmt::format("{}only root can go on as the user `{}`, and you are not root", s.places("user"), s.user));
+    }
+    if (const auto directory = missing_directory_of(s.control); directory && is_made_at_start(*directory)) {
+        said.push_back(fmt::format("{}{} (a unit of systemd makes it by RuntimeDirectory=)", s.places("control"),
+                                   no_directory("control", s.control, *directory)));
+    }
+    return said;
+}
+
+prospects of_addresses(const settings& s)
+{
+    prospects all;
+    for (const std::string& where : s.listen) {
+        const std::string place = s.places(fmt::format("listen.{}", where));
+        const auto address = io::address::parse(where);
+        if (!address || address->family() == AF_UNIX) continue;
+        const auto may = io::may_listen(*address);
+        if (may) continue;
+        switch (may.error().number) {
+            case EADDRNOTAVAIL:
+                all.mistakes.push_back(
+                    fmt::format("{}cannot listen on `{}`: this machine has no such address", place, where));
+                break;
+            case EACCES:
+                all.warnings.push_back(fmt::format(
+                    "{}`{}`: ports below 1024 need root or CAP_NET_BIND_SERVICE, which you do not have", place, where));
+                break;
+            case EADDRINUSE: {
+                const auto who = who_listens(address->port());
+                if (who && who->starts_with("occwserv ")) break;
+                all.warnings.push_back(
+                    fmt::format("{}`{}` is in use by {}", place, where,
+                                who ? *who : "a program of another user; that is right if it is this server"));
+                break;
+            }
+            default:
+                all.warnings.push_back(fmt::format("{}cannot listen on `{}`: {}", place, where, may.error().text));
+        }
+    }
+    return all;
+}
+
+std::vector<std::string> missing_pages(const policy& p)
+{
+    messages said;
+    for (const served_site& each : p.sites) {
+        const io::directory& root = p.roots[each.root];
+        if (!root) continue;
+        const site_files at{.rules = each.pages.files, .root = root};
+        look_at_index(at, each.pages.routes, said);
+        look_at_tries(at, at.rules.tries, "try", said);
+        look_at_error_pages(at, said);
+        for (std::size_t i = 0; i < at.rules.routes.size(); ++i) {
+            look_at_rewrite(at, i, said);
+            if (const auto* const own = std::get_if<look_for>(&at.rules.routes[i].then)) {
+                look_at_tries(at, own->tries, fmt::format("route.{}.try", i), said);
+            }
+        }
+    }
+    return said;
+}
+
+}  // namespace server

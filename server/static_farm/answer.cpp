@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#include "server/static_farm/answer.hpp"
+
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "server/static_farm/select.hpp"
+
+namespace server {
+namespace {
+
+/// What `found` answers to what was asked, with what its slices are cut from.
+std::expected<response, not_sent> answer_with(const request& asked, found_page found)
+{
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    if (auto* const other = std::get_if<response>(&found)) return std::move(*other);
+    if (auto* const file = std::get_if<large_file>(&found)) {
+        auto chosen = select(asked, file->about, now);
+        if (chosen) chosen->file = std::move(file->file);
+        return chosen;
+    }
+    auto& page = std::get<frozen_page>(found);
+    const representation& best = page->best(asked.accepted);
+    auto chosen = select(asked, best.about, now);
+    if (chosen) {
+        chosen->coding = best.about.coding;
+        chosen->page = std::move(page);
+    }
+    return chosen;
+}
+
+}  // namespace
+
+bool wants_page(const exchange_record& x) { return !x.moved && !x.refused && x.asked.method != http::method::options; }
+
+csp::step<response> answer_to(exchange_record& x, std::optional<page_or_error> found)
+{
+    const page_rules& rules = x.of_site().pages;
+    if (x.moved) co_return redirection(rules, x.asked, *x.moved);
+    if (!x.refused && !found) co_return options(rules, x.asked);
+    if (found && *found) {
+        auto chosen = answer_with(x.asked, std::move(**found));
+        if (chosen) co_return std::move(*chosen);
+        x.refused = chosen.error().why;
+        x.refused_with = std::move(chosen.error().with);
+    } else if (found) {
+        x.refused = found->error();
+    }
+    co_return co_await error_page(x.root(), rules, x.asked, *x.refused, x.refused_with, to_string(id_of(x)));
+}
+
+}  // namespace server

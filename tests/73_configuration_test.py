@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: MIT
+"""What a configuration means: paths, headers, routes; and what `check` and `explain` tell of it."""
+
+import base64
+import getpass
+import hashlib
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+from harness import DEADLINE, binary, fill_tree, free_port, wait_until
+
+
+def run(*words):
+    return subprocess.run([binary(), *map(str, words)], capture_output=True, text=True, timeout=DEADLINE,
+                          stdin=subprocess.DEVNULL, check=False)
+
+
+@pytest.fixture
+def configured(serve, place):
+    """Starts a server by a configuration alone; {site} in its text is its root."""
+
+    def start(text, files):
+        fill_tree(place / "site", files)
+        file = place / "c.toml"
+        file.write_text(text.replace("{site}", str(place / "site")))
+        # The harness names a directory, which would be a second default site.
+        server = serve(arguments=["--config", str(file)], site=place / "site")
+        server.configuration = file
+        return server
+
+    return start
+
+
+def ask(server, target, *fields, method="GET", host="localhost"):
+    with server.connect() as c:
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *fields]
+        return c.send("\r\n".join(lines) + "\r\n\r\n").response(to=method)
+
+
+# --- paths and redirects ----------------------------------------------------------------------------------------------
+
+ROUTES = """
+[[site]]
+names = "a.example"
+root = "{site}"
+  [[site.route]]
+  path = "/old%20page"
+  redirect = "/stra\u00dfe"
+  [[site.route]]
+  path = "/caf%C3%A9/*"
+  redirect = "/new/{rest}{query}"
+  [[site.route]]
+  path = "/find/*"
+  redirect = "/search?q={rest}{query}"
+  [[site.route]]
+  path = "/plain \u00e9"
+  status = 410
+"""
+
+
+@pytest.mark.parametrize(
+    "target, status, location",
+    [
+        ("/old%20page", 302, "/stra%C3%9Fe"),
+        ("/%6Fld%20page", 302, "/stra%C3%9Fe"),
+        ("/caf%c3%a9/a+b", 302, "/new/a+b"),
+        ("/caf%C3%A9/x%3Fy?a=%2B", 302, "/new/x%3Fy?a=%2B"),
+        ("/find/a+b%26c=d", 302, "/search?q=a%2Bb%26c%3Dd"),
+        ("/find/50%25?x=1", 302, "/search?q=50%25&x=1"),
+        ("/plain%20%C3%A9", 410, None),
+    ],
+)
+def test_a_path_has_one_meaning(configured, target, status, location):
+    server = configured(ROUTES, {"index.html": "x"})
+    r = ask(server, target, host="a.example")
+    assert (r.status, r.get("Location")) == (status, location)
+    assert location is None or re.fullmatch(r"[!-~]+", location)
+
+
+# --- the headers of what is sent --------------------------------------------------------------------------------------
+
+APPLICATION = """
+[[site]]
+names = "app.example"
+root = "{site}"
+try = ["{path}", "{path}.html", "/index.html"]
+headers = { X-All = "all", X-Both = "good" }
+headers_always = { X-Frame-Options = "DENY", X-Both = "always" }
+  [[site.route]]
+  path = "/assets/*"
+  try = "{path}"
+  headers = { Cache-Control = "max-age=31536000, immutable" }
+  [[site.route]]
+  path = "/long/*"
+  headers = { Cache-Control = "max-age=1000", Expires = "0", CDN-Cache-Control = "max-age=7", X-Long = "1" }
+  [[site.route]]
+  path = "*.html"
+  headers = { X-Html = "1" }
+  headers_always = { X-Html-Always = "1" }
+  [[site.route]]
+  path = "/re/*"
+  rewrite = "/about.html"
+  headers = { Cache-Control = "max-age=5" }
+  [[site.route]]
+  path = "*.js"
+  headers = { Cache-Control = "max-age=2000" }
+"""
+
+PAGES = {"index.html": "the application", "about.html": "about", "assets/a.js": "a()", "long/b.txt": "b",
+         "large.html": "x" * 1_200_000}
+
+
+def test_the_page_of_an_application_poisons_no_cache(configured):
+    server = configured(APPLICATION, PAGES)
+    for _ in range(3):  # from the disk and from the cache
+        r = ask(server, "/assets/a.js", host="app.example")
+        assert (r.status, r.get("Cache-Control")) == (200, "max-age=2000"), "of two of one name the later counts"
+        r = ask(server, "/assets/missing.js", host="app.example")
+        assert (r.status, r.get("Cache-Control")) == (404, None)
+        r = ask(server, "/long/b.txt", host="app.example")
+        assert (r.get("Cache-Control"), r.get("Expires"), r.get("X-Long")) == ("max-age=1000", "0", "1")
+        for missing in ("/long/missing", "/missing.js"):
+            r = ask(server, missing, host="app.example")
+            assert (r.status, r.text, r.get("Cache-Control")) == (200, "the application", "no-cache"), missing
+            assert r.get("Expires") is None and r.get("CDN-Cache-Control") is None
+        assert ask(server, "/long/missing", host="app.example").get("X-Long") == "1", "only the lifetime is left out"
+        r = ask(server, "/re/x.js", host="app.example")
+        assert (r.text, r.get("Cache-Control")) == ("about", "max-age=5")
+
+
+def test_headers_reach_the_file_by_whatever_address(configured):
+    server = configured(APPLICATION, PAGES)
+    for _ in range(3):
+        for target in ("/", "/index.html", "/about", "/re/x", "/large"):
+            assert ask(server, target, host="app.example").get("X-Html") == "1", target
+        assert ask(server, "/long/b.txt", host="app.example").get("X-Html") is None
+
+
+def test_which_statuses_headers_go_with(configured):
+    server = configured(APPLICATION, PAGES)
+
+    def seen(target, *fields, method="GET"):
+        r = ask(server, target, *fields, method=method, host="app.example")
+        return r.status, r.get("X-All"), r.get("X-Both"), r.get("X-Frame-Options")
+
+    tag = ask(server, "/about", host="app.example").get("ETag")
+    assert seen("/about") == (200, "all", "good", "DENY")
+    assert seen("/about", "Range: bytes=0-1") == (206, "all", "good", "DENY")
+    assert seen("/about", f"If-None-Match: {tag}") == (304, "all", "good", "DENY")
+    assert seen("/about", method="OPTIONS") == (204, "all", "good", "DENY")
+    assert seen("/assets") == (301, "all", "good", "DENY")
+    assert seen("/assets/none.js") == (404, None, "always", "DENY")
+    assert seen("/about", method="POST") == (405, None, "always", "DENY")
+    assert seen("/about", "Range: bytes=99-") == (416, None, "always", "DENY")
+    assert seen("/.hidden") == (403, None, "always", "DENY")
+    assert ask(server, "/assets/none.html", host="app.example").get("X-Html-Always") == "1"
+
+
+# --- pages of the server's own ----------------------------------------------------------------------------------------
+
+STRICT = """
+[[site]]
+names = "strict.example"
+root = "{site}"
+listing = "on"
+headers_always = { Content-Security-Policy = "default-src 'self'", content-security-policy-report-only = "default-src 'none'" }
+"""
+
+
+@pytest.mark.parametrize("target, status", [("/nothing", 404), ("/dir/", 200)])
+def test_a_built_in_page_brings_its_own_policy(configured, target, status):
+    server = configured(STRICT, {"dir/a.txt": "a", "index.html": "x"})
+    assert ask(server, "/", host="strict.example").get("Content-Security-Policy") == "default-src 'self'"
+    r = ask(server, target, host="strict.example")
+    assert r.status == status
+    (style,) = re.findall(r"<style>(.*?)</style>", r.text, re.S)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in r.get("Content-Security-Policy")
+    assert "default-src 'none'" in r.get("Content-Security-Policy")
+    assert r.get("Content-Security-Policy-Report-Only") is None
+    assert '<link rel="icon" href="data:,">' in r.text and " style=" not in r.text
+
+
+def test_an_error_shows_the_id_of_its_request(server):
+    r = server.ask("/nothing")
+    assert f"<code>{r.get('X-Request-Id')}</code>" in r.text
+    r = ask(server, "/nothing", "Accept: application/json")
+    assert json.loads(r.body)["request_id"] == r.get("X-Request-Id")
+
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+SITE = 'root = "{site}"\n'
+ROUTE = SITE + "[[route]]\n"
+
+MISTAKES = [  # the text, the line, what is said and what to write instead
+    (ROUTE + 'path = "//x"\nstatus = 410', 3, "did you mean `/x`?"),
+    (ROUTE + 'path = "/a/../b"\nstatus = 410', 3, "did you mean `/b`?"),
+    (ROUTE + 'path = "/a?b=c"\nstatus = 410', 3, "write `/a`"),
+    (ROUTE + 'path = "/a"\nredirect = "/b c"', 4, "write %20"),
+    (ROUTE + 'path = "/a"\nredirect = "/b/{foo}"', 4, "`{foo}` is not a placeholder here; known are {path}, {rest}, {query}"),
+    (ROUTE + 'path = "/a"\nredirect = "https://b.example$request_uri"', 4, "write {path}{query}"),
+    (ROUTE + 'path = "/a"\nredirect = "/a?x=1"', 2, "comes back to itself: /a -> /a;"),
+    (ROUTE + 'path = "/*"\nredirect = "/closed.html"', 2, "/example -> /closed.html -> /closed.html"),
+    (ROUTE + 'path = "/a"\ntry = "$uri"', 4, "write {path}"),
+    (SITE + 'try = ["$uri", "$uri/", "=404"]', 2, "leave it out, since the answer is 404"),
+    (SITE + 'try = ["{path}", "{path}/"]', 2, "write `{path}`"),
+    (SITE + 'error_pages = { 404 = "lost.html" }', 2, "a path begins with /"),
+    (SITE + '[headers]\nX-A = "1"\nlisting = "on"', 4, "`listing` stands below [headers]"),
+    (SITE + '[headers]\nworkers = 2', 3, "`workers` stands below [headers]"),
+    (SITE + 'listen = [":8080", "127.0.0.1:8080"]', 2, "`127.0.0.1:8080` is a part of `:8080`: leave it out"),
+    (SITE + 'user = "nobody-of-this-name"', 2, "there is no user `nobody-of-this-name`"),
+    (SITE + f'user = "{getpass.getuser()}"\ngroup = "no-such-group"', 3, "there is no group `no-such-group`"),
+    (SITE + 'control = "/no/such/directory/control"', 2, "the directory /no/such/directory does not exist"),
+    (SITE + 'listen = "192.0.2.1:8080"', 2, "this machine has no such address"),
+    ('root = "{site}/absent"\n', 1, "cannot be served"),
+]
+
+WARNINGS = [
+    (SITE + 'listen = ["127.0.0.1:8080", "127.0.0.1:8080"]', 2, "listed twice: one is enough"),
+    (SITE + '[headers]\nlistning = "on"', 3, "if you mean the key `listing`, move it out of [headers]"),
+    (SITE + '[headers]\nX_Token = "1"', 3, "many proxies drop it"),
+    (SITE + '[headers]\nStrict-Transport-Security = "max-age=1"', 3, "write it below [headers_always]"),
+    (SITE + 'index = "start.html"', 2, "the start page is answered with 403"),
+    (SITE + 'try = ["{path}", "/app.html"]', 2, "`/app.html` of `try` is not in"),
+    (SITE + 'error_pages = { 404 = "/lost.html" }', 2, "the server's own is sent"),
+    (ROUTE + 'path = "/a/*"\nrewrite = "/app.html"', 2, "`/app.html`, to which `/a/*` is rewritten, is not in"),
+    (ROUTE + 'path = "/a/*"\ntry = "/app.html"', 4, "`/app.html` of `try` is not in"),
+    (ROUTE + 'path = "/*"\nrewrite = "/index.html"', 2, 'path = "/healthz", try = "{path}"'),
+    (ROUTE + 'path = "*.html"\nstatus = 410', 2, "takes /stats.html from the server's own pages"),
+    (SITE + 'control = "/run/no-such-directory/control"', 2, "RuntimeDirectory="),
+]
+
+
+def checked(place, text, index="index.html"):
+    fill_tree(place / "site", {index: "x"})
+    file = place / "c.toml"
+    file.write_text(text.replace("{site}", str(place / "site")) + "\n")
+    return file, run("check", "--config", file)
+
+
+@pytest.mark.parametrize("text, line, said", MISTAKES, ids=lambda v: str(v).splitlines()[-1][:50])
+def test_check_finds_a_mistake(place, text, line, said):
+    if "listen" not in text:
+        text = f'listen = "127.0.0.1:{free_port()}"\n{text}'
+        line += 1
+    file, r = checked(place, text)
+    assert r.returncode == 2, r
+    (told,) = [each for each in r.stderr.splitlines() if said in each]
+    assert told.startswith(f"{file}:{line}:"), told
+    # What check calls a mistake, a start refuses.
+    started = run("--config", file)
+    assert started.returncode in (1, 2), started
+
+
+@pytest.mark.parametrize("text, line, said", WARNINGS, ids=lambda v: str(v).splitlines()[-1][:50])
+def test_check_warns(place, text, line, said):
+    if "listen" not in text:
+        text = f'listen = "127.0.0.1:{free_port()}"\n{text}'
+        line += 1
+    file, r = checked(place, text)
+    assert r.returncode == 0, r
+    (told,) = [each for each in r.stderr.splitlines() if said in each]
+    assert told.startswith(f"warning: {file}:{line}:"), told
+
+
+@pytest.mark.parametrize("text", [
+    SITE,
+    SITE + '[headers]\nX-A = "1"\nvia = "1"\nLink = "x"\n[headers_always]\nX-Frame-Options = "DENY"',
+    ROUTE + 'path = "/healthz"\ntry = "{path}"\n[[route]]\npath = "/metrics"\ntry = "{path}"\n[[route]]\n'
+    'path = "*.html"\ntry = "{path}"\n[[route]]\npath = "/stats.json"\ntry = "{path}"\n[[route]]\npath = "/*"\n'
+    'rewrite = "/index.html"',
+    ROUTE + 'path = "/*"\nredirect = "https://example.org{path}{query}"\n[stats]\nallow = "none"',
+    ROUTE + 'path = "/*"\nrewrite = "/index.html"\n[stats]\nallow = "none"',
+])
+def test_check_is_content(place, text):
+    _, r = checked(place, f'listen = "127.0.0.1:{free_port()}"\n{text}')
+    assert (r.returncode, r.stderr) == (0, "")
+    assert r.stdout == "no mistakes, 0 warnings; 1 site\n"
+
+
+def test_an_address_in_use_is_a_warning(place):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        file, r = checked(place, f'listen = "127.0.0.1:{port}"\n{SITE}')
+    assert r.returncode == 0
+    assert f"warning: {file}:1:10: `127.0.0.1:{port}` is in use by " in r.stderr
+    assert f"(process {os.getpid()})" in r.stderr
+
+
+def test_a_listener_twice_on_the_command_line(place):
+    fill_tree(place / "site", {"index.html": "x"})
+    port = free_port()
+    r = run("check", place / "site", "--listen", f"127.0.0.1:{port}", "--listen", f"127.0.0.1:{port}")
+    assert r.returncode == 0 and f"warning: `127.0.0.1:{port}` is listed twice" in r.stderr, r
+    r = run(place / "site", "--listen", f"127.0.0.1:{port}", "--listen", f"0.0.0.0:{port}")
+    assert r.returncode == 2 and f"`127.0.0.1:{port}` is a part of `0.0.0.0:{port}`: leave it out" in r.stderr, r
+
+
+def test_a_start_logs_what_check_warns_of(configured):
+    server = configured('[[site]]\nnames = "a.example"\nroot = "{site}"\nerror_pages = { 404 = "/lost.html" }\n',
+                        {"index.html": "x"})
+    wait_until(lambda: "`/lost.html`, the page for 404, is not in" in server.error_log.read_text(), "the warning is logged")
+
+
+# --- explain ----------------------------------------------------------------------------------------------------------
+
+EXPLAINED = """
+listing = "on"
+error_pages = { 404 = "/lost.html" }
+[headers]
+X-All = "1"
+[headers_always]
+X-Always = "2"
+Content-Security-Policy = "default-src 'self'"
+[[site]]
+names = "site.example"
+root = "{site}"
+try = ["{path}", "{path}.html"]
+  [[site.route]]
+  path = "/old/*"
+  redirect = "/new/{rest}{query}"
+  code = 308
+  [[site.route]]
+  path = "/gone"
+  status = 410
+  [[site.route]]
+  path = "/app/*"
+  try = ["{path}", "/app.html"]
+  headers = { Cache-Control = "max-age=9" }
+  [[site.route]]
+  path = "/re/*"
+  rewrite = "/about.html"
+  [[site.route]]
+  path = "*.html"
+  headers = { X-Html = "3" }
+[[site]]
+names = "*.wild.example"
+root = "{site}"
+"""
+
+ANSWERS = ["/", "/about", "/about.html", "/about/", "/none", "/none.html", "/gone", "/old/a%20b?x=1", "/old", "/app",
+           "/app/some/where", "/app.html", "/re/x", "/re", "/dir", "/dir/", "/dir/?x", "/.hidden", "/a%2Fb", "/%zz",
+           "/large.bin", "/stats.html", "/healthz", "/metrics", "/stats.json", "/lost.html", "/%C3%A9", "/unreadable"]
+
+
+def test_explain_agrees_with_the_server(configured):
+    """For each of these, status and headers are those that the server sends."""
+    server = configured(EXPLAINED, {"index.html": "i", "about.html": "about", "app.html": "app", "lost.html": "lost",
+                                    "dir/a.txt": "a", "large.bin": b"x" * 100_000, "\u00e9": "e", "unreadable": "x"})
+    (server.site / "unreadable").chmod(0)
+    of_the_connection = {"server", "date", "connection", "x-request-id", "etag", "content-length"}
+    for host in ("site.example", "a.wild.example"):
+        for target in ANSWERS:
+            told = run("explain", f"http://{host}{target}", "--config", server.configuration)
+            assert told.returncode == 0, told
+            lines = [line.split(None, 1) for line in told.stdout.splitlines()]
+            (status,) = [int(what.split()[0]) for kind, what in (l for l in lines if len(l) == 2) if kind == "answer"]
+            r = ask(server, target, host=host)
+            assert status == r.status, (host, target, told.stdout)
+            if target in ("/stats.html", "/healthz", "/metrics", "/stats.json"):
+                continue
+            headers = sorted(what for kind, what in (l for l in lines if len(l) == 2) if kind == "header")
+            headers = [h for h in headers if h.split(":")[0].lower() not in of_the_connection]
+            sent = sorted(f"{n}: {v}" for n, v in r.fields if n.lower() not in of_the_connection)
+            assert headers == sent, (host, target)
+
+
+def test_explain_tells_why(place):
+    fill_tree(place / "site", {"index.html": "i", "about.html": "a", "app.html": "app", "lost.html": "lost"})
+    file = place / "c.toml"
+    file.write_text(EXPLAINED.replace("{site}", str(place / "site")))
+
+    def told(address):
+        return run("explain", address, "--config", file).stdout
+
+    assert f"file      {place}/site/about.html" in told("http://site.example/about")
+    assert f"file      {place}/site/about.html" in told("/about"), "of the first site where there is no default"
+    gone = told("/gone")
+    assert "410 Gone" in gone and "the route /gone says so" in gone and "the server's own" in gone
+    none = told("/none")
+    assert "404 Not Found" in none and f"page      {place}/site/lost.html" in none and "X-Always: 2" in none
+    assert "X-All" not in none
+    assert "in place of what is missing" in told("/app/x")
+    assert "the server answers this itself" in told("/healthz")
+    assert run("explain", "/about", place / "site").stdout.count("404 Not Found") == 1  # the default site of a directory
+    assert "421" in told("http://elsewhere.example/")
