@@ -68,7 +68,8 @@ std::expected<target, error> parse_target(const request_head& head);
 // Whether a segment begins with a dot; `.well-known` as first segment does not count (RFC 8615).
 [[nodiscard]] bool is_hidden(const canonical_path& path) noexcept;
 
-// The text with every byte that is not one of these percent-encoded.
+// The text with every byte that is not one of these percent-encoded; a NUL, which stands for an encoded slash in a
+// canonical path, as %2F.
 [[nodiscard]] std::string percent_encode(std::string_view text, const char_set& plain);
 
 // The path percent-encoded, for Location and links. Its characters are safe in a field value, in a quoted HTML

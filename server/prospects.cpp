@@ -16,6 +16,7 @@
 #include "http/target.hpp"
 #include "io/address.hpp"
 #include "io/socket.hpp"
+#include "server/service/listeners.hpp"
 #include "server/service/privileges.hpp"
 #include "server/who_listens.hpp"
 
@@ -141,9 +142,11 @@ std::vector<std::string> missing_rights(const settings& s)
 
 prospects of_addresses(const settings& s)
 {
-    prospects all;
-    for (const std::string& where : s.listen) {
-        const std::string place = s.places(fmt::format("listen.{}", where));
+    std::vector<std::string> listen = s.listen;
+    prospects all{.mistakes = {}, .warnings = settle_addresses(listen, {})};
+    for (std::size_t i = 0; i < listen.size(); ++i) {
+        const std::string& where = listen[i];
+        const std::string place = s.places(fmt::format("listen.{}", s.listen[i]));
         const auto address = io::address::parse(where);
         if (!address || address->family() == AF_UNIX) continue;
         const auto may = io::may_listen(*address);

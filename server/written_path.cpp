@@ -160,10 +160,17 @@ reading canonical(std::string_view written, std::string_view as_a_whole, names w
     return path->text();
 }
 
+reading without_star(reading path, std::string_view written)
+{
+    if (!path || !path->contains('*')) return path;
+    return std::unexpected(fmt::format("`{}`: the path of a route cannot contain an encoded star", written));
+}
+
 reading canonical_ending(std::string_view written)
 {
     constexpr std::string_view before = "/x";
-    auto path = canonical(fmt::format("{}{}", before, written.substr(1)), written, names::any_path);
+    auto path =
+        without_star(canonical(fmt::format("{}{}", before, written.substr(1)), written, names::any_path), written);
     if (path) path->replace(0, before.size(), "*");
     return path;
 }
@@ -265,10 +272,8 @@ reading read_route_path(std::string_view written)
     if (auto wrong = wrong_placeholder(written, {})) return std::unexpected(std::move(*wrong));
     if (*kind == path_kind::ending) return canonical_ending(written);
     const std::string_view star = *kind == path_kind::beneath ? "*" : "";
-    auto path = canonical(written.substr(0, written.size() - star.size()), written, names::any_path);
-    if (path && path->contains('*')) {
-        return std::unexpected(fmt::format("`{}`: the path of a route cannot contain an encoded star", written));
-    }
+    auto path =
+        without_star(canonical(written.substr(0, written.size() - star.size()), written, names::any_path), written);
     if (path) path->append(star);
     return path;
 }

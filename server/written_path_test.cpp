@@ -33,6 +33,7 @@ TEST(WrittenPath, OfARouteIsTheOneOfTheRequest)
              {"*.p%68p", "*.php"},
              {"/100%25", "/100%"},
              {"/a%3Fb", "/a?b"},
+             {"/a%2Fb/*", std::string_view("/a\0b/*", 7)},
              {"/a/", "/a/"},
              {"/*", "/*"},
              {"/$metadata", "/$metadata"},
@@ -55,6 +56,7 @@ TEST(WrittenPath, WhatCannotMatchIsAMistakeWithTheRightSpelling)
              {"/a#b", "write `/a`"},
              {"/50%", "percent escape"},
              {"/a%2A", "encoded star"},
+             {"*.p%2A", "encoded star"},
              {"/{path}", "`{path}`: this path has no placeholders"},
              {"/$uri", "`$uri` is a variable of another server"},
              {"a", "is not the path of a route"},
@@ -155,7 +157,8 @@ TEST(WrittenPath, OfAnIndexAndAnErrorPage)
     EXPECT_EQ(read_index("in%64ex.html"), "index.html");
     for (const char* bad : {"", "/index.html", "a/", "../a", "$uri", "a?b"}) EXPECT_FALSE(read_index(bad)) << bad;
     EXPECT_EQ(read_path("/lost%20it.html"), "/lost it.html");
-    for (const char* bad : {"", "lost.html", "/a?b", "/{path}", "//a"}) EXPECT_FALSE(read_path(bad)) << bad;
+    for (const char* bad : {"", "lost.html", "/a?b", "/{path}", "//a", "/a%2Fb", "/%FF", "/%0A"})
+        EXPECT_FALSE(read_path(bad)) << bad;
 }
 
 }  // namespace

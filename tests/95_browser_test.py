@@ -100,3 +100,26 @@ def test_a_browser_reads_everything(serve, place):
     for kind in ("document", "stylesheet", "script", "image", "font", "fetch"):
         assert seen["requests"][kind] > 0
     server.expect_healthy()
+
+
+def test_pages_of_the_servers_own_under_a_strict_policy(serve, place):
+    """Errors, listings and the statistics look right whatever the policy of the site, and nobody asks for more."""
+    (place / "dir").mkdir()
+    (place / "dir" / "a.txt").write_text("a")
+    file = place / "strict.toml"
+    policy = "default-src 'none'; frame-ancestors 'none'"
+    file.write_text(f'[headers_always]\nContent-Security-Policy = "{policy}"\n[[site]]\nnames = "strict.example"\n'
+                    f'root = "{place}"\nlisting = "on"\n')
+    server = serve(arguments=["--config", str(file)])
+    strict, local = (f"http://{host}:{server.port}" for host in ("strict.example", "localhost"))
+    seen = chromium.run("built_in_pages.mjs", place, f"{strict}/nothing", f"{strict}/dir/", f"{strict}/.hidden",
+                        f"{local}/stats.html")
+    assert [page["status"] for page in seen] == [404, 200, 403, 200]
+    for page in seen:
+        assert page["styled"], page["address"]
+        # A browser tells of every page that was not found, and that is all it may tell.
+        said = [what for what in page["said"] if "the server responded with a status of" not in what]
+        assert said == [], page
+        own = [address for address in page["requests"] if address != page["address"]]
+        assert all(address.startswith(("data:", f"{local}/stats.json")) for address in own), page
+    assert "favicon" not in server.access_log.read_text()
