@@ -42,8 +42,10 @@ struct file_identity {
 };
 
 /// Whether a change of the file after `now` will show in its times. They are taken from a clock that stands still for
-/// up to 10 ms: a file written twice within them has the same times for both versions.
-[[nodiscard]] bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now);
+/// up to 10 ms: a file written twice within them has the same times for both versions. With a longer `quiet`: whether
+/// the file has not been changed for so long.
+[[nodiscard]] bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now,
+                              std::chrono::milliseconds quiet = std::chrono::milliseconds(20));
 
 /// What is known of a representation but for its bytes (RFC 9110, section 3.2).
 struct description {
