@@ -63,7 +63,8 @@ response_fields fields_of_whole(const description& d)
 {
     response_fields f = fields_of_any(d);
     f.add("Content-Type", d.media_type).add("Content-Length", d.bytes);
-    if (d.coding != http::coding::identity) f.add("Content-Encoding", http::token(d.coding));
+    const http::coding applied = d.coding == http::coding::identity ? d.stored : d.coding;
+    if (applied != http::coding::identity) f.add("Content-Encoding", http::token(applied));
     return f.add("Accept-Ranges", "bytes").add("X-Content-Type-Options", "nosniff");
 }
 

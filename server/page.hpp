@@ -54,9 +54,10 @@ struct description {
     std::optional<std::chrono::sys_seconds> modified;  // by http::last_modified()
     std::uint64_t bytes = 0;
     http::coding coding = http::coding::identity;
-    bool varies = false;        // there are others, or may be, among which Accept-Encoding decides
-    std::string cache_control;  // a field value; empty: nothing is said
-    response_fields more;       // that the site adds
+    http::coding stored = http::coding::identity;  // that of the file itself, whoever asks for it, as with .svgz
+    bool varies = false;                           // there are others, or may be, among which Accept-Encoding decides
+    std::string cache_control;                     // a field value; empty: nothing is said
+    response_fields more;                          // that the site adds
 };
 
 /// What every answer about a representation tells, a 304 too (RFC 9110, section 15.4.5): its validators, and for whom

@@ -57,6 +57,11 @@ struct file_family {
     found_entry identity;
     std::array<std::optional<found_entry>, coded.size()> in;
 
+    [[nodiscard]] http::media_type type() const { return http::media_type_of(identity.name); }
+    [[nodiscard]] bool varies() const
+    {
+        return type().compressible() || std::ranges::any_of(in, [](const auto& f) { return f.has_value(); });
+    }
     [[nodiscard]] std::vector<file_identity> identities() const
     {
         std::vector<file_identity> all{identity.identity()};
@@ -65,10 +70,11 @@ struct file_family {
     }
 };
 
-csp::step<file_family> family_of(const io::directory& root, found_entry f, bool compressible)
+/// What is compressed in itself has nothing beside it, so that images and films cost no further looks.
+csp::step<file_family> family_of(const io::directory& root, found_entry f)
 {
     file_family family{.identity = std::move(f), .in = {}};
-    if (!compressible) co_return family;
+    if (family.type().by_coding == http::compression::in_vain) co_return family;
     for (std::size_t i = 0; i < coded.size(); ++i) {
         auto sidecar = co_await look_at(root, family.identity.name + std::string(http::suffix(coded[i])));
         if (sidecar && has_content_of(*sidecar, family.identity)) family.in[i] = std::move(*sidecar);
@@ -111,6 +117,7 @@ void add_headers(response_fields& fields, const static_rules& rules, const std::
 struct common_description {
     const common_fields& fields;
     std::optional<std::chrono::sys_seconds> modified;
+    bool varies = false;
 };
 
 description describe(const common_description& common, const found_entry& plain, const found_entry& as_sent, coding c)
@@ -121,7 +128,8 @@ description describe(const common_description& common, const found_entry& plain,
             .modified = common.modified,
             .bytes = as_sent.what().size,
             .coding = c,
-            .varies = type.compressible,
+            .stored = type.stored,
+            .varies = common.varies,
             .cache_control = common.fields.cache_control,
             .more = common.fields.more};
 }
@@ -146,7 +154,7 @@ csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const comm
     p.settled = std::ranges::all_of(p.made_from, [now](const file_identity& i) { return is_settled(i, now); });
     auto plain = co_await load(common, files.identity, files.identity, coding::identity);
     if (!plain) co_return std::unexpected(plain.error());
-    p.compressible = plain->about.varies && plain->about.bytes >= least_worth_compressing;
+    p.compressible = files.type().compressible() && plain->about.bytes >= least_worth_compressing;
     p.in.front() = std::move(*plain);
     for (std::size_t i = 0; i < coded.size(); ++i) {
         if (!files.in[i] || files.in[i]->what().size > rules.cache.largest_text) continue;
@@ -282,14 +290,14 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
         co_return co_await list(root, rules, asked, directory->name);
     }
     found_entry& file = std::get<found_entry>(*found);
-    const bool is_text = http::media_type_of(file.name).compressible;
+    const bool is_text = http::media_type_of(file.name).compressible();
     const bool is_large = file.what().size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
-    file_family files = co_await family_of(root, std::move(file), is_text);
+    file_family files = co_await family_of(root, std::move(file));
 
     const auto modified = http::last_modified(files.identity.what().modified, looked_at);
     if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, modified);
     const common_fields fields = common_of(rules.files, asked.routes);
-    const common_description common{.fields = fields, .modified = modified};
+    const common_description common{.fields = fields, .modified = modified, .varies = files.varies()};
     if (is_large) {
         auto opened = open_best(common, std::move(files), asked.accepted);
         if (!opened) co_return std::unexpected(refusal(opened.error()));
