@@ -813,10 +813,29 @@ def test_who_is_listed(serve, settings, status):
 
 def test_a_long_listing(serve):
     server = serve(files={f"d/{i}": "" for i in range(10_000)}, listing="on")
+    for_program = "Accept: application/json"
     with server.connect() as c:
-        assert "10000 files of 0 B in all<" in c.ask("/d/").text.replace("</", "<")
-        (server.site / "d/more").write_text("")
-        assert "10000 files of 0 B in all; there are more" in c.ask("/d/").text
+        whole = c.ask("/d/")
+        assert "10000 files of 0 B in all<" in whole.text.replace("</", "<")
+        assert (whole.get("Link"), c.ask("/d/", for_program).get("Link")) == (None, None)
+
+        (server.site / "d/99 & +#?.txt").write_text("")
+        (server.site / "d/sub").mkdir()
+        assert "9999 files of 0 B in all, on this page" in c.ask("/d/").text
+        for fields, names in (((), lambda r: [urllib.parse.unquote(link[2:]).rstrip("/") for link in links_of(r.text)
+                                              if link.startswith("./") and link != "./"]),
+                              ((for_program,), lambda r: [e["name"] for e in json.loads(r.text)])):
+            first = c.ask("/d/", *fields)
+            link = re.fullmatch('<(.*)>; rel="next"', first.get("Link"))[1]
+            assert fields or f'<a rel="next" href="{link}">' in first.text
+            headed = c.ask("/d/", *fields, f"If-None-Match: {first.get('ETag')}", method="HEAD")
+            assert (headed.status, headed.get("Link")) == (304, first.get("Link"))
+            second = c.ask("/d/" + link, *fields)
+            assert (second.status, second.get("Link"), len(names(first)), len(names(second))) == (200, None, 10_000, 2)
+            assert names(first)[0] == "sub" and names(first)[1:] + names(second) == sorted(names(first)[1:] + names(second))
+            assert set(names(first) + names(second)) == {"sub", "99 & +#?.txt", *map(str, range(10_000))}
+        assert json.loads(c.ask("/d/?after=%ff%ff", for_program).text) == []
+        assert [e["name"] for e in json.loads(c.ask("/d/?x=1&after=9998", for_program).text)] == ["9999"]
 
 
 @pytest.mark.parametrize("target", ["/d/", "/d/e/"])

@@ -31,7 +31,7 @@ constexpr std::array coded{coding::gzip, coding::brotli, coding::zstd};
 constexpr std::string_view html = "text/html; charset=utf-8";
 constexpr std::string_view json = "application/json";
 constexpr std::string_view methods_of_pages = "GET, HEAD, OPTIONS";
-constexpr std::size_t longest_listing = 10'000;  // entries
+constexpr std::size_t longest_listing = 10'000;  // entries on one page
 
 /// What a file comes to that has become shorter while it was read.
 constexpr int changing = ESTALE;
@@ -218,18 +218,20 @@ response to_directory(const page_rules& rules, const request& asked)
 csp::step<std::expected<found_page, http::error>> list(const io::directory& root, const page_rules& rules,
                                                        const request& asked, const std::string& name)
 {
-    auto entries = co_await io::list(root, name.empty() ? "." : name, longest_listing + 1);
-    if (!entries) {
-        http::error why = refusal(entries.error());
+    const auto after = listing_start(asked.query);
+    auto part = co_await io::list(root, name.empty() ? "." : name, after, longest_listing);
+    if (!part) {
+        http::error why = refusal(part.error());
         if (why.code == status::forbidden) why.text = "The server may not read this directory.";
         co_return std::unexpected(why);
     }
-    const extent what = entries->size() <= longest_listing ? extent::all : extent::the_first;
-    if (what == extent::the_first) entries->pop_back();
+    const listing_links rest{.first = after ? "./" : "",
+                             .next = part->has_more ? listing_after(part->entries.back()) : ""};
     const bool for_program = http::prefers_json(asked.accept);
     std::string text =
-        for_program ? listing_json(std::move(*entries)) : listing_html(asked.path, std::move(*entries), what);
-    const std::string etag = content_etag(text);
+        for_program ? listing_json(std::move(part->entries)) : listing_html(asked.path, std::move(part->entries), rest);
+    const std::string etag =
+        content_etag(text + rest.next);  // a 304 says also that there still is, or is no, next part
 
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     const auto met = http::evaluate(asked.method, asked.conditions, {.etag = etag, .modified = {}, .now = now});
@@ -238,6 +240,7 @@ csp::step<std::expected<found_page, http::error>> list(const io::directory& root
                      ? response(status::not_modified, {})
                      : text_response(status::ok, for_program ? json : html, std::move(text));
     r.fields.add("ETag", etag).add("Cache-Control", "no-cache").add("Vary", "Accept");
+    if (!rest.next.empty()) r.fields.add("Link", fmt::format("<{}>; rel=\"next\"", rest.next));  // RFC 8288
     add_headers(r.fields, rules.files, asked.routes);
     co_return r;
 }
