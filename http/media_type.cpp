@@ -15,8 +15,9 @@ struct row {
     media_type type;
 };
 
-constexpr bool compressible = true;
-constexpr bool dense = false;  // compressed in itself, or noise
+constexpr auto compressible = compression::helps;
+constexpr auto opaque = compression::may_help;
+constexpr auto dense = compression::in_vain;
 
 // Types of the IANA registry where it has one, else what browsers send and expect. text/* and SVG say that they are
 // UTF-8, since the default for them has been a guess; JSON and its relatives are always UTF-8 (RFC 8259) and have no
@@ -35,19 +36,19 @@ constexpr auto table = std::to_array<row>({
     {"atom", {"application/atom+xml", compressible}},
     {"avi", {"video/x-msvideo", dense}},
     {"avif", {"image/avif", dense}},
-    {"bin", {"application/octet-stream", dense}},
+    {"bin", {"application/octet-stream", opaque}},
     {"bmp", {"image/bmp", compressible}},
     {"br", {"application/x-brotli", dense}},
     {"bz2", {"application/x-bzip2", dense}},
     {"c", {"text/plain; charset=utf-8", compressible}},
     {"cbor", {"application/cbor", compressible}},
     {"cc", {"text/plain; charset=utf-8", compressible}},
-    {"cer", {"application/pkix-cert", dense}},
+    {"cer", {"application/pkix-cert", opaque}},
     {"cjs", {"text/javascript; charset=utf-8", compressible}},
     {"conf", {"text/plain; charset=utf-8", compressible}},
     {"cpp", {"text/plain; charset=utf-8", compressible}},
-    {"crl", {"application/pkix-crl", dense}},
-    {"crt", {"application/x-x509-ca-cert", dense}},
+    {"crl", {"application/pkix-crl", opaque}},
+    {"crt", {"application/x-x509-ca-cert", opaque}},
     {"css", {"text/css; charset=utf-8", compressible}},
     {"csv", {"text/csv; charset=utf-8", compressible}},
     {"cur", {"image/x-icon", compressible}},
@@ -59,7 +60,7 @@ constexpr auto table = std::to_array<row>({
     {"eot", {"application/vnd.ms-fontobject", compressible}},
     {"eps", {"application/postscript", compressible}},
     {"epub", {"application/epub+zip", dense}},
-    {"exe", {"application/vnd.microsoft.portable-executable", dense}},
+    {"exe", {"application/vnd.microsoft.portable-executable", opaque}},
     {"flac", {"audio/flac", dense}},
     {"flv", {"video/x-flv", dense}},
     {"geojson", {"application/geo+json", compressible}},
@@ -80,7 +81,7 @@ constexpr auto table = std::to_array<row>({
     {"ics", {"text/calendar; charset=utf-8", compressible}},
     {"ini", {"text/plain; charset=utf-8", compressible}},
     {"ipynb", {"application/x-ipynb+json", compressible}},
-    {"iso", {"application/x-iso9660-image", dense}},
+    {"iso", {"application/x-iso9660-image", opaque}},
     {"jar", {"application/java-archive", dense}},
     {"java", {"text/plain; charset=utf-8", compressible}},
     {"jfif", {"image/jpeg", dense}},
@@ -94,7 +95,7 @@ constexpr auto table = std::to_array<row>({
     {"jxl", {"image/jxl", dense}},
     {"kml", {"application/vnd.google-earth.kml+xml", compressible}},
     {"kmz", {"application/vnd.google-earth.kmz", dense}},
-    {"ktx2", {"image/ktx2", dense}},
+    {"ktx2", {"image/ktx2", opaque}},
     {"log", {"text/plain; charset=utf-8", compressible}},
     {"lua", {"text/plain; charset=utf-8", compressible}},
     {"m3u8", {"application/vnd.apple.mpegurl", compressible}},
@@ -115,7 +116,7 @@ constexpr auto table = std::to_array<row>({
     {"mpd", {"application/dash+xml", compressible}},
     {"mpeg", {"video/mpeg", dense}},
     {"mpg", {"video/mpeg", dense}},
-    {"msi", {"application/x-msi", dense}},
+    {"msi", {"application/x-msi", opaque}},
     {"ndjson", {"application/x-ndjson", compressible}},
     {"obj", {"model/obj", compressible}},
     {"odp", {"application/vnd.oasis.opendocument.presentation", dense}},
@@ -128,7 +129,7 @@ constexpr auto table = std::to_array<row>({
     {"opus", {"audio/ogg", dense}},
     {"otf", {"font/otf", compressible}},
     {"patch", {"text/x-diff; charset=utf-8", compressible}},
-    {"pdf", {"application/pdf", dense}},
+    {"pdf", {"application/pdf", opaque}},
     {"pem", {"application/x-pem-file", compressible}},
     {"png", {"image/png", dense}},
     {"ppt", {"application/vnd.ms-powerpoint", compressible}},
@@ -149,13 +150,14 @@ constexpr auto table = std::to_array<row>({
     {"srt", {"text/plain; charset=utf-8", compressible}},
     {"stl", {"model/stl", compressible}},
     {"svg", {"image/svg+xml; charset=utf-8", compressible}},
+    {"svgz", {"image/svg+xml; charset=utf-8", dense, coding::gzip}},
     {"tar", {"application/x-tar", compressible}},
     {"tex", {"text/plain; charset=utf-8", compressible}},
     {"tgz", {"application/gzip", dense}},
     {"tif", {"image/tiff", dense}},
     {"tiff", {"image/tiff", dense}},
     {"toml", {"application/toml", compressible}},
-    {"torrent", {"application/x-bittorrent", dense}},
+    {"torrent", {"application/x-bittorrent", opaque}},
     {"ts", {"video/mp2t", dense}},
     {"tsv", {"text/tab-separated-values; charset=utf-8", compressible}},
     {"ttc", {"font/collection", compressible}},
@@ -190,7 +192,7 @@ constexpr auto table = std::to_array<row>({
 
 static_assert(std::ranges::is_sorted(table, std::ranges::less_equal{}, &row::extension), "sorted, and none twice");
 
-constexpr media_type unknown{"application/octet-stream", dense};
+constexpr media_type unknown{"application/octet-stream", opaque};
 constexpr std::size_t longest_extension =
     std::ranges::max(table, {}, [](const row& r) { return r.extension.size(); }).extension.size();
 

@@ -59,7 +59,7 @@ TEST(MediaType, AModernSite)
                                                    row{"a.pdf", "application/pdf", false},
                                                    row{"a.br", "application/x-brotli", false}}) {
         EXPECT_EQ(media_type_of(name).text, type) << name;
-        EXPECT_EQ(media_type_of(name).compressible, compressible) << name;
+        EXPECT_EQ(media_type_of(name).compressible(), compressible) << name;
     }
 }
 
@@ -73,9 +73,21 @@ TEST(MediaType, OtherwiseBytes)
 TEST(MediaType, WhatIsWorthCompressing)
 {
     for (std::string_view name : {"a.html", "a.js", "a.json", "a.svg", "a.txt", "a.xml", "a.wasm", "a.ttf", "a.ico"})
-        EXPECT_TRUE(media_type_of(name).compressible) << name;
+        EXPECT_TRUE(media_type_of(name).compressible()) << name;
     for (std::string_view name : {"a.png", "a.zip", "a.gz", "a.woff2", "a.mp4", "a"})
-        EXPECT_FALSE(media_type_of(name).compressible) << name;
+        EXPECT_FALSE(media_type_of(name).compressible()) << name;
+    for (std::string_view name : {"a", "a.bin", "a.data", "a.onnx", "a.pbf", "a.pdf", "a.exe"})
+        EXPECT_EQ(media_type_of(name).by_coding, compression::may_help) << name;
+    for (std::string_view name : {"a.png", "a.zip", "a.gz", "a.woff2", "a.mp4", "a.svgz"})
+        EXPECT_EQ(media_type_of(name).by_coding, compression::in_vain) << name;
+}
+
+TEST(MediaType, WhatIsStoredCompressed)
+{
+    EXPECT_EQ(media_type_of("a.SVGZ").text, media_type_of("a.svg").text);
+    EXPECT_EQ(media_type_of("a.svgz").stored, coding::gzip);
+    EXPECT_EQ(media_type_of("a.svg").stored, coding::identity);
+    EXPECT_EQ(media_type_of("a.gz").stored, coding::identity);
 }
 
 }  // namespace

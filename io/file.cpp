@@ -343,11 +343,28 @@ csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mod
 
 namespace {
 
+char folded(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+}  // namespace
+
+bool comes_before(const directory_entry& a, const directory_entry& b)
+{
+    if (a.is_directory != b.is_directory) return a.is_directory;
+    const auto [in_a, in_b] = std::ranges::mismatch(a.name, b.name, {}, folded, folded);
+    if (in_a == a.name.end() && in_b == b.name.end()) return a.name < b.name;
+    if (in_a == a.name.end() || in_b == b.name.end()) return in_a == a.name.end();
+    // By code point, which is the order of UTF-8 as unsigned bytes.
+    return static_cast<unsigned char>(folded(*in_a)) < static_cast<unsigned char>(folded(*in_b));
+}
+
+namespace {
+
 struct listing {
     const directory& root;
     const entry& listed;
+    const std::optional<directory_entry>& after;
     std::size_t most;
-    std::vector<directory_entry> entries;
+    directory_part part{};  // while it is made, a heap: the last entry in front
 
     [[nodiscard]] std::int64_t make()
     {
@@ -356,47 +373,73 @@ struct listing {
         const std::unique_ptr<DIR, decltype([](DIR* d) { closedir(d); })> stream(fdopendir(opened.number()));
         if (stream == nullptr) return -errno;
         const int directory = std::move(opened).release();  // the stream closes it
-        while (entries.size() < most) {
+        for (;;) {
             errno = 0;
-            const dirent* const entry = readdir(stream.get());
-            if (entry == nullptr) return -errno;
-            std::string name = entry->d_name;
-            struct stat s;
-            if (name == "." || name == ".." || !look(directory, name, s)) continue;
-            entries.push_back({.name = std::move(name),
-                               .is_directory = S_ISDIR(s.st_mode),
-                               .size = static_cast<std::uint64_t>(s.st_size),
-                               .modified = moment(s.st_mtim.tv_sec, static_cast<std::uint32_t>(s.st_mtim.tv_nsec))});
+            const dirent* const next = readdir(stream.get());
+            if (next == nullptr) break;
+            take(directory, *next);
         }
+        if (errno != 0) return -errno;
+        std::ranges::sort_heap(part.entries, comes_before);
         return 0;
     }
 
   private:
-    /// Whether there is a file or a directory: not by way of a link that may not be followed.
-    [[nodiscard]] bool look(int directory, const std::string& name, struct stat& into) const
+    void take(int directory, const dirent& found)
     {
-        if (fstatat(directory, name.c_str(), &into, AT_SYMLINK_NOFOLLOW) != 0) return false;
-        if (S_ISLNK(into.st_mode)) {
-            const descriptor led_to(openat2(directory, name.c_str(), look_by(through_links)));
-            if (!led_to || !is_served(root, led_to.number()) || fstat(led_to.number(), &into) != 0) return false;
+        directory_entry next{.name = found.d_name, .is_directory = found.d_type == DT_DIR};
+        if (next.name == "." || next.name == "..") return;
+        // In a large directory most entries are of another part: those need no look.
+        const bool is_link_or_unknown = found.d_type != DT_DIR && found.d_type != DT_REG;
+        if (!is_link_or_unknown && !is_wanted(next)) return;
+        if (look(directory, next) && is_wanted(next)) keep(std::move(next));
+    }
+    [[nodiscard]] bool is_wanted(const directory_entry& e)
+    {
+        if (after && !comes_before(*after, e)) return false;
+        if (part.entries.size() < most) return true;
+        part.has_more = true;
+        return comes_before(e, part.entries.front());
+    }
+    void keep(directory_entry e)
+    {
+        if (part.entries.size() == most) {
+            std::ranges::pop_heap(part.entries, comes_before);
+            part.entries.pop_back();
         }
-        return S_ISREG(into.st_mode) || S_ISDIR(into.st_mode);
+        part.entries.push_back(std::move(e));
+        std::ranges::push_heap(part.entries, comes_before);
+    }
+    /// Whether there is a file or a directory: not by way of a link that may not be followed.
+    [[nodiscard]] bool look(int directory, directory_entry& into) const
+    {
+        struct stat s;
+        if (fstatat(directory, into.name.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0) return false;
+        if (S_ISLNK(s.st_mode)) {
+            const descriptor led_to(openat2(directory, into.name.c_str(), look_by(through_links)));
+            if (!led_to || !is_served(root, led_to.number()) || fstat(led_to.number(), &s) != 0) return false;
+        }
+        into.is_directory = S_ISDIR(s.st_mode);
+        into.size = static_cast<std::uint64_t>(s.st_size);
+        into.modified = std::chrono::seconds(s.st_mtim.tv_sec) + std::chrono::nanoseconds(s.st_mtim.tv_nsec);
+        return S_ISREG(s.st_mode) || S_ISDIR(s.st_mode);
     }
 };
 
 }  // namespace
 
-csp::step<result<std::vector<directory_entry>>> list(const directory& root, const std::string& path, std::size_t most,
-                                                     deadline until)
+csp::step<result<directory_part>> list(const directory& root, const std::string& path,
+                                       const std::optional<directory_entry>& after, std::size_t most, deadline until)
 {
+    CSP_CHECK(most > 0, "a part of a listing has entries");
     const auto listed = co_await look_beneath(root, path, until);
     if (!listed) co_return std::unexpected(listed.error());
-    listing made{root, *listed, most, {}};
+    listing made{root, *listed, after, most};
     detail::file_call call(detail::file_action::function, -1, until, std::source_location::current());
     call.function = [](void* l) { return static_cast<listing*>(l)->make(); };
     call.argument = &made;
     if (const auto done = co_await call; !done) co_return std::unexpected(done.error());
-    co_return std::move(made.entries);
+    co_return std::move(made.part);
 }
 
 }  // namespace io

@@ -139,9 +139,19 @@ struct directory_entry {
     std::uint64_t size = 0;
     std::chrono::nanoseconds modified{};
 };
-/// The files and directories in the directory that `path` names beneath `root`, in no order; at most `most`. A link
-/// counts as what it leads to; one that may not be followed (see look_beneath), or leads nowhere, is left out.
-[[nodiscard]] csp::step<result<std::vector<directory_entry>>> list(const directory& root, const std::string& path,
-                                                                   std::size_t most, deadline until = no_deadline);
+/// The order of a listing: directories first, then by name, without regard to the case of ASCII letters; names that
+/// differ in nothing else go by their bytes.
+[[nodiscard]] bool comes_before(const directory_entry& a, const directory_entry& b);
+
+struct directory_part {
+    std::vector<directory_entry> entries;  // in order
+    bool has_more = false;                 // behind them
+};
+/// The files and directories in the directory that `path` names beneath `root`: the first of them, at most `most`, that
+/// come behind `after`, which need not exist. A link counts as what it leads to; one that may not be followed (see
+/// look_beneath), or leads nowhere, is left out. REQUIRES: `most` > 0.
+[[nodiscard]] csp::step<result<directory_part>> list(const directory& root, const std::string& path,
+                                                     const std::optional<directory_entry>& after, std::size_t most,
+                                                     deadline until = no_deadline);
 
 }  // namespace io

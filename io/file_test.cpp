@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -298,13 +299,13 @@ TEST_P(files, are_streams_where_somebody_reads) { run(writes_to_a_pipe()); }
 
 csp::step<std::string> names_in(const directory& root, std::string path)
 {
-    const auto all = co_await list(root, path, 1000);
+    const auto all = co_await list(root, path, {}, 1000);
     if (!all) co_return std::string(all.error().text);
+    EXPECT_FALSE(all->has_more);
     std::vector<std::string> names;
-    for (const directory_entry& e : *all) {
+    for (const directory_entry& e : all->entries) {
         names.push_back(e.name + (e.is_directory ? "/ " : " ") + std::to_string(e.is_directory ? 0 : e.size));
     }
-    std::ranges::sort(names);
     std::string text;
     for (const std::string& n : names) text += n + '\n';
     co_return text;
@@ -320,15 +321,60 @@ process lists()
     fs::create_symlink("../.git", s.root() / "sub/hidden");
     fs::create_symlink(s.root() / "index.html", s.root() / "sub/absolute");
     const auto root = open_directory(s.root());
-    EXPECT_EQ(co_await names_in(*root, "."), ".git/ 0\nabsolute-inside 8\nindex.html 8\ninside 4\nsub/ 0\n")
+    EXPECT_EQ(co_await names_in(*root, "."), ".git/ 0\nsub/ 0\nabsolute-inside 8\nindex.html 8\ninside 4\n")
         << "no pipe, and no link that leads out";
-    EXPECT_EQ(co_await names_in(*root, "sub"), "absolute 8\npage 4\nparent/ 0\nup/ 0\n");
+    EXPECT_EQ(co_await names_in(*root, "sub"), "parent/ 0\nup/ 0\nabsolute 8\npage 4\n");
     EXPECT_EQ(co_await names_in(*root, "sub/up"), co_await names_in(*root, "."));
     EXPECT_EQ(co_await names_in(*root, ".."), error::of(EXDEV).text);
     EXPECT_EQ(co_await names_in(*root, "index.html"), error::of(ENOTDIR).text);
-    EXPECT_EQ((co_await list(*root, ".", 1))->size(), 1U);
+    EXPECT_EQ((co_await list(*root, ".", {}, 1))->entries.size(), 1U);
 }
 TEST_P(files, are_listed) { run(lists()); }
+
+/// The names in a directory, read in parts of so many.
+csp::step<std::vector<std::string>> names_by_parts(const directory& root, std::size_t most)
+{
+    std::vector<std::string> names;
+    std::optional<directory_entry> after;
+    for (;;) {
+        auto part = co_await list(root, ".", after, most);
+        EXPECT_TRUE(part && part->entries.size() <= most);
+        for (const directory_entry& e : part->entries) names.push_back(e.name);
+        if (!part->has_more) co_return names;
+        EXPECT_EQ(part->entries.size(), most);
+        after = part->entries.back();
+    }
+}
+
+process lists_in_parts()
+{
+    const site s;
+    fs::create_directories(s.base() / "many");
+    std::vector<std::string> expected;
+    for (const char* name : {"a", "B", "sub2", "Z"}) fs::create_directories(s.base() / "many" / name);
+    fs::create_symlink("sub2", s.base() / "many/m");
+    for (const char* name : {"a", "B", "m", "sub2", "Z"}) expected.emplace_back(name);
+    for (int i = 100; i < 130; ++i) {
+        expected.push_back((i % 2 == 0 ? "f" : "F") + std::to_string(i));
+        std::ofstream(s.base() / "many" / expected.back()) << "x";
+    }
+    for (const char* name : {"G", "g", "\xC3\xA9"}) {
+        std::ofstream(s.base() / "many" / name) << "x";
+        expected.emplace_back(name);
+    }
+    mkfifo((s.base() / "many/pipe").c_str(), 0600);
+    std::ranges::sort(expected.begin() + 5, expected.end(),
+                      [](const auto& a, const auto& b) { return comes_before({.name = a}, {.name = b}); });
+    const auto root = open_directory(s.base() / "many");
+    for (const std::size_t most : {1U, 2U, 7U, 37U, 38U, 39U})
+        EXPECT_EQ(co_await names_by_parts(*root, most), expected);
+
+    const std::optional<directory_entry> gone(directory_entry{.name = "F115a"});
+    EXPECT_EQ((co_await list(*root, ".", gone, 1))->entries.front().name, "f116") << "it goes on behind what is gone";
+    const std::optional<directory_entry> end(directory_entry{.name = "\xFF"});
+    EXPECT_TRUE((co_await list(*root, ".", end, 1))->entries.empty());
+}
+TEST_P(files, are_listed_in_parts) { run(lists_in_parts()); }
 
 process many_cold_reads(std::size_t count)
 {

@@ -17,11 +17,10 @@ constexpr std::size_t date_bytes = std::tuple_size_v<http::date_text>;
 
 }  // namespace
 
-bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now)
+bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now, std::chrono::milliseconds quiet)
 {
-    constexpr std::chrono::milliseconds tick{20};
     const auto age = now.time_since_epoch() - i.changed;
-    return std::chrono::abs(age) > tick;  // far in the future: the times come from another clock than ours
+    return std::chrono::abs(age) > quiet;  // far in the future: the times come from another clock than ours
 }
 
 response_fields& response_fields::add(std::string_view name, std::string_view value)
@@ -64,7 +63,8 @@ response_fields fields_of_whole(const description& d)
 {
     response_fields f = fields_of_any(d);
     f.add("Content-Type", d.media_type).add("Content-Length", d.bytes);
-    if (d.coding != http::coding::identity) f.add("Content-Encoding", http::token(d.coding));
+    const http::coding applied = d.coding == http::coding::identity ? d.stored : d.coding;
+    if (applied != http::coding::identity) f.add("Content-Encoding", http::token(applied));
     return f.add("Accept-Ranges", "bytes").add("X-Content-Type-Options", "nosniff");
 }
 

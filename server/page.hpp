@@ -42,8 +42,10 @@ struct file_identity {
 };
 
 /// Whether a change of the file after `now` will show in its times. They are taken from a clock that stands still for
-/// up to 10 ms: a file written twice within them has the same times for both versions.
-[[nodiscard]] bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now);
+/// up to 10 ms: a file written twice within them has the same times for both versions. With a longer `quiet`: whether
+/// the file has not been changed for so long.
+[[nodiscard]] bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now,
+                              std::chrono::milliseconds quiet = std::chrono::milliseconds(20));
 
 /// What is known of a representation but for its bytes (RFC 9110, section 3.2).
 struct description {
@@ -52,9 +54,10 @@ struct description {
     std::optional<std::chrono::sys_seconds> modified;  // by http::last_modified()
     std::uint64_t bytes = 0;
     http::coding coding = http::coding::identity;
-    bool varies = false;        // there are others, or may be, among which Accept-Encoding decides
-    std::string cache_control;  // a field value; empty: nothing is said
-    response_fields more;       // that the site adds
+    http::coding stored = http::coding::identity;  // that of the file itself, whoever asks for it, as with .svgz
+    bool varies = false;                           // there are others, or may be, among which Accept-Encoding decides
+    std::string cache_control;                     // a field value; empty: nothing is said
+    response_fields more;                          // that the site adds
 };
 
 /// What every answer about a representation tells, a 304 too (RFC 9110, section 15.4.5): its validators, and for whom

@@ -519,6 +519,59 @@ def test_what_lies_beside_a_file_but_is_not_of_it(serve, size):
         wait_until(lambda: gets("older") == other, "it has been made anew")
 
 
+@pytest.mark.parametrize("size", [1, 10], ids=["in the cache", "from the disk"])
+def test_precompressed_files_of_any_type(serve, size):
+    """Only what is compressed in itself is not looked for in other codings."""
+    content = (TEXT * size)[: 70_000 * size]
+    names = ("model.onnx", "table.data", "map.pbf", "image.bin", "paper.pdf", "NOTICE")
+    files = {name: content for name in (*names, "picture.png", "alone.bin")}
+    files |= {f"{name}.gz": gzipped(content) for name in (*names, "picture.png")}
+    server = serve(files=files)
+    with server.connect() as c:
+        for name in names:
+            r = c.ask(f"/{name}", "Accept-Encoding: gzip")
+            assert (r.get("Content-Encoding"), r.get("Vary"), decoded("gzip", r.body)) == ("gzip", "Accept-Encoding", content)
+            plain = c.ask(f"/{name}")
+            assert (plain.get("Content-Encoding"), plain.get("Vary"), plain.body) == (None, "Accept-Encoding", content)
+            assert plain.get("Content-Type") == r.get("Content-Type")
+        for name in ("picture.png", "alone.bin"):
+            r = c.ask(f"/{name}", "Accept-Encoding: gzip")
+            assert (r.get("Content-Encoding"), r.get("Vary"), r.body) == (None, None, content), name
+
+
+@pytest.mark.parametrize("size", [1, 300], ids=["in the cache", "from the disk"])
+def test_an_image_that_is_stored_compressed(serve, size):
+    """As everywhere, it is sent with its coding whatever the client accepts: all browsers do, and there is no other form."""
+    content = random.Random(size).randbytes(1000 * size)
+    server = serve(files={"drawing.svgz": content})
+    with server.connect() as c:
+        for accept in ("gzip", "br", "identity"):
+            r = c.ask("/drawing.svgz", f"Accept-Encoding: {accept}")
+            assert (r.get("Content-Type"), r.get("Content-Encoding")) == ("image/svg+xml; charset=utf-8", "gzip")
+            assert (r.get("Vary"), r.body) == (None, content)
+        part = c.ask("/drawing.svgz", "Range: bytes=0-9")
+        assert (part.status, part.get("Content-Encoding"), part.body) == (206, "gzip", content[:10])
+
+
+@shows("9110 8.8.3", "The tag of a coding is still good after a restart, before anything has been compressed anew")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_tags_of_codings_outlive_the_server(serve, method):
+    server = serve(files={"page.html": TEXT}, workers=1)
+    wait_for_codings(server, "/page.html")
+    tags = {coding: tag_of(server, "/page.html", f"Accept-Encoding: {coding}") for coding in CODINGS}
+    server.stop()
+    server.exit_code = None
+    server.start()
+    with server.connect() as c:
+        for coding, tag in tags.items():
+            r = c.ask("/page.html", f"Accept-Encoding: {coding}", f"If-None-Match: {tag}", method=method)
+            assert (r.status, r.get("ETag"), r.get("Vary")) == (304, tag, "Accept-Encoding")
+            assert c.ask("/page.html", f"If-None-Match: {tag}", method=method).status == 200, "not accepted"
+        for tag in tags.values():
+            r = c.ask("/page.html", "Accept-Encoding: gzip, br, zstd", f'If-None-Match: "x{tag[1:]}', method=method)
+            assert r.status == 200
+
+
 def test_codings_last(serve):
     """A page keeps its compressed forms, however many ask for it while they are made, until it changes."""
     files = {f"{i}.html": b"%d" % i + TEXT for i in range(30)}
@@ -583,6 +636,20 @@ def test_the_tag_of_a_very_large_file_comes_later(serve):
     tag = wait_until(lambda: tag_of(server, "/huge.bin"), "the file has been hashed")
     assert server.ask("/huge.bin", f"If-None-Match: {tag}").status in (200, 304)  # of another core, that is hashing yet
     wait_until(lambda: server.ask("/huge.bin", f"If-None-Match: {tag}").status == 304, "the tag is known")
+
+
+def test_the_tag_of_a_file_too_large_to_be_read_for_it(serve):
+    """It is made from the file's times, once these have not changed for a while; a terabyte is never read through."""
+    server = serve(files={"sparse.bin": b"begin"})
+    os.truncate(server.site / "sparse.bin", 1024**4)
+    tag = wait_until(lambda: tag_of(server, "/sparse.bin"), "the file has not changed for two seconds")
+    assert tag.startswith('"t-')
+    with server.connect() as c:
+        assert c.ask("/sparse.bin", f"If-None-Match: {tag}", method="HEAD").status == 304
+        r = c.ask("/sparse.bin", f"If-Range: {tag}", "Range: bytes=-4")
+        assert (r.status, r.body) == (206, b"\0\0\0\0")
+    os.truncate(server.site / "sparse.bin", 1024**4 - 1)
+    assert server.ask("/sparse.bin", f"If-None-Match: {tag}", method="HEAD").status == 200
 
 
 def test_two_versions_within_a_tick_of_the_clock(serve):
@@ -746,10 +813,29 @@ def test_who_is_listed(serve, settings, status):
 
 def test_a_long_listing(serve):
     server = serve(files={f"d/{i}": "" for i in range(10_000)}, listing="on")
+    for_program = "Accept: application/json"
     with server.connect() as c:
-        assert "10000 files of 0 B in all<" in c.ask("/d/").text.replace("</", "<")
-        (server.site / "d/more").write_text("")
-        assert "10000 files of 0 B in all; there are more" in c.ask("/d/").text
+        whole = c.ask("/d/")
+        assert "10000 files of 0 B in all<" in whole.text.replace("</", "<")
+        assert (whole.get("Link"), c.ask("/d/", for_program).get("Link")) == (None, None)
+
+        (server.site / "d/99 & +#?.txt").write_text("")
+        (server.site / "d/sub").mkdir()
+        assert "9999 files of 0 B in all, on this page" in c.ask("/d/").text
+        for fields, names in (((), lambda r: [urllib.parse.unquote(link[2:]).rstrip("/") for link in links_of(r.text)
+                                              if link.startswith("./") and link != "./"]),
+                              ((for_program,), lambda r: [e["name"] for e in json.loads(r.text)])):
+            first = c.ask("/d/", *fields)
+            link = re.fullmatch('<(.*)>; rel="next"', first.get("Link"))[1]
+            assert fields or f'<a rel="next" href="{link}">' in first.text
+            headed = c.ask("/d/", *fields, f"If-None-Match: {first.get('ETag')}", method="HEAD")
+            assert (headed.status, headed.get("Link")) == (304, first.get("Link"))
+            second = c.ask("/d/" + link, *fields)
+            assert (second.status, second.get("Link"), len(names(first)), len(names(second))) == (200, None, 10_000, 2)
+            assert names(first)[0] == "sub" and names(first)[1:] + names(second) == sorted(names(first)[1:] + names(second))
+            assert set(names(first) + names(second)) == {"sub", "99 & +#?.txt", *map(str, range(10_000))}
+        assert json.loads(c.ask("/d/?after=%ff%ff", for_program).text) == []
+        assert [e["name"] for e in json.loads(c.ask("/d/?x=1&after=9998", for_program).text)] == ["9999"]
 
 
 @pytest.mark.parametrize("target", ["/d/", "/d/e/"])

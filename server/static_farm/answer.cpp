@@ -2,6 +2,7 @@
 #include "server/static_farm/answer.hpp"
 
 #include <chrono>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -9,6 +10,23 @@
 
 namespace server {
 namespace {
+
+/// That the client has the page already, in a coding in which it is not kept: it was before the server was started
+/// anew, say. The tag of a coding follows from that of the text.
+std::optional<response> not_modified_in_another_coding(const request& asked, const page& p,
+                                                       std::chrono::sys_seconds now)
+{
+    if (!p.compressible || asked.conditions.if_none_match.empty()) return std::nullopt;
+    for (const auto c : {http::coding::brotli, http::coding::zstd, http::coding::gzip}) {
+        if (p.in[static_cast<std::size_t>(c)] || !asked.accepted.permits(c)) continue;
+        description as_coded = p.as(http::coding::identity).about;
+        as_coded.coding = c;
+        as_coded.etag = coded_etag(as_coded.etag, c);
+        auto answer = select(asked, as_coded, now);
+        if (answer && answer->code == http::status::not_modified) return std::move(*answer);
+    }
+    return std::nullopt;
+}
 
 /// What `found` answers to what was asked, with what its slices are cut from.
 std::expected<response, not_sent> answer_with(const request& asked, found_page found)
@@ -23,6 +41,9 @@ std::expected<response, not_sent> answer_with(const request& asked, found_page f
     auto& page = std::get<frozen_page>(found);
     const representation& best = page->best(asked.accepted);
     auto chosen = select(asked, best.about, now);
+    if (chosen && chosen->code != http::status::not_modified) {
+        if (auto known = not_modified_in_another_coding(asked, *page, now)) return std::move(*known);
+    }
     if (chosen) {
         chosen->coding = best.about.coding;
         chosen->page = std::move(page);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/static_farm/etags.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <exception>
@@ -17,6 +18,7 @@
 #include "csp/alt.hpp"
 #include "csp/check.hpp"
 #include "csp/forking.hpp"
+#include "csp/timer.hpp"
 #include "server/static_farm/lookup.hpp"
 
 namespace server {
@@ -100,8 +102,32 @@ bool is_still(const file_identity& i, const io::file& f)
     return now && i == identity_of(*now);
 }
 
+/// Whether somebody waits for the hash.
+enum class urgency : std::uint8_t { awaited, background };
+
+/// Keeps a hash in the background to a quarter of the core's time.
+class pacer {
+  public:
+    explicit pacer(urgency u) : urgency_(u) {}
+    void begin() { begun_ = std::chrono::steady_clock::now(); }
+    void end() { spent_ += std::chrono::steady_clock::now() - begun_; }
+    csp::step<void> rest()
+    {
+        using std::chrono::milliseconds;
+        if (urgency_ == urgency::awaited || spent_ < milliseconds(1)) co_return;
+        const auto pause = std::min<csp::duration>(3 * spent_, milliseconds(20));  // a slow disk takes no core's time
+        spent_ = {};
+        co_await csp::sleep(pause);
+    }
+
+  private:
+    urgency urgency_;
+    std::chrono::steady_clock::time_point begun_;
+    std::chrono::steady_clock::duration spent_{};
+};
+
 /// Nothing: it could not be read, or not to that end, or nobody wants to know any more.
-csp::step<std::optional<std::string>> hash_content(const io::file& f, const file_identity& of,
+csp::step<std::optional<std::string>> hash_content(const io::file& f, const file_identity& of, urgency how,
                                                    csp::shared_out<progress_of_hash>& reports)
 {
     constexpr std::size_t piece_bytes = std::size_t{128} * 1024;
@@ -109,24 +135,28 @@ csp::step<std::optional<std::string>> hash_content(const io::file& f, const file
     if (hash == nullptr) co_return std::nullopt;
     XXH3_128bits_reset(hash.get());
 
+    pacer pace(how);
     std::vector<char> piece(std::min<std::uint64_t>(of.size, piece_bytes));
     for (std::uint64_t at = 0; at < of.size;) {
+        pace.begin();
         const auto got = co_await io::read(f, piece, at);
         if (!got || *got == 0) co_return std::nullopt;
         XXH3_128bits_update(hash.get(), piece.data(), *got);
         at += *got;
+        pace.end();
         // A file in memory is read without waiting; so this is also where everybody else gets a turn.
         if (!co_await reports.output({.of = of, .what = kind::goes_on, .tag = {}})) co_return std::nullopt;
+        co_await pace.rest();
     }
     co_return tag_of(XXH3_128bits_digest(hash.get()));
 }
 
-csp::process hasher(file_identity of, io::file f, csp::shared_out<progress_of_hash> reports)
+csp::process hasher(file_identity of, io::file f, urgency how, csp::shared_out<progress_of_hash> reports)
 {
     progress_of_hash result{.of = of, .what = kind::failed, .tag = {}};
     try {
         const bool settled = is_settled(of, std::chrono::system_clock::now());
-        auto tag = co_await hash_content(f, of, reports);
+        auto tag = co_await hash_content(f, of, how, reports);
         if (tag && is_still(of, f)) {
             result.what = settled ? kind::lasting : kind::passing;
             result.tag = std::move(*tag);
@@ -151,13 +181,18 @@ class files_under_way {
     explicit files_under_way(etag_rules rules) : rules_(rules) {}
 
     [[nodiscard]] bool is_large(const file_identity& i) const { return i.size > rules_.hashed_first; }
+    /// Whether it is to be hashed now: not what is too large for that, nor what is large and changes.
+    [[nodiscard]] bool may_begin(const file_identity& i) const
+    {
+        return !contains(i) && i.size <= rules_.hashed_last && has_room_for(i) && (!is_large(i) || is_quiet(i));
+    }
+    /// What there is to say of a file that is not hashed.
+    [[nodiscard]] std::string unhashed_tag(const file_identity& i) const
+    {
+        return i.size > rules_.hashed_last && is_quiet(i) ? etag_of_times(i) : std::string();
+    }
     [[nodiscard]] std::size_t awaited() const { return files_.size() - large_; }
     [[nodiscard]] bool contains(const file_identity& i) const { return files_.contains(i); }
-    [[nodiscard]] bool has_room_for(const file_identity& i) const
-    {
-        return is_large(i) ? large_ < rules_.in_background : awaited() < rules_.at_once;
-    }
-
     void begin(const file_identity& i)
     {
         files_.try_emplace(i);
@@ -172,6 +207,15 @@ class files_under_way {
     }
 
   private:
+    [[nodiscard]] bool has_room_for(const file_identity& i) const
+    {
+        return is_large(i) ? large_ < rules_.in_background : awaited() < rules_.at_once;
+    }
+    [[nodiscard]] bool is_quiet(const file_identity& i) const
+    {
+        return is_settled(i, std::chrono::system_clock::now(), rules_.quiet);
+    }
+
     etag_rules rules_;
     std::size_t large_ = 0;
     std::unordered_map<file_identity, std::vector<etag_question>, identity_hash> files_;
@@ -191,6 +235,14 @@ std::string coded_etag(std::string_view etag, http::coding c)
 std::string content_etag(std::string_view content, http::coding c)
 {
     return coded_etag(tag_of(XXH3_128bits(content.data(), content.size())), c);
+}
+
+std::string etag_of_times(const file_identity& i)
+{
+    // Not the device: its number may be another after the machine has been started anew.
+    const std::array<std::int64_t, 4> version{static_cast<std::int64_t>(i.inode), static_cast<std::int64_t>(i.size),
+                                              i.modified.count(), i.changed.count()};
+    return "\"t-" + tag_of(XXH3_128bits(version.data(), sizeof version)).substr(1);
 }
 
 csp::process etags(etag_rules rules, csp::in<etag_question> questions)
@@ -218,10 +270,12 @@ csp::process etags(etag_rules rules, csp::in<etag_question> questions)
             }
             etag_question& q = *question;
             std::string tag = known.find(q.of);
-            if (tag.empty() && !under_way.contains(q.of) && under_way.has_room_for(q.of)) {
+            if (tag.empty()) tag = under_way.unhashed_tag(q.of);
+            if (tag.empty() && under_way.may_begin(q.of)) {
                 if (auto file = io::duplicate(q.file)) {
                     under_way.begin(q.of);
-                    hashers.start(hasher(q.of, std::move(*file), report));
+                    const auto how = under_way.is_large(q.of) ? urgency::background : urgency::awaited;
+                    hashers.start(hasher(q.of, std::move(*file), how, report));
                 }
             }
             if (tag.empty() && !under_way.is_large(q.of) && under_way.contains(q.of)) {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Strong entity tags (RFC 9110 section 8.8.3), made from what a file contains: they stay when a site is deployed anew
-// with the same files, and differ when two files of the same age do.
+// Strong entity tags (RFC 9110 section 8.8.3). They are made from what a file contains: they stay when a site is
+// deployed anew with the same files, and differ when two files of the same age do. Only a file too large to be read for
+// that has a tag made from its times.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -25,9 +27,13 @@ namespace server {
 /// The same from the tag of the text as it is, without hashing again. REQUIRES: `etag` is for no coding.
 [[nodiscard]] std::string coded_etag(std::string_view etag, http::coding c);
 
+/// The tag of a version of a file by its inode, size and times: `"t-kOSa0yWmLFsBZTSBhBbJ1w"`. It is another on another
+/// machine, or once the file has been copied.
+[[nodiscard]] std::string etag_of_times(const file_identity& i);
+
 struct etag_answer {
     io::file file;    // that of the question
-    std::string tag;  // as content_etag() makes it; empty: it is not known, or not yet
+    std::string tag;  // as content_etag() or etag_of_times() makes it; empty: it is not known, or not yet
 };
 
 struct etag_question {
@@ -43,6 +49,9 @@ struct etag_rules {
     std::uint64_t hashed_first = std::uint64_t{8} << 20;  // bytes; who asks for a larger file does not wait for its tag
     std::size_t at_once = 64;       // files that somebody waits for and that are read at the same time
     std::size_t in_background = 2;  // larger ones
+    std::uint64_t hashed_last = std::uint64_t{64} << 20;  // bytes; the tag of a larger file is made from its times
+    std::chrono::milliseconds quiet{
+        2'000};  // a file beyond `hashed_first` has a tag when it was not changed for so long
 };
 
 /// Knows the tags of files too large to be kept in memory, each hashed once for each version. One on each core.
@@ -50,13 +59,15 @@ struct etag_rules {
 ///   questions   etag_question   from the static workers
 ///
 /// A file of up to `hashed_first` bytes is hashed before the answer, once for all who ask meanwhile; a larger one in
-/// the background, and until that is done its tag is not known. So a worker waits for some milliseconds at most, or
-/// for as long as a slow disk takes to read that much. Beyond `at_once` and `in_background` no more is begun, and the
-/// answer is "not known": a response without a tag is right all the same.
-/// Promise: always accepts `questions`; answers each, with its file; a tag is that of the version in the question.
-/// Deadlock: a server to whoever asks, who must then take the answer before all else; so the outputs of answers never
-/// wait. A server to the hashers that it forks, and a client of nobody. Ends when all writers have and nobody waits for
-/// an answer; what is hashed in the background then is given up.
+/// the background, once it has not been changed for a while, and until that is done its tag is not known. So a worker
+/// waits for some milliseconds at most, or for as long as a slow disk takes to read that much. What is hashed in the
+/// background leaves the core three quarters of the time. A file beyond `hashed_last` is never read: its tag is made
+/// from its times, once it has not been changed for a while. So a log that grows has no tag, and costs nothing. Beyond
+/// `at_once` and `in_background` no more is begun, and the answer is "not known": a response without a tag is right all
+/// the same. Promise: always accepts `questions`; answers each, with its file; a tag is that of the version in the
+/// question. Deadlock: a server to whoever asks, who must then take the answer before all else; so the outputs of
+/// answers never wait. A server to the hashers that it forks, and a client of nobody. Ends when all writers have and
+/// nobody waits for an answer; what is hashed in the background then is given up.
 csp::process etags(etag_rules rules, csp::in<etag_question> questions);
 
 }  // namespace server

@@ -56,7 +56,15 @@ TEST(ContentEtag, IsAnotherForEachCoding)
 
 constexpr std::uint64_t large = 1'000'000;
 
-etag_rules small_rules() { return {.known = 2, .hashed_first = large, .at_once = 1, .in_background = 1}; }
+etag_rules small_rules()
+{
+    return {.known = 2,
+            .hashed_first = large,
+            .at_once = 1,
+            .in_background = 1,
+            .hashed_last = 8 * large,
+            .quiet = milliseconds(20)};
+}
 
 struct opened {
     file_identity of;
@@ -184,6 +192,41 @@ csp::process asks_for_a_large_file(questions_end to_etags, scratch d)
 }
 TEST_P(Etags, HashesALargeFileInTheBackground) { run_with(asks_for_a_large_file); }
 
+csp::process asks_for_a_file_that_changes(questions_end to_etags, scratch d)
+{
+    for (const std::size_t size : {large + 1, 8 * large + 1}) {
+        const std::string path = d->write("log", text_of(size, 'a'));
+        EXPECT_EQ((co_await ask(to_etags, open(path))).tag, "") << size;
+        co_await csp::sleep(milliseconds(50));
+        EXPECT_EQ(co_await recall(to_etags, path), "") << "nor is it hashed afterwards: " << size;
+    }
+}
+TEST_P(Etags, HasNoneForALargeFileThatChanges)
+{
+    etag_rules rules = small_rules();
+    rules.quiet = std::chrono::hours(1);
+    run_with(asks_for_a_file_that_changes, rules);
+}
+
+csp::process asks_for_huge_files(questions_end to_etags, scratch d)
+{
+    const std::string path = d->write("file", "");
+    std::filesystem::resize_file(path, std::uintmax_t{1} << 40);  // no block of it is written
+    co_await let_files_settle();
+    const std::string tag = (co_await ask(to_etags, open(path))).tag;
+    EXPECT_THAT(tag, testing::MatchesRegex("\"t-[A-Za-z0-9_-]+\""));
+    EXPECT_EQ((co_await ask(to_etags, open(path))).tag, tag);
+    EXPECT_EQ(tag, etag_of_times(open(path).of));
+    std::filesystem::resize_file(path, (std::uintmax_t{1} << 40) + 1);
+    co_await let_files_settle();
+    const std::string longer = (co_await ask(to_etags, open(path))).tag;
+    EXPECT_NE(longer, tag);
+    std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    co_await let_files_settle();
+    EXPECT_NE((co_await ask(to_etags, open(path))).tag, longer);
+}
+TEST_P(Etags, MakesThatOfAHugeFileFromItsTimes) { run_with(asks_for_huge_files); }
+
 csp::process asks_for_three_files(questions_end to_etags, scratch d)
 {
     std::vector<std::string> paths;
@@ -267,16 +310,20 @@ csp::process asks_and_leaves(questions_end to_etags, scratch d)
 }
 TEST_P(Etags, DoesWithoutAnAskerWhoLeaves) { run_with(asks_and_leaves); }
 
-csp::process asks_for_a_huge_file(questions_end to_etags, scratch d)
+csp::process asks_for_what_takes_long(questions_end to_etags, scratch d)
 {
     const std::string path = d->write("file", "");
-    // No block of it is written. To read all of it would take longer than any test may.
-    std::filesystem::resize_file(path, std::uintmax_t{1} << 43);
+    std::filesystem::resize_file(path, std::uintmax_t{1} << 40);  // no block of it is written
     co_await let_files_settle();
     EXPECT_EQ((co_await ask(to_etags, open(path))).tag, "");
     co_await csp::sleep(milliseconds(50));
 }
-TEST_P(Etags, GivesUpWhatNobodyWaitsForAtTheEnd) { run_with(asks_for_a_huge_file); }
+TEST_P(Etags, GivesUpWhatNobodyWaitsForAtTheEnd)
+{
+    etag_rules rules = small_rules();
+    rules.hashed_last = ~std::uint64_t{0};
+    run_with(asks_for_what_takes_long, rules);  // and comes back: reading a terabyte would take minutes
+}
 
 }  // namespace
 }  // namespace server

@@ -32,7 +32,7 @@ constexpr std::array coded{coding::gzip, coding::brotli, coding::zstd};
 constexpr std::string_view html = "text/html; charset=utf-8";
 constexpr std::string_view json = "application/json";
 constexpr std::string_view methods_of_pages = "GET, HEAD, OPTIONS";
-constexpr std::size_t longest_listing = 10'000;  // entries
+constexpr std::size_t longest_listing = 10'000;  // entries on one page
 
 /// What a file comes to that has become shorter while it was read.
 constexpr int changing = ESTALE;
@@ -58,6 +58,11 @@ struct file_family {
     found_entry identity;
     std::array<std::optional<found_entry>, coded.size()> in;
 
+    [[nodiscard]] http::media_type type() const { return http::media_type_of(identity.name); }
+    [[nodiscard]] bool varies() const
+    {
+        return type().compressible() || std::ranges::any_of(in, [](const auto& f) { return f.has_value(); });
+    }
     [[nodiscard]] std::vector<file_identity> identities() const
     {
         std::vector<file_identity> all{identity.identity()};
@@ -66,10 +71,11 @@ struct file_family {
     }
 };
 
-csp::step<file_family> family_of(const io::directory& root, found_entry f, bool compressible)
+/// What is compressed in itself has nothing beside it, so that images and films cost no further looks.
+csp::step<file_family> family_of(const io::directory& root, found_entry f)
 {
     file_family family{.identity = std::move(f), .in = {}};
-    if (!compressible) co_return family;
+    if (family.type().by_coding == http::compression::in_vain) co_return family;
     for (std::size_t i = 0; i < coded.size(); ++i) {
         auto sidecar = co_await look_at(root, family.identity.name + std::string(http::suffix(coded[i])));
         if (sidecar && has_content_of(*sidecar, family.identity)) family.in[i] = std::move(*sidecar);
@@ -135,6 +141,7 @@ void add_headers(response_fields& fields, std::vector<header> headers, const bui
 struct common_description {
     const common_fields& fields;
     std::optional<std::chrono::sys_seconds> modified;
+    bool varies = false;
 };
 
 description describe(const common_description& common, const found_entry& plain, const found_entry& as_sent, coding c)
@@ -145,7 +152,8 @@ description describe(const common_description& common, const found_entry& plain,
             .modified = common.modified,
             .bytes = as_sent.what().size,
             .coding = c,
-            .varies = type.compressible,
+            .stored = type.stored,
+            .varies = common.varies,
             .cache_control = common.fields.cache_control,
             .more = common.fields.more};
 }
@@ -170,7 +178,7 @@ csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const comm
     p.settled = std::ranges::all_of(p.made_from, [now](const file_identity& i) { return is_settled(i, now); });
     auto plain = co_await load(common, files.identity, files.identity, coding::identity);
     if (!plain) co_return std::unexpected(plain.error());
-    p.compressible = plain->about.varies && plain->about.bytes >= least_worth_compressing;
+    p.compressible = files.type().compressible() && plain->about.bytes >= least_worth_compressing;
     p.in.front() = std::move(*plain);
     for (std::size_t i = 0; i < coded.size(); ++i) {
         if (!files.in[i] || files.in[i]->what().size > rules.cache.largest_text) continue;
@@ -234,18 +242,20 @@ response to_directory(const page_rules& rules, const request& asked)
 csp::step<std::expected<found_page, http::error>> list(const io::directory& root, const page_rules& rules,
                                                        const request& asked, const std::string& name)
 {
-    auto entries = co_await io::list(root, name.empty() ? "." : name, longest_listing + 1);
-    if (!entries) {
-        http::error why = refusal(entries.error());
+    const auto after = listing_start(asked.query);
+    auto part = co_await io::list(root, name.empty() ? "." : name, after, longest_listing);
+    if (!part) {
+        http::error why = refusal(part.error());
         if (why.code == status::forbidden) why.text = "The server may not read this directory.";
         co_return std::unexpected(why);
     }
-    const extent what = entries->size() <= longest_listing ? extent::all : extent::the_first;
-    if (what == extent::the_first) entries->pop_back();
+    const listing_links rest{.first = after ? "./" : "",
+                             .next = part->has_more ? listing_after(part->entries.back()) : ""};
     const bool for_program = http::prefers_json(asked.accept);
     std::string text =
-        for_program ? listing_json(std::move(*entries)) : listing_html(asked.path, std::move(*entries), what);
-    const std::string etag = content_etag(text);
+        for_program ? listing_json(std::move(part->entries)) : listing_html(asked.path, std::move(part->entries), rest);
+    const std::string etag =
+        content_etag(text + rest.next);  // a 304 says also that there still is, or is no, next part
 
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     const auto met = http::evaluate(asked.method, asked.conditions, {.etag = etag, .modified = {}, .now = now});
@@ -254,6 +264,7 @@ csp::step<std::expected<found_page, http::error>> list(const io::directory& root
                      ? response(status::not_modified, {})
                      : text_response(status::ok, for_program ? json : html, std::move(text));
     r.fields.add("ETag", etag).add("Cache-Control", "no-cache").add("Vary", "Accept");
+    if (!rest.next.empty()) r.fields.add("Link", fmt::format("<{}>; rel=\"next\"", rest.next));  // RFC 8288
     add_headers(r.fields, headers_of_other(rules.files, asked.routes), style_of_listings);
     co_return r;
 }
@@ -305,15 +316,15 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
         co_return co_await list(root, rules, asked, directory->name);
     }
     found_entry& file = std::get<found_entry>(*found);
-    const bool is_text = http::media_type_of(file.name).compressible;
+    const bool is_text = http::media_type_of(file.name).compressible();
     const bool is_large = file.what().size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
     const way_to_file way = way_to(file, rules, asked);
-    file_family files = co_await family_of(root, std::move(file), is_text);
+    file_family files = co_await family_of(root, std::move(file));
 
     const auto modified = http::last_modified(files.identity.what().modified, looked_at);
     if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, modified);
     const common_fields fields = common_of(rules, asked, files.identity.name, way);
-    const common_description common{.fields = fields, .modified = modified};
+    const common_description common{.fields = fields, .modified = modified, .varies = files.varies()};
     if (is_large) {
         auto opened = open_best(common, std::move(files), asked.accepted);
         if (!opened) co_return std::unexpected(refusal(opened.error()));

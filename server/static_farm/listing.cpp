@@ -29,22 +29,10 @@ bool can_be_asked_for(const io::directory_entry& e)
     return path && path->names_file();
 }
 
-char folded(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool comes_before(const io::directory_entry& a, const io::directory_entry& b)
-{
-    if (a.is_directory != b.is_directory) return a.is_directory;
-    const auto [in_a, in_b] = std::ranges::mismatch(a.name, b.name, {}, folded, folded);
-    if (in_a == a.name.end() && in_b == b.name.end()) return a.name < b.name;
-    if (in_a == a.name.end() || in_b == b.name.end()) return in_a == a.name.end();
-    // By code point, which is the order of UTF-8 as unsigned bytes.
-    return static_cast<unsigned char>(folded(*in_a)) < static_cast<unsigned char>(folded(*in_b));
-}
-
 entries_shown shown(entries_shown entries)
 {
     std::erase_if(entries, [](const io::directory_entry& e) { return !can_be_asked_for(e); });
-    std::ranges::sort(entries, comes_before);
+    std::ranges::sort(entries, io::comes_before);
     return entries;
 }
 
@@ -108,7 +96,7 @@ void append_row(std::string& to, const io::directory_entry& e)
                    e.is_directory ? "" : for_people(e.size), when, when);
 }
 
-std::string summary(const entries_shown& entries, extent what)
+std::string summary(const entries_shown& entries, const listing_links& rest)
 {
     const auto directories =
         static_cast<std::size_t>(std::ranges::count(entries, true, &io::directory_entry::is_directory));
@@ -118,13 +106,75 @@ std::string summary(const entries_shown& entries, extent what)
     std::string text =
         fmt::format("{}, {}", counted(directories, "directory", "directories"), counted(files, "file", "files"));
     if (files > 0) text += fmt::format(" of {} in all", for_people(bytes));
-    if (what == extent::the_first) text += "; there are more, which are not shown";
+    if (!rest.first.empty() || !rest.next.empty()) text += ", on this page";
+    if (!rest.first.empty()) text += fmt::format(R"(; <a href="{}">first page</a>)", rest.first);
+    if (!rest.next.empty()) text += fmt::format(R"(; <a rel="next" href="{}">next page</a>)", rest.next);
     return text;
+}
+
+// ---- its parts
+
+constexpr std::string_view after = "after=";
+
+int digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = static_cast<char>(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/// As forms encode it: a plus is a space. What is no escape stays as it is.
+std::string decoded(std::string_view value)
+{
+    std::string text;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+        if (value[i] == '%' && i + 2 < value.size() && digit(value[i + 1]) >= 0 && digit(value[i + 2]) >= 0) {
+            text += static_cast<char>(digit(value[i + 1]) * 16 + digit(value[i + 2]));
+            i += 2;
+        } else {
+            text += value[i] == '+' ? ' ' : value[i];
+        }
+    }
+    return text;
+}
+
+std::string encoded(std::string_view text)
+{
+    std::string value;
+    for (const char c : text) {
+        const char lower = static_cast<char>(c | 0x20);
+        if ((c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || std::string_view("-._~/").contains(c)) {
+            value += c;
+        } else {
+            value += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        }
+    }
+    return value;
 }
 
 }  // namespace
 
-std::string listing_html(const http::canonical_path& path, std::vector<io::directory_entry> entries, extent what)
+std::optional<io::directory_entry> listing_start(std::string_view query)
+{
+    while (!query.empty()) {
+        const std::string_view one = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(one.size() + 1, query.size()));
+        if (!one.starts_with(after)) continue;
+        io::directory_entry e{.name = decoded(one.substr(after.size()))};
+        e.is_directory = e.name.ends_with('/');
+        if (e.is_directory) e.name.pop_back();
+        return e;
+    }
+    return std::nullopt;
+}
+
+std::string listing_after(const io::directory_entry& last)
+{
+    return fmt::format("?{}{}{}", after, encoded(last.name), last.is_directory ? "/" : "");
+}
+
+std::string listing_html(const http::canonical_path& path, std::vector<io::directory_entry> entries,
+                         const listing_links& rest)
 {
     CSP_CHECK(path.ends_with_slash(), "the links of a listing are relative to its directory");
     const entries_shown all = shown(std::move(entries));
@@ -152,7 +202,7 @@ std::string listing_html(const http::canonical_path& path, std::vector<io::direc
     for (const io::directory_entry& e : all) append_row(page, e);
     page += "</tbody>\n</table>\n";
     if (all.empty()) page += "<p class=\"empty\">There is nothing to see in this directory.</p>\n";
-    page += fmt::format("</main>\n<footer><p>{}</p><p>occwserv</p></footer>\n</body>\n</html>\n", summary(all, what));
+    page += fmt::format("</main>\n<footer><p>{}</p><p>occwserv</p></footer>\n</body>\n</html>\n", summary(all, rest));
     return page;
 }
 

@@ -114,8 +114,36 @@ TEST(ListingHtml, SaysWhatItHas)
     EXPECT_THAT(listing_html(here, {}), HasSubstr("nothing to see"));
     EXPECT_THAT(listing_html(here, {directory("d"), file("a", 1000), file("b", 1048)}),
                 HasSubstr("1 directory, 2 files of 2.0 KiB in all"));
-    EXPECT_THAT(listing_html(here, {file("a")}), Not(HasSubstr("there are more")));
-    EXPECT_THAT(listing_html(here, {file("a")}, extent::the_first), HasSubstr("there are more"));
+    EXPECT_THAT(listing_html(here, {file("a")}), Not(HasSubstr("page</a>")));
+}
+
+TEST(ListingHtml, LeadsToItsOtherParts)
+{
+    const auto html = listing_html(here, {file("a")}, {.first = "./", .next = "?after=a"});
+    EXPECT_THAT(html, HasSubstr("1 file of 12 B in all, on this page"));
+    EXPECT_THAT(html, HasSubstr("<a href=\"./\">first page</a>"));
+    EXPECT_THAT(html, HasSubstr("<a rel=\"next\" href=\"?after=a\">next page</a>"));
+}
+
+TEST(ListingStart, IsTheEntryThatTheQueryNames)
+{
+    EXPECT_FALSE(listing_start("").has_value());
+    EXPECT_FALSE(listing_start("before=a&xafter=b&after").has_value());
+    for (const std::string& name :
+         {std::string("a"), std::string("a b&c=d+e%41/\xFF\"<>?#"), std::string("\xC3\xA9")}) {
+        for (const io::directory_entry& e : {file(name), directory(name)}) {
+            const std::string query = listing_after(e);
+            EXPECT_EQ(query.find_first_of(" \"<>#'+"), std::string::npos) << "safe in a header and in an attribute";
+            const auto start = listing_start("x=1&" + query.substr(1) + "&y=2");
+            ASSERT_TRUE(start.has_value());
+            EXPECT_EQ(start->name, name);
+            EXPECT_EQ(start->is_directory, e.is_directory);
+        }
+    }
+    EXPECT_EQ(listing_start("after=a+b")->name, "a b");
+    EXPECT_EQ(listing_start("after=100%")->name, "100%");
+    EXPECT_EQ(listing_start("after=%4")->name, "%4");
+    EXPECT_EQ(listing_start("after=%41%zz")->name, "A%zz");
 }
 
 TEST(ListingHtml, NeedsNothingElse)
