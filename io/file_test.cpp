@@ -219,6 +219,27 @@ process tells_status()
 }
 TEST_P(files, tell_their_status) { run(tells_status()); }
 
+/// Nanoseconds since 1970 do not reach as far as file systems do, each of which has limits of its own.
+process tells_times_that_are_far_off()
+{
+    const site s;
+    const auto root = open_directory(s.root());
+    const auto f = co_await open_beneath(*root, "index.html");
+    for (const time_t when : {time_t{10'000'000'000}, time_t{-10'000'000'000}}) {
+        const timespec times[2] = {{.tv_sec = when, .tv_nsec = 5}, {.tv_sec = when, .tv_nsec = 5}};
+        if (::utimensat(AT_FDCWD, (s.root() / "index.html").c_str(), times, 0) != 0) continue;
+        const auto told = status(*f);
+        const auto listed = co_await list(*root, ".", 100);
+        for (const directory_entry& e : *listed) {
+            if (e.name == "index.html") EXPECT_EQ(e.modified, told->modified);
+        }
+        EXPECT_EQ(told->modified > std::chrono::seconds(0), when > 0);
+        EXPECT_GE(told->modified, std::chrono::seconds(-4'000'000'000));
+        EXPECT_LE(told->modified, std::chrono::seconds(9'000'000'000));
+    }
+}
+TEST_P(files, tell_times_that_are_far_off) { run(tells_times_that_are_far_off()); }
+
 process reads_cold()
 {
     const site s;

@@ -67,6 +67,17 @@ def test_a_date_that_means_nothing_is_left_out(server, size):
                 assert c.ask("/odd.bin", f"If-Range: {date}", "Range: bytes=0-1").status == 200
 
 
+def test_a_date_is_told_once_the_clock_has_passed_it(server):
+    """Also of a page that was read before, and is kept: then the clock was behind, or the file's."""
+    when = int(time.time()) + 3
+    os.utime(server.site / "a.txt", (when, when))
+    with server.connect() as c:
+        first = c.ask("/a.txt")
+        assert first.get("Last-Modified") is None or time.time() > when  # the machine was busy
+        wait_until(lambda: c.ask("/a.txt").get("Last-Modified") == email.utils.formatdate(when, usegmt=True), "its date")
+        assert c.ask("/a.txt").get("ETag") == first.get("ETag")
+
+
 @SIZES
 def test_no_date_in_the_second_of_the_change(server, size):
     """The file may change once more and keep its date, which would make that a weak validator (RFC 9110, section

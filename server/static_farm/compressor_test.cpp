@@ -78,6 +78,33 @@ TEST(Compressor, AnswersInEveryCodingThatIsWorthIt)
     });
 }
 
+csp::process asks_for_gzip(std::string text, csp::out<compression_job> to_desk, notebook<answers> got)
+{
+    csp::bridge<compressed> results(csp::core::here());
+    csp::in<compressed> finished = results.rx();
+    compression_job one = job(0, std::move(text), results.tx());
+    one.only = http::coding::gzip;
+    co_await to_desk.output(std::move(one));
+    got->push_back(*co_await finished.input());
+}
+
+TEST(Compressor, AnswersInOneCodingEvenIfItIsNotWorthIt)
+{
+    for (const std::string& text : {long_text, std::string("short"), std::string()}) {
+        answers got;
+        test_kernel k(1);
+        csp::chan<compression_job> jobs;
+        csp::bridge<compression_job> to_compressor(k.on());
+        k.start(compressor(to_compressor.rx()));
+        k.start(compression_desk(1 << 20, jobs.rx(), to_compressor.tx()));
+        k.start(asks_for_gzip(text, jobs.tx(), notebook(got)));
+        EXPECT_THAT(k.run(), IsEmpty());
+        ASSERT_EQ(got.size(), 1U);
+        EXPECT_EQ(got[0].gzip, *compress(http::coding::gzip, text)) << "as it is made for the cache";
+        EXPECT_TRUE(got[0].brotli.empty() && got[0].zstd.empty());
+    }
+}
+
 std::string list_of_numbers()
 {
     std::string text;
