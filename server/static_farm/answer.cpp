@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "server/static_farm/etags.hpp"
 #include "server/static_farm/select.hpp"
 
 namespace server {
@@ -16,7 +17,7 @@ namespace {
 std::optional<response> not_modified_in_another_coding(const request& asked, const page& p,
                                                        std::chrono::sys_seconds now)
 {
-    if (!p.compressible || asked.conditions.if_none_match.empty()) return std::nullopt;
+    if (!p.compressible || !asked.conditions.if_none_match) return std::nullopt;
     for (const auto c : {http::coding::brotli, http::coding::zstd, http::coding::gzip}) {
         if (p.in[static_cast<std::size_t>(c)] || !asked.accepted.permits(c)) continue;
         description as_coded = p.as(http::coding::identity).about;
