@@ -77,17 +77,17 @@ TEST(MediaType, WhatIsWorthCompressing)
     for (std::string_view name : {"a.png", "a.zip", "a.gz", "a.woff2", "a.mp4", "a"})
         EXPECT_FALSE(media_type_of(name).compressible()) << name;
     for (std::string_view name : {"a", "a.bin", "a.data", "a.onnx", "a.pbf", "a.pdf", "a.exe"})
-        EXPECT_EQ(media_type_of(name).by_coding, compression::may_help) << name;
+        EXPECT_EQ(media_type_of(name).by_coding, http::compression::may_help) << name;
     for (std::string_view name : {"a.png", "a.zip", "a.gz", "a.woff2", "a.mp4", "a.svgz"})
-        EXPECT_EQ(media_type_of(name).by_coding, compression::in_vain) << name;
+        EXPECT_EQ(media_type_of(name).by_coding, http::compression::in_vain) << name;
 }
 
 TEST(MediaType, WhatIsStoredCompressed)
 {
     EXPECT_EQ(media_type_of("a.SVGZ").text, media_type_of("a.svg").text);
-    EXPECT_EQ(media_type_of("a.svgz").stored, coding::gzip);
-    EXPECT_EQ(media_type_of("a.svg").stored, coding::identity);
-    EXPECT_EQ(media_type_of("a.gz").stored, coding::identity);
+    EXPECT_EQ(media_type_of("a.svgz").stored, http::coding::gzip);
+    EXPECT_EQ(media_type_of("a.svg").stored, http::coding::identity);
+    EXPECT_EQ(media_type_of("a.gz").stored, http::coding::identity);
 }
 
 }  // namespace
