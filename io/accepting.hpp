@@ -50,6 +50,7 @@ class accepting : public accept_source, watch, csp::timer {
     int error_ = 0;            // to be reported
     bool finishing_ = false;   // the kernel was asked to accept no more; what it has accepted may still come
     unsigned last_looks_ = 0;  // that are left
+    bool closes_the_door_ = false;
     bool over_ = false;
 };
 

@@ -61,7 +61,8 @@ void accepting::arm()
 void accepting::finish(last_clients who)
 {
     finishing_ = true;
-    last_looks_ = who == last_clients::taken ? most_last_looks : 0;
+    closes_the_door_ = who == last_clients::taken;
+    last_looks_ = closes_the_door_ ? most_last_looks : 1;
     if (!is_ending) engine::here().end_accept(*this);
 }
 
@@ -73,7 +74,7 @@ result<socket> accepting::take()
         listening().maybe_readable = true;
         accept_batch();
         last_looks_ = waiting_.empty() ? 0 : last_looks_ - 1;
-        if (last_looks_ == 0) ::shutdown(listening().fd, SHUT_RDWR);
+        if (last_looks_ == 0 && closes_the_door_) ::shutdown(listening().fd, SHUT_RDWR);
     }
     if (!waiting_.empty()) {
         const int fd = waiting_.front();

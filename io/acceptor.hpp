@@ -23,7 +23,8 @@ struct accepting_end {
 };
 
 /// What becomes of those whom the kernel holds at the end of an acceptor: `left` to whoever shares the listening
-/// socket, or `taken`, as long as it is no flood; then the socket listens no more, whoever shares it.
+/// socket, but for a batch of those who are there already, since perhaps nobody shares it; or `taken`, as long as it is
+/// no flood; then the socket listens no more, whoever shares it.
 enum class last_clients : std::uint8_t { left, taken };
 
 /// The faces of `accepting` that ALT and next() need.

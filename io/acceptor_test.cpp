@@ -225,6 +225,23 @@ process last_ones()
 }
 TEST_P(acceptors, take_all_who_have_come_by_the_end) { run(last_ones()); }
 
+process some_are_left()
+{
+    auto l = listen(address::loopback(0));
+    const address where = *local(*l);
+    acceptor connections(std::move(*l));
+    auto none = csp::after(5ms);
+    EXPECT_TRUE((co_await csp::pri_alt(connections, none)) == none);
+    std::vector<descriptor> clients;
+    for (int i = 0; i < 5; ++i) clients.push_back(plain_connection(where));
+    connections.finish(acceptor::last_clients::left);
+    for (int i = 0; i < 5; ++i) EXPECT_TRUE((co_await connections.next()).has_value()) << i;
+    const auto end = co_await connections.next();
+    EXPECT_TRUE(!end && end.error().closed());
+    EXPECT_TRUE(plain_connection(where)) << "the door is not closed: others may share it";
+}
+TEST_P(acceptors, take_who_is_there_and_leave_the_others) { run(some_are_left()); }
+
 process arrivals(address where, int times)
 {
     for (; times > 0; --times) {

@@ -77,6 +77,7 @@ void offspring_end::operator()(offspring* o) const noexcept { o->abandon(); }
 
 csp::step<result<exit_status>> child::exited(deadline until)
 {
+    state_->disarm();
     while (!state_->ready()) {
         detail::readiness_call exit(state_->exit(), detail::side::read, until, std::source_location::current());
         if (const auto waited = co_await exit; !waited) co_return std::unexpected(waited.error());

@@ -41,6 +41,8 @@ class offspring : public event_source, watch {
     offspring(pid_t pid, socket exit);
     [[nodiscard]] bool ready();
     void arm() { start(exit_.at()); }
+    /// Leaves the endpoint to another waiter: an ALT that chose something else is still heard on it.
+    void disarm() { stop(); }
     [[nodiscard]] result<exit_status> take();
 
     [[nodiscard]] pid_t pid() const { return pid_; }

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "csp/alt.hpp"
 #include "csp/par.hpp"
 #include "io/test_engines.hpp"
 
@@ -52,6 +53,20 @@ process killed()
     EXPECT_EQ((co_await sleeper->exited(soon()))->signal, SIGTERM);
 }
 TEST_P(children, are_killed) { run(killed()); }
+
+process waited_for_in_turn()
+{
+    auto sleeper = co_await spawn(shell("sleep 1000"));
+    for (int i = 0; i < 2; ++i) {
+        const csp::timeout soon_over = csp::after(10ms);
+        EXPECT_TRUE(co_await csp::pri_alt(*sleeper, soon_over) == soon_over);
+        EXPECT_FALSE(co_await sleeper->exited(in(10ms)));
+    }
+    EXPECT_TRUE(sleeper->kill(SIGTERM));
+    EXPECT_TRUE(co_await csp::pri_alt(*sleeper) == *sleeper);
+    EXPECT_EQ((co_await sleeper->exited(soon()))->signal, SIGTERM);
+}
+TEST_P(children, are_waited_for_in_an_alt_and_by_themselves) { run(waited_for_in_turn()); }
 
 process talks()
 {

@@ -26,16 +26,16 @@ namespace {
 using namespace server;
 
 /// Also to the server whose place we were to take, which tells whoever asked for that.
-int fail(const problem& what, predecessor before_us = {})
+int fail(const problem& what, const predecessor& before_us = {})
 {
     fmt::print(stderr, "occwserv: {}\n", what);
-    std::move(before_us).tell(what);
+    before_us.tell(what);
     return EXIT_FAILURE;
 }
-int fail(const nothing_to_serve& why, predecessor before_us)
+int fail(const nothing_to_serve& why, const predecessor& before_us)
 {
     for (const complaint& c : why.mistakes) fmt::print(stderr, "{}\n", c);
-    if (!why.mistakes.empty()) std::move(before_us).tell(fmt::format("{}", fmt::join(why.mistakes, "; ")));
+    if (!why.mistakes.empty()) before_us.tell(fmt::format("{}", fmt::join(why.mistakes, "; ")));
     return why.exit_code;
 }
 
@@ -54,18 +54,18 @@ int main(int count, const char** words)
     auto given = inherit();
     if (!given) return fail(given.error());
     auto configured = read_command_line({words, words + count});
-    if (!configured) return fail(configured.error(), std::move(given->before_us));
+    if (!configured) return fail(configured.error(), given->before_us);
     settings s = std::move(*configured);
     if (s.workers == 0) s.workers = usable_processors();
     if (given->addresses == who_chooses_addresses::manager) s.listen = addresses_of(given->sockets);
 
     const auto engine = io::probe(s.engine);
-    if (!engine) return fail(engine.error(), std::move(given->before_us));
+    if (!engine) return fail(engine.error(), given->before_us);
     allow_many_descriptors();
     // From here on a signal is answered by the running server: none ends it with files left behind.
     io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     auto o = open_all(s, *given);
-    if (!o) return fail(o.error(), std::move(given->before_us));
+    if (!o) return fail(o.error(), given->before_us);
     given->others.clear();
     o->command = how_we_were_started(count, words, given->addresses);
     o->manager = service_manager::of_environment();
@@ -80,7 +80,7 @@ int main(int count, const char** words)
     csp::kernel kernel({.cores = s.workers + 1}, io::engines(engine->runs));  // one is the workshop
     if (const auto ready = kernel.prepare(); !ready) {
         leave_nothing_behind(*o, *given);
-        return fail(ready.error(), std::move(given->before_us));
+        return fail(ready.error(), given->before_us);
     }
     o->before_us = std::move(given->before_us);
     kernel.print_post_mortem_on(SIGQUIT);

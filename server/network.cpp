@@ -16,6 +16,7 @@
 #include "server/cache/cache_hits.hpp"
 #include "server/cache/cache_process.hpp"
 #include "server/control/control.hpp"
+#include "server/control/upgrades.hpp"
 #include "server/front_end/front_end_farm.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/config.hpp"
@@ -178,12 +179,20 @@ csp::process web_server(settings s, opened o)
     }
     to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
 
-    std::vector<csp::out<stop>> until_end;  // whoever reads one of these ends with the server
+    std::vector<csp::out<stop>> until_end;      // whoever reads one of these ends with the server
+    std::vector<csp::out<stop>> while_serving;  // whoever reads one of these learns that the end has begun
+    csp::chan<predecessor> predecessors;
     if (o.control_at) {
-        csp::chan<stop> over;
+        csp::chan<stop> over, ending;
+        csp::chan<upgrade_request> upgrade_requests;
         until_end.push_back(over.tx());
-        cores.start(control(std::move(o.control_at), o.command, over.rx(),
-                            {to_witnesses, orders.shared_tx(), lines.shared_tx()}));
+        while_serving.push_back(ending.tx());
+        cores.start(upgrades(o.command, o.control_at.path, upgrade_requests.rx(), ending.rx(),
+                             {orders.shared_tx(), lines.shared_tx()}));
+        cores.start(control(std::move(o.control_at), over.rx(), predecessors.rx(),
+                            {to_witnesses, orders.shared_tx(), upgrade_requests.shared_tx(), lines.shared_tx()}));
+    } else {
+        (void)predecessors.rx();  // nobody waits for one
     }
     if (o.watchdog) {
         csp::chan<stop> over;
@@ -198,7 +207,7 @@ csp::process web_server(settings s, opened o)
         supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), std::move(o.signals),
                     std::move(o.manager), std::move(o.before_us), o.command.addresses},
                    orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop), std::move(to_witnesses),
-                   lines.shared_tx(), std::move(until_end)));
+                   lines.shared_tx(), predecessors.tx(), std::move(while_serving), std::move(until_end)));
     co_await cores.join();
 }
 

@@ -127,8 +127,11 @@ class opening {
     maybe_problem open_control(rights now)
     {
         if (s_.control.empty() || rights_for(s_.control) != now) return std::nullopt;
+        if (given_.before_us && now == rights::of_start) {
+            return fmt::format("{} cannot be taken over: `{}` may not write to its directory", s_.control, s_.user);
+        }
         auto control = open_control_socket(s_.control, now == rights::of_start ? becomes_ : std::nullopt,
-                                           given_.before_us ? place_taken::replace : place_taken::refuse);
+                                           given_.before_us ? place_taken::by_predecessor : place_taken::refuse);
         if (!control) return control.error();
         o_.control_at = std::move(*control);
         return std::nullopt;

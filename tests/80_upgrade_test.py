@@ -3,18 +3,20 @@
 
 import contextlib
 import os
+import pathlib
 import re
 import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
 from harness import DEADLINE, Client, activate, binary, free_port, operate, wait_until
 
 LONG = {"patience": {"idle_seconds": 3600, "head_seconds": 3600, "stall_seconds": 3600, "grace_seconds": 3600}}
-UPGRADES = 20
+UPGRADES = 8  # each takes a second, in which the old server looks whether the new one lives on
 
 
 @pytest.fixture
@@ -249,7 +251,7 @@ def gone(pid):
         return True
 
 
-def test_twenty_upgrades_under_load(operated, control):
+def test_upgrades_under_load(operated, control):
     pids = [operated.process.pid]
     try:
         with Load(operated.port) as load:
@@ -315,3 +317,169 @@ def test_an_upgrade_whose_configuration_is_wrong(serve, control):
     assert said.returncode == 1
     assert "`head_bites` is not known in [limits]" in said.stderr and "expected a number of seconds" in said.stderr
     server.expect_healthy()
+
+
+# --- upgrades that meet others, the end, or a new server that does not live ------------------------------------------
+
+
+def program(place, text):
+    """A new binary: a script."""
+    file = place / "new"
+    file.write_text(f"#!/usr/bin/python3 -B\nimport os, signal, sys, time\n{text}")
+    file.chmod(0o755)
+    return file
+
+
+# What a new server says when it serves.
+SAY_READY = "os.write(3 + int(os.environ['OCCWSERV_LISTEN_FDS']), b'ready\\n')\n"
+STAY = "time.sleep(600)\n"
+
+
+@contextlib.contextmanager
+def operating(command, at, *words):
+    """`occwserv COMMAND` while it waits for its answer."""
+    asking = subprocess.Popen([binary(), command, "--control", str(at), *map(str, words)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    try:
+        yield asking
+    finally:
+        if asking.poll() is None:
+            asking.kill()
+        asking.communicate()
+
+
+def children(pid):
+    """Its processes that live."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, parent = stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state not in "ZX":
+                found.append(int(stat.parent.name))
+    return found
+
+
+def only_child(server):
+    (pid,) = wait_until(lambda: children(server.process.pid), "the new server is started")
+    return pid
+
+
+def goes_on(server, control):
+    """It serves and is operated as if nothing had been, and nothing of the new server is left."""
+    server.expect_healthy()
+    assert pid_of(operate("status", control)) == server.process.pid
+    assert children(server.process.pid) == []
+    assert [name for name in os.listdir(control.parent) if name.startswith(control.name)] == [control.name]
+
+
+def test_one_upgrade_at_a_time(operated, control, place):
+    with operating("upgrade", control, "--binary", program(place, STAY)):
+        new = only_child(operated)
+        said = operate("upgrade", control)
+        assert (said.returncode, said.stderr) == (1, "occwserv: an upgrade is under way\n")
+        assert children(operated.process.pid) == [new]
+        os.kill(new, signal.SIGKILL)
+    wait_until(lambda: operate("upgrade", control).returncode == 0, "the next one succeeds")
+    assert pid_of(operate("status", control)) != operated.process.pid
+    operated.expect_healthy()
+    assert operate("stop", control).returncode == 0
+    operated.process.wait(DEADLINE)
+    operated.wait()
+
+
+@pytest.mark.parametrize("how", ["stop", "SIGTERM"])
+@pytest.mark.parametrize("when", ["before it is ready", "when it is ready"])
+def test_the_end_comes_before_an_upgrade(serve, control, place, how, when):
+    """Nothing serves afterwards, neither the old server nor the new one."""
+    unix = place / "s"
+    server = serve(arguments=["--control", str(control), "--listen", f"unix:{unix}"])
+    words = [] if when == "when it is ready" else ["--binary", program(place, STAY)]
+    with operating("upgrade", control, *words) as asking:
+        new = only_child(server)
+        if when == "when it is ready":  # it tells its log what it serves then
+            wait_until(lambda: server.error_log.read_text().count("notice: using ") == 2, "the new server is ready")
+            assert pid_of(operate("status", control)) == server.process.pid, "the control socket is still the old one's"
+        if how == "stop":
+            assert operate("stop", control).returncode == 0
+        else:
+            server.signal(signal.SIGTERM)
+        _, said = asking.communicate(timeout=DEADLINE)
+        assert asking.returncode == 1 and "cancelled, since this server is ending" in said
+    server.wait()
+    assert gone(new)
+    with pytest.raises(ConnectionRefusedError):
+        server.connect()
+    assert not unix.exists() and not [name for name in os.listdir(place) if name.startswith(control.name)]
+
+
+@pytest.mark.parametrize("end, told_as", [
+    ("os.kill(os.getpid(), 9)\n", "was ended by signal 9"), ("sys.exit(3)\n", "ended with code 3")])
+def test_a_new_server_that_dies_when_it_is_ready(operated, control, place, end, told_as):
+    with operated.connect() as idle:
+        assert idle.ask("/a.txt").status == 200
+        said = operate("upgrade", control, "--binary", program(place, SAY_READY + end))
+        assert said.returncode == 1
+        assert f"the new server {told_as} just after it had begun to serve" in said.stderr
+        assert "The old server goes on." in said.stderr
+        assert not idle.ask("/a.txt").closes
+    goes_on(operated, control)
+    told(operated, f"error: no upgrade: the new server {told_as} just after")
+
+
+def test_a_real_one_that_is_killed_when_it_is_ready(serve, control, place):
+    unix = place / "s"
+    server = serve(arguments=["--control", str(control), "--listen", f"unix:{unix}"])
+    for number, deadly in enumerate([signal.SIGKILL, signal.SIGTERM], start=2):
+        with operating("upgrade", control) as asking:
+            new = only_child(server)
+            ready = ["notice: using "] * number
+            wait_until(lambda: re.findall(ready[0], server.error_log.read_text()) == ready, "it is ready")  # noqa: B023
+            os.kill(new, deadly)
+            _, said = asking.communicate(timeout=DEADLINE)
+            assert asking.returncode == 1 and "just after it had begun to serve" in said, said
+        goes_on(server, control)
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(unix))  # the file is still there
+
+
+def test_a_new_server_that_never_is_ready_may_be_killed(operated, control, place):
+    with operating("upgrade", control, "--binary", program(place, STAY)) as asking:
+        os.kill(only_child(operated), signal.SIGKILL)
+        _, said = asking.communicate(timeout=DEADLINE)
+    assert asking.returncode == 1
+    assert "the new server was ended by signal 9 before it served, and did not say why" in said
+    goes_on(operated, control)
+
+
+def test_a_socket_that_is_anothers_by_now_stays(serve, place, control):
+    """Also after an upgrade, of which the new server has not made the file."""
+    unix = place / "s"
+    server = serve(arguments=["--control", str(control), "--listen", f"unix:{unix}"])
+    assert operate("upgrade", control).returncode == 0
+    server.process.wait(DEADLINE)
+    assert unix.exists(), "the old server has left it to the new one"
+    unix.unlink()
+    with socket.socket(socket.AF_UNIX) as another:
+        another.bind(str(unix))
+        another.listen()
+        assert operate("stop", control).returncode == 0
+        assert unix.exists() and not control.exists()
+
+
+def test_a_silent_client_does_not_hold_up_the_end(serve, control):
+    """It may take five seconds to say something, but the end waits for nothing of that. One end in five on a machine
+    that is busy enough to take so long by itself would do."""
+
+    def end():
+        server = serve(arguments=["--control", str(control)])
+        with contextlib.ExitStack() as clients:
+            for words in (b"", b"stat", b"\0"):
+                s = clients.enter_context(socket.socket(socket.AF_UNIX))
+                s.connect(str(control))
+                s.sendall(words)
+            began = time.monotonic()
+            assert operate("stop", control).returncode == 0
+            server.wait()
+            return time.monotonic() - began
+
+    assert any(end() < 4.5 for _ in range(5))

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "server/control/control.hpp"
 
-#include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
+#include <cstring>
 #include <expected>
+#include <map>
 #include <optional>
-#include <string_view>
 #include <unistd.h>
 #include <utility>
 
@@ -15,6 +17,8 @@
 #include "csp/alt.hpp"
 #include "csp/forking.hpp"
 #include "io/acceptor.hpp"
+#include "io/select_read.hpp"
+#include "server/control/ask_supervisor.hpp"
 #include "server/observers/witness.hpp"
 
 namespace server {
@@ -23,20 +27,6 @@ namespace {
 using answer = std::expected<std::string, std::string>;  // to be shown, or what was wrong
 
 constexpr std::chrono::seconds time_to_speak{5};
-
-csp::step<std::optional<std::string>> read_line(io::socket& from)
-{
-    const io::deadline until = csp::core::here().now() + time_to_speak;
-    std::string line;
-    std::array<char, 1024> room;
-    while (line.find('\n') == std::string::npos) {
-        const auto got = co_await io::recv(from, room, until);
-        if (!got || *got == 0 || line.size() > 4 * room.size()) co_return std::nullopt;
-        line.append(room.data(), *got);
-    }
-    line.resize(line.find('\n'));
-    co_return line;
-}
 
 csp::step<void> reply(io::socket& to, const answer& a)
 {
@@ -54,21 +44,9 @@ std::string duration_text(std::chrono::seconds s)
     return fmt::format("{} days {} h", n / 86'400, n / 3600 % 24);
 }
 
-/// The supervisor's answer to an order that has the end for it; nothing if the server is ending.
-template <class Answer, class Order>
-csp::step<std::optional<Answer>> order(csp::shared_out<supervisor_order>& to_supervisor, Order what,
-                                       csp::out<Answer> Order::* answer)
-{
-    csp::chan<Answer> reply;
-    csp::in<Answer> answers = reply.rx();
-    what.*answer = reply.tx();
-    if (!co_await to_supervisor.output(std::move(what))) co_return std::nullopt;
-    co_return co_await answers.input();
-}
-
 csp::step<answer> status(csp::time_point began, control_links& links)
 {
-    const auto served = co_await order(links.to_supervisor, ask_what_is_served{}, &ask_what_is_served::to);
+    const auto served = co_await ask_supervisor(links.to_supervisor, ask_what_is_served{}, &ask_what_is_served::to);
     const parking_view all = all_connections(co_await ask_all(links.to_witnesses));
     const auto up = std::chrono::floor<std::chrono::seconds>(csp::core::here().now() - began);
     co_return fmt::format(
@@ -89,25 +67,20 @@ csp::step<answer> processes(control_links& links)
     co_return table;
 }
 
-csp::step<answer> upgrade(own_command command, std::string_view binary, control_links& links)
+csp::step<answer> upgrade(std::string binary, control_links& links)
 {
-    if (!binary.empty()) command.program = binary;
-    co_await links.to_log.output(error_line("notice", fmt::format("upgrade: starting {}", command.program)));
-    auto ours = co_await order(links.to_supervisor, lend_sockets{}, &lend_sockets::to);
-    if (!ours) co_return std::unexpected("the server is ending already\n");
-    const auto heir = co_await start_successor(std::move(command), std::move(*ours));
-    if (!heir) {
-        co_await links.to_log.output(error_line("error", fmt::format("no upgrade: {}", heir.error())));
-        co_return std::unexpected(fmt::format("{}\nThe old server goes on.\n", heir.error()));
-    }
-    co_await links.to_supervisor.output(handed_over{*heir});
-    co_return fmt::format("process {} serves now; process {} ends when its clients are done\n", *heir, ::getpid());
+    csp::chan<upgrade_answer> reply;
+    csp::in<upgrade_answer> answers = reply.rx();
+    co_await links.to_upgrades.output({std::move(binary), reply.tx()});
+    auto became = co_await answers.input();
+    if (!became) co_return std::unexpected("the upgrade failed, for want of memory\nThe old server goes on.\n");
+    co_return std::move(*became);
 }
 
 csp::step<answer> reload(credentials who, control_links& links)
 {
     reload_order what{.who = fmt::format("reload by process {}", who.process), .answer = {}};
-    const auto became = co_await order(links.to_supervisor, std::move(what), &reload_order::answer);
+    const auto became = co_await ask_supervisor(links.to_supervisor, std::move(what), &reload_order::answer);
     if (!became) co_return std::unexpected("the server is ending already\n");
     if (!became->taken()) {
         co_return std::unexpected(
@@ -120,17 +93,12 @@ csp::step<answer> reload(credentials who, control_links& links)
 }
 
 /// One command, from its line to its answer.
-csp::process session(io::socket client, own_command command, csp::time_point began, control_links links)
+csp::process session(io::socket client, std::string line, csp::time_point began, control_links links)
 {
     const auto who = peer_credentials(client.number());
-    if (!who || (who->user != 0 && who->user != ::geteuid())) {
-        co_await reply(client, std::unexpected("only root and the user whom the server runs as may do this\n"));
-        co_return;
-    }
-    const auto line = co_await read_line(client);
-    if (!line) co_return;
-    const std::string word = line->substr(0, line->find(' '));
-    const std::string rest = word.size() < line->size() ? line->substr(word.size() + 1) : std::string();
+    if (!who) co_return;
+    const std::string word = line.substr(0, line.find(' '));
+    std::string rest = word.size() < line.size() ? line.substr(word.size() + 1) : std::string();
     if (word == "status") {
         co_await reply(client, co_await status(began, links));
     } else if (word == "ps") {
@@ -138,7 +106,7 @@ csp::process session(io::socket client, own_command command, csp::time_point beg
     } else if (word == "reload") {
         co_await reply(client, co_await reload(*who, links));
     } else if (word == "upgrade") {
-        co_await reply(client, co_await upgrade(std::move(command), rest, links));
+        co_await reply(client, co_await upgrade(std::move(rest), links));
     } else if (word == "stop") {
         co_await reply(client, "");
         co_await links.to_supervisor.output(end_server{std::move(client)});
@@ -147,18 +115,134 @@ csp::process session(io::socket client, own_command command, csp::time_point beg
     }
 }
 
+csp::process refusal(io::socket client)
+{
+    co_await reply(client, std::unexpected("only root and the user whom the server runs as may do this\n"));
+}
+
+bool may_command(const io::socket& client)
+{
+    const auto who = peer_credentials(client.number());
+    return who && (who->user == 0 || who->user == ::geteuid());
+}
+
+/// Those who have not said a whole line yet.
+class audience {
+  public:
+    void add(io::socket s)
+    {
+        const std::uint64_t token = ++last_;
+        clients_.emplace(token, unheard{std::move(s), {}, csp::core::here().now() + time_to_speak});
+        wait_for(token);
+    }
+    [[nodiscard]] io::select_read& speech() { return speech_; }
+
+    struct command {
+        io::socket client;
+        std::string line;
+    };
+    /// What an event comes to: perhaps the whole command of one of them, who is no more among them then.
+    [[nodiscard]] std::optional<command> hear(const io::select_event& e)
+    {
+        const auto at = clients_.find(e.token);
+        if (at == clients_.end()) return std::nullopt;
+        std::string& said = at->second.said;
+        if (e.what == io::select_event::outcome::arrived) said += e.bytes.text();
+        const auto end = said.find('\n');
+        if (end != std::string::npos) {
+            said.resize(end);
+            command whole{std::move(at->second.socket), std::move(said)};
+            clients_.erase(at);
+            return whole;
+        }
+        if (e.what == io::select_event::outcome::arrived && said.size() <= longest_line) {
+            wait_for(e.token);
+        } else {
+            clients_.erase(at);
+        }
+        return std::nullopt;
+    }
+
+  private:
+    static constexpr std::size_t longest_line = 4096;
+    struct unheard {
+        io::socket socket;
+        std::string said;
+        io::deadline until;
+    };
+
+    void wait_for(std::uint64_t token)
+    {
+        unheard& u = clients_.at(token);
+        speech_.add(token, u.socket, u.until);
+    }
+
+    io::select_read speech_;
+    std::map<std::uint64_t, unheard> clients_;
+    std::uint64_t last_ = 0;
+};
+
+/// The line to a predecessor, until that has left its place.
+class place {
+  public:
+    [[nodiscard]] io::select_read& departure() { return departure_; }
+    void wait_for(predecessor p)
+    {
+        before_ = std::move(p);
+        if (io::descriptor line = before_.another()) line_ = io::socket(std::move(line));
+        if (line_) departure_.add(0, line_, io::no_deadline);
+    }
+    /// The reason if the control socket cannot be put there.
+    [[nodiscard]] std::optional<std::string> take(control_socket& at)
+    {
+        line_ = {};
+        std::optional<std::string> wrong;
+        if (!at.file.move_to(at.path)) wrong = fmt::format("the control socket {}: {}", at.path, std::strerror(errno));
+        before_.tell("here");
+        before_ = {};
+        return wrong;
+    }
+
+  private:
+    io::select_read departure_;
+    predecessor before_;
+    io::socket line_;
+};
+
 }  // namespace
 
-csp::process control(control_socket at, own_command command, csp::in<stop> over, control_links links)
+csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor> predecessors, control_links links)
 {
     const csp::time_point began = csp::core::here().now();
     io::acceptor clients(std::move(at.listening));
+    audience unheard;
+    place ours;
     csp::forking sessions;
+    bool may_succeed = true;
     for (;;) {
-        if (co_await csp::pri_alt(over, clients) == over) break;
-        auto client = co_await clients.next();
-        if (!client && client.error().closed()) break;
-        if (client) sessions.start(session(std::move(*client), command, began, links));
+        const auto chosen = co_await csp::pri_alt(over, csp::when(may_succeed, predecessors), ours.departure(),
+                                                  unheard.speech(), clients);
+        if (chosen == over) break;
+        if (chosen == predecessors) {
+            auto before = co_await predecessors.input();
+            may_succeed = before.has_value();
+            if (before) ours.wait_for(std::move(*before));
+        } else if (chosen == ours.departure()) {
+            (void)co_await ours.departure().next();
+            if (auto wrong = ours.take(at)) co_await links.to_log.output(error_line("error", *wrong));
+        } else if (chosen == unheard.speech()) {
+            auto said = unheard.hear(co_await unheard.speech().next());
+            if (said) sessions.start(session(std::move(said->client), std::move(said->line), began, links));
+        } else {
+            auto client = co_await clients.next();
+            if (!client && client.error().closed()) break;
+            if (!client) continue;
+            if (may_command(*client)) {
+                unheard.add(std::move(*client));
+            } else {
+                sessions.start(refusal(std::move(*client)));
+            }
+        }
     }
     at.file.remove();  // while the socket is open: `clients` has it
 }

@@ -8,10 +8,11 @@
 #include "csp/process.hpp"
 #include "server/control/orders.hpp"
 #include "server/control/socket.hpp"
-#include "server/control/successor.hpp"
+#include "server/control/upgrades.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/figures.hpp"
 #include "server/observers/log.hpp"
+#include "server/service/inherited.hpp"
 
 namespace server {
 
@@ -19,6 +20,7 @@ namespace server {
 struct control_links {
     std::vector<csp::bridge_out<core_question>> to_witnesses;
     csp::shared_out<supervisor_order> to_supervisor;
+    csp::shared_out<upgrade_request> to_upgrades;
     csp::shared_out<log_lines> to_log;
 };
 
@@ -27,11 +29,17 @@ struct control_links {
 /// root and the user whom the server runs as are heard.
 ///
 ///   over            stop               closed when the server has ended
+///   predecessors    predecessor        from the supervisor, when this server serves and another had the place before
 ///   to_witnesses    core_question      how are all?
-///   to_supervisor   supervisor_order   stop, upgrade, reload; what is served?
-///   to_log          log_lines          who has ordered what
+///   to_supervisor   supervisor_order   stop, reload; what is served?
+///   to_upgrades     upgrade_request    upgrade
+///   to_log          log_lines          what is wrong with the socket
 ///
-/// Deadlock: a client of the witnesses, the supervisor and the log, none of which is a client of this one.
-csp::process control(control_socket at, own_command command, csp::in<stop> over, control_links links);
+/// It waits itself for clients to say something, who may take five seconds; a session begins with a whole line, so that
+/// no silent client holds up the end. While a predecessor is there the socket is beside its place.
+///
+/// Deadlock: sessions are clients of the witnesses, the supervisor and the upgrades, none of which is a client of them.
+/// The process itself is a client of the log only, and so may be a server to the supervisor.
+csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor> predecessors, control_links links);
 
 }  // namespace server

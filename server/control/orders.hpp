@@ -3,7 +3,9 @@
 // What the control socket's processes say to the supervisor.
 #pragma once
 
+#include <chrono>
 #include <string>
+#include <sys/types.h>
 #include <variant>
 #include <vector>
 
@@ -21,13 +23,20 @@ struct end_server {
 };
 
 /// Another of each listening socket, for a successor.
+struct loan {
+    std::vector<listening> sockets;
+    std::chrono::milliseconds patience{};  // how long a server may take to end
+    std::string problem;                   // why there are no sockets
+};
 struct lend_sockets {
-    csp::out<std::vector<listening>> to;
+    csp::out<loan> to;
 };
 
-/// The successor serves: the server is to end, with patience for its clients.
+/// The successor serves: the server is to end, with patience for its clients. That it will is answered.
+struct agreed {};
 struct handed_over {
     pid_t to = 0;
+    csp::out<agreed> answer;
 };
 
 /// The configuration is to be read again.

@@ -39,6 +39,8 @@ std::optional<pid_t> who_listens_at(const io::address& at)
     }
 }
 
+std::string path_beside(const std::string& path, pid_t process) { return fmt::format("{}.{}", path, process); }
+
 std::expected<control_socket, std::string> open_control_socket(const std::string& path,
                                                                const std::optional<user_account>& owner,
                                                                place_taken when_taken)
@@ -48,7 +50,7 @@ std::expected<control_socket, std::string> open_control_socket(const std::string
     };
     const auto at = io::address::parse("unix:" + path);
     // Made beside its place and then moved there, so that the place is never empty.
-    const std::string beside = fmt::format("{}.{}", path, ::getpid());
+    const std::string beside = path_beside(path, ::getpid());
     const auto made = io::address::parse("unix:" + beside);
     if (!at || !made) return refuse("the path is too long for a socket");
     struct stat there{};
@@ -63,7 +65,7 @@ std::expected<control_socket, std::string> open_control_socket(const std::string
     if (!listening) return refuse(std::strerror(listening.error().number));
     control_socket made_here{std::move(*listening), path, socket_file(beside)};
     if (owner && ::lchown(beside.c_str(), owner->user, owner->group) != 0) return refuse(std::strerror(errno));
-    if (!made_here.file.move_to(path)) return refuse(std::strerror(errno));
+    if (when_taken == place_taken::refuse && !made_here.file.move_to(path)) return refuse(std::strerror(errno));
     return made_here;
 }
 

@@ -3,41 +3,64 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <fcntl.h>
 #include <unistd.h>
 #include <utility>
 
 #include <fmt/core.h>
 
+#include "csp/alt.hpp"
 #include "csp/core.hpp"
-#include "io/child.hpp"
+#include "io/select_read.hpp"
 
 namespace server {
 namespace {
 
 constexpr std::chrono::seconds time_to_start{30};
+constexpr std::chrono::seconds time_on_trial{1};
+constexpr std::chrono::seconds time_to_take{5};
+
+using sentence = std::string;
 
 io::descriptor another(int fd) { return io::descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
-/// The first line that comes from the pipe; empty when the writer has gone without one.
-csp::step<io::result<std::string>> first_line(io::socket& from, io::deadline until)
+std::string ending_of(const io::exit_status& how)
 {
-    std::string text;
-    std::array<char, 1024> room;
+    return how.signal != 0 ? fmt::format("was ended by signal {}", how.signal)
+                           : fmt::format("ended with code {}", how.code);
+}
+
+/// A sentence about its end, which has come or is about to.
+csp::step<sentence> how_it_ended(successor& s, std::string_view when)
+{
+    const auto how = co_await s.process.exited(csp::core::here().now() + time_to_take);
+    co_return fmt::format("the new server {} {}", how ? ending_of(*how) : "closed its line and does not end", when);
+}
+
+enum class heard : std::uint8_t { line, end, nothing, cancelled };
+
+/// Waits for the next line that it says: until then, and no longer than it listens.
+csp::step<heard> hear(successor& s, csp::in<stop>& cancelled, io::deadline until, std::string& line)
+{
+    constexpr std::size_t longest = 8192;
+    io::select_read speech;
     for (;;) {
-        const auto got = co_await io::recv(from, room, until);
-        if (!got) co_return std::unexpected(got.error());
-        text.append(room.data(), *got);
-        const auto end = text.find('\n');
-        if (*got == 0 || end != std::string::npos || text.size() > 8 * room.size()) co_return text.substr(0, end);
+        if (const auto end = s.said.find('\n'); end != std::string::npos || s.said.size() > longest) {
+            line = s.said.substr(0, end);
+            s.said.erase(0, line.size() + 1);
+            co_return heard::line;
+        }
+        speech.add(0, s.line, until);
+        if (co_await csp::pri_alt(cancelled, speech) == cancelled) co_return heard::cancelled;
+        const io::select_event e = co_await speech.next();
+        if (e.what == io::select_event::outcome::expired) co_return heard::nothing;
+        if (e.what == io::select_event::outcome::closed) co_return heard::end;
+        s.said += e.bytes.text();
     }
 }
 
-std::string ending_of(const io::exit_status& how)
-{
-    if (how.signal != 0) return fmt::format("it was ended by signal {}", how.signal);
-    return fmt::format("it ended with code {} and did not say why", how.code);
-}
+const sentence was_cancelled = "cancelled, since this server is ending";
 
 }  // namespace
 
@@ -52,10 +75,10 @@ own_command how_we_were_started(int count, const char* const* words, who_chooses
     return c;
 }
 
-csp::step<std::expected<pid_t, std::string>> start_successor(own_command command, std::vector<listening> sockets)
+csp::step<std::expected<successor, sentence>> start_successor(own_command command, std::vector<listening> sockets)
 {
-    auto report = io::pipe_from_child();
-    if (!report) co_return std::unexpected(fmt::format("no pipe can be made: {}", report.error().text));
+    auto ends = io::socket_pair();
+    if (!ends) co_return std::unexpected(fmt::format("no socket can be made: {}", ends.error().text));
     io::command what{.program = command.program,
                      .arguments = std::move(command.arguments),
                      .environment = environment_for_heir(sockets, command.addresses),
@@ -67,24 +90,56 @@ csp::step<std::expected<pid_t, std::string>> start_successor(own_command command
     }
     int number = first_inherited;
     for (listening& l : sockets) what.descriptors.emplace_back(std::move(l.socket).release(), number++);
-    what.descriptors.emplace_back(std::move(report->childs), number);
+    what.descriptors.emplace_back(std::move(ends->second).release(), number);
 
     auto started = co_await io::spawn(std::move(what));
     if (!started) co_return std::unexpected(fmt::format("{} cannot be run: {}", command.program, started.error().text));
-    const io::deadline until = csp::core::here().now() + time_to_start;
-    const auto line = co_await first_line(report->ours, until);
-    if (!line) {
-        co_return std::unexpected(fmt::format("the new server did not serve within {} seconds", time_to_start.count()));
+    co_return successor{std::move(*started), std::move(ends->first)};
+}
+
+csp::step<std::expected<void, sentence>> try_successor(successor& s, csp::in<stop>& cancelled)
+{
+    std::string line;
+    switch (co_await hear(s, cancelled, csp::core::here().now() + time_to_start, line)) {
+        case heard::cancelled:
+            co_return std::unexpected(was_cancelled);
+        case heard::nothing:
+            co_return std::unexpected(
+                fmt::format("the new server did not serve within {} seconds", time_to_start.count()));
+        case heard::end:
+            co_return std::unexpected(co_await how_it_ended(s, "before it served, and did not say why"));
+        case heard::line:
+            break;
     }
-    if (*line == "ready") {
-        const pid_t pid = started->pid();
-        std::move(*started).let_go();
-        co_return pid;
+    if (line != "ready") co_return std::unexpected(line);  // what it cannot do
+    const csp::timeout trial = csp::after(time_on_trial);
+    const auto chosen = co_await csp::pri_alt(cancelled, s.process, trial);
+    if (chosen == cancelled) co_return std::unexpected(was_cancelled);
+    if (chosen == s.process) co_return std::unexpected(co_await how_it_ended(s, "just after it had begun to serve"));
+    co_return std::expected<void, sentence>();
+}
+
+csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>& cancelled)
+{
+    std::string line;
+    (void)io::shutdown_write(s.line);
+    switch (co_await hear(s, cancelled, csp::core::here().now() + time_to_take, line)) {
+        case heard::cancelled:
+            co_return std::unexpected(was_cancelled);
+        case heard::nothing:
+            co_return std::unexpected("the new server does not take the control socket");
+        case heard::end:   // it has none, or is of a version that took it earlier
+        case heard::line:  // "here"
+            break;
     }
-    if (!line->empty()) co_return std::unexpected(*line);
-    const auto how = co_await started->exited(until);
-    co_return std::unexpected(
-        fmt::format("the new server did not start: {}", how ? ending_of(*how) : "it says nothing and does not end"));
+    if (co_await csp::pri_alt(s.process, csp::skip) != s.process) co_return std::expected<void, sentence>();
+    co_return std::unexpected(co_await how_it_ended(s, "just after it had begun to serve"));
+}
+
+csp::step<void> end_successor(successor s, std::chrono::milliseconds patience)
+{
+    (void)s.process.kill(SIGTERM);
+    (void)co_await s.process.exited(csp::core::here().now() + patience);
 }
 
 }  // namespace server

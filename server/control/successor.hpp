@@ -6,8 +6,12 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "csp/channel.hpp"
 #include "csp/process.hpp"
+#include "io/child.hpp"
 #include "io/socket.hpp"
+#include "server/acceptor/listening.hpp"
+#include "server/front_end/parking.hpp"
 #include "server/service/inherited.hpp"
 
 namespace server {
@@ -20,9 +24,25 @@ struct own_command {
 };
 [[nodiscard]] own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses);
 
-/// Starts a server that takes over the sockets, and waits until it says that it serves; yields its number. An error, as
-/// a sentence, when it cannot: then nothing of it is left.
-[[nodiscard]] csp::step<std::expected<pid_t, std::string>> start_successor(own_command command,
-                                                                           std::vector<listening> sockets);
+/// A new server that was given our sockets. It shares them until it is let go; dropped before that, it is killed.
+struct successor {
+    io::child process;
+    io::socket line;  // on which it reports
+    std::string said = {};
+};
+
+/// Starts it.
+[[nodiscard]] csp::step<std::expected<successor, std::string>> start_successor(own_command command,
+                                                                               std::vector<listening> sockets);
+
+/// Waits until it has said that it serves, and then has served for a moment. A new server that starts and then dies
+/// would be an outage if we had left. An error, as a sentence, also when `cancelled` is closed meanwhile.
+[[nodiscard]] csp::step<std::expected<void, std::string>> try_successor(successor& s, csp::in<stop>& cancelled);
+
+/// Tells it that the place is its own, and waits until it has taken the control socket. Errors as above.
+[[nodiscard]] csp::step<std::expected<void, std::string>> give_place(successor& s, csp::in<stop>& cancelled);
+
+/// Asks it to end, and waits for that, but not for ever.
+[[nodiscard]] csp::step<void> end_successor(successor s, std::chrono::milliseconds patience);
 
 }  // namespace server

@@ -71,11 +71,16 @@ csp::process progress_of_end(csp::in<stop> over, std::vector<csp::bridge_out<cor
     }
 }
 
-std::vector<listening> another_of_each(const std::vector<listening>& sockets)
+loan another_of_each(const supervised& configured)
 {
-    std::vector<listening> all;
-    for (const listening& l : sockets) {
-        if (auto copy = duplicate(l.socket)) all.push_back({l.address, std::move(*copy), l.file});
+    loan all{.sockets = {}, .patience = configured.grace, .problem = {}};
+    for (const listening& l : configured.sockets.opened) {
+        auto copy = duplicate(l.socket);
+        if (!copy) {
+            all.problem = fmt::format("no descriptor can be had for {}: {}", l.address, copy.error().text);
+            break;
+        }
+        all.sockets.push_back({l.address, std::move(*copy), l.file});
     }
     return all;
 }
@@ -110,7 +115,7 @@ csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>
         may_order = order.has_value();
         if (!order) continue;
         if (auto* lend = std::get_if<lend_sockets>(&*order)) {
-            co_await lend->to.output(another_of_each(with.configured.sockets.opened));
+            co_await lend->to.output(another_of_each(with.configured));
         } else if (auto* again = std::get_if<reload_order>(&*order)) {
             auto became = co_await reload(std::move(again->who), to_config, with.configured, to_log);
             co_await again->answer.output(std::move(became));
@@ -119,7 +124,9 @@ csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>
         } else if (auto* end = std::get_if<end_server>(&*order)) {
             co_return end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
         } else {
-            const pid_t heir = std::get<handed_over>(*order).to;
+            auto& handed = std::get<handed_over>(*order);
+            const pid_t heir = handed.to;
+            co_await handed.answer.output({});
             co_return end_reason{fmt::format("process {} serves now", heir), heir, std::nullopt};
         }
     }
@@ -159,15 +166,24 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
                         csp::bridge_out<reload_request> to_config, csp::out<reopen> to_reopen_logs,
                         std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
+                        csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
                         std::vector<csp::out<stop>> until_end)
 {
     (void)co_await ask_all(to_witnesses);  // when every core has answered, every core serves
     with.manager.tell("READY=1\n");
-    std::move(with.before_us).tell("ready");
+    if (with.before_us) {
+        with.before_us.tell("ready");
+        predecessor another(with.before_us.another());
+        const bool has_control = another && co_await to_control.output(std::move(another));
+        if (!has_control) with.before_us.tell("here");
+    }
     for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
 
     end_reason why = co_await serve_until_end(with, orders, to_config, to_reopen_logs, to_log);
-    if (!why.successor && with.addresses == who_chooses_addresses::configuration) {
+    while_serving.clear();
+    // As long as a predecessor watches whether we serve, the files are its own.
+    const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.before_us.is_there();
+    if (!why.successor && has_files) {
         for (const listening& l : with.configured.sockets.opened) remove_file_of(l);
     }
     with.configured.sockets = {};

@@ -24,7 +24,7 @@ struct beginning {
     std::vector<log_lines> first_lines;
     io::signal_set signals;  // SIGTERM, SIGINT, SIGHUP, SIGUSR1
     service_manager manager;
-    predecessor before_us;
+    predecessor before_us;  // of which control has another
     who_chooses_addresses addresses = who_chooses_addresses::configuration;
 };
 
@@ -41,14 +41,18 @@ struct beginning {
 ///   to_cores       stop               to each
 ///   to_witnesses   core_question      do all serve? how many are still under way?
 ///   to_log         log_lines          what an operator wants to know
+///   to_control     predecessor        once, when this server serves and another had its place before
+///   while_serving  stop               never written; closed when the server begins to end
 ///   until_end      stop               never written; closed when the server has ended
 ///
-/// Deadlock: a client of config, the cores' acceptors, the witnesses and the log; a server to control, whose orders
-/// have the ends for their answers, and who waits for these. It waits for the cores' end with a time limit.
+/// Deadlock: a client of config, the cores' acceptors, the witnesses, the log and, at the beginning, control; a server
+/// to control's sessions and the upgrades, whose orders have the ends for their answers, and who wait for these. It
+/// waits for the cores' end with a time limit.
 csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
                         csp::bridge_out<reload_request> to_config, csp::out<reopen> to_reopen_logs,
                         std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
+                        csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
                         std::vector<csp::out<stop>> until_end);
 
 }  // namespace server

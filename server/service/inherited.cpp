@@ -2,6 +2,7 @@
 #include "server/service/inherited.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -108,13 +109,22 @@ std::expected<io::listener, std::string> listener_at(int fd)
 
 }  // namespace
 
-void predecessor::tell(std::string_view line) &&
+void predecessor::tell(std::string_view line) const
 {
     if (!to_) return;
     const std::string whole = fmt::format("{}\n", line);
-    (void)!::write(to_.number(), whole.data(), whole.size());  // it has gone: then it wants to know nothing
-    to_ = {};
+    // If it has gone it wants to know nothing.
+    const auto sent = ::send(to_.number(), whole.data(), whole.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == ENOTSOCK) (void)!::write(to_.number(), whole.data(), whole.size());
 }
+
+bool predecessor::is_there() const
+{
+    char byte = 0;
+    return to_ && ::recv(to_.number(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+io::descriptor predecessor::another() const { return io::descriptor(::fcntl(to_.number(), F_DUPFD_CLOEXEC, 0)); }
 
 bool occupy_standard_streams()
 {
@@ -139,7 +149,10 @@ std::expected<inheritance, std::string> inherit()
     if (by_predecessor) {
         count = *by_predecessor;
         const int report = first_inherited + count;
-        if (is_open(report)) all.before_us = predecessor(io::descriptor(report));
+        if (is_open(report)) {
+            ::fcntl(report, F_SETFL, ::fcntl(report, F_GETFL) | O_NONBLOCK);
+            all.before_us = predecessor(io::descriptor(report));
+        }
         reports = 1;
         if (by_manager_first) all.addresses = who_chooses_addresses::manager;
     } else if (by_systemd && of_whom == ::getpid()) {

@@ -11,24 +11,33 @@
 #include <utility>
 #include <vector>
 
+#include "csp/mobile.hpp"
 #include "io/descriptor.hpp"
 #include "io/socket.hpp"
 #include "server/acceptor/listening.hpp"
 
 namespace server {
 
-/// To whoever started us to take its place. Nobody, if we were started otherwise.
+/// Who started us to take its place: a line to it. Nobody, if we were started otherwise.
+///
+/// We say "ready", or why we cannot be. The predecessor closes its side when we have served for a moment: from then on
+/// its place is ours, and we take the control socket and say "here". One of an earlier version gives us a pipe, and
+/// has left the place when we are ready.
 class predecessor {
   public:
     predecessor() = default;
     explicit predecessor(io::descriptor d) : to_(std::move(d)) {}
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(to_); }
-    /// "ready", or why it cannot be. Once.
-    void tell(std::string_view line) &&;
+    void tell(std::string_view line) const;
+    /// Whether it has yet to leave its place to us.
+    [[nodiscard]] bool is_there() const;
+    /// Another end of the same line.
+    [[nodiscard]] io::descriptor another() const;
 
   private:
     io::descriptor to_;
 };
+static_assert(csp::mobile<predecessor>);
 
 /// Where the server listens: as its configuration says, or where the service manager has opened sockets for it. The
 /// latter stays so through reloads and upgrades.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // What the server has to do with whoever started it.
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <pwd.h>
 #include <string>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -70,6 +73,41 @@ TEST(Privileges, WhoWeAreAlready)
     const passwd* const us = ::getpwuid(::getuid());
     if (us == nullptr || us->pw_gid != ::getgid()) GTEST_SKIP() << "this user has no name";
     EXPECT_FALSE(account_to_become(us->pw_name, "").value());
+}
+
+std::string heard_on(const io::descriptor& from)
+{
+    std::array<char, 100> room{};
+    const auto got = ::read(from.number(), room.data(), room.size());
+    return {room.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
+}
+
+TEST(Predecessor, IsThereUntilItClosesItsSide)
+{
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    const io::descriptor its(ends[0]);
+    const predecessor p(io::descriptor(ends[1]));
+    EXPECT_TRUE(p.is_there());
+    p.tell("ready");
+    EXPECT_EQ(heard_on(its), "ready\n");
+    EXPECT_TRUE(p.is_there());
+    ::shutdown(its.number(), SHUT_WR);
+    EXPECT_FALSE(p.is_there());
+    p.tell("here");
+    EXPECT_EQ(heard_on(its), "here\n");
+}
+
+TEST(Predecessor, OfAnEarlierVersionHasAPipeAndHasLeft)
+{
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    const io::descriptor its(ends[0]);
+    const predecessor p(io::descriptor(ends[1]));
+    p.tell("ready");
+    EXPECT_EQ(heard_on(its), "ready\n");
+    EXPECT_FALSE(p.is_there());
+    EXPECT_FALSE(predecessor().is_there());
 }
 
 TEST(Inherited, EverySocketIsServedAndEveryCoreServes)
