@@ -21,6 +21,7 @@ const context = await chromium.launchPersistentContext(profile, {
     args: switches,
     chromiumSandbox: false,
 });
+context.setDefaultTimeout(120_000);  // milliseconds, for a slow machine
 try {
     for (const address of addresses) {
         const page = await context.newPage();
