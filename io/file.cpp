@@ -78,7 +78,7 @@ csp::step<result<descriptor>> look(int root, const std::string& path, std::uint6
     if (errno != EAGAIN && errno != EINVAL) co_return failed<descriptor>();  // EINVAL: Linux before 5.12
 
     // Beneath a root the kernel follows ".." only while nothing on the whole machine is renamed, and says EAGAIN
-    // otherwise; openat2(2) wants us to try again. Within a dozen tries there is nearly always a moment of calm.
+    // otherwise; openat2(2) wants us to try again. Nearly always one of a few tries succeeds.
     for (int tries_left = 50;; --tries_left) {
         detail::file_call call(detail::file_action::open, root, until, std::source_location::current());
         call.path = path.c_str();
@@ -421,7 +421,7 @@ struct listing {
         }
         into.is_directory = S_ISDIR(s.st_mode);
         into.size = static_cast<std::uint64_t>(s.st_size);
-        into.modified = std::chrono::seconds(s.st_mtim.tv_sec) + std::chrono::nanoseconds(s.st_mtim.tv_nsec);
+        into.modified = moment(s.st_mtim.tv_sec, static_cast<std::uint32_t>(s.st_mtim.tv_nsec));
         return S_ISREG(s.st_mode) || S_ISDIR(s.st_mode);
     }
 };

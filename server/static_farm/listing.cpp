@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "csp/check.hpp"
+#include "http/characters.hpp"
 #include "server/static_farm/built_in_style.hpp"
 #include "server/static_farm/escape.hpp"
 
@@ -138,20 +139,6 @@ std::string decoded(std::string_view value)
     return text;
 }
 
-std::string encoded(std::string_view text)
-{
-    std::string value;
-    for (const char c : text) {
-        const char lower = static_cast<char>(c | 0x20);
-        if ((c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || std::string_view("-._~/").contains(c)) {
-            value += c;
-        } else {
-            value += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-        }
-    }
-    return value;
-}
-
 }  // namespace
 
 std::optional<io::directory_entry> listing_start(std::string_view query)
@@ -170,7 +157,8 @@ std::optional<io::directory_entry> listing_start(std::string_view query)
 
 std::string listing_after(const io::directory_entry& last)
 {
-    return fmt::format("?{}{}{}", after, encoded(last.name), last.is_directory ? "/" : "");
+    constexpr http::char_set unreserved("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~");
+    return fmt::format("?{}{}{}", after, http::percent_encode(last.name, unreserved), last.is_directory ? "/" : "");
 }
 
 std::string listing_html(const http::canonical_path& path, std::vector<io::directory_entry> entries,
