@@ -64,7 +64,7 @@ MIXED = [
 
 def told(response):
     """What does not differ from one answer to another of the same request."""
-    fields = [f for f in response.fields if f[0] not in ("Date", "X-Request-Id", "Content-Length")]
+    fields = [f for f in response.fields if f[0] not in ("Date", "Last-Modified", "X-Request-Id", "Content-Length")]
     if (response.get("Content-Type") or "").startswith("multipart/"):
         return response.status, len(response.body)
     body = response.body if response.status < 400 else b""  # an error's may show the request's id
