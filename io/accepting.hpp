@@ -11,7 +11,10 @@ namespace io::detail {
 /// What lies behind an acceptor: connections taken from the kernel and not yet by the process.
 class accepting : public accept_source, watch, csp::timer {
   public:
-    explicit accepting(descriptor from) : watch(may_accept), timer(pause_is_over), from_(std::move(from)) {}
+    accepting(descriptor from, in_advance how_many)
+        : watch(may_accept), timer(pause_is_over), from_(std::move(from)), in_advance_(how_many)
+    {
+    }
     ~accepting();
 
     [[nodiscard]] bool ready();
@@ -20,6 +23,7 @@ class accepting : public accept_source, watch, csp::timer {
     void finish(last_clients who);
 
     // For the engines.
+    [[nodiscard]] bool takes_many() const { return in_advance_ == in_advance::many; }
     [[nodiscard]] endpoint& listening() { return listening_.at(); }
     /// Waits for readiness and then accepts: for an engine that has no better way.
     void accept_when_readable() { start(listening()); }
@@ -35,7 +39,7 @@ class accepting : public accept_source, watch, csp::timer {
 
   private:
     /// Not more than this are taken in advance: what the process has no time for stays in the kernel's backlog.
-    static constexpr std::size_t most_waiting = 128;
+    [[nodiscard]] std::size_t most_waiting() const { return takes_many() ? 128 : 1; }
     /// And a flood must not keep an address.
     static constexpr unsigned most_last_looks = 1024;
 
@@ -44,10 +48,12 @@ class accepting : public accept_source, watch, csp::timer {
     void accept_batch();
     void open();
 
-    descriptor from_;   // until first waited on
+    descriptor from_;  // until first waited on
+    in_advance in_advance_;
     socket listening_;  // from then on
     std::deque<int> waiting_;
     int error_ = 0;            // to be reported
+    unsigned failures_ = 0;    // in a row
     bool finishing_ = false;   // the kernel was asked to accept no more; what it has accepted may still come
     unsigned last_looks_ = 0;  // that are left
     bool closes_the_door_ = false;

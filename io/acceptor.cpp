@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "io/acceptor.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <poll.h>
 #include <sys/socket.h>
@@ -12,17 +13,29 @@ namespace io {
 namespace detail {
 namespace {
 
-constexpr std::chrono::milliseconds pause_when_exhausted{100};
-
 /// The listener itself is at fault: it will never yield anything again.
-bool is_final(int number) { return number == EBADF || number == EINVAL || number == ENOTSOCK || number == EOPNOTSUPP; }
+bool is_final(int number) { return number == EBADF || number == EINVAL || number == ENOTSOCK; }
 
 /// One connection failed, or the network did for it (accept(2) says which); the next may be good.
 bool is_of_the_connection(int number)
 {
     return number == ECONNABORTED || number == EPERM || number == EPROTO || number == ENETDOWN ||
            number == ENOPROTOOPT || number == EHOSTDOWN || number == ENONET || number == EHOSTUNREACH ||
-           number == ENETUNREACH;
+           number == EOPNOTSUPP || number == ENETUNREACH;
+}
+
+/// After so many failures in a row. Out of descriptors or memory, the connection stays in the backlog, and asking again
+/// at once would only keep the processor busy. Of a connection's own errors some are excused: then it may be a rule of
+/// the system's that forbids them all.
+std::chrono::milliseconds pause_after(unsigned failures, int number)
+{
+    constexpr unsigned excused = 8;
+    constexpr unsigned most_doublings = 7;
+    constexpr std::chrono::milliseconds shortest{10};
+    constexpr std::chrono::milliseconds longest{1000};
+    const unsigned free = is_of_the_connection(number) ? excused : 0;
+    if (failures <= free) return std::chrono::milliseconds(0);
+    return std::min(longest, shortest * (1 << std::min(failures - free - 1, most_doublings)));
 }
 
 bool somebody_waits(int listener)
@@ -87,9 +100,10 @@ result<socket> accepting::take()
 
 void accepting::accept_batch()
 {
-    while (listening().maybe_readable && waiting_.size() < most_waiting && error_ == 0) {
+    while (listening().maybe_readable && waiting_.size() < most_waiting() && error_ == 0) {
         const int fd = accept4(listening().fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            failures_ = 0;
             waiting_.push_back(fd);
         } else if (errno == EAGAIN) {
             listening().maybe_readable = false;
@@ -102,8 +116,9 @@ void accepting::accept_batch()
 
 void accepting::accepted(int fd)
 {
+    failures_ = 0;
     waiting_.push_back(fd);
-    if (waiting_.size() >= most_waiting && !is_ending) engine::here().end_accept(*this);
+    if (takes_many() && waiting_.size() >= most_waiting() && !is_ending) engine::here().end_accept(*this);
     notify();
 }
 
@@ -114,11 +129,10 @@ void accepting::failed(int number)
         last_looks_ = 0;
     } else {
         error_ = number;
-        // Out of descriptors or memory: the connection stays in the backlog, and asking again at once would only
-        // keep the processor busy.
-        if (!is_of_the_connection(number) && !timer::pending()) {
+        const auto pause = pause_after(++failures_, number);
+        if (pause.count() > 0 && !timer::pending()) {
             csp::core& here = csp::core::here();
-            here.timers().set(*this, here.now() + pause_when_exhausted);
+            here.timers().set(*this, here.now() + pause);
         }
     }
     notify();
@@ -181,7 +195,10 @@ void accept_source::finish(last_clients who) { static_cast<accepting*>(this)->fi
 
 }  // namespace detail
 
-acceptor::acceptor(listener from) : state_(new detail::accepting(std::move(from).release())) {}
+acceptor::acceptor(listener from, in_advance how_many)
+    : state_(new detail::accepting(std::move(from).release(), how_many))
+{
+}
 
 detail::next_awaiter<detail::accept_source> acceptor::next(std::source_location where)
 {

@@ -27,6 +27,10 @@ struct accepting_end {
 /// no flood; then the socket listens no more, whoever shares it.
 enum class last_clients : std::uint8_t { left, taken };
 
+/// How many connections the kernel may accept before the process asks for them. One: where descriptors are scarce,
+/// since each of them has one. Many, with io_uring: up to as many as the backlog holds, when they come at once.
+enum class in_advance : std::uint8_t { one, many };
+
 /// The faces of `accepting` that ALT and next() need.
 class accept_source : public event_source {
   public:
@@ -39,11 +43,13 @@ class accept_source : public event_source {
 }  // namespace detail
 
 /// Takes connections from a listener. Works on the core where it is first waited on; may be moved there before.
-/// When descriptors or memory run out it yields the error, then pauses for a tenth of a second; so a process that
-/// logs and goes on needs no care of its own. The error `closed` is the last thing that it yields, again and again.
+/// What cannot be accepted it yields as an error. When descriptors or memory have run out, or one error follows
+/// another, it then pauses, from 10 ms to a second; so a process that logs and goes on needs no care of its own. The
+/// error `closed` is the last thing that it yields, again and again.
 class acceptor {
   public:
-    explicit acceptor(listener from);
+    using in_advance = detail::in_advance;
+    explicit acceptor(listener from, in_advance how_many = in_advance::many);
     acceptor(acceptor&&) noexcept = default;
     acceptor& operator=(acceptor&&) noexcept = default;
 

@@ -81,12 +81,15 @@ struct endpoint : member_link {
     bool is_quick = false;      // the kernel may take as much for this peer as it likes
     bool released = false;      // its descriptor was duplicated: the open file outlives the endpoint
     bool closing = false;
+    bool is_watched = false;  // by an event source, which cannot fail as a call can
 
     // epoll: whether it was added. io_uring: what is in flight; the endpoint is freed only when nothing is.
     bool registered = false;
     std::array<bool, 2> poll_in_flight{};  // by side
     bool fetch_in_flight = false;
     bool fetch_is_unwanted = false;  // being cancelled
+
+    int refused = 0;  // the kernel cannot watch it, for this reason: the call that is told of it fails
 
     csp::time_point full_since;  // the kernel took no more then; none when it has been offered something since
 

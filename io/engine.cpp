@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "io/engine.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <sys/eventfd.h>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -23,6 +25,7 @@ engine::engine(csp::core& home, descriptor bell)
     : home_(home),
       owned_(new detail::estate(*this)),
       pool_(std::make_unique<detail::file_pool>(*this)),
+      pool_of_logs_(std::make_unique<detail::file_pool>(*this)),
       bell_(std::move(bell))
 {
     // A peer that has gone is an error of the call. sendfile(2) and write(2) know no other way to be told so.
@@ -33,15 +36,52 @@ engine::~engine() { owned_->engine_ended(); }
 
 void engine::wake() noexcept { eventfd_write(bell_.number(), 1); }
 
-void engine::stop_pool() noexcept { pool_.reset(); }
+detail::file_pool& engine::pool_for(const detail::file_call& c) { return c.is_of_log ? pool_of_logs() : pool(); }
+
+void engine::stop_pool() noexcept
+{
+    pool_.reset();
+    pool_of_logs_.reset();
+}
 
 void engine::collect_from_pool()
 {
-    if (pool_ == nullptr) return;
-    for (detail::file_call* c = pool_->collect(); c != nullptr;) {
-        detail::file_call& done = *std::exchange(c, c->next);
-        done.complete(done.value);
+    for (detail::file_pool* const pool : {pool_.get(), pool_of_logs_.get()}) {
+        if (pool == nullptr) continue;
+        for (detail::file_call* c = pool->collect(); c != nullptr;) {
+            detail::file_call& done = *std::exchange(c, c->next);
+            done.complete(done.value);
+        }
     }
+}
+
+void engine::cannot_watch(detail::endpoint& e, detail::side s, int why)
+{
+    constexpr std::chrono::milliseconds pause{100};
+    if (e.member == detail::membership::waiting) {
+        e.early_end = true;
+        e.early_error = why;
+        detail::report_readable(e);
+    } else if (e.is_watched && s == detail::side::read) {
+        later_.unwatched.emplace_back(&e, e.generation);
+        if (!later_.pending()) home_.timers().set(later_, home_.now() + pause);
+    } else {
+        e.refused = why;
+        e.tell(s);
+    }
+}
+
+engine::later::later() : timer(look_again) { unwatched.reserve(most_event_sources); }
+
+void engine::later::look_again(csp::timer& t) noexcept
+{
+    auto& all = static_cast<later&>(t).unwatched;
+    const auto due = static_cast<std::ptrdiff_t>(all.size());  // who looks in vain comes in again, behind these
+    for (std::ptrdiff_t i = 0; i < due; ++i) {
+        const auto [e, generation] = all[static_cast<std::size_t>(i)];
+        if (detail::estate::is_current(*e, generation)) e->tell(detail::side::read);
+    }
+    all.erase(all.begin(), all.begin() + due);
 }
 
 std::expected<probed, std::string> probe(engine_choice choice)

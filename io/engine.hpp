@@ -10,6 +10,8 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "csp/core.hpp"
 #include "csp/kernel.hpp"
@@ -63,6 +65,10 @@ class engine : public csp::neighbour {
     [[nodiscard]] detail::estate& owned() { return *owned_; }
     /// Threads for the calls that would block. Started when first needed.
     [[nodiscard]] detail::file_pool& pool() { return *pool_; }
+    /// The same for the calls that may hang for ever without anybody waiting for them: those of the logs. They have
+    /// threads of their own, so that a file system that hangs takes none from the other files.
+    [[nodiscard]] detail::file_pool& pool_of_logs() { return *pool_of_logs_; }
+    [[nodiscard]] detail::file_pool& pool_for(const detail::file_call& c);
 
   protected:
     engine(csp::core& home, descriptor bell);
@@ -72,13 +78,26 @@ class engine : public csp::neighbour {
     /// Completes the calls that the threads have done.
     void collect_from_pool();
     [[nodiscard]] int bell() const { return bell_.number(); }
+    /// The kernel cannot watch `e` (no watch or memory is left), for this reason, an errno. A call on it fails; an
+    /// event source, which cannot, looks again after a pause.
+    void cannot_watch(detail::endpoint& e, detail::side s, int why);
 
     csp::core& home_;
 
   private:
+    /// Endpoints that the kernel does not watch, and the generation by which each is known to be the same still.
+    struct later : csp::timer {
+        static constexpr std::size_t most_event_sources = 256;
+        later();
+        static void look_again(csp::timer& t) noexcept;
+        std::vector<std::pair<detail::endpoint*, std::uint16_t>> unwatched;
+    };
+
     std::size_t expected_ = 0;
     detail::estate* owned_;
     std::unique_ptr<detail::file_pool> pool_;
+    std::unique_ptr<detail::file_pool> pool_of_logs_;
+    later later_;
     descriptor bell_;  // an eventfd that nobody reads: each write is an edge
 };
 

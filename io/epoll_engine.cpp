@@ -45,9 +45,9 @@ class epoll_engine final : public engine {
     }
     void wait(csp::time_point until) override { collect(milliseconds_left(until)); }
 
-    void want(endpoint& e, side /*s*/) override
+    void want(endpoint& e, side s) override
     {
-        if (!e.registered) enroll(e);
+        if (!e.registered) enroll(e, s);
     }
     void discard(endpoint& e) noexcept override
     {
@@ -62,32 +62,26 @@ class epoll_engine final : public engine {
         if (e.maybe_readable && fetch_now(e)) {
             report_readable(e);
         } else if (!e.registered) {
-            enroll(e);
+            enroll(e, side::read);
         }
     }
     void end_fetch(endpoint& /*e*/) noexcept override {}
     void begin_accept(accepting& a) override { a.accept_when_readable(); }
     void end_accept(accepting& a) noexcept override { a.stop_waiting_until_readable(); }
-    void start(file_call& c) override { pool().submit(c); }
+    void start(file_call& c) override { pool_for(c).submit(c); }
     void cancel(file_call& c) noexcept override
     {
-        if (pool().withdraw(c)) c.complete(-ECANCELED);
+        if (pool_for(c).withdraw(c)) c.complete(-ECANCELED);
     }
 
   private:
-    void enroll(endpoint& e)
+    void enroll(endpoint& e, side s)
     {
         // If it is ready now, adding it makes the first edge.
         epoll_event both{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u64 = tag(e)}};
-        e.registered = true;
-        if (epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, e.fd, &both) == 0) return;
-        // The user's limit of watches, or memory. The connection cannot be served: its end is something that every
-        // caller expects.
-        CSP_CHECK(shutdown(e.fd, SHUT_RDWR) == 0, "epoll: no watch left");
-        e.peer_is_done = true;
-        e.tell(side::read);
-        e.tell(side::write);
-        report_readable(e);
+        e.registered = epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, e.fd, &both) == 0;
+        // The user's limit of watches (fs.epoll.max_user_watches), or memory.
+        if (!e.registered) cannot_watch(e, s, errno);
     }
 
     /// Rounded up, or a timer would be waited for in ever shorter turns.

@@ -117,6 +117,7 @@ void watch::start(endpoint& e)
     CSP_CHECK(slot == nullptr, "one process at a time waits on a side of a socket");
     at_ = &e;
     slot = this;
+    e.is_watched = true;
     engine& outside = *e.home.owner();
     outside.expect();
     outside.want(e, side::read);

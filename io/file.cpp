@@ -179,6 +179,7 @@ csp::step<result<std::size_t>> write_some(int fd, std::span<const char> bytes, s
     call.memory = const_cast<char*>(bytes.data());
     call.size = bytes.size();
     call.offset = offset;
+    call.is_of_log = offset == at_the_end;
     const auto written = co_await call;
     if (!written) co_return std::unexpected(written.error());
     if (*written == 0) co_return std::unexpected(error::of(ENOSPC));
@@ -337,6 +338,7 @@ csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mod
     detail::file_call call(detail::file_action::function, -1, no_deadline, std::source_location::current());
     call.function = [](void* o) { return static_cast<opening*>(o)->make(); };
     call.argument = &made;
+    call.is_of_log = true;
     if (const auto done = co_await call; !done) co_return std::unexpected(done.error());
     co_return std::move(made.opened);
 }

@@ -53,7 +53,7 @@ void file_call::await_suspend(std::coroutine_handle<> self)
     engine& outside = engine::here();
     outside.expect();
     if (action == file_action::function) {
-        outside.pool().submit(*this);
+        outside.pool_for(*this).submit(*this);
     } else {
         outside.start(*this);
     }
@@ -80,7 +80,7 @@ void file_call::expired(csp::timer& t) noexcept
     self.timed_out_ = true;
     engine& outside = engine::here();
     if (self.action == file_action::function) {
-        if (outside.pool().withdraw(self)) self.complete(-ECANCELED);
+        if (outside.pool_for(self).withdraw(self)) self.complete(-ECANCELED);
     } else {
         outside.cancel(self);
     }

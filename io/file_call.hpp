@@ -46,6 +46,7 @@ class [[nodiscard("await it")]] file_call : csp::timer {
     std::uint64_t offset = 0;
     std::int64_t (*function)(void*) = nullptr;
     void* argument = nullptr;
+    bool is_of_log = false;  // may hang without anybody's waiting for it: see engine::pool_of_logs()
 
     /// By this thread, and however long it takes. Yields what the system call would in the kernel: a value, or an
     /// errno below zero.

@@ -182,6 +182,13 @@ void select_read::remove(socket& s) noexcept
     if (s.at().set == state_.get()) state_->leave(s.at());
 }
 
+bool select_read::has_news_of(const socket& s)
+{
+    const detail::endpoint& e = s.at();
+    char byte = 0;
+    return e.member == detail::membership::reported || e.early || ::recv(e.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 std::size_t select_read::size() const { return state_->size(); }
 
 detail::next_awaiter<detail::select_source> select_read::next(std::source_location where)

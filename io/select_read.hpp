@@ -59,6 +59,8 @@ class select_read {
     /// their way are kept with the socket and come first in its next recv or event.
     void remove(socket& s) noexcept;
     [[nodiscard]] std::size_t size() const;
+    /// Whether something has come for `s`, a member, that was not fetched yet. Asks the kernel.
+    [[nodiscard]] static bool has_news_of(const socket& s);
 
     /// The next event.
     [[nodiscard]] detail::next_awaiter<detail::select_source> next(

@@ -160,7 +160,11 @@ class [[nodiscard("await it")]] socket_call : waiter, csp::timer {
     static void ready(waiter& w) noexcept
     {
         auto& self = static_cast<socket_call&>(w);
+        const int refused = std::exchange(self.endpoint_.refused, 0);
         if (self.call().attempt()) {
+            self.finish();
+        } else if (refused != 0) [[unlikely]] {
+            self.failure_ = refused;
             self.finish();
         } else {
             self.slot() = &self;

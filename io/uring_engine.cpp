@@ -16,10 +16,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <deque>
 #include <poll.h>
 #include <sys/mman.h>
-#include <vector>
+#include <thread>
 
 #include <fmt/format.h>
 #include <liburing.h>
@@ -35,6 +37,7 @@ namespace {
 constexpr unsigned submissions = 512;
 constexpr unsigned completions = 8192;
 constexpr unsigned ring_buffers = 256;  // a power of two
+constexpr std::chrono::milliseconds pause_when_exhausted{1};
 
 // What a completion is about, in the low bits of its user data; the rest is the pointer.
 enum class about : std::uint8_t { nothing, poll_read, poll_write, fetch, accept, call, bell };
@@ -91,10 +94,7 @@ class uring_engine final : public engine {
         }
         if (const int made = make_buffers(); made < 0) return made;
         io_uring_register_ring_fd(&ring_);  // saves a look-up a call; nothing depends on it
-        // Multishot, and nobody reads the eventfd: each write is a completion.
-        io_uring_sqe& sqe = next_submission();
-        io_uring_prep_poll_multishot(&sqe, bell(), POLLIN);
-        send_off(sqe, tagged(*this, about::bell));
+        listen_to_bell();                   // multishot, and nobody reads the eventfd: each write is a completion
         return 0;
     }
 
@@ -103,6 +103,7 @@ class uring_engine final : public engine {
     void poll() override
     {
         // With nobody ready the core is about to wait(), which submits as well.
+        if (!held_back_.empty()) queue_held_back();
         if (home_.has_ready() && (io_uring_sq_ready(&ring_) > 0 || kernel_has_work())) {
             io_uring_submit_and_get_events(&ring_);
         }
@@ -166,7 +167,12 @@ class uring_engine final : public engine {
     {
         if (a.in_flight || is_draining_) return;
         io_uring_sqe& sqe = next_submission();
-        io_uring_prep_multishot_accept(&sqe, a.listening().fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        constexpr int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+        if (a.takes_many()) {
+            io_uring_prep_multishot_accept(&sqe, a.listening().fd, nullptr, nullptr, flags);
+        } else {
+            io_uring_prep_accept(&sqe, a.listening().fd, nullptr, nullptr, flags);
+        }
         send_off(sqe, tagged(a, about::accept));
         a.in_flight = true;
         expect();
@@ -231,12 +237,24 @@ class uring_engine final : public engine {
 
     [[nodiscard]] io_uring_sqe& next_submission()
     {
-        io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-        while (sqe == nullptr) {
+        // What was held back goes first: a cancellation must come behind what it is for.
+        io_uring_sqe* sqe = held_back_.empty() ? io_uring_get_sqe(&ring_) : nullptr;
+        if (sqe == nullptr && held_back_.empty()) {
             io_uring_submit(&ring_);
             sqe = io_uring_get_sqe(&ring_);
         }
-        return *sqe;
+        // The kernel takes none now: it has no memory, or wants its completions worked off first, which may be what
+        // the caller is doing.
+        return sqe != nullptr ? *sqe : held_back_.emplace_back();
+    }
+    void queue_held_back()
+    {
+        while (!held_back_.empty()) {
+            io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+            if (sqe == nullptr) return;
+            *sqe = held_back_.front();
+            held_back_.pop_front();
+        }
     }
 
     /// Fills in whose completion it will be.
@@ -262,15 +280,19 @@ class uring_engine final : public engine {
     /// Submits, and waits for a completion until then.
     void enter(csp::time_point until)
     {
+        queue_held_back();
+        const int done = held_back_.empty() ? submit_and_wait(until) : io_uring_submit_and_get_events(&ring_);
+        // No memory for what was submitted, which stays in the queue. At once there will hardly be any.
+        if (done == -EAGAIN || done == -ENOMEM || done == -EBUSY) std::this_thread::sleep_for(pause_when_exhausted);
+    }
+    int submit_and_wait(csp::time_point until)
+    {
+        if (until == csp::time_point::max()) return io_uring_submit_and_wait(&ring_, 1);
         io_uring_cqe* first = nullptr;
-        if (until == csp::time_point::max()) {
-            io_uring_submit_and_wait(&ring_, 1);
-            return;
-        }
         const auto left = std::max(csp::duration::zero(), until - std::chrono::steady_clock::now());
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
         __kernel_timespec t{seconds.count(), (left - seconds).count()};
-        io_uring_submit_and_wait_timeout(&ring_, &first, 1, &t, nullptr);
+        return io_uring_submit_and_wait_timeout(&ring_, &first, 1, &t, nullptr);
     }
 
     void collect()
@@ -319,6 +341,11 @@ class uring_engine final : public engine {
     {
         if (!is_draining_) collect_from_pool();
         if ((cqe.flags & IORING_CQE_F_MORE) != 0 || is_draining_) return;
+        if (cqe.res < 0) std::this_thread::sleep_for(pause_when_exhausted);
+        listen_to_bell();
+    }
+    void listen_to_bell()
+    {
         io_uring_sqe& sqe = next_submission();
         io_uring_prep_poll_multishot(&sqe, bell(), POLLIN);
         send_off(sqe, tagged(*this, about::bell));
@@ -328,7 +355,11 @@ class uring_engine final : public engine {
     {
         e.poll_in_flight[static_cast<std::size_t>(s)] = false;
         if (free_if_done(e) || events == -ECANCELED) return;
-        if (events < 0 || (events & (POLLRDHUP | POLLHUP | POLLERR)) != 0) e.peer_is_done = true;
+        if (events < 0) {
+            cannot_watch(e, s, -events);
+            return;
+        }
+        if ((events & (POLLRDHUP | POLLHUP | POLLERR)) != 0) e.peer_is_done = true;
         e.tell(s);
     }
 
@@ -427,6 +458,7 @@ class uring_engine final : public engine {
     io_uring_buf_ring* buffers_ = nullptr;
     char* memory_ = nullptr;
     std::size_t in_flight_ = 0;
+    std::deque<io_uring_sqe> held_back_;  // what the ring's queue had no room for; mostly none
     bool is_made_ = false;
     bool is_draining_ = false;
 };

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// What the kernel refuses for want of something is an error of one call, or is tried again later.
+#include <cerrno>
+#include <csignal>
+#include <string>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <liburing.h>
+
+#include "csp/alt.hpp"
+#include "csp/forking.hpp"
+#include "io/select_read.hpp"
+#include "io/signals.hpp"
+#include "io/test_engines.hpp"
+#include "io/test_refusals.hpp"
+
+namespace io::test {
+namespace {
+
+void run_alone(engine_choice choice, csp::process&& p)
+{
+    csp::kernel k({}, engines(choice));
+    EXPECT_EQ(k.run(std::move(p)), csp::outcome::finished);
+    end_of_refusals();
+}
+
+descriptor plain_connection(const address& where)
+{
+    descriptor d(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(d.number(), where.data(), where.size()), 0);
+    return d;
+}
+
+void no_watch_is_left()
+{
+    refuse({.number = SYS_epoll_ctl, .argument = 1, .mask = ~0U, .value = EPOLL_CTL_ADD}, ENOSPC);
+}
+
+csp::process calls_without_watches()
+{
+    auto [client, server] = co_await tcp_pair();
+    auto [other_client, other] = co_await tcp_pair();
+    auto pipe = pipe_to_child();
+    no_watch_is_left();
+
+    EXPECT_EQ(co_await get(server), "No space left on device");
+    co_await put(client, "x");
+    EXPECT_EQ(co_await get(server), "x") << "what is there already is read all the same";
+
+    select_read idle;
+    idle.add(1, other, soon());
+    const auto event = co_await idle.next();
+    EXPECT_EQ(event.what, select_event::outcome::closed);
+    EXPECT_EQ(event.why.number, ENOSPC);
+
+    const auto sent = co_await send_all(pipe->ours, std::string(1 << 20, 'x'), soon());
+    EXPECT_TRUE(!sent && sent.error().number == ENOSPC) << "a pipe that is full";
+
+    reset_on_close(client);
+    client = {};
+    EXPECT_EQ(co_await get(server), "Connection reset by peer");
+}
+
+csp::process sources_without_watches()
+{
+    auto l = listen(address::loopback(0));
+    const address where = *local(*l);
+    acceptor connections(std::move(*l));
+    signal_set heard = *signal_set::open({SIGUSR1});
+    no_watch_is_left();
+
+    const auto brief = csp::after(5ms);
+    EXPECT_TRUE((co_await csp::pri_alt(heard, connections, brief)) == brief);
+    const descriptor client = plain_connection(where);
+    EXPECT_TRUE((co_await csp::pri_alt(heard, connections)) == connections);
+    EXPECT_TRUE((co_await connections.next()).has_value());
+    std::raise(SIGUSR1);
+    EXPECT_EQ(co_await heard.next(), SIGUSR1);
+}
+
+csp::process accepting_what_is_forbidden()
+{
+    auto l = listen(address::loopback(0));
+    const address where = *local(*l);
+    acceptor connections(std::move(*l));
+    refuse({.number = SYS_accept4}, EPERM);  // as a rule of the firewall does
+    const descriptor client = plain_connection(where);
+    int errors = 0;
+    const auto end = csp::after(400ms);
+    while ((co_await csp::pri_alt(end, connections)) == connections) {
+        const auto refused = co_await connections.next();
+        EXPECT_TRUE(!refused && refused.error().number == EPERM);
+        ++errors;
+    }
+    EXPECT_GE(errors, 2);
+    EXPECT_LE(errors, 20) << "some at once, and then with growing pauses";
+}
+
+TEST(shortage, of_watches_is_an_error_of_the_call)
+{
+    EXPECT_EXIT(run_alone(engine_choice::epoll, calls_without_watches()), testing::ExitedWithCode(0), "");
+}
+
+TEST(shortage, of_watches_makes_event_sources_look_now_and_then)
+{
+    EXPECT_EXIT(
+        {
+            block_signals({SIGUSR1});
+            run_alone(engine_choice::epoll, sources_without_watches());
+        },
+        testing::ExitedWithCode(0), "");
+}
+
+TEST(shortage, of_permission_to_accept_does_not_spin)
+{
+    EXPECT_EXIT(run_alone(engine_choice::epoll, accepting_what_is_forbidden()), testing::ExitedWithCode(0), "");
+}
+
+csp::process reads_one(socket from) { EXPECT_EQ(co_await get(from), "x"); }
+
+/// More than the ring has room for, and the kernel takes nothing but when it is waited for.
+csp::process more_than_the_ring_takes()
+{
+    constexpr std::size_t many = 1500;
+    std::vector<socket> writers;
+    csp::forking readers;
+    refuse({.number = SYS_io_uring_enter, .argument = 3, .mask = IORING_ENTER_GETEVENTS, .value = 0}, EAGAIN);
+    for (std::size_t i = 0; i < many; ++i) {
+        auto pair = socket_pair();
+        EXPECT_TRUE(pair.has_value());
+        if (!pair) co_return;
+        readers.start(reads_one(std::move(pair->first)));
+        writers.push_back(std::move(pair->second));
+    }
+    co_await csp::yield();
+    for (socket& s : writers) co_await put(s, "x");
+    co_await readers.join();
+}
+
+TEST(shortage, of_room_in_the_ring_is_waited_out)
+{
+    if (const auto probed = probe(engine_choice::uring); !probed) GTEST_SKIP() << probed.error();
+    EXPECT_EXIT(run_alone(engine_choice::uring, more_than_the_ring_takes()), testing::ExitedWithCode(0), "");
+}
+
+}  // namespace
+}  // namespace io::test
