@@ -136,7 +136,8 @@ csp::process web_server(settings s, opened o)
 
     csp::chan<log_lines> lines;
     csp::chan<tally> hits, totals;
-    csp::chan<reopen> reopens;
+    csp::chan<log_order> log_orders;
+    csp::chan<log_end> logs_end;
     csp::chan<supervisor_order> orders;
     csp::bridge<figures_question> so_far(first);
     csp::forking cores;
@@ -203,11 +204,13 @@ csp::process web_server(settings s, opened o)
     cores.start_on(workshop, config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
                                     std::move(to_configure), log_changes.tx()));
     co_await csp::par(
-        log(std::move(o.logs), lines.rx(), reopens.rx(), log_changes.rx()), stats(hits.rx(), so_far.rx(), totals.tx()),
+        log(std::move(o.logs), lines.rx(), log_orders.rx(), log_changes.rx(), logs_end.tx()),
+        stats(hits.rx(), so_far.rx(), totals.tx()),
         supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), std::move(o.signals),
                     std::move(o.manager), std::move(o.before_us), o.command.addresses},
-                   orders.rx(), totals.rx(), reloads.tx(), reopens.tx(), std::move(to_stop), std::move(to_witnesses),
-                   lines.shared_tx(), predecessors.tx(), std::move(while_serving), std::move(until_end)));
+                   orders.rx(), totals.rx(), logs_end.rx(), reloads.tx(), log_orders.tx(), std::move(to_stop),
+                   std::move(to_witnesses), lines.shared_tx(), predecessors.tx(), std::move(while_serving),
+                   std::move(until_end)));
     co_await cores.join();
 }
 

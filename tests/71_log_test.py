@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -496,6 +497,106 @@ def test_a_pipe_with_a_name(serve, place):
             assert c.ask(f"/a.txt?{i}").status == 200
             with open(place / "pipe", encoding="ascii") as reader:
                 assert f"/a.txt?{i} " in reader.readline()
+
+
+# --- a disk that hangs ------------------------------------------------------------------------------------------------
+
+# Has a program find that it may not open its standard streams anew to append to them without blocking. Then it must
+# write to what it was given; and a pipe that nobody reads, and that blocks, is like a file whose disk hangs.
+MAY_NOT_OPEN_STREAMS = '''
+import ctypes, os, platform, struct, sys
+openat = {"x86_64": 257, "aarch64": 56}[platform.machine()]
+how = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK
+rules = [(0x20, 0, 0, 0), (0x15, 0, 4, openat), (0x20, 0, 0, 32), (0x54, 0, 0, how | os.O_CREAT), (0x15, 0, 1, how),
+         (0x06, 0, 0, 0x00050000 | 13), (0x06, 0, 0, 0x7FFF0000)]
+code = b"".join(struct.pack("HBBI", *rule) for rule in rules)
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.byref(Program(len(rules), code)), 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+'''
+LAUNCHER = ["/usr/bin/python3", "-c", MAY_NOT_OPEN_STREAMS]
+
+
+@pytest.fixture
+def hanging(serve, place):
+    """A server whose access log hangs, and the pipe that it is."""
+    with Pipe() as pipe, open(place / "said", "wb") as said:
+        server = serve(access_log="-", workers=1, streams=(pipe.writes, said), launcher=LAUNCHER)
+        yield server, pipe
+
+
+def ask_many(server, count):
+    with server.connect() as c:
+        for _ in range(count // 100):
+            c.send(f"GET {LONG_TARGET} HTTP/1.1\r\nHost: a\r\n\r\n" * 100)
+            for _ in range(100):
+                assert c.response().status == 200
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGTERM, signal.SIGINT]])
+def test_a_log_that_hangs_holds_up_neither_clients_nor_the_end(hanging, place, signals):
+    server, pipe = hanging
+    ask_many(server, 9000)  # more than are kept in memory and on the way
+    wait_until(lambda: "the access log cannot be written" in (place / "said").read_text(), "that it hangs is said")
+    server.signal(signals[0])
+    for number in signals[1:]:
+        told(server, "ended; ")
+        server.signal(number)
+    server.wait()
+    pipe.close_ours()
+    pipe.read_on()
+    pipe.thread.join(DEADLINE)
+    whole, lost, answered = account_of(server, pipe.came.decode())
+    assert answered == 9000
+    assert answered <= whole + lost <= answered + 40, "of the lines in hand it is not known which got through"
+
+
+def test_a_log_that_hangs_and_goes_on(hanging):
+    server, pipe = hanging
+    ask_many(server, 9000)
+    pipe.close_ours()
+    pipe.read_on()
+    with server.connect() as c:
+        wait_until(lambda: c.ask(LONG_TARGET).status == 200 and " lost" in server.error_log.read_text(),
+                   "the log goes on")
+    server.stop()
+    pipe.thread.join(DEADLINE)
+    whole, lost, answered = account_of(server, pipe.came.decode())
+    assert whole + lost == answered and lost > 0
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_slow_reader_loses_nothing_at_the_end(serve):
+    """It takes longer than a log is waited for that makes no progress."""
+    with Pipe() as pipe:
+        server = serve(access_log="-", workers=1, streams=(pipe.writes, pipe.writes))
+        ask_many(server, 300)
+        wait_until(pipe.is_full, "it has to wait")
+        pipe.close_ours()
+        server.signal(signal.SIGTERM)
+        while pipe.read(4000):
+            time.sleep(0.05)
+        server.wait()
+    assert account_of(server, pipe.came.decode()) == (300, 0, 300)
+
+
+def test_a_second_signal_ends_the_wait_for_a_reader(serve):
+    with Pipe() as pipe:
+        server = serve(access_log="-", workers=1, streams=(pipe.writes, pipe.writes))
+        ask_many(server, 300)
+        wait_until(pipe.is_full, "it has to wait")
+        server.signal(signal.SIGTERM)
+        told(server, "ended; ")
+        server.signal(signal.SIGTERM)
+        server.wait()
+        pipe.close_ours()
+        pipe.read_on()
+    whole, lost, answered = account_of(server, pipe.came.decode())
+    assert whole + lost == answered == 300 and lost > 200
 
 
 # --- syslog and the journal -------------------------------------------------------------------------------------------

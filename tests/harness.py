@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import struct
@@ -348,7 +349,7 @@ class Server:
     """A running server with a site and logs of its own."""
 
     def __init__(self, place, engine, settings=None, arguments=(), site=None, access_log=None, workers=2,
-                 listing="off", streams=None):
+                 listing="off", streams=None, launcher=(), descriptors=None):
         place.mkdir(parents=True, exist_ok=True)
         self.site = site or place / "site"
         self.site.mkdir(exist_ok=True)
@@ -366,7 +367,8 @@ class Server:
         if settings is not None:
             (place / "occwserv.toml").write_text(toml(settings))
             words += ["--config", str(place / "occwserv.toml")]
-        self.words = [binary(), str(self.site), *words, *arguments]
+        self.words = [*launcher, binary(), str(self.site), *words, *arguments]
+        self.descriptors = descriptors  # as many as it may have; None: as many as we
 
     def start(self):
         self.port = free_port()
@@ -377,6 +379,7 @@ class Server:
                 stdout=self.streams[0] if self.streams else stderr,
                 stderr=self.streams[1] if self.streams else stderr,
                 start_new_session=True,
+                preexec_fn=self._limit_descriptors if self.descriptors else None,
             )
         wait_until(lambda: self.process.poll() is not None or self._serves(), "the server serves")
         if self.process.returncode is not None:
@@ -386,6 +389,9 @@ class Server:
                 engine_refused(said)
             raise AssertionError(f"the server ended with {ended.returncode}: {said}")
         return self
+
+    def _limit_descriptors(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     def _serves(self):
         """It listens before it says so."""

@@ -2,9 +2,9 @@
 #include "server/observers/log.hpp"
 
 #include <algorithm>
-#include <cstdio>
+#include <deque>
+#include <memory>
 #include <optional>
-#include <poll.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -12,10 +12,9 @@
 #include <fmt/core.h>
 
 #include "csp/alt.hpp"
-#include "csp/timer.hpp"
-#include "io/address.hpp"
-#include "io/socket.hpp"
-#include "server/observers/log_text.hpp"
+#include "csp/forking.hpp"
+#include "io/file.hpp"
+#include "server/observers/log_writer.hpp"
 
 namespace server {
 
@@ -27,251 +26,444 @@ log_lines error_line(std::string_view severity, std::string_view what, std::stri
 
 namespace {
 
-/// One of the logs, and how many lines did not get into it since they last did.
-struct open_log_state {
-    log_destination to;
-    std::string_view name;
-    std::chrono::milliseconds stream_patience = {};
-    io::deadline end = io::no_deadline;  // of all patience
-    io::socket socket = {};              // to whoever reads datagrams or a stream, once there was something to send
-    bool torn = false;                   // the file ends in the middle of a line
-    std::uint64_t lost = 0;
+constexpr std::chrono::seconds patience_without_progress{2};  // with a log that is to be complete
+constexpr std::chrono::minutes patience_at_end{1};
+constexpr std::chrono::milliseconds patience_when_hurried{500};
+constexpr std::chrono::seconds patience_with_last_words{2};  // about lines that were lost
 
-    [[nodiscard]] bool is_on() const { return to.target.what != log_target::kind::none; }
-};
+std::uint64_t lines_in(const log_lines& lines)
+{
+    return lines.which == log_kind::error ? 1 : static_cast<std::uint64_t>(std::ranges::count(lines.text, '\n'));
+}
 
-/// What did not get through, and why.
-struct loss {
+/// A line of the error log that says how many lines of another log were lost: if it is lost itself, the number is not.
+struct told_loss {
+    std::optional<log_number> of;
     std::uint64_t lines = 0;
-    io::error why = {};
 };
 
-/// To a stream, as much as its reader takes.
-csp::step<io::appended> append_to_stream(open_log_state& log, std::string_view text)
-{
-    constexpr std::chrono::milliseconds at_once{1};
-    io::appended so_far;
-    bool may_wait = log.lost == 0;  // who did not read for so long must show that he does again
-    while (so_far.bytes < text.size()) {
-        const auto now = csp::core::here().now();
-        const auto until = std::min(now + (may_wait ? log.stream_patience : at_once), std::max(log.end, now + at_once));
-        const auto sent = co_await io::send(log.socket, text.substr(so_far.bytes), until);
-        if (!sent) {
-            so_far.problem = sent.error();
-            break;
+struct waiting_work {
+    log_work work;
+    told_loss tells = {};
+};
+
+/// One of the logs: what waits to be written, and how its writer is doing.
+struct kept_log {
+    log_number number = 0;
+    std::string_view name;
+    bool is_on = false;
+    std::optional<csp::out<log_work>> to_writer = {};  // none: it is left
+    std::deque<waiting_work> waiting = {};
+    std::size_t waiting_bytes = 0;
+    bool is_writing = false;
+    std::uint64_t in_hand = 0;  // lines that the writer has
+    std::uint64_t written = 0;  // of these
+    told_loss in_hand_tells = {};
+    csp::time_point progress = {};  // the last one, or when it became due
+    bool is_given_up = false;
+    std::uint64_t lost = 0;  // since it last told
+
+    [[nodiscard]] bool has_work() const { return !is_given_up && (is_writing || !waiting.empty()); }
+};
+
+/// Everything that the log knows.
+class log_keeper {
+  public:
+    log_keeper(log_files files, csp::shared_out<log_report> reports)
+        : reports_(std::move(reports)),
+          form_(files.form),
+          stream_patience_(files.stream_patience),
+          most_waiting_(files.most_waiting)
+    {
+        access_ = begin("access", std::move(files.access), stream_patience_);
+        error_ = begin("error", std::move(files.error), stream_patience_);
+        said_ = begin("", {.target = {.what = log_target::kind::stream}, .file = io::another_of_stream(STDERR_FILENO)},
+                      std::chrono::milliseconds(1));
+    }
+
+    /// For the access log or the error log.
+    void take(log_lines lines)
+    {
+        if (lines.which == log_kind::turn) {
+            if (--unaware_ == 0) end_change();
+            return;
         }
-        so_far.bytes += *sent;
-        may_wait = true;
+        const bool is_late = access_before_ && lines.turn != turn_;
+        enqueue(lines.which == log_kind::error ? *error_ : is_late ? *access_before_ : *access_, std::move(lines));
     }
-    co_return so_far;
-}
-
-csp::step<loss> append(open_log_state& log, std::string text)
-{
-    if (text.empty()) co_return loss{};
-    const bool mends = log.torn;
-    if (mends) text.insert(text.begin(), '\n');
-    if (!log.socket) {
-        if (auto stream = io::stream_of(log.to.file)) log.socket = std::move(*stream);
-    }
-    const auto got = log.socket ? co_await append_to_stream(log, text) : co_await io::append_all(log.to.file, text);
-    if (got.bytes > 0) log.torn = text[got.bytes - 1] != '\n';
-    if (!got.problem) co_return loss{};
-    const auto rest = std::string_view(text).substr(std::max<std::size_t>(got.bytes, mends ? 1 : 0));
-    co_return loss{static_cast<std::uint64_t>(std::ranges::count(rest, '\n')), *got.problem};
-}
-
-/// To the reader of now: if the one of before is gone there may be another.
-csp::step<io::result<std::size_t>> send_datagram(open_log_state& log, std::string_view text, io::deadline until)
-{
-    for (;;) {
-        const bool is_new = !log.socket;
-        if (is_new) {
-            const auto where = io::address::parse("unix:" + log.to.target.path);
-            auto connected = where ? io::connect_for_datagrams(*where) : std::unexpected(where.error());
-            if (!connected) co_return std::unexpected(connected.error());
-            log.socket = std::move(*connected);
+    void reopen()
+    {
+        for (kept_log* const log : {error_.get(), access_.get()}) {
+            if (!log->is_on) continue;
+            if (!log->has_work()) log->progress = now();
+            log->waiting.push_back({.work = {.what = log_work::kind::open_anew}});
+            ++being_opened_;
         }
-        const auto sent = co_await io::send_all(log.socket, text, until);
-        if (sent || sent.error().timed_out()) co_return sent;
-        log.socket = {};
-        if (is_new) co_return sent;
+        all_opened_ = true;
+        if (being_opened_ == 0) note_opened();
     }
-}
-
-csp::step<loss> send(open_log_state& log, std::vector<std::string> datagrams)
-{
-    constexpr std::chrono::milliseconds patience{100};  // with a reader that has no room
-    constexpr std::size_t at_once = 32;                 // then others of this core have their turn
-    bool may_wait = log.lost == 0;                      // who did not read for so long must show that it does again
-    for (std::size_t i = 0; i < datagrams.size(); ++i) {
-        const auto until = csp::core::here().now() + (may_wait ? patience : std::chrono::milliseconds(0));
-        const auto sent = co_await send_datagram(log, datagrams[i], until);
-        if (!sent) co_return loss{datagrams.size() - i, sent.error()};
-        may_wait = true;
-        if (i % at_once == at_once - 1) co_await csp::yield();
+    void begin_change(log_change change)
+    {
+        ++turn_;
+        unaware_ = change.back_ends;
+        complete_ = std::move(change.complete);
+        form_ = change.to.form;
+        if (change.to.access) {
+            access_before_ = std::exchange(access_, begin("access", std::move(*change.to.access), stream_patience_));
+        }
+        if (change.to.error) {
+            leave(std::exchange(error_, begin("error", std::move(*change.to.error), stream_patience_)));
+        }
     }
-    co_return loss{};
-}
 
-csp::step<loss> put(open_log_state& log, log_lines lines, log_form form)
-{
-    if (!log.is_on()) co_return loss{};
-    if (log.to.target.takes_datagrams()) co_return co_await send(log, datagrams_of(lines, form, log.to.target));
-    co_return co_await append(log, lines.which == log_kind::error ? error_text(lines, form) : std::move(lines.text));
-}
+    void hear(log_report r)
+    {
+        kept_log* const log = find(r.from);
+        if (log == nullptr || log->is_given_up) return;
+        log->progress = now();
+        if (r.what == log_report::kind::progress) {
+            log->written = r.lines;
+        } else if (r.what == log_report::kind::closed) {
+            tell_loss(*log);
+            std::erase_if(left_, [&](const auto& l) { return l.get() == log; });
+        } else {
+            finish_work(*log, std::move(r));
+        }
+    }
 
-/// The two logs together: what happens to one is said in the other.
-struct both_logs {
-    open_log_state access;
-    open_log_state error;
-    log_form form;
-    std::chrono::milliseconds stream_patience;
+    /// Gives work to the writers that have none. They wait for it.
+    csp::step<void> give_work()
+    {
+        for (kept_log* const log : all()) {
+            if (log->is_writing || log->waiting.empty() || !log->to_writer) continue;
+            waiting_work next = std::move(log->waiting.front());
+            log->waiting.pop_front();
+            log->waiting_bytes -= next.work.lines.text.size();
+            log->is_writing = true;
+            log->in_hand = next.work.what == log_work::kind::write ? lines_in(next.work.lines) : 0;
+            log->in_hand_tells = next.tells;
+            log->written = 0;
+            log->progress = now();
+            co_await log->to_writer->output(std::move(next.work));
+        }
+    }
+
+    // ---- what is to be complete within a time
+
+    /// Lets go of the logs that are left and written, and gives up those that make no progress.
+    void look_after_left()
+    {
+        for (const auto& log : left_) {
+            if (log->has_work() && now() >= log->progress + patience_without_progress) give_up(*log);
+            if (!log->has_work()) log->to_writer.reset();
+        }
+        std::erase_if(left_, [&](const auto& log) {
+            if (log->is_given_up) tell_loss(*log);
+            return log->is_given_up;
+        });
+        if (!left_.empty() || unaware_ > 0) return;
+        if (auto complete = std::exchange(complete_, std::nullopt)) completed_ = std::move(complete);
+    }
+    /// Yields, once, the end by which it is said that a change is complete.
+    [[nodiscard]] std::optional<csp::bridge_out<log_turn>> take_completed()
+    {
+        return std::exchange(completed_, std::nullopt);
+    }
+    [[nodiscard]] log_turn turn() const { return turn_; }
+
+    void finish(log_order how)
+    {
+        ending_ = how;
+        const csp::duration patience =
+            how == log_order::give_up ? csp::duration(patience_when_hurried) : patience_at_end;
+        end_by_ = std::min(end_by_, now() + patience);
+        for (kept_log* const log : all()) log->progress = now();
+    }
+    void lines_are_over() { lines_over_ = true; }
+    [[nodiscard]] bool lines_over() const { return lines_over_; }
+
+    /// Whether all is written, or given up. `true` once: then what was lost has been told, too.
+    [[nodiscard]] bool has_ended()
+    {
+        if (ending_) {
+            for (kept_log* const log : all()) {
+                const bool is_stuck = now() >= log->progress + patience_without_progress;
+                if (log->has_work() && (is_stuck || now() >= end_by_)) give_up(*log);
+            }
+        }
+        const bool expects_lines = !lines_over_ && (!ending_ || *ending_ == log_order::finish) && now() < end_by_;
+        if (expects_lines || std::ranges::any_of(all(), &kept_log::has_work)) return false;
+        return !tell_last_losses();
+    }
+    [[nodiscard]] log_end how_it_ended()
+    {
+        return {.is_complete = std::ranges::none_of(all(), &kept_log::is_given_up) && !has_abandoned_};
+    }
+
+    /// When the next look is due; never, if nothing is to be complete within a time.
+    [[nodiscard]] csp::time_point next_look()
+    {
+        csp::time_point soonest = ending_ ? end_by_ : csp::time_point::max();
+        const auto note = [&](const kept_log& log) {
+            if (log.has_work()) soonest = std::min(soonest, log.progress + patience_without_progress);
+        };
+        for (const auto& log : left_) note(*log);
+        if (ending_) {
+            for (const kept_log* const log : all()) note(*log);
+        }
+        return soonest;
+    }
+
+    /// From now on the writers end when they have done what they have in hand.
+    void let_go()
+    {
+        for (kept_log* const log : all()) log->to_writer.reset();
+    }
+    csp::forking& writers() { return writers_; }
+
+  private:
+    using log_pointer = std::unique_ptr<kept_log>;
+
+    [[nodiscard]] static csp::time_point now() { return csp::core::here().now(); }
+
+    log_pointer begin(std::string_view name, log_destination to, std::chrono::milliseconds patience)
+    {
+        auto log = std::make_unique<kept_log>();
+        log->number = ++begun_;
+        log->name = name;
+        log->is_on = to.target.what != log_target::kind::none;
+        if (!log->is_on) return log;
+        csp::chan<log_work> work;
+        log->to_writer = work.tx();
+        writers_.start(log_writer(log->number, std::move(to), patience, work.rx(), reports_));
+        return log;
+    }
+
+    [[nodiscard]] std::vector<kept_log*> all()
+    {
+        std::vector<kept_log*> logs{access_.get(), error_.get(), said_.get()};
+        if (access_before_) logs.push_back(access_before_.get());
+        for (const auto& log : left_) logs.push_back(log.get());
+        return logs;
+    }
+    [[nodiscard]] kept_log* find(log_number number)
+    {
+        for (kept_log* const log : all()) {
+            if (log->number == number) return log;
+        }
+        return nullptr;
+    }
+
+    /// Yields whether there was room.
+    bool enqueue(kept_log& log, log_lines lines, told_loss tells = {})
+    {
+        if (!log.is_on || (lines.text.empty() && lines.which != log_kind::error)) return true;
+        const bool has_room = log.waiting.empty() || log.waiting_bytes + lines.text.size() <= most_waiting_;
+        if (log.is_given_up || !has_room) {
+            if (!tells.of) lose(log, lines_in(lines), "it does not take lines as fast as they come");
+            return false;
+        }
+        if (!log.has_work()) log.progress = now();
+        log.waiting_bytes += lines.text.size();
+        log.waiting.push_back({.work = {.lines = std::move(lines), .form = form_}, .tells = tells});
+        return true;
+    }
+
+    void finish_work(kept_log& log, log_report r)
+    {
+        log.is_writing = false;
+        const bool was_opening = log.in_hand == 0;
+        if (r.lines > 0 && log.in_hand_tells.of) {
+            restore(log.in_hand_tells);
+        } else if (r.lines > 0) {
+            lose(log, r.lines, r.why.timed_out() ? "nobody reads it" : r.why.text);
+        } else if (was_opening) {
+            note_opened(log, r.not_opened_anew);
+        } else if (log.lost > 0 && log.waiting_bytes <= most_waiting_ / 2) {
+            tell_loss(log);
+        }
+    }
+
+    // ---- what is lost
+
+    void lose(kept_log& log, std::uint64_t lines, std::string_view why)
+    {
+        if (&log == said_.get()) return;  // where else could that be said?
+        if (log.lost == 0) {
+            say(fmt::format("the {} log cannot be written ({}); lines are lost until it can", log.name, why));
+        }
+        log.lost += lines;
+    }
+    /// In the error log, or if there is none on standard error.
+    void tell_loss(kept_log& log)
+    {
+        if (log.lost == 0) return;
+        const std::string what = what_was_lost(log);
+        if (!error_->is_on) {
+            say(what);
+        } else if (!enqueue(*error_, error_line("warning", what), {.of = log.number, .lines = log.lost})) {
+            return;
+        }
+        log.lost = 0;
+    }
+    void restore(const told_loss& tells)
+    {
+        kept_log* const of = find(*tells.of);
+        if (of != nullptr) {
+            of->lost += tells.lines;
+        } else {
+            say(fmt::format("{} lines of a log that was left were lost", tells.lines));
+        }
+    }
+    void give_up(kept_log& log)
+    {
+        if (log.in_hand_tells.of) {
+            restore(log.in_hand_tells);
+        } else if (log.is_writing) {
+            lose(log, log.in_hand - std::min(log.in_hand, log.written), "it takes nothing");
+        }
+        has_abandoned_ |= log.is_writing;
+        for (const waiting_work& w : std::exchange(log.waiting, {})) {
+            if (w.tells.of) {
+                restore(w.tells);
+            } else if (w.work.what == log_work::kind::write) {
+                lose(log, lines_in(w.work.lines), "it takes nothing");
+            }
+        }
+        log.is_given_up = true;
+    }
+    /// At the end. Yields whether there was something, which is now being written.
+    [[nodiscard]] bool tell_last_losses()
+    {
+        const bool is_told = std::exchange(losses_told_, true) || error_->is_given_up;
+        for (kept_log* const log : all()) {
+            if (log->lost == 0) continue;
+            if (is_told) {
+                say(what_was_lost(*log));
+                log->lost = 0;
+            } else {
+                tell_loss(*log);
+            }
+            end_by_ = std::max(end_by_, now() + patience_with_last_words);
+        }
+        return std::ranges::any_of(all(), &kept_log::has_work);
+    }
+
+    static std::string what_was_lost(const kept_log& of)
+    {
+        return of.lost == 1 ? fmt::format("1 line of the {} log was lost", of.name)
+                            : fmt::format("{} lines of the {} log were lost", of.lost, of.name);
+    }
+    /// On standard error, unless nobody reads that.
+    void say(std::string_view what)
+    {
+        enqueue(*said_, {.which = log_kind::access, .text = fmt::format("occwserv: {}\n", what)});
+    }
+
+    // ---- opening anew
+
+    void note_opened(const kept_log& log, std::string_view why_not)
+    {
+        if (!why_not.empty()) {
+            all_opened_ = false;
+            enqueue(*error_,
+                    error_line("error", fmt::format("the {} log goes on where it was: {}", log.name, why_not)));
+        }
+        if (being_opened_ > 0 && --being_opened_ == 0) note_opened();
+    }
+    void note_opened()
+    {
+        if (all_opened_) enqueue(*error_, error_line("notice", "the logs were opened anew"));
+    }
+
+    // ---- changes
+
+    void end_change()
+    {
+        if (access_before_) leave(std::exchange(access_before_, nullptr));
+    }
+    /// Nothing more is written there but what waits.
+    void leave(log_pointer log)
+    {
+        log->progress = now();
+        if (!log->is_on) {
+            tell_loss(*log);
+        } else {
+            left_.push_back(std::move(log));
+        }
+    }
+
+    csp::forking writers_;
+    csp::shared_out<log_report> reports_;
+    log_form form_;
+    std::chrono::milliseconds stream_patience_;
+    std::size_t most_waiting_;
+    log_number begun_ = 0;
+    log_pointer access_;
+    log_pointer error_;
+    log_pointer said_;  // what is said on standard error, which may hang like any other
+    std::size_t being_opened_ = 0;
+    bool all_opened_ = true;
 
     // While a change is under way:
-    log_turn turn = 0;
-    std::size_t unaware = 0;  // back ends that have not said that they know of it
-    std::optional<open_log_state> access_before = {};
-    std::optional<csp::bridge_out<log_turn>> complete = {};
+    log_turn turn_ = 0;
+    std::size_t unaware_ = 0;  // back ends that have not said that they know of it
+    log_pointer access_before_;
+    std::vector<log_pointer> left_;
+    std::optional<csp::bridge_out<log_turn>> complete_;
+    std::optional<csp::bridge_out<log_turn>> completed_;
 
-    [[nodiscard]] open_log_state& log_for(const log_lines& lines)
-    {
-        if (lines.which == log_kind::error) return error;
-        return access_before && lines.turn != turn ? *access_before : access;
-    }
+    // At the end:
+    bool lines_over_ = false;
+    std::optional<log_order> ending_;
+    csp::time_point end_by_ = csp::time_point::max();
+    bool losses_told_ = false;
+    bool has_abandoned_ = false;  // a writer that was given up hangs still
 };
-
-/// On standard error, unless nobody reads that.
-void say(std::string_view what)
-{
-    pollfd standard_error{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-    if (::poll(&standard_error, 1, 0) == 1) fmt::print(stderr, "occwserv: {}\n", what);
-}
-
-std::string what_was_lost(const open_log_state& of)
-{
-    return of.lost == 1 ? fmt::format("1 line of the {} log was lost", of.name)
-                        : fmt::format("{} lines of the {} log were lost", of.lost, of.name);
-}
-
-csp::step<void> say_what_was_lost(open_log_state& of, both_logs& all)
-{
-    const std::string what = what_was_lost(of);
-    if (all.error.is_on() && (co_await put(all.error, error_line("warning", what), all.form)).lines > 0) co_return;
-    if (!all.error.is_on()) say(what);
-    of.lost = 0;
-}
-
-csp::step<void> write(open_log_state& to, log_lines lines, both_logs& all)
-{
-    const loss l = co_await put(to, std::move(lines), all.form);
-    if (l.lines == 0) {
-        if (to.lost > 0) co_await say_what_was_lost(to, all);
-        co_return;
-    }
-    if (to.lost == 0) {
-        say(fmt::format("the {} log cannot be written ({}); lines are lost until it can", to.name,
-                        l.why.timed_out() ? "nobody reads it" : l.why.text));
-    }
-    to.lost += l.lines;
-}
-
-/// Yields the reason if that could not be.
-csp::step<std::optional<std::string>> open_anew(open_log_state& log)
-{
-    if (log.to.target.what != log_target::kind::file) co_return std::nullopt;
-    auto f = co_await io::open_again_to_append(log.to.target.path);
-    if (!f) {
-        co_return fmt::format("the {} log goes on where it was: {} cannot be opened anew: {}", log.name,
-                              log.to.target.path, f.error().text);
-    }
-    log.to.file = std::move(*f);
-    log.socket = {};
-    log.torn = false;
-    co_return std::nullopt;
-}
-
-csp::step<void> open_anew(both_logs& all)
-{
-    bool whole = true;
-    for (open_log_state* each : {&all.error, &all.access}) {
-        if (auto why = co_await open_anew(*each)) {
-            whole = false;
-            co_await write(all.error, error_line("error", *why), all);
-        }
-    }
-    if (whole) co_await write(all.error, error_line("notice", "the logs were opened anew"), all);
-}
-
-/// Nothing more is written there.
-csp::step<void> leave(open_log_state log, both_logs& all)
-{
-    if (log.lost > 0) co_await say_what_was_lost(log, all);
-    if (log.lost > 0) say(what_was_lost(log));
-}
-
-csp::step<void> begin_change(log_change change, both_logs& all)
-{
-    ++all.turn;
-    all.unaware = change.back_ends;
-    all.complete = std::move(change.complete);
-    other_logs& to = change.to;
-    all.form = to.form;
-    if (to.access) {
-        all.access_before = std::exchange(all.access, {std::move(*to.access), "access", all.stream_patience});
-    }
-    if (to.error) co_await leave(std::exchange(all.error, {std::move(*to.error), "error", all.stream_patience}), all);
-}
-
-csp::step<void> end_change(both_logs& all)
-{
-    if (auto before = std::exchange(all.access_before, std::nullopt)) co_await leave(std::move(*before), all);
-    if (auto complete = std::exchange(all.complete, std::nullopt)) co_await complete->output(all.turn);
-}
 
 }  // namespace
 
-csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens, csp::in<log_change> changes)
+csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> orders, csp::in<log_change> changes,
+                 csp::out<log_end> to_end)
 {
-    constexpr std::chrono::seconds patience_at_end{2};
-    both_logs all{.access = {std::move(files.access), "access", files.stream_patience},
-                  .error = {std::move(files.error), "error", files.stream_patience},
-                  .form = files.form,
-                  .stream_patience = files.stream_patience};
-    bool may_reopen = true;
+    csp::chan<log_report> written;
+    csp::in<log_report> reports = written.rx();
+    log_keeper all(std::move(files), written.shared_tx());
+    bool may_order = true;
     bool may_change = true;
-    for (;;) {
+    while (!all.has_ended()) {
+        const csp::timeout look = csp::at(all.next_look());
         const auto chosen =
-            co_await csp::pri_alt(csp::when(may_reopen, reopens), csp::when(may_change, changes), lines);
-        if (chosen == reopens) {
-            may_reopen = (co_await reopens.input()).has_value();
-            if (may_reopen) {
-                co_await open_anew(all);
-            } else {
-                all.access.end = all.error.end = csp::core::here().now() + patience_at_end;
-            }
-            continue;
-        }
-        if (chosen == changes) {
+            co_await csp::pri_alt(csp::when(may_order, orders), csp::when(may_change, changes), reports,
+                                  csp::when(!all.lines_over(), lines), csp::when(look.at() != io::no_deadline, look));
+        if (chosen == orders) {
+            const auto order = co_await orders.input();
+            may_order = order.has_value();
+            if (order == log_order::reopen) all.reopen();
+            if (order != log_order::reopen) all.finish(order.value_or(log_order::finish));
+        } else if (chosen == changes) {
             auto change = co_await changes.input();
             may_change = change.has_value();
-            if (change) co_await begin_change(std::move(*change), all);
-            continue;
+            if (change) all.begin_change(std::move(*change));
+        } else if (chosen == reports) {
+            all.hear(std::move(*co_await reports.input()));
+        } else if (chosen == lines) {
+            auto more = co_await lines.input();
+            if (more) {
+                all.take(std::move(*more));
+            } else {
+                all.lines_are_over();
+            }
         }
-        auto more = co_await lines.input();
-        if (!more) break;
-        if (more->which == log_kind::turn) {
-            if (--all.unaware == 0) co_await end_change(all);
-            continue;
-        }
-        open_log_state& to = all.log_for(*more);
-        co_await write(to, std::move(*more), all);
+        co_await all.give_work();
+        all.look_after_left();
+        if (auto complete = all.take_completed()) co_await complete->output(all.turn());
     }
-    if (all.access_before) co_await leave(std::move(*all.access_before), all);
-    for (open_log_state* each : {&all.access, &all.error}) {
-        if (each->lost > 0) co_await say_what_was_lost(*each, all);
-        if (each->lost > 0) say(what_was_lost(*each));
+    all.let_go();
+    {
+        const auto closed = std::move(orders);
     }
+    co_await to_end.output(all.how_it_ended());
 }
 
 }  // namespace server

@@ -42,10 +42,21 @@ struct log_files {
     log_destination error;
     log_form form = log_form::combined;                // of the errors; access lines have theirs when they come
     std::chrono::milliseconds stream_patience{5'000};  // with somebody who reads a pipe, a socket or a terminal
+    std::size_t most_waiting = 4 * 1024 * 1024;        // bytes of a log that wait to be written
 };
 
-/// The files are to be opened anew, since they have been moved away.
-struct reopen {};
+/// What the supervisor orders.
+enum class log_order : std::uint8_t {
+    reopen,          // the files have been moved away and are to be opened anew
+    finish,          // the server has ended: the log ends when it has written the lines that are still on their way
+    finish_present,  // the program ends while the rest of it works: the log ends when it has written what it has
+    give_up          // it ends within half a second
+};
+
+/// How the log has ended.
+struct log_end {
+    bool is_complete = true;  // else a write hangs, and only the end of the program ends it
+};
 
 /// What differs in another configuration of the logs.
 struct other_logs {
@@ -62,18 +73,23 @@ struct log_change {
 };
 static_assert(csp::mobile<log_change>);
 
-/// Writes the logs. One for the whole server, reached over a bridge. A disk that is full or broken, or a reader who is
-/// gone or has stopped, does not stop the server: it is said once, on standard error; the lines lost are counted; and
-/// when it can be written again the error log says how many they were. Who reads a stream slowly loses nothing; while
-/// he is waited for, lines are kept on their way here.
+/// Keeps the lines until they are written. One for the whole server, reached over a bridge. It takes lines at any time,
+/// so nobody who logs waits for a disk or a reader. Each log is written by a process of its own (log_writer); what one
+/// does not write waits here, up to `most_waiting` bytes. Beyond that lines are lost, as they are when a disk is full
+/// or a reader is gone or has stopped: that is said once, on standard error; the lines lost are counted; and when the
+/// log can be written again the error log says how many they were.
 ///
-///   lines     log_lines   from every core
-///   reopens   reopen      from the supervisor; who moves a file away loses no line: what cannot be opened anew goes on
-///                         being written where it was. Closed at the end: then no reader is waited for much longer
-///   changes   log_change  from config, one after another: the next only when the last is complete
+///   lines     log_lines    from every core
+///   orders    log_order    from the supervisor. At `reopen` no line is lost: what cannot be opened anew goes on being
+///                          written where it was
+///   changes   log_change   from config, one after another: the next only when the last is complete
+///   to_end    log_end      once, when all is written or given up
 ///
-/// Deadlock: a pure server; waits for a disk as long as that takes, and for a reader with a time limit.
-/// Ends when all writers of lines have.
-csp::process log(log_files files, csp::in<log_lines> lines, csp::in<reopen> reopens, csp::in<log_change> changes);
+/// At the end a log that is being written is waited for, up to a minute; one that takes nothing for two seconds is
+/// given up. So is one that is left at a change. Deadlock: a server to all but its writers, whom it gives work only
+/// when they wait for it; the supervisor, which it tells of its end, may be telling it something, so it first lets go
+/// of `orders`.
+csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> orders, csp::in<log_change> changes,
+                 csp::out<log_end> to_end);
 
 }  // namespace server

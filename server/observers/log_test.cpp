@@ -22,6 +22,8 @@
 #include "csp/channel.hpp"
 #include "csp/kernel.hpp"
 #include "csp/par.hpp"
+#include "csp/post_mortem.hpp"
+#include "csp/timer.hpp"
 #include "io/engine.hpp"
 #include "server/test_support.hpp"
 
@@ -45,7 +47,7 @@ struct elsewhere {
     std::size_t back_ends = 1;
 };
 struct is_complete {};  // that is waited for
-using event = std::variant<log_lines, reopen, act, elsewhere, is_complete>;
+using event = std::variant<log_lines, log_order, act, elsewhere, is_complete>;
 
 log_lines access(std::string text, log_turn turn = 0)
 {
@@ -62,7 +64,25 @@ std::optional<log_destination> opened(const std::optional<std::string>& text, in
     return std::move(*log);
 }
 
-csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<reopen> reopens,
+bool a_writer_has_work()
+{
+    const auto kinds = csp::kinds(csp::core::here());
+    return std::ranges::any_of(kinds, [](const csp::kind_of_process& kind) {
+        return (kind.name == "log_writer" && kind.communicate != kind.count) || (kind.name == "log" && kind.ready > 0);
+    });
+}
+/// Until all that the log was told of is written or lost.
+csp::step<void> until_written()
+{
+    for (int idle = 0; idle < 3;) {
+        co_await csp::sleep(std::chrono::milliseconds(1));
+        idle = a_writer_has_work() ? 0 : idle + 1;
+    }
+}
+
+csp::process notes_end(csp::in<log_end> ends) { EXPECT_TRUE((co_await ends.input()).has_value()); }
+
+csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<log_order> orders,
                   csp::bridge_out<log_change> changes, std::vector<event> all)
 {
     std::optional<csp::in<log_turn>> complete;
@@ -78,10 +98,9 @@ csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<re
         }
         if (std::holds_alternative<is_complete>(e)) EXPECT_TRUE(co_await complete->input());
         if (auto* const lines = std::get_if<log_lines>(&e)) co_await to_log.output(std::move(*lines));
-        if (std::holds_alternative<reopen>(e)) co_await reopens.output({});
-        // The last line has been written only when the log takes another message: none of nothing is the least of all.
+        if (const auto* const order = std::get_if<log_order>(&e)) co_await orders.output(*order);
         if (const auto* const then = std::get_if<act>(&e)) {
-            co_await to_log.output({});
+            co_await until_written();
             then->change(directory);
         }
     }
@@ -90,10 +109,11 @@ csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<re
 csp::process write_logs(std::string directory, log_files files, std::vector<event> all)
 {
     csp::chan<log_lines> lines;
-    csp::chan<reopen> reopens;
+    csp::chan<log_order> orders;
+    csp::chan<log_end> ends;
     csp::bridge<log_change> changes(csp::core::here());
-    co_await csp::par(log(std::move(files), lines.rx(), reopens.rx(), changes.rx()),
-                      play(std::move(directory), lines.tx(), reopens.tx(), changes.tx(), std::move(all)));
+    co_await csp::par(log(std::move(files), lines.rx(), orders.rx(), changes.rx(), ends.tx()), notes_end(ends.rx()),
+                      play(std::move(directory), lines.tx(), orders.tx(), changes.tx(), std::move(all)));
 }
 
 class Log : public testing::Test {
@@ -191,7 +211,7 @@ TEST_F(Log, FilesAreOpenedAnew)
         std::filesystem::rename(in + "/error", in + "/error.1");
     }};
     EXPECT_EQ(run(in("access"), in("error"),
-                  {access("a\n"), error("x"), moves, access("b\n"), reopen{}, access("c\n"), error("z")}),
+                  {access("a\n"), error("x"), moves, access("b\n"), log_order::reopen, access("c\n"), error("z")}),
               "");
     EXPECT_EQ(d.read("access.1"), "a\nb\n");
     EXPECT_EQ(d.read("access"), "c\n");
@@ -203,7 +223,7 @@ TEST_F(Log, AFileThatCannotBeOpenedAnewGoesOn)
 {
     std::filesystem::create_directory(in("sub"));
     const act moves{[](const std::string& in) { std::filesystem::rename(in + "/sub", in + "/moved"); }};
-    EXPECT_EQ(run(in("sub/access"), in("error"), {access("a\n"), moves, reopen{}, access("b\n")}), "");
+    EXPECT_EQ(run(in("sub/access"), in("error"), {access("a\n"), moves, log_order::reopen, access("b\n")}), "");
     EXPECT_EQ(d.read("moved/access"), "a\nb\n");
     EXPECT_THAT(d.read("error"), HasSubstr("error: the access log goes on where it was: " + in("sub/access") +
                                            " cannot be opened anew: No such file or directory\n"));
@@ -357,6 +377,82 @@ TEST_F(Log, AStreamThatIsNotReadIsNotWaitedForLong)
     EXPECT_THAT(d.read("error"), MatchesRegex(".* error: e\n.* " + std::to_string(60'000 - whole) +
                                               " lines of the access log were lost\n"));
 }
+
+/// A pipe that blocks who writes to it: to the log it is a file whose disk hangs, until somebody reads.
+class hanging_file {
+  public:
+    hanging_file()
+    {
+        int ends[2];
+        EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+        reads_ = io::descriptor(ends[0]);
+        writes_ = io::descriptor(ends[1]);
+        ::fcntl(writes_.number(), F_SETPIPE_SZ, 4096);
+    }
+    [[nodiscard]] log_destination take()
+    {
+        return {.target = {.what = log_target::kind::stream}, .file = io::file(std::move(writes_))};
+    }
+    void break_off() { reads_ = io::descriptor(); }
+
+  private:
+    io::descriptor reads_;
+    io::descriptor writes_;
+};
+
+class HangingLog : public testing::TestWithParam<io::engine_choice> {
+  protected:
+    void SetUp() override
+    {
+        if (const auto probed = io::probe(GetParam()); !probed) GTEST_SKIP() << probed.error();
+    }
+    test::scratch_directory d;
+};
+
+std::string thousand_lines()
+{
+    std::string text;
+    for (int i = 0; i < 1000; ++i) text += "123456789\n";
+    return text;
+}
+
+/// The log hangs; it must take lines all the same, lose what is too much, and end when it is told to.
+csp::process log_into(csp::notebook<hanging_file> disk, csp::out<log_lines> to_log, csp::out<log_order> orders,
+                      csp::in<log_end> ends)
+{
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(co_await to_log.output(access(thousand_lines())));
+    co_await to_log.output(error("e"));
+    co_await orders.output(log_order::give_up);
+    const auto end = co_await ends.input();
+    EXPECT_TRUE(end && !end->is_complete);
+    disk->break_off();  // so that the writer ends, which else only the end of the program does
+}
+csp::process hang(csp::notebook<hanging_file> disk, log_files files)
+{
+    csp::chan<log_lines> lines;
+    csp::chan<log_order> orders;
+    csp::chan<log_end> ends;
+    csp::bridge<log_change> changes(csp::core::here());
+    co_await csp::par(log(std::move(files), lines.rx(), orders.rx(), changes.rx(), ends.tx()),
+                      log_into(disk, lines.tx(), orders.tx(), ends.rx()));
+}
+
+TEST_P(HangingLog, LosesLinesButHoldsNobodyUp)
+{
+    hanging_file disk;
+    log_files files{
+        .access = disk.take(), .error = *open_log(d.path() + "/error", STDERR_FILENO), .most_waiting = 100'000};
+    std::signal(SIGPIPE, SIG_IGN);
+    csp::kernel kernel({}, io::engines(GetParam()));
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(kernel.run(hang(csp::notebook(disk), std::move(files))), csp::outcome::finished);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("the access log cannot be written"));
+    EXPECT_THAT(d.read("error"), HasSubstr("error: e\n"));
+    EXPECT_THAT(d.read("error"), HasSubstr("20000 lines of the access log were lost\n"));
+}
+
+INSTANTIATE_TEST_SUITE_P(engines, HangingLog, testing::Values(io::engine_choice::uring, io::engine_choice::epoll),
+                         [](const auto& info) { return info.param == io::engine_choice::uring ? "uring" : "epoll"; });
 
 TEST_F(Log, AnErrorLineHasTheTimeAndTheSeverity)
 {

@@ -94,7 +94,7 @@ struct end_reason {
 
 /// Serves the orders until one of them, or a signal, is to end the server.
 csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>& orders,
-                                      csp::bridge_out<reload_request>& to_config, csp::out<reopen>& to_reopen_logs,
+                                      csp::bridge_out<reload_request>& to_config, csp::out<log_order>& to_logs,
                                       csp::shared_out<log_lines>& to_log)
 {
     io::signal_set& signals = with.signals;
@@ -105,7 +105,7 @@ csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>
             if (signal == SIGHUP) {
                 (void)co_await reload("SIGHUP", to_config, with.configured, to_log);
             } else if (signal == SIGUSR1) {
-                co_await to_reopen_logs.output({});
+                co_await to_logs.output(log_order::reopen);
             } else {
                 co_return end_reason{::strsignal(signal), std::nullopt, std::nullopt};
             }
@@ -136,8 +136,7 @@ csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>
 enum class waited : std::uint8_t { ended, patience_over, signal };  // SIGUSR1 is served meanwhile
 
 csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_set& signals,
-                               csp::in<supervisor_order>& orders, csp::in<tally>& totals,
-                               csp::out<reopen>& to_reopen_logs)
+                               csp::in<supervisor_order>& orders, csp::in<tally>& totals, csp::out<log_order>& to_logs)
 {
     const csp::timeout patience_ends = csp::after(patience);
     bool may_order = true;
@@ -148,11 +147,25 @@ csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_se
         if (chosen == signals) {
             const int signal = co_await signals.next();
             if (signal == SIGTERM || signal == SIGINT) co_return waited::signal;
-            if (signal == SIGUSR1) co_await to_reopen_logs.output({});
+            if (signal == SIGUSR1) co_await to_logs.output(log_order::reopen);
             continue;
         }
         may_order = (co_await orders.input()).has_value();  // dropped: who asked for sockets learns that none come
     }
+}
+
+/// Waits for the logs to be written, but not when another signal comes.
+csp::step<log_end> end_logs(log_order how, io::signal_set& signals, csp::in<log_end>& logs_end,
+                            csp::out<log_order>& to_logs)
+{
+    co_await to_logs.output(how);
+    while (co_await csp::pri_alt(logs_end, signals) != logs_end) {
+        const int signal = co_await signals.next();
+        if (signal == SIGTERM || signal == SIGINT) co_await to_logs.output(log_order::give_up);
+        if (signal == SIGUSR1) co_await to_logs.output(log_order::reopen);
+    }
+    const auto end = co_await logs_end.input();
+    co_return end.value_or(log_end{});
 }
 
 csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::manner how)
@@ -163,8 +176,8 @@ csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::man
 }  // namespace
 
 csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
-                        csp::bridge_out<reload_request> to_config, csp::out<reopen> to_reopen_logs,
-                        std::vector<csp::bridge_out<stop>> to_cores,
+                        csp::in<log_end> logs_end, csp::bridge_out<reload_request> to_config,
+                        csp::out<log_order> to_logs, std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
                         csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
                         std::vector<csp::out<stop>> until_end)
@@ -179,7 +192,7 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     }
     for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
 
-    end_reason why = co_await serve_until_end(with, orders, to_config, to_reopen_logs, to_log);
+    end_reason why = co_await serve_until_end(with, orders, to_config, to_logs, to_log);
     while_serving.clear();
     // As long as a predecessor watches whether we serve, the files are its own.
     const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.before_us.is_there();
@@ -199,24 +212,30 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     waited for_it = waited::patience_over;
     if (why.successor) {
         co_await tell_all(to_cores, stop::manner::gently);
-        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_reopen_logs);
+        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_logs);
     }
     if (for_it != waited::ended) {
         co_await tell_all(to_cores, stop::manner::now);
-        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_reopen_logs);
+        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_logs);
     }
     to_cores.clear();
     until_end.clear();
+    auto order_to_logs = log_order::finish;
     if (for_it == waited::ended) {
         const auto sum = co_await totals.input();
         co_await to_log.output(error_line("notice", fmt::format("ended; {}", sum ? to_string(*sum) : "")));
-        co_return;
+    } else {
+        co_await to_log.output(error_line("warning", "ended while answers were still being sent"));
+        co_await csp::sleep(std::chrono::milliseconds(500));  // in which the back ends tell what they have
+        order_to_logs = for_it == waited::signal ? log_order::give_up : log_order::finish_present;
     }
-    co_await to_log.output(error_line("warning", "ended while answers were still being sent"));
-    // The back ends tell what they have, and the log writes it.
-    co_await csp::sleep(std::chrono::milliseconds(500));
-    // Workers hold sockets of clients that do not read; nothing but the end of the program frees them sooner.
-    std::_Exit(EXIT_SUCCESS);
+    {
+        const auto closed = std::move(to_log);
+    }
+    const log_end logs = co_await end_logs(order_to_logs, with.signals, logs_end, to_logs);
+    // Workers may hold sockets of clients that do not read, and the log a file of a disk that hangs; nothing but the
+    // end of the program frees them sooner.
+    if (for_it != waited::ended || !logs.is_complete) std::_Exit(EXIT_SUCCESS);
 }
 
 }  // namespace server

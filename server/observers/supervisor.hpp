@@ -30,14 +30,17 @@ struct beginning {
 
 /// Begins and ends the server, and tells so to those who started it. SIGTERM, SIGINT or an order: no new connections,
 /// and the end when what is under way is done. When that takes longer than `grace`, or a second signal comes, the
-/// program ends at once, with its logs written. When a successor serves, clients have first another `grace` to ask once
-/// more. SIGHUP, or an order: the configuration is read again, and the log and who ordered it hear what became of that.
-/// Signals and orders are served one after another, so no reload meets another, nor the beginning of the end.
+/// program ends at once, with its logs written as far as they take lines within half a second. Then the logs are waited
+/// for as long as they make progress; another signal ends that. When a successor serves, clients have first another
+/// `grace` to ask once more. SIGHUP, or an order: the configuration is read again, and the log and who ordered it hear
+/// what became of that. Signals and orders are served one after another, so no reload meets another, nor the beginning
+/// of the end.
 ///
 ///   orders         supervisor_order   from the control socket
 ///   totals         tally              what has been served, when all cores have ended
 ///   to_config      reload_request     for each reload
-///   to_reopen_logs reopen             for each SIGUSR1: the files of the logs are opened anew
+///   logs_end       log_end            the logs have ended
+///   to_logs        log_order          for each SIGUSR1: the files of the logs are opened anew; at the end: finish
 ///   to_cores       stop               to each
 ///   to_witnesses   core_question      do all serve? how many are still under way?
 ///   to_log         log_lines          what an operator wants to know
@@ -49,8 +52,8 @@ struct beginning {
 /// to control's sessions and the upgrades, whose orders have the ends for their answers, and who wait for these. It
 /// waits for the cores' end with a time limit.
 csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
-                        csp::bridge_out<reload_request> to_config, csp::out<reopen> to_reopen_logs,
-                        std::vector<csp::bridge_out<stop>> to_cores,
+                        csp::in<log_end> logs_end, csp::bridge_out<reload_request> to_config,
+                        csp::out<log_order> to_logs, std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
                         csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
                         std::vector<csp::out<stop>> until_end);
