@@ -18,6 +18,7 @@
 #include "server/network.hpp"
 #include "server/observers/config.hpp"
 #include "server/prospects.hpp"
+#include "server/service/descriptors.hpp"
 #include "server/service/processors.hpp"
 #include "server/startup.hpp"
 
@@ -62,6 +63,8 @@ int main(int count, const char** words)
     const auto engine = io::probe(s.engine);
     if (!engine) return fail(engine.error(), given->before_us);
     allow_many_descriptors();
+    const auto fitted = fit_to_descriptors(s);
+    if (!fitted) return fail(fitted.error(), std::move(given->before_us));
     // From here on a signal is answered by the running server: none ends it with files left behind.
     io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     auto o = open_all(s, *given);
@@ -74,6 +77,7 @@ int main(int count, const char** words)
     for (const std::string& w : s.warnings) o->first_lines.push_back(error_line("warning", w));
     o->engine = engine->why;
     tell_what_is_served(s, *o);
+    if (*fitted) o->first_lines.push_back(error_line("notice", **fitted));
 
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow any more is a full disk

@@ -85,7 +85,7 @@ csp::process hot_path(settings s, policy first, std::vector<listening> listeners
     constexpr std::size_t awaited_jobs_bytes = 4 * 1024 * 1024;  // of clients that wait, in turn
     auto another = link.to_compressor;
 
-    co_await csp::par(acceptors(std::move(listeners), std::move(link.addresses), std::move(link.stops),
+    co_await csp::par(acceptors(std::move(listeners), s.descriptors, std::move(link.addresses), std::move(link.stops),
                                 arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
                       parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(),
                               how_many.rx(), front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),

@@ -93,16 +93,20 @@ struct stats_rules {
     enum class who : std::uint8_t { none, loopback, all } allow = who::loopback;
 };
 
+/// Whether there are so many descriptors that new connections may have them before parking has room.
+enum class descriptors : std::uint8_t { scarce, plentiful };
+
 struct settings {
     std::vector<std::string> listen;  // ADDRESS:PORT, as io::address reads it
     unsigned workers = 0;             // cores that serve, one thread each; 0: as many as this process may use
     io::engine_choice engine = io::engine_choice::automatic;
     unsigned spare_workers = 4;        // idle workers that each farm keeps ready
     std::size_t connections = 10'000;  // at once on each core; more wait in the kernel's queue
-    client_limits clients;             // of the whole server: each core has its share
-    std::vector<proxy_rule> proxies;   // in the order written: the first that has an address is its rule
-    static_rules files;                // of the site that has no table of its own; what the others do not say
-    std::vector<site> sites;           // as written
+    server::descriptors descriptors = server::descriptors::plentiful;
+    client_limits clients;            // of the whole server: each core has its share
+    std::vector<proxy_rule> proxies;  // in the order written: the first that has an address is its rule
+    static_rules files;               // of the site that has no table of its own; what the others do not say
+    std::vector<site> sites;          // as written
     cache_rules cache;
     log_rules log;
     stats_rules stats;

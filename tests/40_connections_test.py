@@ -4,14 +4,17 @@
 import concurrent.futures
 import contextlib
 import itertools
+import json
 import random
+import resource
 import select
 import socket
 import threading
+import time
 
 import pytest
 
-from harness import asks_until_refused, in_time, open_descriptors, wait_until
+from harness import asks_until_refused, in_time, open_descriptors, operate, wait_until
 
 A = b"the letter a\n"  # /a.txt
 GET_A = b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -279,23 +282,98 @@ def test_clients_beyond_the_limit_wait(serve):
 
 
 def test_the_limit_holds(serve):
-    server = serve({"limits": {"connections": 3}}, workers=1)
+    """For those who are being answered: the others wait until one of them has been."""
+    server = serve({"limits": {"connections": 3}, "patience": {"stall_seconds": 3600}}, workers=1)
+    large_site(server)
     with contextlib.ExitStack() as stack:
         inside = []
         for _ in range(3):
-            inside.append(stack.enter_context(server.connect()))
-            assert inside[-1].ask("/a.txt").body == A
+            inside.append(stack.enter_context(server.connect(receive_buffer=4096)))
+            inside[-1].request("/large.bin")
+            inside[-1].read_exactly(1)
         outside = [stack.enter_context(server.connect()) for _ in range(5)]
         for c in outside:
             c.request("/a.txt")
-        outside[0].expect_silence(0.3)
-        for c in inside:
-            assert c.ask("/a.txt").body == A  # those inside are served all the while
-        while outside:
-            inside.pop(0).close()
-            c = outside.pop(0)
+        outside[0].expect_silence(0.5)
+        inside.pop().close()
+        for c in outside:  # one after the other takes the place of the one before, who is idle by then
             assert c.response().body == A
-            inside.append(c)
+
+
+def idle_for_a_while(server, count):
+    """So many connections, each of which may yield."""
+    clients = [server.connect() for _ in range(count)]
+    time.sleep(0.3)
+    return clients
+
+
+def test_idle_connections_yield_to_new_ones(serve):
+    server = serve({"limits": {"connections": 5}}, workers=1)
+    with contextlib.ExitStack() as stack:
+        used = stack.enter_context(server.connect())
+        assert used.ask("/a.txt").body == A
+        silent = [stack.enter_context(c) for c in idle_for_a_while(server, 4)]
+        assert used.ask("/a.txt").body == A  # the one that has been idle least now
+        for c in silent:
+            assert stack.enter_context(server.connect()).ask("/a.txt").body == A
+            c.expect_closed()
+        assert used.ask("/a.txt").body == A
+        figures = json.loads(server.ask("/stats.json").body)
+        assert sum(core["connections"]["yielded"] for core in figures["cores"]) >= 4
+
+
+def test_silent_connections_lock_nobody_out(serve, place):
+    """As many as there are descriptors, and more: clients are answered, and the operator, too."""
+    control = place / "control"
+    server = serve({"patience": {"grace_seconds": 0.5}}, descriptors=64, arguments=["--control", str(control)],
+                   files={"a.txt": A, "l.bin": b"x" * 200_000})
+    wait_until(lambda: "connections = 10000 is fitted to" in server.error_log.read_text(), "that they are few is told")
+    with contextlib.ExitStack() as stack:
+        for c in idle_for_a_while(server, 100):
+            stack.enter_context(c)
+        for _ in range(20):
+            assert server.ask("/a.txt").body == A
+            assert len(server.ask("/l.bin").body) == 200_000  # for which a file is opened
+        for command in ("status", "ps", "reload"):
+            assert operate(command, control).returncode == 0
+        assert operate("upgrade", control).returncode == 0
+        assert operate("stop", control).returncode == 0
+    server.wait()
+
+
+def test_a_page_in_memory_needs_no_descriptor(serve):
+    server = serve(workers=1, files={"a.txt": A, "b.html": "<p>" + "b" * 1000})
+    with server.connect() as c:
+        for _ in range(5):
+            c.ask("/a.txt")
+            c.ask("/b.html", "Accept-Encoding: gzip")
+        time.sleep(1.5)  # what is kept is no longer fresh: its file is to be looked at
+        _, most = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, most))
+        for _ in range(15):
+            assert c.ask("/a.txt").body == A
+            assert c.ask("/b.html", "Accept-Encoding: gzip").status == 200
+        assert c.ask("/dir/b.css").status == 503
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (most, most))
+        assert c.ask("/a.txt").body == A
+
+
+def test_without_a_descriptor_for_the_next_client_an_idle_one_yields(serve):
+    server = serve(workers=1)
+    for _ in range(5):
+        server.ask("/a.txt")  # it is in memory then
+    with contextlib.ExitStack() as stack:
+        idle = [stack.enter_context(c) for c in idle_for_a_while(server, 20)]
+        assert len(idle) == 20
+        used = max(int(d) for d in open_descriptors(server)) + 1
+        _, most = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (used, most))
+        kept = [stack.enter_context(server.connect()) for _ in range(10)]
+        for c in kept:
+            assert c.ask("/a.txt").body == A
+    if server.engine == "epoll":  # a ring goes by the limit that held when it was asked to accept
+        said = server.error_log.read_text()
+        assert said.count("error: a connection could not be accepted: Too many open files") == 1
 
 
 def test_connections_of_one_address(serve):

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "server/acceptor/acceptor.hpp"
 
+#include <cerrno>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -23,6 +26,27 @@ conn make_connection(io::socket s, connection_id id)
     return c;
 }
 
+/// Errors of accepting, which may come many times a second: said once a minute at most.
+class complaints {
+  public:
+    [[nodiscard]] std::optional<log_lines> note(const io::error& why)
+    {
+        constexpr std::chrono::minutes pause{1};
+        const csp::time_point now = csp::core::here().now();
+        ++unsaid_;
+        if (said_at_ && now < *said_at_ + pause) return std::nullopt;
+        said_at_ = now;
+        return error_line("error", fmt::format("a connection could not be accepted: {} ({} since this was last said)",
+                                               why.text, std::exchange(unsaid_, 0)));
+    }
+
+  private:
+    std::uint64_t unsaid_ = 0;
+    std::optional<csp::time_point> said_at_;
+};
+
+bool is_lack_of_descriptors(const io::error& e) { return e.number == EMFILE || e.number == ENFILE; }
+
 /// An address, and the end by which its acceptor is told to end.
 struct served_address {
     std::string address;
@@ -31,12 +55,13 @@ struct served_address {
 
 }  // namespace
 
-csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<conn> to_parking,
+csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> stops, csp::shared_out<conn> to_parking,
                       csp::shared_out<log_lines> to_log)
 {
-    bool complained = false;  // once for a row of errors: they come several times a second
+    using enum io::acceptor::in_advance;
+    complaints errors;
     connection_ids ids;
-    io::acceptor connections(std::move(from));
+    io::acceptor connections(std::move(from), how_many == descriptors::plentiful ? many : one);
     for (;;) {
         const auto chosen = co_await csp::pri_alt(stops, connections);
         if (chosen == stops) break;
@@ -44,14 +69,11 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
         auto accepted = co_await connections.next();
         if (!accepted && accepted.error().closed()) co_return;
         if (!accepted) {
-            // No descriptor or memory left. The engine pauses before it tries again; the client waits in the kernel.
-            if (!std::exchange(complained, true)) {
-                co_await to_log.output(
-                    error_line("error", fmt::format("a connection could not be accepted: {}", accepted.error().text)));
-            }
+            // The engine pauses before it tries again; the client waits in the kernel.
+            if (auto line = errors.note(accepted.error())) co_await to_log.output(std::move(*line));
+            if (is_lack_of_descriptors(accepted.error()) && !co_await to_parking.output(nullptr)) co_return;
             continue;
         }
-        complained = false;
         if (!co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
     }
     // Those whom the kernel has accepted for us already are ours to answer. When the server ends, a successor may share
@@ -66,8 +88,9 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
     }
 }
 
-csp::process acceptors(std::vector<listening> from, csp::in<listening_change> changes, csp::in<stop> stops,
-                       csp::shared_out<conn> to_parking, csp::out<stop> stop_parking, csp::shared_out<log_lines> to_log)
+csp::process acceptors(std::vector<listening> from, descriptors how_many, csp::in<listening_change> changes,
+                       csp::in<stop> stops, csp::shared_out<conn> to_parking, csp::out<stop> stop_parking,
+                       csp::shared_out<log_lines> to_log)
 {
     csp::forking each;
     std::vector<served_address> served;
@@ -75,7 +98,7 @@ csp::process acceptors(std::vector<listening> from, csp::in<listening_change> ch
         for (listening& l : sockets) {
             csp::chan<stop> link;
             served.push_back({std::move(l.address), link.tx()});
-            each.start(acceptor(std::move(l.socket), link.rx(), to_parking, to_log));
+            each.start(acceptor(std::move(l.socket), how_many, link.rx(), to_parking, to_log));
         }
     };
     serve(std::move(from));

@@ -15,11 +15,11 @@ namespace server {
 /// Takes new connections from one listening socket into the network.
 ///
 ///   stops        stop        once: it accepts no more and ends; closed: the same, when nobody waits at the address
-///   to_parking   conn        each new connection
-///   to_log       log_lines   why one could not be taken
+///   to_parking   conn        each new connection; null: no descriptor is left for one
+///   to_log       log_lines   why one could not be taken, once a minute at most
 ///
 /// Deadlock: a client of parking and the log.
-csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<conn> to_parking,
+csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> stops, csp::shared_out<conn> to_parking,
                       csp::shared_out<log_lines> to_log);
 
 /// An acceptor for each listening socket, and the first to hear that the server is to stop: it tells them, and when
@@ -35,8 +35,8 @@ csp::process acceptor(io::listener from, csp::in<stop> stops, csp::shared_out<co
 /// so it is not waited for: its channel is closed.
 /// Deadlock: a server to config and the supervisor; a client of its acceptors and of parking, but only once it has been
 /// told to stop. From then on it takes no change, and nobody waits for config, whose output ends with it.
-csp::process acceptors(std::vector<listening> from, csp::in<listening_change> changes, csp::in<stop> stops,
-                       csp::shared_out<conn> to_parking, csp::out<stop> stop_parking,
+csp::process acceptors(std::vector<listening> from, descriptors how_many, csp::in<listening_change> changes,
+                       csp::in<stop> stops, csp::shared_out<conn> to_parking, csp::out<stop> stop_parking,
                        csp::shared_out<log_lines> to_log);
 
 }  // namespace server

@@ -75,9 +75,10 @@ csp::process addresses_come_and_go()
     const reserved_port port;
     first.push_back(listening_at(port));
     std::string where = first.front().address;
-    co_await csp::par(
-        acceptors(std::move(first), changes.rx(), stops.rx(), arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
-        story(std::move(where), changes.tx(), stops.tx(), arrivals.rx(), no_more.rx()), nothing_to_log(lines.rx()));
+    co_await csp::par(acceptors(std::move(first), descriptors::plentiful, changes.rx(), stops.rx(),
+                                arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
+                      story(std::move(where), changes.tx(), stops.tx(), arrivals.rx(), no_more.rx()),
+                      nothing_to_log(lines.rx()));
 }
 
 class Acceptors : public io::test::on_engine {};

@@ -214,7 +214,7 @@ class place {
 csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor> predecessors, control_links links)
 {
     const csp::time_point began = csp::core::here().now();
-    io::acceptor clients(std::move(at.listening));
+    io::acceptor clients(std::move(at.listening), io::acceptor::in_advance::one);
     audience unheard;
     place ours;
     csp::forking sessions;

@@ -37,6 +37,8 @@ class admission {
 
     /// `c` is the last one that there was room for.
     void on_full(const connection& c) { all_connections_.bite(c, unwritten_); }
+    /// The kernel cannot watch `c`, which is closed.
+    void on_unwatched(const connection& c) { watches_.bite(c, unwritten_); }
     /// `c` did not say whom it speaks for, as it must.
     void on_unintroduced(const connection& c) { introductions_.bite(c, unwritten_); }
 
@@ -66,7 +68,12 @@ class admission {
 
     client_counts counts_;
     std::size_t turned_away_ = 0;  // and not gone yet
-    limit all_connections_{"[limits] connections: a core has all that it may, and others wait in the kernel's queue"};
+    limit all_connections_{
+        "[limits] connections: a core has all that it may; a new one takes the place of the one that has been idle "
+        "longest, or waits in the kernel's queue"};
+    limit watches_{
+        "a connection was closed, since the system has no watch or memory left for it (see "
+        "fs.epoll.max_user_watches)"};
     limit of_one_address_{"[limits] connections_per_address: an address has all that it may, and others are refused"};
     limit requests_{"[limits] requests_per_second_per_address: a request was refused with 429"};
     limit introductions_{"[[proxy]] protocol: a connection that did not begin with a PROXY header was closed"};

@@ -2,6 +2,7 @@
 #include "server/front_end/parking.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -15,28 +16,59 @@
 namespace server {
 namespace {
 
-/// The parked connections, each under a number by which the select set knows it.
+/// What a parked connection waits for, as far as that decides who yields to a new one.
+enum class waiting : std::uint8_t {
+    idle,       // for a request of which nothing has come, so that nobody notices when it is closed
+    unfinished  // for the rest of something
+};
+
+waiting waits_for(const connection& c)
+{
+    using enum connection::phase;
+    return c.now == idle || (c.now == introduction && c.progress == 0) ? waiting::idle : waiting::unfinished;
+}
+
+/// The parked connections, each under a number by which the select set knows it; and in two rows, for idle and
+/// unfinished ones, those that have waited longest in front.
 class places {
   public:
     std::uint64_t take(conn c)
     {
+        const waiting row = waits_for(*c);
         ++taken_;
+        std::uint64_t place = all_.size();
         if (free_.empty()) {
             all_.push_back(std::move(c));
-            return all_.size() - 1;
+            links_.emplace_back();
+        } else {
+            place = free_.back();
+            free_.pop_back();
+            all_[place] = std::move(c);
         }
-        const std::uint64_t place = free_.back();
-        free_.pop_back();
-        all_[place] = std::move(c);
+        put_last(link_of(place), row);
         return place;
     }
     conn leave(std::uint64_t place)
     {
         --taken_;
+        unlink(link_of(place));
         free_.push_back(place);
         return std::move(all_[place]);
     }
     [[nodiscard]] std::size_t taken() const { return taken_; }
+
+    /// The first in the row, if there is one.
+    [[nodiscard]] std::optional<std::uint64_t> first(waiting row) const
+    {
+        const link_number l = links_[head_of(row)].next;
+        return l < heads ? std::nullopt : std::optional<std::uint64_t>(l - heads);
+    }
+    [[nodiscard]] const connection& at(std::uint64_t place) const { return *all_[place]; }
+    void move_to_end(std::uint64_t place)
+    {
+        unlink(link_of(place));
+        put_last(link_of(place), waits_for(*all_[place]));
+    }
 
     /// All that wait for a request of which nothing has come.
     [[nodiscard]] std::vector<conn> leave_if_idle()
@@ -49,7 +81,32 @@ class places {
     }
 
   private:
+    /// The rows are rings of links: in front those that are the heads of the rows, then one for each place.
+    using link_number = std::uint32_t;
+    struct link {
+        link_number previous = 0;
+        link_number next = 0;
+    };
+    static constexpr link_number heads = 2;
+
+    [[nodiscard]] static link_number head_of(waiting row) { return static_cast<link_number>(row); }
+    [[nodiscard]] static link_number link_of(std::uint64_t place) { return static_cast<link_number>(place) + heads; }
+    void put_last(link_number l, waiting row)
+    {
+        link& head = links_[head_of(row)];
+        links_[l] = {head.previous, head_of(row)};
+        links_[head.previous].next = l;
+        head.previous = l;
+    }
+    void unlink(link_number l)
+    {
+        const link at = links_[l];
+        links_[at.previous].next = at.next;
+        links_[at.next].previous = at.previous;
+    }
+
     std::vector<conn> all_;
+    std::vector<link> links_{{0, 0}, {1, 1}};
     std::vector<std::uint64_t> free_;
     std::size_t taken_ = 0;
 };
@@ -186,13 +243,18 @@ class lot {
     explicit lot(policy first) : rules_(std::move(first)), admitted_(rules_->clients) {}
 
     [[nodiscard]] bool is_empty() const { return present() == 0; }
-    /// Whether one more may come in.
-    [[nodiscard]] bool has_room()
+    /// Whether one more may come in, perhaps for another that yields.
+    [[nodiscard]] bool may_take_one()
     {
         const bool is_full = present() >= rules_->connections;
         if (is_full && !was_full_) ++seen_.waits_for_room;
         was_full_ = is_full;
-        return !is_full;
+        return !is_full || (present() == rules_->connections && yields_from() <= csp::core::here().now());
+    }
+    /// When may_take_one() may change by itself.
+    [[nodiscard]] csp::time_point takes_one_from() const
+    {
+        return present() == rules_->connections ? yields_from() : csp::time_point::max();
     }
     [[nodiscard]] io::select_read& readable() { return readable_; }
     [[nodiscard]] admission& admitted() { return admitted_; }
@@ -221,8 +283,11 @@ class lot {
 
     // Each of these three yields a connection that is to be looked at; null: it has gone.
 
+    /// Null: no descriptor is left for the next one.
     [[nodiscard]] conn arrive(conn c)
     {
+        if (!c || present() >= rules_->connections) let_one_yield();
+        if (!c) return nullptr;
         ++seen_.accepted;
         enter(*c, connection::phase::idle);
         meet(*c, rules_->proxies);
@@ -240,6 +305,7 @@ class lot {
     [[nodiscard]] conn hear(io::select_event event)
     {
         conn c = parked_.leave(event.token);
+        if (event.why.number == ENOSPC || event.why.number == ENOMEM) admitted_.on_unwatched(*c);
         switch (learn(*c, std::move(event), rules_->proxies)) {
             case news::more:
                 return c;
@@ -272,6 +338,43 @@ class lot {
 
   private:
     [[nodiscard]] std::size_t present() const { return parked_.taken() + under_way_; }
+
+    struct yielder {
+        std::uint64_t place;
+        csp::time_point from;  // it has had time until then
+    };
+    /// The first to be closed for a new connection. Unfinished ones only when no other is parked: they may be all that
+    /// somebody has who sends a byte now and then to as many as there are places.
+    [[nodiscard]] std::optional<yielder> first_to_yield() const
+    {
+        constexpr std::chrono::milliseconds of_idle{250};
+        constexpr std::chrono::seconds of_unfinished{5};
+        if (const auto place = parked_.first(waiting::idle)) return yielder{*place, parked_.at(*place).since + of_idle};
+        if (const auto place = parked_.first(waiting::unfinished)) {
+            return yielder{*place, parked_.at(*place).since + of_unfinished};
+        }
+        return std::nullopt;
+    }
+    [[nodiscard]] csp::time_point yields_from() const
+    {
+        const auto first = first_to_yield();
+        return first ? first->from : csp::time_point::max();
+    }
+    /// Unless it has sent something meanwhile. If nobody yields, there is one connection too many for a while.
+    void let_one_yield()
+    {
+        constexpr int most_looks = 16;
+        for (int i = 0; i < most_looks; ++i) {
+            const auto first = first_to_yield();
+            if (!first || first->from > csp::core::here().now()) return;
+            if (!io::select_read::has_news_of(parked_.at(first->place).socket)) {
+                ++seen_.yielded;
+                (void)leave(parked_.leave(first->place));
+                return;
+            }
+            parked_.move_to_end(first->place);
+        }
+    }
 
     conn admit(conn c) { return admitted_.on_arrival(*c) ? std::move(c) : nullptr; }
     conn leave(conn c)
@@ -322,11 +425,13 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
 
     while (open || !here.is_empty()) {
         conn c;  // to be looked at
-        const csp::timeout pause = csp::at(admitted.tell_at());
-        const auto chosen =
-            co_await csp::fair_alt(csp::when(!here.is_ending_now(), stops), csp::when(may_change, policies),
-                                   csp::when(open && here.has_room(), arrivals), returned, csp::when(asked, questions),
-                                   readable, csp::when(admitted.has_news(), pause));
+        const bool may_take_one = open && here.may_take_one();
+        const bool will_take_one = open && !may_take_one && here.takes_one_from() != csp::time_point::max();
+        const csp::timeout pause = csp::at(std::min(admitted.has_news() ? admitted.tell_at() : csp::time_point::max(),
+                                                    will_take_one ? here.takes_one_from() : csp::time_point::max()));
+        const auto chosen = co_await csp::fair_alt(
+            csp::when(!here.is_ending_now(), stops), csp::when(may_change, policies), csp::when(may_take_one, arrivals),
+            returned, csp::when(asked, questions), readable, csp::when(admitted.has_news() || will_take_one, pause));
 
         if (chosen == readable) {
             c = here.hear(co_await readable.next());
@@ -349,7 +454,7 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
             auto question = co_await questions.input();
             asked = question.has_value();
             if (question) co_await question->answer.output(here.view());
-        } else {
+        } else if (admitted.has_news() && csp::core::here().now() >= admitted.tell_at()) {
             co_await to_stats.output(admitted.take_news());
         }
 

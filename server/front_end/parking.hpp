@@ -22,7 +22,8 @@ struct stop {
 ///
 ///   policies      policy a new configuration: of all that is forwarded from now on
 ///   stops         stop   the idle are closed, or waited for; and when nobody is under way any more parking ends
-///   arrivals      conn   new from the acceptor; not taken while the connections are as many as may be
+///   arrivals      conn   new from the acceptor; while the connections are as many as may be, one is taken only when
+///                        another yields to it. Null: no descriptor was left for one, so another is to yield
 ///   returned      conn   from the back end, for its next request, to linger, or to be closed; null: it has ended
 ///   questions     parking_question   how many connections there are; whoever asks takes the answer at once
 ///   to_front_end  conn   with a complete head at the beginning of its input, or with the reason why none will come
@@ -33,6 +34,10 @@ struct stop {
 /// is one too many goes the way of all, and its answer says so; so does a connection, up to so many at once: an
 /// attacker gets no answer. Of a connection or a request that a trusted proxy has brought the client counts whom that
 /// names; the proxy itself has no limit but `connections`.
+///
+/// Who yields is the one that has been idle longest, and for a quarter of a second at least; only when none is, the one
+/// whose head (or other thing) has not been complete for longest, and for five seconds at least. A request that is
+/// under way never yields.
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a

@@ -101,14 +101,15 @@ class client {
     io::descriptor fd_;
 };
 
-policy policy_with(patience limits, client_limits clients = {}, std::vector<proxy_rule> proxies = {})
+policy policy_with(patience limits, client_limits clients = {}, std::vector<proxy_rule> proxies = {},
+                   std::size_t connections = 100)
 {
     policy p{.names = site_table({}),
              .roots = {},
              .sites = {},
              .patience = limits,
              .limits = {},
-             .connections = 100,
+             .connections = connections,
              .clients = clients,
              .proxies = std::move(proxies),
              .stats = {}};
@@ -144,6 +145,13 @@ class scene {
         kernel_.start(brings(std::move(one), arrive_));
         settle();
         return client(io::descriptor(ends[1]));
+    }
+    /// The acceptor has none for the next connection.
+    void lacks_descriptors()
+    {
+        std::vector<conn> none(1);
+        kernel_.start(brings(std::move(none), arrive_));
+        settle();
     }
     void send(const client& c, std::string_view text)
     {
@@ -287,6 +295,92 @@ TEST(Parking, LingersForWhoStillSendsButNotForLong)
     }
     s.wait(milliseconds(100));
     EXPECT_TRUE(c.is_cut_off());
+}
+
+// ---- more connections than may be
+
+policy policy_for(std::size_t connections) { return policy_with(short_patience, {}, {}, connections); }
+
+TEST(Parking, TheOneThatIsIdleLongestYields)
+{
+    scene s(1, policy_for(3));
+    const client used = s.connect();
+    const client silent = s.connect();
+    const client other = s.connect();
+    s.wait(milliseconds(10));
+    s.send(used, get);
+    s.wait(seconds(1));
+    const client fourth = s.connect();
+    EXPECT_TRUE(silent.is_cut_off());
+    const client fifth = s.connect();
+    EXPECT_TRUE(other.is_cut_off());
+    EXPECT_FALSE(used.is_cut_off());
+    EXPECT_FALSE(fourth.is_cut_off());
+    s.send(fifth, get);
+    EXPECT_EQ(s.requests().size(), 2U);
+}
+
+TEST(Parking, NobodyYieldsWhoHasJustCome)
+{
+    scene s(1, policy_for(2));
+    const client first = s.connect();
+    const client second = s.connect();
+    const client third = s.connect();
+    s.send(third, get);
+    s.wait(milliseconds(249));
+    EXPECT_FALSE(first.is_cut_off());
+    EXPECT_THAT(s.requests(), IsEmpty());
+    s.wait(milliseconds(1));
+    EXPECT_TRUE(first.is_cut_off());
+    EXPECT_EQ(s.requests().size(), 1U);
+    EXPECT_FALSE(second.is_cut_off());
+}
+
+TEST(Parking, NobodyYieldsWhoHasBegunARequestUnlessAllHave)
+{
+    scene s(1, policy_for(2));
+    const client head = s.connect();
+    s.send(head, get.substr(0, 10));
+    const client idle = s.connect();
+    s.wait(seconds(1));
+    const client third = s.connect();
+    EXPECT_TRUE(idle.is_cut_off());
+    s.send(third, get.substr(0, 10));
+    const client fourth = s.connect();
+    s.wait(milliseconds(3'999));
+    EXPECT_FALSE(head.is_cut_off());
+    s.wait(milliseconds(1));
+    EXPECT_TRUE(head.is_cut_off()) << "its head has not been complete for five seconds";
+    s.send(third, get.substr(10));
+    s.send(fourth, get);
+    EXPECT_EQ(s.requests().size(), 2U);
+}
+
+TEST(Parking, NobodyYieldsWhoHasAskedAlready)
+{
+    for_seeds(20, [](std::uint64_t seed) {
+        scene s(seed, policy_for(2));
+        const client first = s.connect();
+        const client second = s.connect();
+        s.wait(seconds(1));
+        first.send(get);
+        const client third = s.connect();
+        s.send(third, get);
+        EXPECT_FALSE(first.is_cut_off());
+        EXPECT_TRUE(second.is_cut_off());
+        EXPECT_EQ(s.requests().size(), 2U);
+    });
+}
+
+TEST(Parking, WithoutADescriptorForTheNextOneYields)
+{
+    scene s(1, policy_for(100));
+    const client first = s.connect();
+    const client second = s.connect();
+    s.wait(seconds(1));
+    s.lacks_descriptors();
+    EXPECT_TRUE(first.is_cut_off());
+    EXPECT_FALSE(second.is_cut_off());
 }
 
 // ---- proxies

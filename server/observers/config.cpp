@@ -15,6 +15,7 @@
 
 #include "server/command_line.hpp"
 #include "server/prospects.hpp"
+#include "server/service/descriptors.hpp"
 #include "server/service/listeners.hpp"
 
 namespace server {
@@ -88,6 +89,9 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
     if (auto wrong = missing_on_this_machine(next.read); !wrong.empty()) return std::unexpected(std::move(wrong));
     std::ranges::move(what_must_wait(in_force, next.read), std::back_inserter(next.notes));
     if (addresses == who_chooses_addresses::manager) next.read.listen = in_force.listen;
+    auto fitted = fit_to_descriptors(next.read);
+    if (!fitted) return std::unexpected(mistakes{std::move(fitted.error())});
+    if (*fitted && next.read.connections != in_force.connections) next.notes.push_back(std::move(**fitted));
     for (unsigned i = 0; i < next.read.workers; ++i) {
         auto p = make_policy(next.read);
         if (!p) return std::unexpected(std::move(p.error()));

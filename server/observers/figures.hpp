@@ -155,6 +155,7 @@ struct parking_view {
     std::uint64_t accepted = 0;        // since the start
     std::uint64_t requests = 0;        // the same
     std::uint64_t waits_for_room = 0;  // times that all places were taken, so that clients had to wait in the kernel
+    std::uint64_t yielded = 0;         // connections closed to make room for new ones
     std::size_t parked = 0;
     std::size_t under_way = 0;
     std::size_t most = 0;

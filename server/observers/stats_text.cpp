@@ -62,9 +62,10 @@ void add_pages(std::string& to, const std::vector<ranked_page>& pages)
 
 void add_core(std::string& to, const core_view& c)
 {
-    add(to, R"({{"core":{},"connections":{{"accepted":{},"parked":{},"under_way":{},"most":{},"waits_for_room":{}}},)",
+    add(to,
+        R"({{"core":{},"connections":{{"accepted":{},"parked":{},"under_way":{},"most":{},"waits_for_room":{},"yielded":{}}},)",
         c.core, c.connections.accepted, c.connections.parked, c.connections.under_way, c.connections.most,
-        c.connections.waits_for_room);
+        c.connections.waits_for_room, c.connections.yielded);
     add(to, R"("cache":{{"kept":{},"competing":{},"bytes":{},"most_pages":{},"most_bytes":{},"first_kept":)",
         c.cache.kept, c.cache.competing, c.cache.bytes, c.cache.most_pages, c.cache.most_bytes);
     add_pages(to, c.cache.first_kept);
@@ -190,6 +191,7 @@ std::string table_of(const picture& p)
     add_row(to, "parked now", fmt::format("{}", connections.parked));
     add_row(to, "under way now", fmt::format("{}", connections.under_way));
     add_row(to, "Limit met: connections", fmt::format("{}", connections.waits_for_room));
+    add_row(to, "Connections closed for new ones", fmt::format("{}", connections.yielded));
     for (std::size_t i = 0; i < limit_names.size(); ++i) {
         add_row(to, fmt::format("Limit met: {}", limit_names[i]), fmt::format("{}", t.bitten[i]));
     }
@@ -261,6 +263,7 @@ std::string as_metrics(const picture& p)
     add_requests(to, p.counted.sum);
     add_durations(to, p.counted.sum.took);
     add_counter(to, "connections_accepted_total", "Connections accepted.", connections.accepted);
+    add_counter(to, "connections_yielded_total", "Connections closed to make room for new ones.", connections.yielded);
     describe(to, "limits_total", "counter", "Times that a limit has met a client, by the limit's key.");
     add(to, "occwserv_limits_total{{limit=\"connections\"}} {}\n", connections.waits_for_room);
     for (std::size_t i = 0; i < limit_names.size(); ++i) {

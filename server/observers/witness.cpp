@@ -20,6 +20,7 @@ parking_view all_connections(const std::vector<core_view>& cores)
         sum.accepted += c.connections.accepted;
         sum.requests += c.connections.requests;
         sum.waits_for_room += c.connections.waits_for_room;
+        sum.yielded += c.connections.yielded;
         sum.parked += c.connections.parked;
         sum.under_way += c.connections.under_way;
         sum.most += c.connections.most;

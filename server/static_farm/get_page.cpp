@@ -57,6 +57,7 @@ csp::step<io::result<std::string>> read_all(const found_entry& f)
 struct file_family {
     found_entry identity;
     std::array<std::optional<found_entry>, coded.size()> in;
+    bool is_known = true;  // else there was no descriptor to look for some of them
 
     [[nodiscard]] http::media_type type() const { return http::media_type_of(identity.name); }
     [[nodiscard]] bool varies() const
@@ -78,6 +79,7 @@ csp::step<file_family> family_of(const io::directory& root, found_entry f)
     if (family.type().by_coding == http::compression::in_vain) co_return family;
     for (std::size_t i = 0; i < coded.size(); ++i) {
         auto sidecar = co_await look_at(root, family.identity.name + std::string(http::suffix(coded[i])));
+        if (!sidecar && is_lack_of_means(refusal(sidecar.error()))) family.is_known = false;
         if (sidecar && has_content_of(*sidecar, family.identity)) family.in[i] = std::move(*sidecar);
     }
     co_return family;
@@ -310,6 +312,8 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
 {
     const auto looked_at = std::chrono::system_clock::now();  // before what is seen
     auto found = co_await find_file(root, rules.files, asked);
+    // A page that is in memory is sent even if its file cannot be looked at.
+    if (!found && kept && is_lack_of_means(found.error())) co_return kept;
     if (!found) co_return std::unexpected(found.error());
     if (std::holds_alternative<needs_slash>(*found)) co_return to_directory(rules, asked);
     if (const auto* directory = std::get_if<may_be_listed>(&*found)) {
@@ -321,6 +325,7 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     const way_to_file way = way_to(file, rules, asked);
     file_family files = co_await family_of(root, std::move(file));
 
+    if (!is_large && kept && !files.is_known) co_return kept;
     const auto modified = http::last_modified(files.identity.what().modified, looked_at);
     if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, modified);
     const common_fields fields = common_of(rules, asked, files.identity.name, way);
@@ -332,6 +337,7 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     }
     auto made = co_await make_page(rules, common, files);
     if (made) co_return std::move(*made);
+    if (kept && is_lack_of_means(refusal(made.error()))) co_return kept;
     co_return std::unexpected(refusal(made.error()));
 }
 

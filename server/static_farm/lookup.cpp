@@ -116,6 +116,8 @@ http::error refusal(const io::error& e)
     }
 }
 
+bool is_lack_of_means(const http::error& e) { return e.code == status::service_unavailable && e != in_flux; }
+
 file_identity identity_of(const io::file_status& what)
 {
     return {.device = what.device,

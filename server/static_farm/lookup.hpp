@@ -50,6 +50,9 @@ csp::step<std::expected<found_file, http::error>> find_file(const io::directory&
 /// file: it is a file too, no older, and not empty, which is no content in any coding.
 [[nodiscard]] bool has_content_of(const found_entry& sidecar, const found_entry& plain);
 
+/// Whether a file could not be looked at for want of descriptors, threads or memory: nothing is known of it.
+[[nodiscard]] bool is_lack_of_means(const http::error& e);
+
 /// Looks at one name beneath the root.
 csp::step<io::result<found_entry>> look_at(const io::directory& root, std::string name);
 

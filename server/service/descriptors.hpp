@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+//
+// How the descriptors that this process may have are shared out among connections, files and the operator's commands.
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "server/settings.hpp"
+
+namespace server {
+
+struct shared_descriptors {
+    std::size_t connections = 0;  // of each core: as many as configured, or fewer
+    descriptors for_new_ones = descriptors::plentiful;
+};
+
+/// Of at most so many descriptors (RLIMIT_NOFILE): those that the server always has, some for the operator's commands,
+/// a reload and an upgrade, and some for files are kept back; the rest is for connections. If there is none, it says
+/// so.
+[[nodiscard]] std::expected<shared_descriptors, std::string> share_descriptors(const settings& s, std::size_t most);
+
+/// Fits `s` to the limit in force. Yields what is to be said of that, if anything.
+[[nodiscard]] std::expected<std::optional<std::string>, std::string> fit_to_descriptors(settings& s);
+
+}  // namespace server

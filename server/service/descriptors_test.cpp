@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "server/service/descriptors.hpp"
+
+#include <gmock/gmock.h>
+
+namespace server {
+namespace {
+
+using testing::HasSubstr;
+
+settings with(unsigned workers, std::size_t connections, std::size_t sites = 1)
+{
+    settings s;
+    s.listen = {"127.0.0.1:80"};
+    s.workers = workers;
+    s.connections = connections;
+    for (std::size_t i = 0; i < sites; ++i) {
+        s.sites.push_back({.names = {}, .is_default = i == 0, .files = {.root = "/" + std::to_string(i)}});
+    }
+    return s;
+}
+
+TEST(Descriptors, ThereMayBeEnough)
+{
+    const auto shared = share_descriptors(with(2, 10'000), 1'000'000);
+    ASSERT_TRUE(shared);
+    EXPECT_EQ(shared->connections, 10'000U);
+    EXPECT_EQ(shared->for_new_ones, descriptors::plentiful);
+}
+
+TEST(Descriptors, ConnectionsAreFittedToThem)
+{
+    for (const std::size_t most : {64U, 100U, 1024U, 20'000U}) {
+        const auto shared = share_descriptors(with(2, 10'000), most);
+        ASSERT_TRUE(shared) << most;
+        EXPECT_GT(shared->connections, 0U);
+        EXPECT_LT(2 * shared->connections, most);
+    }
+    EXPECT_EQ(share_descriptors(with(2, 10'000), 64)->for_new_ones, descriptors::scarce);
+    EXPECT_EQ(share_descriptors(with(2, 10'000), 20'000)->for_new_ones, descriptors::plentiful);
+    EXPECT_EQ(share_descriptors(with(2, 10), 1024)->connections, 10U);
+}
+
+TEST(Descriptors, ManySitesTakeManyOfThem)
+{
+    const auto few = share_descriptors(with(2, 10'000), 5000);
+    const auto many = share_descriptors(with(2, 10'000, 1000), 5000);
+    ASSERT_TRUE(few && many);
+    EXPECT_LT(many->connections + 1000, few->connections);
+}
+
+TEST(Descriptors, TooFewAreTold)
+{
+    const auto shared = share_descriptors(with(2, 10'000), 20);
+    ASSERT_FALSE(shared);
+    EXPECT_THAT(shared.error(), HasSubstr("at most 20 files may be open (RLIMIT_NOFILE)"));
+}
+
+}  // namespace
+}  // namespace server
