@@ -432,6 +432,7 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> o
     bool may_order = true;
     bool may_change = true;
     while (!all.has_ended()) {
+        co_await all.give_work();
         const csp::timeout look = csp::at(all.next_look());
         const auto chosen =
             co_await csp::pri_alt(csp::when(may_order, orders), csp::when(may_change, changes), reports,
@@ -455,7 +456,6 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> o
                 all.lines_are_over();
             }
         }
-        co_await all.give_work();
         all.look_after_left();
         if (auto complete = all.take_completed()) co_await complete->output(all.turn());
     }

@@ -230,7 +230,9 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
         order_to_logs = for_it == waited::signal ? log_order::give_up : log_order::finish_present;
     }
     {
-        const auto closed = std::move(to_log);
+        // A session of control that waits for us may have an end of `lines`, for whose closing the log waits.
+        const auto orders_closed = std::move(orders);
+        const auto lines_closed = std::move(to_log);
     }
     const log_end logs = co_await end_logs(order_to_logs, with.signals, logs_end, to_logs);
     // Workers may hold sockets of clients that do not read, and the log a file of a disk that hangs; nothing but the
