@@ -124,14 +124,22 @@ class opening {
         return std::nullopt;
     }
 
+    /// A predecessor of an earlier version leaves its place as soon as we are ready, and does not wait for us to take
+    /// it.
+    [[nodiscard]] place_taken place_of_control() const
+    {
+        if (!given_.before_us) return place_taken::refuse;
+        return given_.before_us.is_there() ? place_taken::stay_beside : place_taken::replace;
+    }
+
     maybe_problem open_control(rights now)
     {
         if (s_.control.empty() || rights_for(s_.control) != now) return std::nullopt;
         if (given_.before_us && now == rights::of_start) {
             return fmt::format("{} cannot be taken over: `{}` may not write to its directory", s_.control, s_.user);
         }
-        auto control = open_control_socket(s_.control, now == rights::of_start ? becomes_ : std::nullopt,
-                                           given_.before_us ? place_taken::by_predecessor : place_taken::refuse);
+        auto control =
+            open_control_socket(s_.control, now == rights::of_start ? becomes_ : std::nullopt, place_of_control());
         if (!control) return control.error();
         o_.control_at = std::move(*control);
         return std::nullopt;
