@@ -464,6 +464,7 @@ def test_a_slow_reader_loses_nothing(serve):
                     assert c.response().status == 200
             wait_until(pipe.is_full, "it has to wait")
             pipe.close_ours()
+            clock.start()
             while pipe.came.count(b"\n") < 300:
                 clock.tick()
                 assert pipe.read(1000), "the server has no more"
@@ -550,7 +551,7 @@ def test_a_log_that_hangs_holds_up_neither_clients_nor_the_end(hanging, place, s
     pipe.thread.join(DEADLINE)
     whole, lost, answered = account_of(server, pipe.came.decode())
     assert answered == 9000
-    assert answered <= whole + lost <= answered + 40, "of the lines in hand it is not known which got through"
+    assert lost <= answered <= whole + lost, "of the lines in hand it is not known which got through"
 
 
 def test_a_log_that_hangs_and_goes_on(hanging):
@@ -572,16 +573,22 @@ def test_a_log_that_hangs_and_goes_on(hanging):
 
 def test_a_slow_reader_loses_nothing_at_the_end(serve):
     """It takes longer than a log is waited for that makes no progress."""
-    with Pipe() as pipe:
-        server = serve(access_log="-", workers=1, streams=(pipe.writes, pipe.writes))
-        ask_many(server, 300)
-        wait_until(pipe.is_full, "it has to wait")
-        pipe.close_ours()
-        server.signal(signal.SIGTERM)
-        while pipe.read(4000):
-            time.sleep(0.05)
-        server.wait()
-    assert account_of(server, pipe.came.decode()) == (300, 0, 300)
+
+    def trial(clock):
+        with Pipe() as pipe:
+            server = serve(access_log="-", workers=1, streams=(pipe.writes, pipe.writes))
+            ask_many(server, 300)
+            wait_until(pipe.is_full, "it has to wait")
+            pipe.close_ours()
+            server.signal(signal.SIGTERM)
+            clock.start()
+            while pipe.read(4000):
+                clock.tick()
+                time.sleep(0.05)
+            server.wait()
+        assert account_of(server, pipe.came.decode()) == (300, 0, 300)
+
+    in_time(1, trial)
 
 
 def test_a_second_signal_ends_the_wait_for_a_reader(serve):
@@ -596,7 +603,7 @@ def test_a_second_signal_ends_the_wait_for_a_reader(serve):
         pipe.close_ours()
         pipe.read_on()
     whole, lost, answered = account_of(server, pipe.came.decode())
-    assert whole + lost == answered == 300 and lost > 200
+    assert whole + lost == answered == 300 and lost > 0
 
 
 # --- syslog and the journal -------------------------------------------------------------------------------------------

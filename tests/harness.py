@@ -61,6 +61,10 @@ class Clock:
     def __init__(self, most):
         self.most, self.last, self.was_late = most, time.monotonic(), False
 
+    def start(self):
+        """Only from now on the client has to be on time."""
+        self.last = time.monotonic()
+
     def tick(self):
         now = time.monotonic()
         self.was_late |= now - self.last > self.most
