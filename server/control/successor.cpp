@@ -60,7 +60,7 @@ csp::step<heard> hear(successor& s, csp::in<stop>& cancelled, io::deadline until
     }
 }
 
-const sentence was_cancelled = "cancelled, since this server is ending";
+constexpr const char* was_cancelled = "cancelled, since this server is ending";
 
 }  // namespace
 
@@ -122,7 +122,9 @@ csp::step<std::expected<void, sentence>> try_successor(successor& s, csp::in<sto
 csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>& cancelled)
 {
     std::string line;
-    (void)io::shutdown_write(s.line);
+    if (const auto told = io::shutdown_write(s.line); !told) {
+        co_return std::unexpected(fmt::format("the new server cannot be told: {}", told.error().text));
+    }
     switch (co_await hear(s, cancelled, csp::core::here().now() + time_to_take, line)) {
         case heard::cancelled:
             co_return std::unexpected(was_cancelled);
@@ -138,7 +140,7 @@ csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>&
 
 csp::step<void> end_successor(successor s, std::chrono::milliseconds patience)
 {
-    (void)s.process.kill(SIGTERM);
+    if (!s.process.kill(SIGTERM)) co_return;
     (void)co_await s.process.exited(csp::core::here().now() + patience);
 }
 

@@ -87,7 +87,7 @@ TEST(Predecessor, IsThereUntilItClosesItsSide)
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
     const io::descriptor its(ends[0]);
-    const predecessor p(io::descriptor(ends[1]));
+    const predecessor p{io::descriptor(ends[1])};
     EXPECT_TRUE(p.is_there());
     p.tell("ready");
     EXPECT_EQ(heard_on(its), "ready\n");
@@ -103,7 +103,7 @@ TEST(Predecessor, OfAnEarlierVersionHasAPipeAndHasLeft)
     std::array<int, 2> ends{};
     ASSERT_EQ(::pipe(ends.data()), 0);
     const io::descriptor its(ends[0]);
-    const predecessor p(io::descriptor(ends[1]));
+    const predecessor p{io::descriptor(ends[1])};
     p.tell("ready");
     EXPECT_EQ(heard_on(its), "ready\n");
     EXPECT_FALSE(p.is_there());
