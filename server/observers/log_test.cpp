@@ -30,6 +30,7 @@
 namespace server {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::MatchesRegex;
@@ -102,6 +103,7 @@ csp::process play(std::string directory, csp::out<log_lines> to_log, csp::out<lo
         if (const auto* const then = std::get_if<act>(&e)) {
             co_await until_written();
             then->change(directory);
+            co_await csp::sleep(std::chrono::milliseconds(1));  // so that the engine hears of it
         }
     }
 }
@@ -216,7 +218,7 @@ TEST_F(Log, FilesAreOpenedAnew)
     EXPECT_EQ(d.read("access.1"), "a\nb\n");
     EXPECT_EQ(d.read("access"), "c\n");
     EXPECT_THAT(d.read("error.1"), HasSubstr("error: x\n"));
-    EXPECT_THAT(d.read("error"), MatchesRegex(".* notice: the logs were opened anew\n.* error: z\n"));
+    EXPECT_THAT(d.read("error"), AllOf(HasSubstr(" notice: the logs were opened anew\n"), HasSubstr(" error: z\n")));
 }
 
 TEST_F(Log, AFileThatCannotBeOpenedAnewGoesOn)
