@@ -58,7 +58,7 @@ pid {s.scratch}/pid;
 error_log stderr warn;
 events {{ worker_connections 16384; }}
 http {{
-    types {{ text/html html; }}
+    types {{ text/html html; video/mp4 mp4; }}
     access_log {s.scratch}/access.log combined buffer=64k flush=1s;
     sendfile off;
     tcp_nodelay on;
@@ -74,6 +74,7 @@ http {{
         listen 127.0.0.1:{s.port} backlog=4096;
         root {s.pages};
         location = /1m.html {{ sendfile on; }}
+        location = /video.mp4 {{ sendfile on; }}
     }}
 }}
 """
@@ -86,7 +87,8 @@ def nginx_command(executable, s, cache):
     return [executable, "-p", s.scratch, "-c", config, "-e", "stderr"]
 
 
-OPEN_FILE_CACHE = "open_file_cache max=1000 inactive=60s; open_file_cache_valid 1s; open_file_cache_min_uses 1;"
+OPEN_FILE_CACHE = "open_file_cache max=1000 inactive=60s; open_file_cache_valid 1s; open_file_cache_min_uses 1; " \
+                  "open_file_cache_errors on; log_not_found off;"
 
 APACHE = """
 ServerRoot {s.scratch}
@@ -115,6 +117,7 @@ EnableSendfile On
 HostnameLookups Off
 TypesConfig /dev/null
 AddType text/html .html
+AddType video/mp4 .mp4
 LogFormat "%h %l %u %t \\"%r\\" %>s %O \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\"" combined
 BufferedLogs On
 CustomLog {s.scratch}/access.log combined
@@ -150,7 +153,7 @@ server.max-keep-alive-idle = 300
 # a number of 16 bits
 server.max-keep-alive-requests = 65535
 server.network-backend = "sendfile"
-mimetype.assign = (".html" => "text/html")
+mimetype.assign = (".html" => "text/html", ".mp4" => "video/mp4")
 accesslog.filename = "{s.scratch}/access.log"
 accesslog.format = "%h %l %u %t \\"%r\\" %>s %b \\"%{{Referer}}i\\" \\"%{{User-Agent}}i\\""
 """
@@ -177,6 +180,7 @@ error-log: /dev/stderr
 access-log: {s.scratch}/access.log
 file.mime.settypes:
   text/html: .html
+  video/mp4: .mp4
 hosts:
   default:
     paths:
@@ -247,7 +251,7 @@ def contenders(build):
         Contender("floor uring", floor, lambda e, s: floor_command(e, s, "uring")),
         Contender("occwserv epoll", ours, lambda e, s: occwserv_command(e, s, "epoll")),
         Contender("occwserv uring", ours, lambda e, s: occwserv_command(e, s, "uring")),
-        Contender("nginx", nginx, lambda e, s: nginx_command(e, s, ""), other=True),
+        Contender("nginx", nginx, lambda e, s: nginx_command(e, s, "log_not_found off;"), other=True),
         Contender("nginx file cache", nginx, lambda e, s: nginx_command(e, s, OPEN_FILE_CACHE), other=True),
         Contender("h2o", h2o, h2o_command, other=True),
         Contender("lighttpd", lighttpd, lighttpd_command, other=True),

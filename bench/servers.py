@@ -42,9 +42,23 @@ class Load:
     size: int
     connections: int
     requests_per_connection: int = 0
+    pipeline: int = 1  # requests in one piece
+    part: int = 0  # of the file, that each request asks for; 0: all of it
+    status: int = 200
 
     def page(self):
-        return f"/{self.key}.html"
+        return f"/{self.key}.{'mp4' if self.part else 'html'}"
+
+    def exists(self):
+        return self.status != 404
+
+    def suits(self, contender):
+        """The floor has one answer only."""
+        return self.status == 200 or not contender.name.startswith("floor")
+
+    def length(self):
+        """Of each answer; None: whatever the server says of an error."""
+        return (self.part or self.size) if self.exists() else None
 
 
 LOADS = [
@@ -52,6 +66,9 @@ LOADS = [
     Load("8k", "8 KiB, keep-alive", 8192, 32),
     Load("100b", "100 bytes, keep-alive", 100, 32),
     Load("1m", "1 MiB, keep-alive", 1 << 20, 32),
+    Load("pipeline", "8 KiB, sixteen requests in one piece", 8192, 32, pipeline=16),
+    Load("missing", "404", 0, 32, status=404),
+    Load("video", "64 KiB ranges of 30 MB, one after the other", 30_000_000, 32, part=65536, status=206),
 ]
 
 
@@ -67,7 +84,7 @@ def directories():
             tempfile.TemporaryDirectory(prefix="bench-", dir=memory) as scratch:
         for directory in map(Path, (pages, scratch)):
             directory.chmod(0o755)  # for servers that give up root
-        for load in LOADS:
+        for load in filter(Load.exists, LOADS):
             Path(pages, load.page()[1:]).write_bytes(body(load.size))
         yield Path(pages), Path(scratch)
 
@@ -85,13 +102,21 @@ def running(contender, size, pages, scratch, core):
         shutil.rmtree(own)
 
 
+def is_right(answer, load):
+    if not load.exists():
+        answer.read()
+        return answer.status == load.status
+    return answer.status == load.status and answer.read() == body(load.length())
+
+
 def check_body(port, load):
+    fields = {"Range": f"bytes=0-{load.part - 1}"} if load.part else {}
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         for _ in range(2):
-            client.request("GET", load.page())
+            client.request("GET", load.page(), headers=fields)
             answer = client.getresponse()
-            if answer.status != 200 or answer.read() != body(load.size):
+            if not is_right(answer, load):
                 raise Failure(f"wrong answer to {load.page()} (status {answer.status})")
     except (OSError, http.client.HTTPException) as error:
         raise Failure(f"no answer to {load.page()}: {error!r}") from error
@@ -100,9 +125,13 @@ def check_body(port, load):
 
 
 def apply_load(generator, core, port, load, seconds, rate):
-    command = ["taskset", "-c", core, generator, "--port", port, "--path", load.page(), "--length", load.size,
-               "--connections", load.connections, "--requests-per-connection", load.requests_per_connection,
+    command = ["taskset", "-c", core, generator, "--port", port, "--path", load.page(),
+               "--status", load.status, "--pipeline", load.pipeline, "--connections", load.connections, "--requests-per-connection", load.requests_per_connection,
                "--seconds", seconds, "--rate", rate]
+    if load.length() is not None:
+        command += ["--length", load.length()]
+    if load.part:
+        command += ["--range-of", load.size]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=seconds + 60)
     try:
         result = json.loads(done.stdout)
@@ -130,13 +159,13 @@ class Comparison:
 
     def run(self):
         self.take_turns({load.key: 0 for load in self.loads})
-        if not self.options.no_rate:
-            self.take_turns({load.key: self.common_rate(load) for load in self.loads})
+        if not self.options.no_rate:  # but for requests that come together
+            self.take_turns({load.key: self.common_rate(load) for load in self.loads if load.pipeline == 1})
 
     def take_turns(self, rates):
         for number in range(1, self.options.rounds + 1):
-            for load in self.loads:
-                for contender in self.contenders:
+            for load in [load for load in self.loads if load.key in rates]:
+                for contender in filter(load.suits, self.contenders):
                     offered = rates[load.key]
                     if offered and contender.name not in self.keeping_up(load):
                         continue
@@ -197,7 +226,7 @@ class Comparison:
             at_rate = f"at {rate}/s: p99 us" if rate else "p99 us"
             print(f"{'':18}{'CPU us':>9}{'spread':>8}{'x floor':>9}{'x nginx':>9}{'x cheapest other':>18}"
                   f"{'answers/s':>11}{'busy':>6}{'p99 us':>9}{at_rate:>24}{'spread':>12}")
-            for name in [c.name for c in self.contenders]:
+            for name in [c.name for c in self.contenders if load.suits(c)]:
                 self.print_row(load, name)
             for name in self.absent:
                 print(f"{name:18}  absent")
