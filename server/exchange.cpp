@@ -97,7 +97,8 @@ std::string_view text_of(const response& r, const segment& s)
 {
     if (const auto* text = std::get_if<std::string>(&s)) return *text;
     const slice& part = std::get<slice>(s);
-    return r.page ? r.page->as(r.coding).whole.content().substr(part.offset, part.bytes) : std::string_view();
+    return r.page && !r.file ? r.page->as(r.coding).whole.content().substr(part.offset, part.bytes)
+                             : std::string_view();
 }
 
 csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience limits, http1_pen& pen, account& account)
@@ -121,7 +122,7 @@ csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience l
             if (!co_await send_pieces(c, {text}, more, going)) co_return;
             account.content_bytes += text.size();
         } else if (const auto* part = std::get_if<slice>(&r.content[i])) {
-            if (!co_await send_file_part(c, r.file, *part, going, account.content_bytes)) co_return;
+            if (!co_await send_file_part(c, *r.file, *part, going, account.content_bytes)) co_return;
             c.is_corked = false;  // sendfile(2) holds nothing back
         }
     }
@@ -178,7 +179,7 @@ csp::step<void> send_stream(stream_carrier& carrier, const response& r, account&
         account.content_bytes += text.size();
         const auto* in_file = text.empty() ? std::get_if<slice>(&s) : nullptr;
         for (slice part = in_file != nullptr ? *in_file : slice(); part.bytes > 0;) {
-            std::string bytes = co_await read_piece(r.file, part);
+            std::string bytes = co_await read_piece(*r.file, part);
             if (bytes.empty()) {
                 co_await writer.end(never);
                 co_return;
@@ -208,28 +209,91 @@ bool is_told_its_id(const exchange_record& x, http::status code)
     return http::number(code) >= 400 || x.by->told_ids == ids_in_answers::always;
 }
 
-/// The line for a ready response; empty if it has none.
-std::string id_field(const exchange_record& x)
-{
-    if (!is_told_its_id(x, http::status::ok)) return {};
-    return fmt::format("{}: {}\r\n", id_field_name, to_string(id_of(x)));
-}
-
-/// A ready response with what the connection and the request add to it, but for the first `sent` bytes.
-pieces what_is_left(const ready_response& ready, http1_carrier::fate then, std::string_view id, std::size_t sent)
-{
-    pieces all{ready.bytes()};
-    if (then != http1_carrier::fate::persists || !id.empty()) {
-        const std::string_view beginning = ready.beginning();
-        all = {beginning, connection_field(then), id, ready.bytes().substr(beginning.size())};
+/// A page that is ready in pieces, with what the connection and the request add to it.
+class ready_pieces {
+  public:
+    /// REQUIRES: the exchange is HTTP/1.1's, and lives as long as this; so does the page.
+    ready_pieces(const exchange_record& x, const page& ready) : then_(std::get<http1_carrier>(x.carrier).then)
+    {
+        if (ready.nothing) {
+            take(x, *ready.nothing);
+        } else {
+            take(x, ready.best(x.asked.accepted).whole);
+        }
     }
-    skip(all, sent);
-    return all;
-}
+    ready_pieces(const ready_pieces&) = delete;
+    ready_pieces& operator=(const ready_pieces&) = delete;
 
-void note_all_sent(exchange_record& x, const ready_response& ready)
+    [[nodiscard]] const pieces& all() const { return all_; }
+    [[nodiscard]] http::status code() const { return code_; }
+    [[nodiscard]] std::size_t content_bytes() const { return content_bytes_; }
+
+  private:
+    void take(const exchange_record& x, const ready_response& whole)
+    {
+        content_bytes_ = whole.content().size();
+        all_ = {whole.bytes()};
+        const bool is_told = is_told_its_id(x, code_);
+        if (then_ == http1_carrier::fate::persists && !is_told) return;
+        begin(whole);
+        if (is_told) add_id(x);
+        all_ = {own(), whole.bytes().substr(whole.beginning().size())};
+    }
+    void take(const exchange_record& x, const absence& nothing)
+    {
+        code_ = nothing.why.code;
+        const ready_error& form = nothing.form_for(x.asked.accept);
+        const ready_response& most = form.most;
+        begin(most);
+        const std::string_view id = add_id(x);
+        const bool shows_id = form.id_at != ready_error::nowhere;
+        const std::size_t content = most.content().size() + (shows_id ? id.size() : 0);
+        end_ = fmt::format_to(end_, "Content-Length: {}\r\n", content);
+
+        const std::string_view rest = most.bytes().substr(most.beginning().size());
+        const std::size_t head = rest.size() - most.content().size();
+        if (x.asked.method == http::method::head) {
+            all_ = {own(), rest.substr(0, head)};
+        } else if (shows_id) {
+            all_ = {own(), rest.substr(0, head + form.id_at), id, rest.substr(head + form.id_at)};
+        } else {
+            all_ = {own(), rest};
+        }
+        content_bytes_ = x.asked.method == http::method::head ? 0 : content;
+    }
+
+    void begin(const ready_response& r)
+    {
+        CSP_CHECK(r.beginning().size() <= longest_beginning, "a status line, Server and Date have room");
+        add(r.beginning());
+        add(connection_field(then_));
+    }
+    /// Yields the id itself.
+    std::string_view add_id(const exchange_record& x)
+    {
+        add(id_field_name);
+        add(": ");
+        char* const id = end_;
+        end_ = print(id_of(x), end_);
+        const std::string_view printed(id, end_);
+        add(end_of_head);
+        return printed;
+    }
+    void add(std::string_view text) { end_ += text.copy(end_, text.size()); }
+    [[nodiscard]] std::string_view own() const { return {own_.data(), end_}; }
+
+    static constexpr std::size_t longest_beginning = 160;
+    std::array<char, longest_beginning + 160> own_;  // and two fields, each of which is shorter than 80
+    char* end_ = own_.data();
+    http1_carrier::fate then_;
+    http::status code_ = http::status::ok;
+    std::size_t content_bytes_ = 0;
+    pieces all_;
+};
+
+void note_all_sent(exchange_record& x, const ready_pieces& sent)
 {
-    x.sent.content_bytes = ready.content().size();
+    x.sent.content_bytes = sent.content_bytes();
     x.sent.complete = true;
 }
 
@@ -297,29 +361,29 @@ void push_last_answer(exchange_record& x)
     if (http1 != nullptr && std::exchange(http1->connection->is_corked, false)) io::push(http1->connection->socket);
 }
 
-bool send_at_once(exchange_record& x, const ready_response& ready)
+bool send_at_once(exchange_record& x, const page& ready)
 {
     auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
     if (http1 == nullptr) return false;
-    x.sent.code = http::status::ok;
-    const std::string id = id_field(x);
-    const pieces all = what_is_left(ready, http1->then, id, 0);
+    const ready_pieces outgoing(x, ready);
+    x.sent.code = outgoing.code();
     connection& c = *http1->connection;
-    x.ready_sent = io::send_now(c.socket, all, cork(c));
-    if (x.ready_sent < bytes_of(all)) return false;
-    note_all_sent(x, ready);
+    x.ready_sent = io::send_now(c.socket, outgoing.all(), cork(c));
+    if (x.ready_sent < bytes_of(outgoing.all())) return false;
+    note_all_sent(x, outgoing);
     return true;
 }
 
-csp::step<void> send_rest(exchange_record& x, patience limits)
+csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits)
 {
-    auto& carrier = std::get<http1_carrier>(x.carrier);
-    const ready_response& ready = x.kept->best(x.asked.accepted).whole;
+    const ready_pieces outgoing(x, ready);
+    x.sent.code = outgoing.code();
     progress going(limits);
     going.made(x.ready_sent);
-    const std::string id = id_field(x);
-    const pieces left = what_is_left(ready, carrier.then, id, x.ready_sent);
-    if (co_await send_pieces(*carrier.connection, left, io::more_follows::no, going)) note_all_sent(x, ready);
+    pieces left = outgoing.all();
+    skip(left, x.ready_sent);
+    connection& c = *std::get<http1_carrier>(x.carrier).connection;
+    if (co_await send_pieces(c, left, cork(c), going)) note_all_sent(x, outgoing);
 }
 
 }  // namespace server

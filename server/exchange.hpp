@@ -76,7 +76,7 @@ struct response {
     http::status code = http::status::ok;
     response_fields fields;
     std::vector<segment> content;
-    io::file file;
+    csp::frozen<io::file> file;
     frozen_page page;
     http::coding coding = http::coding::identity;
 
@@ -184,10 +184,10 @@ csp::step<void> respond(exchange_record& x, response r, patience limits, http1_p
 /// Sends the end of the answer before, if the kernel holds it back. For whoever may be about to wait for something.
 void push_last_answer(exchange_record& x);
 
-/// Sends what of a ready response the socket takes in one call. True: that was all of it, and the account is written;
-/// else `ready_sent` tells how much. Only over HTTP/1.1.
-[[nodiscard]] bool send_at_once(exchange_record& x, const ready_response& ready);
-/// Sends the rest of it. REQUIRES: the page is in `kept`.
-csp::step<void> send_rest(exchange_record& x, patience limits);
+/// Sends what of a page that is ready the socket takes in one call. True: that was all of it, and the account is
+/// written; else `ready_sent` tells how much. Only over HTTP/1.1.
+[[nodiscard]] bool send_at_once(exchange_record& x, const page& ready);
+/// Sends the rest of it.
+csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits);
 
 }  // namespace server

@@ -52,7 +52,7 @@ std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const
                                                         const cache_process_links& to)
 {
     std::vector<csp::out<cache_work>> to_each;
-    for (slot_number slot = 0; slot < rules.pages; ++slot) {
+    for (slot_number slot = 0; slot < rules.cache_processes(); ++slot) {
         csp::chan<cache_work> work;
         to_each.push_back(work.tx());
         all.start(cache_process(slot, rules.freshness, work.rx(), to));
@@ -123,7 +123,7 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
     auto to_each = start_cache_processes(
         cache_processes, rules, {hits.shared_tx(), jobs.shared_tx(), texts.tx(), to_static, std::move(to_back_end)});
     co_await csp::par(cache_hash_request(std::move(requests), changes.rx(), std::move(to_each), std::move(to_static)),
-                      cache_hits(rules.pages, hits.rx(), how_many.rx(), so_many.tx()),
+                      cache_hits(rules.cache_processes(), hits.rx(), how_many.rx(), so_many.tx()),
                       cache_control(rules, std::move(found), texts.rx(), std::move(questions), std::move(rooms),
                                     how_many.tx(), so_many.rx(), changes.tx()),
                       compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));

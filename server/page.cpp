@@ -5,9 +5,11 @@
 #include <charconv>
 
 #include "csp/check.hpp"
+#include "http/accept.hpp"
 #include "http/date.hpp"
 #include "http/response.hpp"
 #include "server/static_farm/etags.hpp"
+#include "server/static_farm/lookup.hpp"
 
 namespace server {
 namespace {
@@ -43,6 +45,18 @@ response_fields& response_fields::add(const response_fields& more)
 {
     lines_ += more.lines_;
     return *this;
+}
+
+response_fields response_fields::without(std::string_view name) const
+{
+    response_fields others;
+    for (std::string_view left = lines_; !left.empty();) {
+        const std::string_view line = left.substr(0, left.find(end_of_line) + end_of_line.size());
+        left.remove_prefix(line.size());
+        const bool is_of_name = line.starts_with(name) && line.substr(name.size()).starts_with(':');
+        if (!is_of_name) others.lines_ += line;
+    }
+    return others;
 }
 
 response_fields fields_of_any(const description& d)
@@ -88,6 +102,22 @@ void ready_response::set_date(std::chrono::sys_seconds now)
     bytes_.replace(fields_at_ - end_of_line.size() - date_bytes, date_bytes, text.data(), text.size());
 }
 
+const ready_error& absence::form_for(std::string_view accept) const { return http::prefers_json(accept) ? json : html; }
+
+const ready_response& page::ready_for(const http::accepted_codings& accepted, std::string_view accept) const
+{
+    return nothing ? nothing->form_for(accept).most : best(accepted).whole;
+}
+
+void page::set_date(const http::accepted_codings& accepted, std::string_view accept, std::chrono::sys_seconds now)
+{
+    if (nothing) {
+        (http::prefers_json(accept) ? nothing->json : nothing->html).most.set_date(now);
+    } else {
+        as(best(accepted).about.coding).whole.set_date(now);
+    }
+}
+
 const representation& page::best(const http::accepted_codings& accepted) const
 {
     http::coding_set available;
@@ -99,7 +129,7 @@ const representation& page::best(const http::accepted_codings& accepted) const
 
 std::optional<http::coding> page::missing_for(const http::accepted_codings& accepted) const
 {
-    if (accepted.permits(http::coding::identity)) return std::nullopt;
+    if (nothing || accepted.permits(http::coding::identity)) return std::nullopt;
     const description& at_hand = best(accepted).about;
     const http::coding wanted = accepted.choose(http::all_codings);
     if (accepted.permits(at_hand.coding) || !accepted.permits(wanted) || !at_hand.varies) return std::nullopt;
@@ -127,12 +157,19 @@ void page::set_modified(std::optional<std::chrono::sys_seconds> date)
     }
 }
 
+bool page::is_unchanged() const
+{
+    const auto now = io::status(*file);
+    return now && identity_of(*now) == made_from.front();
+}
+
 std::size_t page::bytes() const
 {
     std::size_t bytes = sizeof *this + made_from.size() * sizeof made_from[0];
     for (const auto& r : in) {
         if (r) bytes += r->whole.bytes().size() + r->about.media_type.size() + r->about.etag.size();
     }
+    if (nothing) bytes += nothing->html.most.bytes().size() + nothing->json.most.bytes().size();
     return bytes;
 }
 

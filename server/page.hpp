@@ -13,7 +13,9 @@
 #include "csp/frozen.hpp"
 #include "csp/mobile.hpp"
 #include "http/content_coding.hpp"
+#include "http/error.hpp"
 #include "http/status.hpp"
+#include "io/file.hpp"
 
 namespace server {
 
@@ -26,6 +28,8 @@ class response_fields {
     response_fields& add(std::string_view name, std::uint64_t value);
     response_fields& add(const response_fields& more);
     [[nodiscard]] std::string_view lines() const { return lines_; }
+    /// All but those of this name, which is written as it was when they were added.
+    [[nodiscard]] response_fields without(std::string_view name) const;
 
   private:
     std::string lines_;
@@ -88,17 +92,43 @@ class ready_response {
     std::chrono::sys_seconds date_;
 };
 
+/// An error's response, ready but for what is the request's own: its id, which the text may show, and so the length.
+struct ready_error {
+    static constexpr std::size_t nowhere = std::string_view::npos;
+    ready_response most;
+    std::size_t id_at = nowhere;  // where in its content the id belongs
+};
+
+/// That there is nothing under a path, and what a client is told then.
+struct absence {
+    http::error why;
+    ready_error html;
+    ready_error json;
+
+    /// The one that a client prefers which says so in Accept.
+    [[nodiscard]] const ready_error& form_for(std::string_view accept) const;
+};
+
 struct representation {
     description about;
     ready_response whole;
 };
 
-/// A resource small enough to be kept in memory, in the codings that there are of it.
+/// What is under a path, as it may be kept: a resource in the codings that there are of it, in memory or, if it is too
+/// large for that, in a file that stays open; or that there is none.
 struct page {
     std::vector<file_identity> made_from;  // one for each file looked for, in that order; of an absent one the empty
-    std::array<std::optional<representation>, http::codings> in;  // by coding; identity is always there
-    bool compressible = false;                                    // others than identity may yet be made
-    bool settled = true;                                          // who has the same `made_from` has the same content
+    std::array<std::optional<representation>, http::codings> in;  // by coding; identity is there, or `nothing`
+    csp::frozen<io::file> file{};                                 // where the content is; none: it is in memory
+    std::optional<absence> nothing{};
+    bool compressible = false;  // others than identity may yet be made
+    bool settled = true;        // who has the same `made_from` has the same content
+
+    /// What a client that takes these is answered with in one call. REQUIRES: `file` is none.
+    [[nodiscard]] const ready_response& ready_for(const http::accepted_codings& accepted,
+                                                  std::string_view accept) const;
+    /// Dates that.
+    void set_date(const http::accepted_codings& accepted, std::string_view accept, std::chrono::sys_seconds now);
 
     [[nodiscard]] const representation& as(http::coding c) const { return *in[static_cast<std::size_t>(c)]; }
     [[nodiscard]] representation& as(http::coding c) { return *in[static_cast<std::size_t>(c)]; }
@@ -116,6 +146,9 @@ struct page {
     {
         return as(http::coding::identity).about.modified;
     }
+    [[nodiscard]] std::string_view etag() const { return as(http::coding::identity).about.etag; }
+    /// Of a file that is kept open: whether the file is still what it was.
+    [[nodiscard]] bool is_unchanged() const;
     /// In memory, roughly.
     [[nodiscard]] std::size_t bytes() const;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/request_id.hpp"
 
+#include <array>
 #include <random>
 
 #include <fmt/format.h>
@@ -14,9 +15,15 @@ connection_ids::connection_ids()
     last_.drawn = (high << 16 ^ random()) & 0xffff'ffff'ffff;
 }
 
+char* print(const request_id& id, char* to)
+{
+    return fmt::format_to(to, "{:012x}-{:x}-{:x}", id.connection.drawn, id.connection.number, id.request);
+}
+
 std::string to_string(const request_id& id)
 {
-    return fmt::format("{:012x}-{:x}-{:x}", id.connection.drawn, id.connection.number, id.request);
+    std::array<char, 46> room;
+    return {room.data(), print(id, room.data())};
 }
 
 }  // namespace server

@@ -26,6 +26,8 @@ static_assert(csp::mobile<request_id>);
 
 /// "3f9c51a20b7e-1a4-3": all requests of a connection begin alike.
 [[nodiscard]] std::string to_string(const request_id& id);
+/// The same into memory that has room for the longest, 46 bytes; yields where it ends.
+char* print(const request_id& id, char* to);
 
 /// Numbers the connections of an acceptor.
 class connection_ids {

@@ -63,11 +63,15 @@ struct proxy_rule {
 
 struct cache_rules {
     unsigned pages = 1024;                       // kept at once on a core, each by a process of its own
+    unsigned open_files = 64;                    // of larger files, the same: a descriptor each
+    unsigned absences = 128;                     // the same of paths under which there is nothing
     std::size_t memory = 64 * 1024 * 1024;       // bytes a core for all pages together
     std::size_t largest_page = 64 * 1024;        // bytes; larger files are sent from the disk
     std::size_t largest_text = 1024 * 1024;      // bytes; the same for what is worth compressing
     std::chrono::milliseconds freshness{1'000};  // how old a look at the file may be
     std::chrono::milliseconds ageing{10'000};    // after so long a page's count is halved
+
+    [[nodiscard]] unsigned cache_processes() const { return pages + open_files + absences; }
 };
 
 enum class log_form : std::uint8_t { combined, json };

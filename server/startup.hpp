@@ -18,6 +18,9 @@ using problem = std::string;
 /// As many connections as the system allows us: the soft limit on descriptors is for programs that use select().
 void allow_many_descriptors();
 
+/// Has the cache keep no more files open than a sixteenth of what a core may have.
+void fit_open_files(settings& s);
+
 /// Opens everything. When the program was started as root and is to run as `s.user`, root opens the ports, and the
 /// files that only root can replace by others; then root's rights are dropped for good, and the rest is opened: whoever
 /// owns a directory cannot have root open, make or change anything there.

@@ -135,6 +135,24 @@ inline frozen_page page_of(std::string_view content, std::uint64_t version = 0)
     return frozen_page(std::move(p));
 }
 
+/// A large file, kept open.
+inline frozen_page page_of_open_file()
+{
+    page p = *page_of("");
+    p.file = csp::frozen<io::file>(io::file());
+    return frozen_page(std::move(p));
+}
+
+/// That there is nothing, told with this text; the request's id belongs at `id_at` in it.
+inline frozen_page page_of_absence(std::string_view text = "nothing", std::size_t id_at = ready_error::nowhere)
+{
+    page p{.made_from = {file_identity()}, .in = {}};
+    p.settled = false;
+    const ready_error form{ready_response(http::status::not_found, {}, text), id_at};
+    p.nothing = absence{.why = {http::status::not_found, "nothing"}, .html = form, .json = form};
+    return frozen_page(std::move(p));
+}
+
 /// A directory that goes with the test.
 class scratch_directory {
   public:

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What makes the server quick, where a client would notice if it were wrong: answers that leave together."""
+"""What makes the server quick, where a client would notice if it were wrong: answers that leave
+together, what is not there and is remembered, files that stay open."""
 
+import json
+import os
+import pathlib
 import random
 import socket
 import struct
@@ -130,3 +134,100 @@ def test_clients_that_leave_before_the_last_answer(serve):
     for line in server.log_lines(50):
         status, sent = line.rsplit('" "', 1)[0].split('" ')[1].split(" ")[:2]
         assert status != "200" or int(sent or 0) <= page
+
+
+# --- what is not there, remembered ------------------------------------------------------------------------------------
+
+
+def test_a_file_that_appears(server):
+    for i in range(3):
+        with server.connect() as c:
+            assert [c.ask(f"/new-{i}.txt").status for _ in range(50)] == [404] * 50
+            (server.site / f"new-{i}.txt").write_text("here")
+            wait_until(lambda: c.ask(f"/new-{i}.txt").status == 200, "the file is seen", deadline=10)
+            assert c.ask(f"/new-{i}.txt").text == "here"
+            (server.site / f"new-{i}.txt").unlink()
+            wait_until(lambda: c.ask(f"/new-{i}.txt").status == 404, "the file is missed", deadline=10)
+
+
+def test_what_is_said_of_a_missing_page(serve):
+    """By its Accept, whether the answer was remembered or not; with an id of its own; and a HEAD without the text."""
+    server = serve(files={"error.404.html": "<p>gone fishing", "a.txt": "a"})
+    ids = set()
+    with server.connect() as c:
+        for _ in range(20):
+            page = c.ask("/none", "If-None-Match: *", "Range: bytes=0-1")
+            assert (page.status, page.text, page.get("Vary")) == (404, "<p>gone fishing", "Accept")
+            program = c.ask("/none", "Accept: application/json")
+            assert (program.get("Content-Type"), program.text[:14]) == ("application/json", '{"status":404,')
+            head = c.ask("/none", method="HEAD")
+            assert (head.status, head.get("Content-Length")) == (404, str(len(page.text)))
+            assert c.ask("/none", method="OPTIONS").status == 204
+            ids |= {r.get("X-Request-Id") for r in (page, program, head)}
+    assert len(ids) == 60
+    (server.site / "error.404.html").write_text("<p>still gone")
+    wait_until(lambda: server.ask("/none").text == "<p>still gone", "the new text", deadline=10)
+
+
+def test_random_names_push_out_no_page(server):
+    """What is asked for often stays in memory, however many names are tried that do not exist."""
+    page = "/dir/b.css"
+    text = (server.site / "dir/b.css").read_text()
+    with server.connect() as c:
+        for _ in range(20):
+            assert c.ask(page).text == text
+        for part in range(5):
+            names = [f"/{random.Random(part * 1000 + i).random()}" for i in range(500)]
+            c.send("".join(get(name) for name in names for _ in range(2)))
+            for _ in range(1000):
+                assert c.response().status == 404
+            assert c.ask(page).text == text
+    shown = json.loads(server.ask("/stats.json").body)
+    assert page in json.dumps(shown)
+
+
+# --- large files, kept open -------------------------------------------------------------------------------------------
+
+
+def test_ranges_while_a_file_is_replaced(serve):
+    """Every part belongs to the version that its tag names, whichever way the file changes."""
+    size, part = 300_000, 50_000
+    versions = [random.Random(i).randbytes(size) for i in range(4)]
+    server = serve(files={"video.mp4": versions[0]})
+    video = server.site / "video.mp4"
+    tags = {}
+    with server.connect() as c:
+
+        def look():
+            for at in range(0, size, part):
+                r = c.ask("/video.mp4", f"Range: bytes={at}-{at + part - 1}")
+                assert r.status == 206
+                now = next(i for i, v in enumerate(versions) if r.body == v[at : at + part])
+                if r.get("ETag"):
+                    assert tags.setdefault(r.get("ETag"), now) == now
+            return now
+
+        for number, how in ((1, "renamed"), (2, "written"), (3, "renamed")):
+            assert look() == number - 1
+            if how == "renamed":
+                (server.site / "new").write_bytes(versions[number])
+                (server.site / "new").rename(video)
+                wait_until(lambda: look() == number, "the new version", deadline=10)
+            else:
+                video.write_bytes(versions[number])
+                assert look() == number, "seen at once, since the open file is looked at"
+        video.unlink()
+        wait_until(lambda: c.ask("/video.mp4", "Range: bytes=0-9").status == 404, "it is missed", deadline=10)
+
+
+def test_a_removed_file_is_not_held_open(serve):
+    server = serve(files={"video.mp4": b"x" * 300_000, "a.txt": "a"})
+
+    def holds():
+        opened = pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir()
+        return any("video.mp4" in os.readlink(fd) for fd in opened if fd.is_symlink())
+
+    for _ in range(3):
+        assert server.ask("/video.mp4", "Range: bytes=100-199").body == b"x" * 100
+    (server.site / "video.mp4").unlink()
+    wait_until(lambda: not holds(), "the file is closed, though nobody asks for it", deadline=10)

@@ -7,15 +7,12 @@
 
 namespace server {
 
-cache_contents::cache_contents(const cache_rules& rules)
-    : slots_(rules.pages),
-      memory_(rules.memory),
-      ageing_(rules.ageing),
-      entries_(2 * std::size_t{rules.pages}),
-      in_slot_(rules.pages)
+cache_contents::cache_contents(std::uint32_t slots, slot_number first, std::size_t memory,
+                               std::chrono::milliseconds ageing)
+    : slots_(slots), first_(first), memory_(memory), ageing_(ageing), entries_(2 * std::size_t{slots}), in_slot_(slots)
 {
     for (entry_number e = 2 * slots_; e-- > 0;) free_entries_.push_back(e);
-    for (slot_number s = slots_; s-- > 0;) free_slots_.push_back(s);
+    for (slot_number s = slots_; s-- > 0;) free_slots_.push_back(first_ + s);
 }
 
 bool cache_contents::ranks_before(entry_number a, entry_number b) const
@@ -62,8 +59,9 @@ void cache_contents::age(csp::time_point now)
 void cache_contents::count(const recent_hits& hits, csp::time_point now)
 {
     for (const auto& [slot, times] : hits) {
+        if (slot < first_ || slot >= first_ + slots_) continue;
         // Of a page that has left meanwhile; who came in its place is not to have its hits.
-        const entry_number e = in_slot_[slot];
+        const entry_number e = in_slot_[slot - first_];
         if (entries_[e].slot == slot) raise(e, times);
     }
     age(now);
@@ -74,7 +72,7 @@ std::optional<cache_contents::entry_number> cache_contents::begin(const looked_u
     while (!competing_.empty() && (competing_.size() == slots_ || bytes_ + look.path.size() > memory_)) {
         forget(competing_.back());
     }
-    if (bytes_ + look.path.size() > memory_) return std::nullopt;
+    if (free_entries_.empty() || bytes_ + look.path.size() > memory_) return std::nullopt;
     const entry_number e = free_entries_.back();
     free_entries_.pop_back();
     entries_[e] = {
@@ -130,7 +128,7 @@ change cache_contents::keep(entry_number number, looked_up look)
         remove(competing_, number);
         e.slot = free_slots_.back();
         free_slots_.pop_back();
-        in_slot_[e.slot] = number;
+        in_slot_[e.slot - first_] = number;
         insert(kept_, number);
     }
     bytes_ -= e.page_bytes;

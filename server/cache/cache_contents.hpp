@@ -21,7 +21,10 @@ namespace server {
 /// A page enters when there is room, or when those it displaces have all been asked for less.
 class cache_contents {
   public:
-    explicit cache_contents(const cache_rules& rules);
+    /// So many cache processes, from `first` on, and so much memory.
+    cache_contents(std::uint32_t slots, slot_number first, std::size_t memory, std::chrono::milliseconds ageing);
+
+    [[nodiscard]] bool knows(const looked_up& look) const { return by_name_.contains({look.site, look.path}); }
 
     /// Counts the hits of the kept pages, and lets all counts age if it is time.
     void count(const recent_hits& hits, csp::time_point now);
@@ -92,6 +95,7 @@ class cache_contents {
     void compete(entry_number e, looked_up&& look, std::vector<change>& changes);
 
     std::uint32_t slots_;
+    slot_number first_;
     std::size_t memory_;
     std::chrono::milliseconds ageing_;
     std::vector<entry> entries_;

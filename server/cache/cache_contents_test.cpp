@@ -21,7 +21,7 @@ using testing::IsEmpty;
 /// The contents, and what the cache processes were told of them.
 class followed {
   public:
-    explicit followed(cache_rules rules) : rules_(rules), contents_(rules) {}
+    explicit followed(cache_rules rules) : rules_(rules), contents_(rules.pages, 0, rules.memory, rules.ageing) {}
 
     /// A worker has found this page; none: it has gone.
     void finds(const std::string& path, std::optional<std::size_t> bytes = 100)

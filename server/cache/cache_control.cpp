@@ -11,7 +11,7 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
                            csp::in<cache_question> questions, csp::in<cache_room> rooms,
                            csp::out<hits_question> to_hits, csp::in<recent_hits> hits, csp::out<change> to_cache)
 {
-    cache_contents contents(rules);
+    divided_contents contents(rules);
     bool more_texts = true;
     bool more_questions = true;
     bool more_rooms = true;

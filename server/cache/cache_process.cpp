@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "csp/alt.hpp"
+
 namespace server {
 namespace {
 
@@ -43,16 +45,30 @@ class kept_page {
         stale_from_ = std::min(now + freshness_ / 4, good_until_);
         return false;
     }
-    [[nodiscard]] bool has_a_coding_for(const request& asked) const { return !page_->missing_for(asked.accepted); }
     [[nodiscard]] const frozen_page& present() const { return page_; }
 
-    /// The page in the coding that is best for `asked`, with the date of now.
-    const ready_response& ready_for(const request& asked)
+    /// Until when a file is kept open. After that it would be compared with its name anyway; and meanwhile it may have
+    /// been removed, so that all its blocks would stay in use.
+    [[nodiscard]] std::optional<csp::time_point> open_until() const
+    {
+        return page_ && page_->file ? std::optional(good_until_) : std::nullopt;
+    }
+    void close() { page_ = {}; }
+
+    /// Whether `asked` is answered with what is ready: conditions are for what is there (RFC 9110, section 13.2.1).
+    [[nodiscard]] bool is_ready_for(const request& asked) const
+    {
+        if (page_->nothing) return asked.method == http::method::get;
+        return !page_->file && asked.is_plain() && !page_->missing_for(asked.accepted);
+    }
+    /// The page; what `asked` is answered with has the date of now.
+    const page& dated_for(const request& asked)
     {
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-        const http::coding best = page_->best(asked.accepted).about.coding;
-        if (page_->as(best).whole.date() != now) changeable().as(best).whole.set_date(now);
-        return page_->as(best).whole;
+        if (page_->ready_for(asked.accepted, asked.accept).date() != now) {
+            changeable().set_date(asked.accepted, asked.accept, now);
+        }
+        return *page_;
     }
 
     /// A job, once for each version, when a client beside the one who was answered from the disk would have taken the
@@ -60,8 +76,9 @@ class kept_page {
     std::optional<compression_job> job_for(const request& asked, csp::time_point now,
                                            const csp::bridge_out<compressed>& answers)
     {
+        if (!page_->compressible || !page_->settled || now < may_ask_from_) return std::nullopt;
         const bool takes_it_compressed = asked.accepted.choose(http::all_codings) != http::coding::identity;
-        if (!page_->compressible || !page_->settled || !takes_it_compressed || now < may_ask_from_) return std::nullopt;
+        if (!takes_it_compressed) return std::nullopt;
         may_ask_from_ = csp::time_point::max();
         return compression_job{.path = path_,
                                .of = page_->made_from.front(),
@@ -82,8 +99,9 @@ class kept_page {
   private:
     [[nodiscard]] bool has_the_content_of(const assignment& a) const
     {
+        // A large file's tag may not have been known yet when it was first opened.
         return page_ && a.page && page_->settled && site_ == a.site && path_ == a.path &&
-               page_->made_from == a.page->made_from;
+               page_->made_from == a.page->made_from && (!page_->file || page_->etag() == a.page->etag());
     }
     /// The page, to be changed. Who is still being sent the one of now keeps that.
     page& changeable()
@@ -107,7 +125,16 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
                            cache_process_links to)
 {
     kept_page kept(freshness);
-    while (auto next = co_await work.input()) {
+    for (;;) {
+        if (const auto until = kept.open_until()) {
+            const csp::timeout is_over = csp::at(*until);
+            if (co_await csp::pri_alt(work, is_over) != work) {
+                kept.close();
+                continue;
+            }
+        }
+        auto next = co_await work.input();
+        if (!next) co_return;
         if (auto* const a = std::get_if<std::unique_ptr<assignment>>(&*next)) {
             kept.keep(std::move(**a));
             continue;
@@ -123,9 +150,7 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
             const csp::time_point now = csp::core::here().now();
             if (auto job = kept.job_for(x->asked, now, to.answers)) co_await to.desk.output(std::move(*job));
             x->kept_is_fresh = kept.is_fresh(now);
-            if (x->kept_is_fresh && x->asked.is_plain() && kept.has_a_coding_for(x->asked)) {
-                answered = send_at_once(*x, kept.ready_for(x->asked));
-            }
+            if (x->kept_is_fresh && kept.is_ready_for(x->asked)) answered = send_at_once(*x, kept.dated_for(x->asked));
             if (!answered) x->kept = kept.present();
         }
         co_await (answered ? to.back_end : to.static_farm).output(std::move(x));

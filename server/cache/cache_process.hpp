@@ -19,9 +19,9 @@ struct cache_process_links {
 };
 static_assert(csp::mobile<cache_process_links>);
 
-/// Keeps one page, and answers requests for it: a page that is ready leaves in one call. What takes longer or more
-/// thought is passed on to the static farm with the page: a client that does not take all of it at once, a page that
-/// is due for a look at its file, conditions, ranges.
+/// Keeps one page, or that there is none, and answers requests for it: what is ready leaves in one call. What takes
+/// longer or more thought is passed on to the static farm with the page: a client that does not take all of it at once,
+/// a page that is due for a look at its file, conditions, ranges, a file that is kept open.
 ///
 ///   work             cache_work        requests, and what to keep from now on
 ///   to.hits          slot_number       `me`, once for each request for the page
@@ -30,10 +30,9 @@ static_assert(csp::mobile<cache_process_links>);
 ///   to.static_farm   exchange          what a worker is to go on with
 ///   to.back_end      exchange          answered
 ///
-/// Promise: never waits for a client. A page is sent without a look at its file only if the last one was within
-/// `freshness`.
-/// Deadlock: a client of cache_hits, of the compression desk, of the static farm and of the back end, which all always
-/// take; a server to cache_hash_request.
+/// Promise: never waits for a client. A file is not kept open for longer than `freshness` after the last look. A page
+/// is sent without a look at its file only if the last one was within `freshness`. Deadlock: a client of cache_hits, of
+/// the compression desk, of the static farm and of the back end, which all always take; a server to cache_hash_request.
 csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, csp::in<cache_work> work,
                            cache_process_links to);
 

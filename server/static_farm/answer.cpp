@@ -36,7 +36,7 @@ std::expected<response, not_sent> answer_with(const request& asked, found_page f
     if (auto* const other = std::get_if<response>(&found)) return std::move(*other);
     if (auto* const file = std::get_if<large_file>(&found)) {
         auto chosen = select(asked, file->about, now);
-        if (chosen) chosen->file = std::move(file->file);
+        if (chosen) chosen->file = csp::frozen<io::file>(std::move(file->file));
         return chosen;
     }
     auto& page = std::get<frozen_page>(found);
@@ -47,6 +47,7 @@ std::expected<response, not_sent> answer_with(const request& asked, found_page f
     }
     if (chosen) {
         chosen->coding = best.about.coding;
+        chosen->file = page->file;
         chosen->page = std::move(page);
     }
     return chosen;

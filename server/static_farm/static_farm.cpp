@@ -10,6 +10,7 @@
 #include "csp/bridge.hpp"
 #include "server/static_farm/answer.hpp"
 #include "server/static_farm/compressor.hpp"
+#include "server/static_farm/keepable.hpp"
 
 namespace server {
 namespace {
@@ -52,11 +53,27 @@ csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_et
     f.about.etag = std::move(answer->tag);
 }
 
+bool is_http1(const exchange_record& x) { return std::holds_alternative<http1_carrier>(x.carrier); }
+
+/// What was found, as something that can be kept where that is possible.
+csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links& to)
+{
+    if (auto* const file = found ? std::get_if<large_file>(&*found) : nullptr) {
+        co_await ask_for_tag(*file, to.etags);
+        if (auto open = page_of(*file)) co_return open;
+    }
+    if (!found && found.error().code == http::status::not_found && is_http1(x)) {
+        if (auto nothing = co_await absence_of(x.root(), x.of_site().pages, x.asked, found.error())) co_return nothing;
+    }
+    co_return found;
+}
+
 /// Looks at the file, and tells the cache what there is to keep.
 csp::step<page_or_error> look(exchange_record& x, links& to)
 {
     const csp::time_point when = csp::core::here().now();
-    auto found = co_await get_page(x.root(), x.of_site().pages, x.asked, x.kept);
+    auto looked = co_await get_page(x.root(), x.of_site().pages, x.asked, x.kept);
+    auto found = co_await as_page(x, std::move(looked), to);
     const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
     if (page != nullptr || x.kept) {
         co_await to.cache.output({.path = x.asked.path.text(),
@@ -65,20 +82,37 @@ csp::step<page_or_error> look(exchange_record& x, links& to)
                                   .when = when,
                                   .site = x.asked.site_key});
     }
-    if (auto* const file = found ? std::get_if<large_file>(&*found) : nullptr) co_await ask_for_tag(*file, to.etags);
     co_return found;
+}
+
+/// Whether what the cache has may be sent without a look at its name. A file that is kept open may have been written
+/// to.
+bool is_good(const exchange_record& x) { return x.kept_is_fresh && (!x.kept->file || x.kept->is_unchanged()); }
+
+/// The page, if that is how there is nothing.
+const page* absence_in(const page_or_error& found)
+{
+    const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
+    return page != nullptr && (*page)->nothing ? &**page : nullptr;
 }
 
 csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, http1_pen& pen)
 {
     if (x.ready_sent > 0) {
-        co_await send_rest(x, rules.limits);
+        co_await send_rest(x, *x.kept, rules.limits);
         co_return;
     }
-    if (wants_page(x) ? !x.kept_is_fresh : x.refused.has_value()) push_last_answer(x);
+    if (wants_page(x) ? !x.kept_is_fresh || x.kept->file : x.refused.has_value()) push_last_answer(x);
     std::optional<page_or_error> found;
     if (wants_page(x)) {
-        found = x.kept_is_fresh ? page_or_error(x.kept) : co_await look(x, to);
+        found = is_good(x) ? page_or_error(x.kept) : co_await look(x, to);
+        if (const server::page* const absent = absence_in(*found)) {
+            if (is_http1(x)) {
+                co_await send_rest(x, *absent, rules.limits);
+                co_return;
+            }
+            found = std::unexpected(http::error(absent->nothing->why));
+        }
         auto* const page = *found ? std::get_if<frozen_page>(&**found) : nullptr;
         const auto missing = page != nullptr ? (*page)->missing_for(x.asked.accepted) : std::nullopt;
         if (missing) *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "server/cache/divided_contents.hpp"
+
+#include <iterator>
+#include <ranges>
+#include <utility>
+
+namespace server {
+namespace {
+
+/// What open files and absences may each have, beside what the pages have.
+constexpr std::size_t part_of(std::size_t memory) { return memory / 16; }
+
+}  // namespace
+
+divided_contents::divided_contents(const cache_rules& rules)
+    : divisions_{cache_contents(rules.pages, 0, rules.memory, rules.ageing),
+                 cache_contents(rules.open_files, rules.pages, part_of(rules.memory), rules.ageing),
+                 cache_contents(rules.absences, rules.pages + rules.open_files, part_of(rules.memory), rules.ageing)}
+{
+}
+
+divided_contents::division divided_contents::division_of(const page& p)
+{
+    if (p.nothing) return division::absences;
+    return p.file ? division::open_files : division::pages;
+}
+
+void divided_contents::count(const recent_hits& hits, csp::time_point now)
+{
+    for (cache_contents& each : divisions_) each.count(hits, now);
+}
+
+std::vector<change> divided_contents::decide(looked_up&& look)
+{
+    std::vector<change> changes;
+    cache_contents* const its_own = look.found ? &in(division_of(*look.found)) : nullptr;
+    // First it leaves the others, where the same path may be known as it was before.
+    for (cache_contents& each : divisions_) {
+        if (&each == its_own || !each.knows(look)) continue;
+        std::ranges::move(
+            each.decide(
+                {.path = look.path, .path_hash = look.path_hash, .found = {}, .when = look.when, .site = look.site}),
+            std::back_inserter(changes));
+    }
+    if (its_own != nullptr) std::ranges::move(its_own->decide(std::move(look)), std::back_inserter(changes));
+    return changes;
+}
+
+std::vector<change> divided_contents::decide(cache_room room)
+{
+    std::vector<change> changes = in(division::pages).decide(room);
+    for (const division d : {division::open_files, division::absences}) {
+        std::ranges::move(in(d).decide(cache_room{part_of(room.bytes)}), std::back_inserter(changes));
+    }
+    return changes;
+}
+
+}  // namespace server

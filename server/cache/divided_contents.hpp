@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "server/cache/cache_contents.hpp"
+#include "server/cache/protocols.hpp"
+#include "server/settings.hpp"
+
+namespace server {
+
+/// All that is kept, in three divisions: pages in memory, large files that stay open, and paths under which there is
+/// nothing. Each has cache processes and memory of its own, so that no kind can push out another: whoever asks for a
+/// million names that do not exist competes with others of that kind only. A path is in one division at a time.
+class divided_contents {
+  public:
+    explicit divided_contents(const cache_rules& rules);
+
+    void count(const recent_hits& hits, csp::time_point now);
+    [[nodiscard]] std::vector<change> decide(looked_up&& look);
+    [[nodiscard]] std::optional<change> decide(compressed&& text)
+    {
+        return in(division::pages).decide(std::move(text));
+    }
+    [[nodiscard]] std::vector<change> decide(cache_room room);
+    /// Of the pages.
+    [[nodiscard]] cache_view view(std::size_t names) const { return divisions_.front().view(names); }
+
+  private:
+    enum class division : std::uint8_t { pages, open_files, absences };
+    [[nodiscard]] static division division_of(const page& p);
+    [[nodiscard]] cache_contents& in(division d) { return divisions_[static_cast<std::size_t>(d)]; }
+
+    std::array<cache_contents, 3> divisions_;
+};
+
+}  // namespace server
