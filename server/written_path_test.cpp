@@ -33,7 +33,7 @@ TEST(WrittenPath, OfARouteIsTheOneOfTheRequest)
              {"*.p%68p", "*.php"},
              {"/100%25", "/100%"},
              {"/a%3Fb", "/a?b"},
-             {"/a%2Fb/*", std::string_view("/a\0b/*", 7)},
+             {"/a%2Fb/*", std::string_view("/a\0b/*", 6)},
              {"/a/", "/a/"},
              {"/*", "/*"},
              {"/$metadata", "/$metadata"},
