@@ -6,7 +6,9 @@
 #include <array>
 #include <cstring>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -35,6 +37,16 @@ struct question {
     std::string method;
     std::string target;
 };
+/// The fields, whose order means nothing.
+std::multiset<std::string> lines_of(std::string_view fields)
+{
+    std::multiset<std::string> lines;
+    for (std::size_t end = 0; (end = fields.find("\r\n")) != std::string_view::npos; fields.remove_prefix(end + 2)) {
+        lines.emplace(fields.substr(0, end));
+    }
+    return lines;
+}
+
 struct answer {
     unsigned code = 0;
     std::string fields;  // those of the response itself
@@ -43,7 +55,8 @@ struct answer {
     unsigned pieces = 0;
     friend bool operator==(const answer& a, const answer& b)
     {
-        return a.code == b.code && a.fields == b.fields && a.body == b.body && a.complete == b.complete;
+        return a.code == b.code && lines_of(a.fields) == lines_of(b.fields) && a.body == b.body &&
+               a.complete == b.complete;
     }
 };
 

@@ -31,8 +31,8 @@ class followed {
         for (const change& c : contents_.decide(std::move(look))) {
             const assignment& to = *std::get<std::unique_ptr<assignment>>(c.to);
             if (to.page) {
-                EXPECT_TRUE(slots_of(to.path).empty()) << to.path << " is kept twice";
                 kept_[c.slot] = to.path;
+                EXPECT_THAT(slots_of(to.path), ElementsAre(c.slot)) << to.path << " is kept twice";
             } else {
                 EXPECT_EQ(kept_.erase(c.slot), 1U);
             }
