@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 
@@ -30,7 +31,8 @@ inline void pause()
 
 void fault_to_stderr(const record& r, const char* what) noexcept
 {
-    std::fprintf(stderr, "process %s faulted: %s\n", name_of(r).c_str(), what);
+    const std::string_view name = plain_name(r.name);  // no string: memory may be what is lacking
+    std::fprintf(stderr, "process %.*s faulted: %s\n", static_cast<int>(name.size()), name.data(), what);
 }
 
 }  // namespace
@@ -117,31 +119,60 @@ void timer_queue::expire(time_point now)
 
 // ---- families
 
-void family::ended(bool by_fault) noexcept
+/// Has it said on the family's own core.
+void family::post(const char* fault, void (family::*what)(const char*) noexcept) noexcept
 {
-    if (home != &core::here()) {
-        struct notice : mail {
-            family* to;
-            bool by_fault;
-        };
-        const auto arrive = [](mail& m) noexcept {
-            auto& n = static_cast<notice&>(m);
-            n.to->ended(n.by_fault);
-            delete &n;
-        };
-        home->post(*new notice{{nullptr, arrive}, this, by_fault});
-        return;
+    struct notice : mail {
+        family* to;
+        void (family::*what)(const char*) noexcept;
+        const char* fault;
+    };
+    const auto arrive = [](mail& m) noexcept {
+        auto& n = static_cast<notice&>(m);
+        (n.to->*n.what)(n.fault);
+        delete &n;
+    };
+    home->post(*new notice{{nullptr, arrive}, this, what, fault});
+}
+
+void family::wake_parent() noexcept
+{
+    joining = false;
+    home->ready(*parent);
+}
+
+void family::hear(const char* fault) noexcept
+{
+    if (home != &core::here()) return post(fault, &family::hear);
+    if (first_fault != nullptr) return;
+    first_fault = fault;
+    if (told == faults::heard) {
+        if (joining && until_fault) wake_parent();
+    } else if (told == faults::escalate) {
+        family* const above = parent != nullptr ? parent->owner : heir;
+        if (above != nullptr) {
+            above->hear(fault);
+        } else {
+            home->fault_unheard(fault);
+        }
     }
-    faulted += by_fault ? 1 : 0;
+}
+
+void family::ended(const char* fault) noexcept
+{
+    if (home != &core::here()) return post(fault, &family::ended);
+    if (fault != nullptr) {
+        ++faulted;
+        hear(fault);
+    }
     if (--living > 0) return;
     if (heir != nullptr) {
         family* const next = std::exchange(heir, nullptr);
-        const bool any_fault = faulted > 0;
+        const char* const any_fault = told == faults::contained ? nullptr : first_fault;
         delete this;
         next->ended(any_fault);
     } else if (joining) {
-        joining = false;
-        home->ready(*parent);
+        wake_parent();
     }
 }
 
@@ -313,15 +344,30 @@ void core::advance(time_point to)
     now_ = to;
 }
 
+/// An input, an output or a claim that waits in a channel does not leave it by itself.
+void core::forget_wait(const record& r)
+{
+    if (r.state == wait::input || r.state == wait::output || r.state == wait::extended || r.state == wait::claim) {
+        const_cast<channel_base*>(static_cast<const channel_base*>(r.awaits))->forget(r);
+    }
+}
+
+void core::end_by_fault(record& r)
+{
+    forget_wait(r);
+    r.faulted = true;
+    running_ = &r;
+    detail::end_process(static_cast<detail::process_core&>(r));
+    running_ = nullptr;
+}
+
 void core::end_living()
 {
     const residence here(*this);
     while (youngest_ != nullptr) {
         forget_ready();  // what the last end made ready will not run
         record& r = *youngest_;
-        if (r.state == wait::input || r.state == wait::output || r.state == wait::extended || r.state == wait::claim) {
-            const_cast<channel_base*>(static_cast<const channel_base*>(r.awaits))->forget(r);
-        }
+        forget_wait(r);
         running_ = &r;
         leave(r);
         detail::destroy_frame(r);
@@ -371,6 +417,15 @@ void make_ready_elsewhere(record& r) noexcept
 {
     if (const core* here = core::here_or_null(); here != nullptr && here->ending_all()) return;
     r.home->post(r);
+}
+
+void core::fault_unheard(const char* name) const noexcept
+{
+    if (!how_.ends_by_fault) return;
+    const std::string_view plain = plain_name(name);
+    std::fprintf(stderr, "the program ends: it cannot go on without %.*s\n", static_cast<int>(plain.size()),
+                 plain.data());
+    std::_Exit(EXIT_FAILURE);
 }
 
 void core::request_post_mortem() noexcept

@@ -162,7 +162,8 @@ class core {
         bool virtual_time = false;  // time moves only by advance()
         bool shuffled = false;      // draw the next process at random
         std::uint64_t seed = 0x9E3779B97F4A7C15U;
-        duration spin{0};  // how long an idle core watches its mailbox before it sleeps
+        duration spin{0};            // how long an idle core watches its mailbox before it sleeps
+        bool ends_by_fault = false;  // a fault that nobody hears of ends the program, with exit code 1
     };
 
     explicit core(options how);
@@ -248,6 +249,9 @@ class core {
     /// core that is alone, the second for several whose threads have stopped.
     void end_all();
     static void end_all(std::span<const std::unique_ptr<core>> cores);
+    /// Ends one where it waits, as if it had faulted there: its ends close and its owner is told. For tests.
+    /// REQUIRES: it waits, and not for the kernel.
+    void end_by_fault(record& r);
     [[nodiscard]] bool ending_all() const { return ending_all_; }
 
     /// Hears of every process that ended by an exception: its name, and what the exception said. The default writes
@@ -255,6 +259,8 @@ class core {
     using fault_listener = void (*)(const record&, const char* what) noexcept;
     void set_fault_listener(fault_listener f) { fault_listener_ = f; }
     void report_fault(const record& r, const char* what) const noexcept { fault_listener_(r, what); }
+    /// A fault has come to a family that nobody stands above.
+    void fault_unheard(const char* name) const noexcept;
 
     /// Asked for by a signal handler, done by the core at its next round. From any thread and any handler.
     void request_post_mortem() noexcept;
@@ -266,6 +272,7 @@ class core {
     void run(record& next);
     void read_clock();
     void end_living();
+    static void forget_wait(const record& r);
     void forget_ready()
     {
         queue_ = nullptr;
@@ -298,6 +305,13 @@ class core {
     std::atomic<bool> post_mortem_requested_ = false;
 };
 
+/// Whom a fault in a family is told, beside the fault listener.
+enum class faults : std::uint8_t {
+    escalate,  // the family of the starter, as if the starter had faulted itself; so on, until somebody hears
+    heard,     // the starter, which waits until there is one
+    contained  // nobody: the starter can do without
+};
+
 /// The processes started together, whose starter waits for the end of all. Lives in the awaiting frame (par) or on
 /// the heap (forking).
 struct family : pooled {
@@ -306,12 +320,21 @@ struct family : pooled {
     family* heir = nullptr;  // told, as by one process, when all have ended; the family is then gone
     std::uint32_t living = 0;
     std::uint32_t faulted = 0;
-    bool joining = false;  // the parent waits for living to become zero
+    const char* first_fault = nullptr;  // the name of the first that has faulted, among the children or below them
+    bool joining = false;               // the parent waits for living to become zero
+    bool until_fault = false;           // or, meanwhile, for a fault
+    faults told;
 
-    family() : parent(core::here().running()), home(&core::here()) {}
+    explicit family(faults f = faults::escalate) : parent(core::here().running()), home(&core::here()), told(f) {}
 
-    /// A child has ended. From whatever core it lived on.
-    void ended(bool by_fault) noexcept;
+    /// A child has ended; by a fault, if its name is given. From whatever core it lived on.
+    void ended(const char* fault) noexcept;
+    /// A process of this family has faulted, or one below it. From whatever core.
+    void hear(const char* fault) noexcept;
+
+  private:
+    void post(const char* fault, void (family::*what)(const char*) noexcept) noexcept;
+    void wake_parent() noexcept;
 };
 
 void make_ready_elsewhere(record& r) noexcept;

@@ -17,7 +17,8 @@ namespace csp {
 /// process waits for them too: nobody learns that a process has ended while its forks still run.
 class forking {
   public:
-    forking() : family_(new family) {}
+    /// `told`: whom a fault is told.
+    explicit forking(faults told = faults::escalate) : family_(new family(told)) {}
     forking(const forking&) = delete;
     forking& operator=(const forking&) = delete;
     ~forking();
@@ -33,6 +34,12 @@ class forking {
     auto join(std::source_location where = std::source_location::current())
     {
         return detail::join_awaiter(*family_, where);
+    }
+    /// Waits until one has faulted, or one below them, or all have ended. REQUIRES: faults::heard.
+    auto until_fault(std::source_location where = std::source_location::current())
+    {
+        CSP_CHECK(family_->told == faults::heard, "only who hears of faults can wait for one");
+        return detail::join_awaiter(*family_, where, detail::join_awaiter::until::fault_or_end);
     }
 
   private:

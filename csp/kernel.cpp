@@ -287,7 +287,8 @@ kernel::kernel(options how, neighbour_maker make_neighbour) : how_(how), make_ne
 {
     CSP_CHECK(how.cores > 0, "a kernel has a core");
     for (unsigned i = 0; i < how.cores; ++i) {
-        cores_.push_back(std::make_unique<core>(core::options{.index = i, .spin = how.spin}));
+        cores_.push_back(
+            std::make_unique<core>(core::options{.index = i, .spin = how.spin, .ends_by_fault = how.ends_by_fault}));
     }
     for (const auto& c : cores_) c->join(cores_);
 }

@@ -27,8 +27,9 @@ class kernel {
   public:
     struct options {
         unsigned cores = 1;
-        duration spin{0};     // see core::options
-        bool pinned = false;  // bind the thread of core n to the n-th processor that this process may use
+        duration spin{0};            // see core::options
+        bool ends_by_fault = false;  // see core::options
+        bool pinned = false;         // bind the thread of core n to the n-th processor that this process may use
     };
     /// A neighbour, or a sentence that says what the system refused.
     using made_neighbour = std::expected<std::unique_ptr<neighbour>, std::string>;

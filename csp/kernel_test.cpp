@@ -141,6 +141,12 @@ TEST(Kernel, WaitsForOrphansOnOtherCores)
     }
 }
 
+process faults_elsewhere_below(notebook<kernel> k)
+{
+    forking children;
+    children.start_on(k->at(0), faults());
+    co_await children.join();
+}
 process faults_elsewhere(notebook<kernel> k, notebook<std::uint32_t> faults_seen)
 {
     forking children;
@@ -180,6 +186,26 @@ TEST(Kernel, EndsAStuckNetworkOfSeveralCores)
         }
         EXPECT_THAT(GetCapturedStderr(), HasSubstr("core 2:"));
     }
+}
+
+process waits_for_ever_beside_a_fault(notebook<kernel> k)
+{
+    chan<int> c;
+    const auto silent = c.tx();
+    forking children;
+    children.start_on(k->at(1), faults_elsewhere_below(k));
+    co_await c.rx().input();
+}
+
+TEST(KernelDeathTest, EndsTheProgramByAFaultThatNobodyHears)
+{
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(
+        {
+            kernel k({.cores = 2, .ends_by_fault = true});
+            k.run(waits_for_ever_beside_a_fault(notebook(k)));
+        },
+        testing::ExitedWithCode(1), "it cannot go on without faults");
 }
 
 // ---- what the system refuses

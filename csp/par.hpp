@@ -24,7 +24,8 @@ namespace csp {
 
 /// How a family ended. Not [[nodiscard]]: whoever only waits has nothing to ask, and the fault listener has heard all.
 struct family_end {
-    std::uint32_t faulted = 0;  // children that ended by an exception
+    std::uint32_t faulted = 0;          // children that ended by an exception
+    const char* first_fault = nullptr;  // which was the first, among them or below; as record::name has it
 };
 
 namespace detail {
@@ -32,18 +33,28 @@ namespace detail {
 /// The waiting part of PAR and of joining forks.
 class [[nodiscard("await it")]] join_awaiter {
   public:
-    join_awaiter(family& f, std::source_location where) : family_(f), where_(where) {}
-    [[nodiscard]] bool await_ready() const { return family_.living == 0; }
+    enum class until : std::uint8_t { end, fault_or_end };
+
+    join_awaiter(family& f, std::source_location where, until what = until::end)
+        : family_(f), where_(where), what_(what)
+    {
+    }
+    [[nodiscard]] bool await_ready() const
+    {
+        return family_.living == 0 || (what_ == until::fault_or_end && family_.first_fault != nullptr);
+    }
     void await_suspend(std::coroutine_handle<> self)
     {
         family_.parent = &park(self, wait::join, &family_, where_);
         family_.joining = true;
+        family_.until_fault = what_ == until::fault_or_end;
     }
-    family_end await_resume() const noexcept { return {family_.faulted}; }
+    family_end await_resume() const noexcept { return {family_.faulted, family_.first_fault}; }
 
   private:
     family& family_;
     std::source_location where_;
+    until what_;
 };
 
 }  // namespace detail

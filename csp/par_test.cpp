@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "csp/par.hpp"
 
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -143,6 +145,83 @@ TEST(Fault, ClosesTheEndsOfTheProcess)
         EXPECT_THAT(k.run(), IsEmpty());
         EXPECT_THAT(d, ElementsAre("message", "closed"));
     });
+}
+
+// ---- who hears of a fault
+
+process stays(in<int> values) { co_await values.input(); }
+process starts_one_that_throws(duration when, in<int> values)
+{
+    co_await par(throws_at(when), stays(std::move(values)));
+}
+process can_do_without(duration when)
+{
+    forking children(faults::contained);
+    children.start(throws_at(when));
+    const auto end = co_await children.join();
+    EXPECT_EQ(end.faulted, 1U);
+}
+process hears_of_faults(std::vector<process> below, notebook<diary> d)
+{
+    forking all(faults::heard);
+    for (process& p : below) all.start(std::move(p));
+    const auto end = co_await all.until_fault();
+    d->push_back(end.first_fault == nullptr ? "none" : std::string(plain_name(end.first_fault)));
+    co_await all.join();
+    d->push_back("end");
+}
+
+TEST(Fault, IsToldWhoeverHearsOfItHoweverFarAboveAndAtOnce)
+{
+    for_seeds(100, [](std::uint64_t seed) {
+        diary d;
+        test_kernel k(seed);
+        k.on().set_fault_listener(hears_nothing);
+        chan<int> c;
+        std::optional<out<int>> open(c.tx());
+        std::vector<process> below;
+        below.push_back(starts_one_that_throws(seconds(2), c.rx()));
+        below.push_back(can_do_without(seconds(1)));
+        k.start(hears_of_faults(std::move(below), notebook(d)));
+        k.run_for(seconds(1));
+        EXPECT_THAT(d, IsEmpty()) << "a contained fault is nobody's business";
+        k.run_for(seconds(1));
+        EXPECT_THAT(d, ElementsAre("throws_at")) << "though others of its family go on";
+        open.reset();
+        EXPECT_THAT(k.run(), IsEmpty());
+        EXPECT_THAT(d, ElementsAre("throws_at", "end"));
+    });
+}
+
+TEST(Fault, WhoHearsOfNoneHearsOfTheEnd)
+{
+    diary d;
+    test_kernel k(1);
+    k.on().set_fault_listener(hears_nothing);
+    std::vector<process> below;
+    below.push_back(can_do_without(seconds(1)));
+    k.start(hears_of_faults(std::move(below), notebook(d)));
+    EXPECT_THAT(k.run(), IsEmpty());
+    EXPECT_THAT(d, ElementsAre("none", "end"));
+}
+
+process does_without_memory(notebook<diary> d)
+{
+    EXPECT_TRUE(attempt([] {}));
+    EXPECT_FALSE(attempt([] { throw std::bad_alloc(); }));
+    d->push_back("goes on");
+    co_return;
+}
+
+TEST(Fault, OfAnAttemptIsSurvived)
+{
+    diary d;
+    test_kernel k(1);
+    k.on().set_fault_listener(hears_nothing);
+    k.start(does_without_memory(notebook(d)));
+    EXPECT_THAT(k.run(), IsEmpty());
+    EXPECT_EQ(k.faulted(), 0U);
+    EXPECT_THAT(d, ElementsAre("goes on"));
 }
 
 // ---- FORK

@@ -96,18 +96,20 @@ std::size_t& tally_of(kind_of_process& kind, wait state)
 
 }  // namespace
 
-std::string name_of(const record& r)
+std::string name_of(const record& r) { return std::string(plain_name(r.name)); }
+
+std::string_view plain_name(const char* spelled) noexcept
 {
     // "csp::process server::(anonymous namespace)::page_worker(shared_in<conn>, ...)" or a literal given with named()
     constexpr std::string_view anonymous = "(anonymous namespace)::";
-    std::string_view name = r.name;
+    std::string_view name = spelled;
     if (const auto at = name.find(anonymous); at != std::string_view::npos) name.remove_prefix(at + anonymous.size());
     if (const auto parameters = name.find('('); parameters != std::string_view::npos) {
         name = name.substr(0, parameters);
         if (const auto blank = name.rfind(' '); blank != std::string_view::npos) name = name.substr(blank + 1);
         if (const auto scope = name.rfind("::"); scope != std::string_view::npos) name = name.substr(scope + 2);
     }
-    return std::string(name);
+    return name;
 }
 
 std::vector<living_process> census(const core& c)

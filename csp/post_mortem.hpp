@@ -7,6 +7,7 @@
 #include <optional>
 #include <source_location>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "csp/core.hpp"
@@ -26,6 +27,8 @@ struct living_process {
 
 /// The name of a process alone, out of how the compiler spells its coroutine.
 [[nodiscard]] std::string name_of(const record& r);
+/// The same of record::name, which it points into.
+[[nodiscard]] std::string_view plain_name(const char* spelled) noexcept;
 
 /// Every living process of the core, the oldest first. Call it on that core, or when its thread has ended.
 [[nodiscard]] std::vector<living_process> census(const core& c);

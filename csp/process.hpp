@@ -114,6 +114,23 @@ inline void start(process&& p, family& owner)
     core::here().enter(r);
 }
 
+/// Tells the fault listener of a fault that the running process survives. In a handler of it.
+void report_fault() noexcept;
+
+/// Does a part of a process that the process can go on without, whatever is thrown there. Yields whether it was done;
+/// if not, the fault is reported. Not for a part that waits.
+template <class Work>
+bool attempt(Work work) noexcept
+{
+    try {
+        work();
+        return true;
+    } catch (...) {
+        report_fault();
+        return false;
+    }
+}
+
 template <class T>
 class step;
 
