@@ -46,6 +46,7 @@ class accepting : public accept_source, watch, csp::timer {
     static void may_accept(watch& w) noexcept;
     static void pause_is_over(csp::timer& t) noexcept;
     void accept_batch();
+    void keep(int fd) noexcept;
     void open();
 
     descriptor from_;  // until first waited on

@@ -2,7 +2,9 @@
 #include "io/acceptor.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <new>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -92,10 +94,23 @@ result<socket> accepting::take()
     if (!waiting_.empty()) {
         const int fd = waiting_.front();
         waiting_.pop_front();
-        return socket(descriptor(fd));
+        try {
+            return socket(descriptor(fd));
+        } catch (const std::bad_alloc&) {
+            return std::unexpected(error::of(ENOMEM));
+        }
     }
     if (error_ != 0) return std::unexpected(error::of(std::exchange(error_, 0)));
     return std::unexpected(error::of(error::was_closed));
+}
+
+void accepting::keep(int fd) noexcept
+{
+    try {
+        waiting_.push_back(fd);
+    } catch (const std::bad_alloc&) {
+        ::close(fd);
+    }
 }
 
 void accepting::accept_batch()
@@ -104,7 +119,7 @@ void accepting::accept_batch()
         const int fd = accept4(listening().fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             failures_ = 0;
-            waiting_.push_back(fd);
+            keep(fd);
         } else if (errno == EAGAIN) {
             listening().maybe_readable = false;
         } else if (errno != EINTR) {
@@ -117,7 +132,7 @@ void accepting::accept_batch()
 void accepting::accepted(int fd)
 {
     failures_ = 0;
-    waiting_.push_back(fd);
+    keep(fd);
     if (takes_many() && waiting_.size() >= most_waiting() && !is_ending) engine::here().end_accept(*this);
     notify();
 }

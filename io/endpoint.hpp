@@ -125,7 +125,7 @@ void leave_set(endpoint& e) noexcept;
 void report_readable(endpoint& e);
 
 /// Reads what is there into `early`. Yields false when there was nothing.
-bool fetch_now(endpoint& e);
+bool fetch_now(endpoint& e) noexcept;
 
 /// Hears, once a start(), that an endpoint may have become readable.
 class watch : waiter {

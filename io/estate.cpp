@@ -25,7 +25,7 @@ struct alignas(64) estate::slot {
     }
 };
 
-estate::estate(engine& e) : owner_(&e) {}
+estate::estate(engine& e) : owner_(&e) { free_buffers_.reserve(most_free_buffers); }  // giving back must not fail
 estate::~estate() = default;
 
 endpoint& estate::new_endpoint(int fd)
@@ -69,8 +69,12 @@ void estate::free(endpoint& e) noexcept
 
 buffer estate::new_buffer()
 {
+    if (free_buffers_.empty()) {
+        auto fresh = std::make_unique_for_overwrite<char[]>(buffer::capacity);
+        ++held_;
+        return {*this, fresh.release(), 0};
+    }
     ++held_;
-    if (free_buffers_.empty()) return {*this, new char[buffer::capacity], 0};
     char* const memory = free_buffers_.back().release();
     free_buffers_.pop_back();
     return {*this, memory, 0};

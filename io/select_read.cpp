@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "io/select_read.hpp"
 
+#include <cerrno>
+#include <new>
+
 #include "csp/check.hpp"
 
 namespace io {
@@ -127,9 +130,28 @@ void report_readable(endpoint& e)
 
 void leave_set(endpoint& e) noexcept { e.set->leave(e); }
 
-bool fetch_now(endpoint& e)
+namespace {
+
+/// Empty when there is no memory.
+buffer try_to_make_buffer(estate& of) noexcept
 {
-    buffer b = e.home.new_buffer();
+    try {
+        return of.new_buffer();
+    } catch (const std::bad_alloc&) {
+        return {};
+    }
+}
+
+}  // namespace
+
+bool fetch_now(endpoint& e) noexcept
+{
+    buffer b = try_to_make_buffer(e.home);
+    if (!b) {
+        e.early_end = true;
+        e.early_error = ENOMEM;
+        return true;
+    }
     ssize_t got = 0;
     do {
         got = e.is_pipe ? ::read(e.fd, b.space().data(), b.space().size())

@@ -42,7 +42,10 @@ result<address> name_of(int fd, name_call* ask)
 
 }  // namespace
 
-socket::socket(descriptor d) : endpoint_(&engine::here().owned().new_endpoint(std::move(d).release())) {}
+socket::socket(descriptor d) : endpoint_(&engine::here().owned().new_endpoint(d.number()))
+{
+    (void)std::move(d).release();  // only now is it the endpoint's
+}
 
 descriptor socket::release() &&
 {
