@@ -77,6 +77,7 @@ struct connection : csp::pooled {
     std::string peer;                                 // and as the log has it
     standing counts_as = standing::proxys;
     std::optional<http::ip_address> proxy;  // the connection is a proxy's, whose requests may be others'
+    bool is_probe = false;                  // of the server's own, to see whether requests are answered
     bool is_unnamed = false;    // a proxy speaks for somebody without saying for whom; `client` is the proxy
     bool is_last = false;       // the server ends: the request that comes now is to be the last
     bool next_is_here = false;  // all of another request has come behind the one that is answered

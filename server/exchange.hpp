@@ -130,7 +130,7 @@ struct elsewhere {
 };
 
 /// Which part of the network an exchange went to, for the statistics.
-enum class branch : std::uint8_t { pages, statistics };
+enum class branch : std::uint8_t { pages, statistics, probe };  // probe: a question of our own, not counted
 
 struct exchange_record : csp::pooled {
     explicit exchange_record(std::variant<http1_carrier, stream_carrier> by) : carrier(std::move(by)) {}

@@ -5,13 +5,16 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "csp/alt.hpp"
 #include "csp/channel.hpp"
 #include "csp/forking.hpp"
+#include "csp/process.hpp"
 
 namespace server {
 
@@ -27,6 +30,54 @@ struct seat {
 };
 
 static_assert(csp::mobile<idle> && csp::mobile<order> && csp::mobile<seat>);
+
+/// What the workers of a farm do. A craft has the ends by which they pass on what they have worked on, and what they
+/// keep from one request to the next.
+///
+///   request      what they take
+///   work(r)      does it; a step, or done at once
+///   pass_on(r)   yields the output by which it is passed on; `r` is left empty
+///   give_up(r)   the same after work() has thrown; it must not fail
+template <class Craft>
+concept craft =
+    csp::mobile<Craft> && csp::mobile<typename Craft::request> && requires(Craft& c, typename Craft::request& r) {
+        c.work(r);
+        c.pass_on(r);
+        c.give_up(r);
+    };
+
+/// The life of a worker: it takes a request, reports, works, passes on what came of it, and asks whether to stay.
+/// Promise: what the work throws costs what was worked on, and nothing else.
+/// Deadlock: a client of its farm, and of those whom its craft speaks to; a server to those who request.
+template <craft Craft>
+csp::process worker(seat farm, csp::shared_in<typename Craft::request> requests, Craft skill)
+{
+    while (auto taken = co_await requests.input()) {
+        co_await farm.reports.output(idle::less);
+
+        auto request = std::move(*taken);
+        bool done = false;
+        try {
+            if constexpr (std::is_void_v<decltype(skill.work(request))>) {
+                skill.work(request);
+            } else {
+                co_await skill.work(request);
+            }
+            done = true;
+        } catch (...) {
+            csp::report_fault();
+        }
+        if (done) [[likely]] {
+            if (!co_await skill.pass_on(request)) break;
+        } else {
+            co_await skill.give_up(request);
+        }
+
+        co_await farm.reports.output(idle::more);
+        if (co_await farm.orders.input() == order::leave) co_return;
+    }
+    co_await farm.reports.output(idle::over);
+}
 
 /// How many workers wait, and how many did all the time lately: those were not needed.
 class idle_count {
@@ -66,7 +117,7 @@ class idle_count {
 };
 
 /// The life of a farm: forks a worker for every `seat` that must be filled, until a worker says that it is over, and
-/// then until all have left.
+/// then until all have left. A worker for whom there is no memory is forked a moment later.
 /// Promise: always takes reports. Deadlock: a pure server to its workers; it waits for nobody but them.
 template <class ForkOne>
 csp::step<void> keep_idle(std::size_t spare, ForkOne fork_one)
@@ -78,8 +129,17 @@ csp::step<void> keep_idle(std::size_t spare, ForkOne fork_one)
     std::optional<seat> empty_seat(seat{busy.shared_tx(), answers.shared_rx()});
     idle_count count(spare);
 
+    constexpr std::chrono::milliseconds pause{50};
     for (;;) {
-        for (; empty_seat && count.too_few(); count.forked()) fork_one(*empty_seat);
+        bool lacks_memory = false;
+        while (empty_seat && count.too_few() && !lacks_memory) {
+            lacks_memory = !csp::attempt([&] { fork_one(*empty_seat); });
+            if (!lacks_memory) count.forked();
+        }
+        if (lacks_memory) [[unlikely]] {
+            const csp::timeout again = csp::after(pause);
+            if (co_await csp::pri_alt(reports, again) == again) continue;
+        }
         const auto report = co_await reports.input();
         if (!report) co_return;
         if (*report == idle::less) {

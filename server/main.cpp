@@ -82,7 +82,8 @@ int main(int count, const char** words)
 
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow any more is a full disk
-    csp::kernel kernel({.cores = s.workers + 1}, io::engines(engine->runs));  // one is the workshop
+    // One core is the workshop. A fault that not even the fault watch hears of ends the program.
+    csp::kernel kernel({.cores = s.workers + 1, .ends_by_fault = true}, io::engines(engine->runs));
     if (const auto ready = kernel.prepare(); !ready) {
         leave_nothing_behind(*o, *given);
         return fail(ready.error(), given->before_us);

@@ -4,11 +4,14 @@
 // to processes.
 #include "server/network.hpp"
 
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "csp/bridge.hpp"
 #include "csp/forking.hpp"
 #include "csp/par.hpp"
+#include "csp/post_mortem.hpp"
 #include "server/acceptor/acceptor.hpp"
 #include "server/back_end/back_end.hpp"
 #include "server/cache/cache_control.hpp"
@@ -20,6 +23,7 @@
 #include "server/front_end/front_end_farm.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/observers/config.hpp"
+#include "server/observers/fault_watch.hpp"
 #include "server/observers/relay.hpp"
 #include "server/observers/stats.hpp"
 #include "server/observers/stats_farm.hpp"
@@ -30,22 +34,6 @@
 
 namespace server {
 namespace {
-
-/// What joins a core to the observers, which the whole server has once.
-struct observers_link {
-    csp::in<policy> policies;
-    csp::in<access_log> formats;
-    csp::in<cache_room> rooms;
-    csp::in<listening_change> addresses;
-    csp::in<stop> stops;
-    csp::buffered_out<log_lines> to_log;
-    csp::buffered_out<tally> to_stats;
-    csp::buffered_out<tally> refused_to_stats;
-    csp::bridge_out<compression_job> to_compressor;
-    csp::in<core_question> asked;
-    csp::bridge_out<figures_question> to_stats_desk;
-    std::vector<csp::bridge_out<core_question>> to_witnesses;
-};
 
 /// The cache processes. Yields what each is sent its work along.
 std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const cache_rules& rules,
@@ -60,16 +48,8 @@ std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const
     return to_each;
 }
 
-/// Figure 1 of the paper, on one core:
-///
-///                  +------------------------------ returned -------------------------------+
-///                  v                                                                       |
-///   acceptor -> parking -front-> front_end_farm -plain-> page_cache ------done------> back_end -> log, stats
-///                                 |                       |      ^                       ^
-///                             for_stats                 pages  found                     |
-///                                 |                       v      |                       |
-///                                 |                     static_farm --------done---------+
-///                                 +-----------------> stats_farm -----------done---------+
+}  // namespace
+
 csp::process hot_path(settings s, policy first, std::vector<listening> listeners, observers_link link)
 {
     csp::chan<conn> arrivals, front, returned;  // connections between requests
@@ -89,7 +69,8 @@ csp::process hot_path(settings s, policy first, std::vector<listening> listeners
                                 arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
                       parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(),
                               how_many.rx(), front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),
-                      front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx()),
+                      front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx(),
+                                     returned.shared_tx()),
                       stats_farm(for_stats.shared_rx(),
                                  {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_many.shared_tx()},
                                  done.shared_tx()),
@@ -99,12 +80,10 @@ csp::process hot_path(settings s, policy first, std::vector<listening> listeners
                       static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(),
                                   awaited.shared_tx(), done.shared_tx()),
                       compression_desk(awaited_jobs_bytes, awaited.rx(), std::move(another)), etags({}, questions.rx()),
-                      back_end(access_log_of(s.log), std::move(link.formats), done.rx(), returned.tx(),
+                      back_end(access_log_of(s.log), std::move(link.formats), done.rx(), returned.shared_tx(),
                                lines.shared_tx(), std::move(link.to_stats)),
                       relay(lines.rx(), std::move(link.to_log)));
 }
-
-}  // namespace
 
 csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
                         csp::in<cache_question> questions, csp::in<cache_room> rooms,
@@ -129,7 +108,10 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
                       compression_desk(waiting_jobs_bytes, jobs.rx(), std::move(to_compressor)));
 }
 
-csp::process web_server(settings s, opened o)
+namespace {
+
+/// The hot path on every core, and the observers.
+csp::process whole_network(settings s, opened o, csp::in<fault> faults)
 {
     constexpr std::size_t batches = 64;  // of lines or figures that a core may be ahead of the observers
     csp::core& first = csp::core::here();
@@ -180,13 +162,13 @@ csp::process web_server(settings s, opened o)
     }
     to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
 
-    std::vector<csp::out<stop>> until_end;      // whoever reads one of these ends with the server
-    std::vector<csp::out<stop>> while_serving;  // whoever reads one of these learns that the end has begun
+    std::vector<csp::shared_out<stop>> until_end;  // whoever reads one of these ends with the server
+    std::vector<csp::out<stop>> while_serving;     // whoever reads one of these learns that the end has begun
     csp::chan<predecessor> predecessors;
     if (o.control_at) {
         csp::chan<stop> over, ending;
         csp::chan<upgrade_request> upgrade_requests;
-        until_end.push_back(over.tx());
+        until_end.push_back(over.shared_tx());
         while_serving.push_back(ending.tx());
         cores.start(upgrades(o.command, o.control_at.path, upgrade_requests.rx(), ending.rx(),
                              {orders.shared_tx(), lines.shared_tx()}));
@@ -195,9 +177,12 @@ csp::process web_server(settings s, opened o)
     } else {
         (void)predecessors.rx();  // nobody waits for one
     }
+    csp::chan<stop> not_needed;
+    cores.start(fault_watch(std::move(faults), not_needed.rx(), lines.shared_tx(), until_end));
+    until_end.push_back(not_needed.shared_tx());
     if (o.watchdog) {
         csp::chan<stop> over;
-        until_end.push_back(over.tx());
+        until_end.push_back(over.shared_tx());
         cores.start(watchdog(std::move(*o.watchdog), over.rx(), to_witnesses));
     }
     supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
@@ -212,6 +197,22 @@ csp::process web_server(settings s, opened o)
                    std::move(to_witnesses), lines.shared_tx(), predecessors.tx(), std::move(while_serving),
                    std::move(until_end)));
     co_await cores.join();
+}
+
+}  // namespace
+
+csp::process web_server(settings s, opened o)
+{
+    csp::chan<fault> faults;
+    csp::forking all(csp::faults::heard);
+    all.start(whole_network(std::move(s), std::move(o), faults.rx()));
+    csp::out<fault> to_fault_watch = faults.tx();
+    const auto end = co_await all.until_fault();
+    if (end.first_fault != nullptr) {
+        fault first{std::string(csp::plain_name(end.first_fault))};
+        if (!co_await to_fault_watch.output(std::move(first))) throw std::runtime_error("nobody heard of a fault");
+    }
+    co_await all.join();
 }
 
 }  // namespace server

@@ -64,8 +64,37 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
                         csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_static,
                         csp::shared_out<exchange> to_back_end);
 
+/// What joins a core to the observers, which the whole server has once.
+struct observers_link {
+    csp::in<policy> policies;
+    csp::in<access_log> formats;
+    csp::in<cache_room> rooms;
+    csp::in<listening_change> addresses;
+    csp::in<stop> stops;
+    csp::buffered_out<log_lines> to_log;
+    csp::buffered_out<tally> to_stats;
+    csp::buffered_out<tally> refused_to_stats;
+    csp::bridge_out<compression_job> to_compressor;
+    csp::in<core_question> asked;
+    csp::bridge_out<figures_question> to_stats_desk;
+    std::vector<csp::bridge_out<core_question>> to_witnesses;
+};
+
+/// Figure 1 of the paper, on one core:
+///
+///                  +------------------------------ returned -------------------------------+
+///                  v                                                                       |
+///   acceptor -> parking -front-> front_end_farm -plain-> page_cache ------done------> back_end -> log, stats
+///                                 |                       |      ^                       ^
+///                             for_stats                 pages  found                     |
+///                                 |                       v      |                       |
+///                                 |                     static_farm --------done---------+
+///                                 +-----------------> stats_farm -----------done---------+
+csp::process hot_path(settings s, policy first, std::vector<listening> listeners, observers_link link);
+
 /// The whole server: Figure 1 on every core, and the observers on the first. Ends when SIGTERM or SIGINT has come and
-/// what was under way is done, or `patience::grace` is over.
+/// what was under way is done, or `patience::grace` is over; or, with exit code 1, when a process has faulted without
+/// which it cannot go on.
 csp::process web_server(settings s, opened o);
 
 }  // namespace server

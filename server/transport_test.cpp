@@ -256,7 +256,7 @@ csp::process both_transports(std::string root)
         static_farm(4, pages.shared_rx(), found.shared_tx(), questions.shared_tx(), awaited.shared_tx(),
                     done.shared_tx()),
         etags({}, questions.rx()),
-        back_end(access_log::combined, formats.rx(), done.rx(), returned.tx(), lines.shared_tx(), hits.tx()),
+        back_end(access_log::combined, formats.rx(), done.rx(), returned.shared_tx(), lines.shared_tx(), hits.tx()),
         sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
 }
 

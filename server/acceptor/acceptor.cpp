@@ -26,6 +26,14 @@ conn make_connection(io::socket s, connection_id id)
     return c;
 }
 
+/// None where memory is lacking: the client is closed, and the next one may fare better.
+conn try_to_make_connection(io::socket s, connection_id id)
+{
+    conn c;
+    csp::attempt([&] { c = make_connection(std::move(s), id); });
+    return c;
+}
+
 /// Errors of accepting, which may come many times a second: said once a minute at most.
 class complaints {
   public:
@@ -74,7 +82,8 @@ csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> sto
             if (is_lack_of_descriptors(accepted.error()) && !co_await to_parking.output(nullptr)) co_return;
             continue;
         }
-        if (!co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
+        conn c = try_to_make_connection(std::move(*accepted), ids.next());
+        if (c && !co_await to_parking.output(std::move(c))) co_return;
     }
     // Those whom the kernel has accepted for us already are ours to answer. When the server ends, a successor may share
     // the socket and takes the others; when just the address is left, there is none.
@@ -84,7 +93,9 @@ csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> sto
     for (;;) {
         auto accepted = co_await connections.next();
         if (!accepted && accepted.error().closed()) co_return;
-        if (accepted && !co_await to_parking.output(make_connection(std::move(*accepted), ids.next()))) co_return;
+        conn c;
+        if (accepted) c = try_to_make_connection(std::move(*accepted), ids.next());
+        if (c && !co_await to_parking.output(std::move(c))) co_return;
     }
 }
 

@@ -193,8 +193,9 @@ conn take_connection(exchange x)
 
 }  // namespace
 
-csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<exchange> done, csp::out<conn> to_parking,
-                      csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
+csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<exchange> done,
+                      csp::shared_out<conn> to_parking, csp::shared_out<log_lines> to_log,
+                      csp::buffered_out<tally> to_stats)
 {
     hits fresh(wanted);
     bool may_change = true;
@@ -216,9 +217,12 @@ csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<ex
             over = !answered;
             if (answered) {
                 exchange x = std::move(*answered);
-                fresh.note(*x);
+                // A hit that cannot be noted for want of memory is lost to the log; its connection goes on.
+                if (x->went_to != branch::probe) csp::attempt([&] { fresh.note(*x); });
                 if (http::number(x->sent.code) >= 500) [[unlikely]] {
-                    if (auto why = failure(*x)) co_await to_log.output(std::move(*why));
+                    std::optional<log_lines> why;
+                    csp::attempt([&] { why = failure(*x); });
+                    if (why) co_await to_log.output(std::move(*why));
                 }
                 co_await to_parking.output(take_connection(std::move(x)));
             }

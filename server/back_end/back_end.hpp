@@ -21,7 +21,8 @@ namespace server {
 ///
 /// Deadlock: a client of parking, the log and the statistics, none of which is a client of anybody who waits for the
 /// back end; a server to the farms and to config.
-csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<exchange> done, csp::out<conn> to_parking,
-                      csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats);
+csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<exchange> done,
+                      csp::shared_out<conn> to_parking, csp::shared_out<log_lines> to_log,
+                      csp::buffered_out<tally> to_stats);
 
 }  // namespace server

@@ -11,7 +11,26 @@ cache_contents::cache_contents(std::uint32_t slots, slot_number first, std::size
                                std::chrono::milliseconds ageing)
     : slots_(slots), first_(first), memory_(memory), ageing_(ageing), entries_(2 * std::size_t{slots}), in_slot_(slots)
 {
-    for (entry_number e = 2 * slots_; e-- > 0;) free_entries_.push_back(e);
+    // All the room that they can need: counting and ranking take no memory.
+    free_entries_.reserve(entries_.size());
+    free_slots_.reserve(slots_);
+    kept_.reserve(slots_ + std::size_t{1});
+    competing_.reserve(slots_ + std::size_t{1});
+    forget_all();
+}
+
+void cache_contents::forget_all() noexcept
+{
+    by_name_.clear();
+    kept_.clear();
+    competing_.clear();
+    free_entries_.clear();
+    free_slots_.clear();
+    bytes_ = 0;
+    for (entry_number e = 2 * slots_; e-- > 0;) {
+        entries_[e] = {};
+        free_entries_.push_back(e);
+    }
     for (slot_number s = slots_; s-- > 0;) free_slots_.push_back(first_ + s);
 }
 

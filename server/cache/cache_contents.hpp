@@ -38,6 +38,9 @@ class cache_contents {
     /// The same when the pages may have so much memory from now on: who are asked for least leave.
     [[nodiscard]] std::vector<change> decide(cache_room room);
 
+    /// Nothing is kept any more, and nothing competes; needs no memory. The cache processes are still to be told.
+    void forget_all() noexcept;
+
     /// All the figures, and the first so many of each half by name.
     [[nodiscard]] cache_view view(std::size_t names) const;
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "server/cache/cache_control.hpp"
 
+#include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "csp/alt.hpp"
+#include "csp/process.hpp"
 
 namespace server {
 
@@ -19,12 +23,17 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
         const auto chosen = co_await csp::fair_alt(found, csp::when(more_texts, texts),
                                                    csp::when(more_questions, questions), csp::when(more_rooms, rooms));
 
+        std::vector<change> changes;
+        bool is_sound = true;
         if (chosen == found) {
             auto look = co_await found.input();
             if (!look) co_return;
             co_await to_hits.output({});
-            if (const auto recent = co_await hits.input()) contents.count(*recent, look->when);
-            for (change& c : contents.decide(std::move(*look))) co_await to_cache.output(std::move(c));
+            const auto recent = co_await hits.input();
+            is_sound = csp::attempt([&] {
+                if (recent) contents.count(*recent, look->when);
+                changes = contents.decide(std::move(*look));
+            });
         } else if (chosen == questions) {
             constexpr std::size_t names = 20;
             auto question = co_await questions.input();
@@ -32,17 +41,29 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
             if (!question) continue;
             co_await to_hits.output({});
             if (const auto recent = co_await hits.input()) contents.count(*recent, csp::core::here().now());
-            co_await question->answer.output(contents.view(names));
+            cache_view view;
+            csp::attempt([&] { view = contents.view(names); });
+            co_await question->answer.output(std::move(view));
         } else if (chosen == rooms) {
             const auto room = co_await rooms.input();
             more_rooms = room.has_value();
             if (!room) continue;
-            for (change& c : contents.decide(*room)) co_await to_cache.output(std::move(c));
+            is_sound = csp::attempt([&] { changes = contents.decide(*room); });
         } else {
             auto text = co_await texts.input();
             more_texts = text.has_value();
             if (!text) continue;
-            if (auto c = contents.decide(std::move(*text))) co_await to_cache.output(std::move(*c));
+            is_sound = csp::attempt([&] {
+                if (auto c = contents.decide(std::move(*text))) changes.push_back(std::move(*c));
+            });
+        }
+
+        for (change& c : changes) co_await to_cache.output(std::move(c));
+        if (is_sound) continue;
+        // Half a decision was made. What is kept can be found again; who keeps what must be known.
+        contents.forget_all();
+        for (slot_number slot = 0; slot < rules.cache_processes(); ++slot) {
+            co_await to_cache.output({.slot = slot, .path_hash = std::nullopt, .to = std::unique_ptr<assignment>()});
         }
     }
 }

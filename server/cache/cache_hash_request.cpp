@@ -56,7 +56,8 @@ csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> chan
             may_change = static_cast<bool>(held);
             if (!held) continue;
             if (!co_await to_cache[held->slot].output(std::move(held->to))) held->path_hash.reset();
-            table.set(held->slot, held->path_hash);
+            // Without an entry the page is not found, which costs no more than a look at its file.
+            csp::attempt([&] { table.set(held->slot, held->path_hash); });
         }
     }
 }

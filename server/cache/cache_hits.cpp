@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "csp/alt.hpp"
+#include "csp/process.hpp"
 
 namespace server {
 
@@ -13,6 +14,7 @@ csp::process cache_hits(std::size_t slots, csp::in<slot_number> hits, csp::in<hi
 {
     std::vector<std::uint32_t> counts(slots);
     std::vector<slot_number> touched;
+    touched.reserve(slots);
     bool more_hits = true;
     for (;;) {
         const auto chosen = co_await csp::pri_alt(questions, csp::when(more_hits, hits));
@@ -24,9 +26,10 @@ csp::process cache_hits(std::size_t slots, csp::in<slot_number> hits, csp::in<hi
         } else {
             if (!co_await questions.input()) break;
             recent_hits recent;
-            recent.reserve(touched.size());
-            for (const slot_number slot : touched) recent.push_back({slot, std::exchange(counts[slot], 0)});
-            touched.clear();
+            if (csp::attempt([&] { recent.reserve(touched.size()); })) {
+                for (const slot_number slot : touched) recent.push_back({slot, std::exchange(counts[slot], 0)});
+                touched.clear();
+            }
             if (!co_await answers.output(std::move(recent))) break;
         }
     }

@@ -31,6 +31,7 @@ class kept_page {
         page_ = std::move(a.page);
         may_ask_from_ = {};
     }
+    void forget() { page_ = {}; }
     [[nodiscard]] bool is_of(const request& asked) const
     {
         return page_ && asked.site_key == site_ && asked.path.view() == path_;
@@ -53,7 +54,6 @@ class kept_page {
     {
         return page_ && page_->file ? std::optional(good_until_) : std::nullopt;
     }
-    void close() { page_ = {}; }
 
     /// Whether `asked` is answered with what is ready: conditions are for what is there (RFC 9110, section 13.2.1).
     [[nodiscard]] bool is_ready_for(const request& asked) const
@@ -129,18 +129,19 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
         if (const auto until = kept.open_until()) {
             const csp::timeout is_over = csp::at(*until);
             if (co_await csp::pri_alt(work, is_over) != work) {
-                kept.close();
+                kept.forget();
                 continue;
             }
         }
         auto next = co_await work.input();
         if (!next) co_return;
         if (auto* const a = std::get_if<std::unique_ptr<assignment>>(&*next)) {
-            kept.keep(std::move(**a));
+            const bool is_kept = *a && csp::attempt([&] { kept.keep(std::move(**a)); });
+            if (!is_kept) kept.forget();
             continue;
         }
         if (auto* const texts = std::get_if<std::unique_ptr<compressed>>(&*next)) {
-            kept.add(**texts, csp::core::here().now());
+            csp::attempt([&] { kept.add(**texts, csp::core::here().now()); });
             continue;
         }
         exchange x = std::get<exchange>(std::move(*next));
@@ -148,9 +149,14 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
         if (kept.is_of(x->asked)) {
             co_await to.hits.output(me);
             const csp::time_point now = csp::core::here().now();
-            if (auto job = kept.job_for(x->asked, now, to.answers)) co_await to.desk.output(std::move(*job));
+            std::optional<compression_job> job;
+            csp::attempt([&] { job = kept.job_for(x->asked, now, to.answers); });
+            if (job) co_await to.desk.output(std::move(*job));
             x->kept_is_fresh = kept.is_fresh(now);
-            if (x->kept_is_fresh && kept.is_ready_for(x->asked)) answered = send_at_once(*x, kept.dated_for(x->asked));
+            if (x->kept_is_fresh && kept.is_ready_for(x->asked)) {
+                // What throws, throws before anything is sent: then a worker goes on.
+                csp::attempt([&] { answered = send_at_once(*x, kept.dated_for(x->asked)); });
+            }
             if (!answered) x->kept = kept.present();
         }
         co_await (answered ? to.back_end : to.static_farm).output(std::move(x));

@@ -27,6 +27,11 @@ class divided_contents {
         return in(division::pages).decide(std::move(text));
     }
     [[nodiscard]] std::vector<change> decide(cache_room room);
+    /// Nothing is kept any more, and nothing competes; needs no memory. The cache processes are still to be told.
+    void forget_all() noexcept
+    {
+        for (cache_contents& each : divisions_) each.forget_all();
+    }
     /// Of the pages.
     [[nodiscard]] cache_view view(std::size_t names) const { return divisions_.front().view(names); }
 

@@ -29,7 +29,7 @@ struct looked_up {
     std::uint64_t site = 0;  // request::site_key
 };
 
-/// What a cache process is to keep from now on; without a page, nothing.
+/// What a cache process is to keep from now on; without a page, or where there is no assignment, nothing.
 struct assignment {
     std::string path;
     frozen_page page;

@@ -129,11 +129,15 @@ bool may_command(const io::socket& client)
 /// Those who have not said a whole line yet.
 class audience {
   public:
-    void add(io::socket s)
+    /// A client for whom there is no memory is closed.
+    void add(io::socket s) noexcept
     {
         const std::uint64_t token = ++last_;
-        clients_.emplace(token, unheard{std::move(s), {}, csp::core::here().now() + time_to_speak});
-        wait_for(token);
+        const bool is_in = csp::attempt([&] {
+            clients_.emplace(token, unheard{std::move(s), {}, csp::core::here().now() + time_to_speak});
+            wait_for(token);
+        });
+        if (!is_in) clients_.erase(token);
     }
     [[nodiscard]] io::select_read& speech() { return speech_; }
 
@@ -142,7 +146,22 @@ class audience {
         std::string line;
     };
     /// What an event comes to: perhaps the whole command of one of them, who is no more among them then.
-    [[nodiscard]] std::optional<command> hear(const io::select_event& e)
+    [[nodiscard]] std::optional<command> hear(const io::select_event& e) noexcept
+    {
+        std::optional<command> whole;
+        if (!csp::attempt([&] { whole = add_to_line(e); })) clients_.erase(e.token);
+        return whole;
+    }
+
+  private:
+    static constexpr std::size_t longest_line = 4096;
+    struct unheard {
+        io::socket socket;
+        std::string said;
+        io::deadline until;
+    };
+
+    [[nodiscard]] std::optional<command> add_to_line(const io::select_event& e)
     {
         const auto at = clients_.find(e.token);
         if (at == clients_.end()) return std::nullopt;
@@ -162,15 +181,6 @@ class audience {
         }
         return std::nullopt;
     }
-
-  private:
-    static constexpr std::size_t longest_line = 4096;
-    struct unheard {
-        io::socket socket;
-        std::string said;
-        io::deadline until;
-    };
-
     void wait_for(std::uint64_t token)
     {
         unheard& u = clients_.at(token);
@@ -217,7 +227,7 @@ csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor>
     io::acceptor clients(std::move(at.listening), io::acceptor::in_advance::one);
     audience unheard;
     place ours;
-    csp::forking sessions;
+    csp::forking sessions(csp::faults::contained);  // a fault costs the one command
     bool may_succeed = true;
     for (;;) {
         const auto chosen = co_await csp::pri_alt(over, csp::when(may_succeed, predecessors), ours.departure(),
@@ -232,7 +242,9 @@ csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor>
             if (auto wrong = ours.take(at)) co_await links.to_log.output(error_line("error", *wrong));
         } else if (chosen == unheard.speech()) {
             auto said = unheard.hear(co_await unheard.speech().next());
-            if (said) sessions.start(session(std::move(said->client), std::move(said->line), began, links));
+            if (!said) continue;
+            csp::attempt(
+                [&] { sessions.start(session(std::move(said->client), std::move(said->line), began, links)); });
         } else {
             auto client = co_await clients.next();
             if (!client && client.error().closed()) break;
@@ -240,7 +252,7 @@ csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor>
             if (may_command(*client)) {
                 unheard.add(std::move(*client));
             } else {
-                sessions.start(refusal(std::move(*client)));
+                csp::attempt([&] { sessions.start(refusal(std::move(*client))); });
             }
         }
     }

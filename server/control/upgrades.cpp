@@ -76,7 +76,7 @@ struct running_attempt {
 csp::process upgrades(own_command command, std::string control_path, csp::in<upgrade_request> requests,
                       csp::in<stop> over, upgrade_links links)
 {
-    csp::forking attempts;
+    csp::forking attempts(csp::faults::contained);  // one that faults has failed, and the server goes on
     running_attempt now;
     bool server_ends = false;
     bool may_ask = true;
@@ -96,17 +96,22 @@ csp::process upgrades(own_command command, std::string control_path, csp::in<upg
         may_ask = request.has_value();
         if (!request) continue;
         if (server_ends || now) {
-            const std::string why = server_ends ? ends_already : "an upgrade is under way";
-            co_await request->answer.output(std::unexpected(why + "\n"));
+            std::optional<upgrade_answer> no;
+            csp::attempt([&] {
+                no = std::unexpected(std::string(server_ends ? ends_already : "an upgrade is under way") + "\n");
+            });
+            if (no) co_await request->answer.output(std::move(*no));
             continue;
         }
-        own_command what = command;
-        if (!request->binary.empty()) what.program = std::move(request->binary);
-        csp::chan<stop> until;
-        csp::chan<stop> ended;
-        now = {ended.rx(), until.tx()};
-        attempts.start(
-            attempt(std::move(what), control_path, std::move(request->answer), until.rx(), ended.tx(), links));
+        csp::attempt([&] {
+            own_command what = command;
+            if (!request->binary.empty()) what.program = std::move(request->binary);
+            csp::chan<stop> until;
+            csp::chan<stop> ended;
+            now = {ended.rx(), until.tx()};
+            attempts.start(
+                attempt(std::move(what), control_path, std::move(request->answer), until.rx(), ended.tx(), links));
+        });
     }
 }
 

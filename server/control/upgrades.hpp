@@ -38,7 +38,8 @@ struct upgrade_links {
 ///   to_supervisor   supervisor_order   lend the sockets; a successor serves
 ///   to_log          log_lines          how it goes
 ///
-/// Promise: always takes `requests`, and answers at once those that it refuses. Deadlock: each attempt is a process of
+/// Promise: always takes `requests`, and answers at once those that it refuses. An attempt that faults costs nothing
+/// but itself: its new server is killed, and the end for its answer closes. Deadlock: each attempt is a process of
 /// its own, a client of the supervisor and of the log; the supervisor does not wait for an attempt but closes `over`.
 /// Ends when nobody can ask any more and no attempt is under way.
 csp::process upgrades(own_command command, std::string control_path, csp::in<upgrade_request> requests,

@@ -17,15 +17,20 @@ bool is_without_address(const connection& c) { return c.client.is_none() && !c.i
 
 }  // namespace
 
-void admission::limit::bite(const connection& c, std::vector<log_lines>& lines, std::optional<request_id> request)
+void admission::limit::bite(const connection& c, std::vector<log_lines>& lines,
+                            std::optional<request_id> request) noexcept
 {
     const csp::time_point now = csp::core::here().now();
     ++unsaid_;
     if (said_at_ && now < *said_at_ + saying_pause) return;
-    said_at_ = now;
-    lines.push_back(error_line(
-        "warning", fmt::format("{} (now {}; {} since this was last said)", text_, c.peer, std::exchange(unsaid_, 0)),
-        request ? to_string(*request) : ""));
+    // Without memory for the line, the next one tells of this too.
+    csp::attempt([&] {
+        lines.push_back(error_line("warning",
+                                   fmt::format("{} (now {}; {} since this was last said)", text_, c.peer, unsaid_),
+                                   request ? to_string(*request) : ""));
+        said_at_ = now;
+        unsaid_ = 0;
+    });
 }
 
 bool admission::on_arrival(connection& c)

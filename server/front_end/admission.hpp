@@ -56,7 +56,8 @@ class admission {
       public:
         explicit limit(std::string_view text) : text_(text) {}
         /// `c` has met it. Adds a line to `lines` if it is time for one.
-        void bite(const connection& c, std::vector<log_lines>& lines, std::optional<request_id> request = std::nullopt);
+        void bite(const connection& c, std::vector<log_lines>& lines,
+                  std::optional<request_id> request = std::nullopt) noexcept;
 
       private:
         std::string_view text_;

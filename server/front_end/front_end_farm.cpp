@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "server/front_end/front_end_farm.hpp"
 
-#include <memory>
 #include <utility>
 
 #include "http/request.hpp"
@@ -9,30 +8,55 @@
 #include "server/observers/for_stats.hpp"
 
 namespace server {
+namespace {
 
-csp::process front_end_worker(seat farm, csp::shared_in<conn> requests, csp::shared_out<exchange> to_cache,
-                              csp::shared_out<exchange> to_stats)
-{
-    http::request_head head;
-    while (auto request = co_await requests.input()) {
-        co_await farm.reports.output(idle::less);
+/// Understands requests, and sends each to the farm that answers it.
+class front_end {
+  public:
+    using request = conn;
 
-        // Everything that is not a page will branch off here: CGI scripts and OGI modules to farms of their own.
-        exchange x = understand(std::move(*request), head);
-        if (is_for_stats(*x)) x->went_to = branch::statistics;
-        if (!co_await (x->went_to == branch::statistics ? to_stats : to_cache).output(std::move(x))) break;
-
-        co_await farm.reports.output(idle::more);
-        if (co_await farm.orders.input() == order::leave) co_return;
+    front_end(csp::shared_out<exchange> to_cache, csp::shared_out<exchange> to_stats, csp::shared_out<conn> to_parking)
+        : to_cache_(std::move(to_cache)), to_stats_(std::move(to_stats)), to_parking_(std::move(to_parking))
+    {
     }
-    co_await farm.reports.output(idle::over);
-}
+
+    void work(conn& c)
+    {
+        // Everything that is not a page will branch off here: CGI scripts and OGI modules to farms of their own.
+        understood_ = understand(std::move(c), head_);
+        if (is_for_stats(*understood_)) understood_->went_to = branch::statistics;
+    }
+    auto pass_on(conn& /*c*/)
+    {
+        return (understood_->went_to == branch::statistics ? to_stats_ : to_cache_).output(std::move(understood_));
+    }
+    auto give_up(conn& c)
+    {
+        if (understood_) c = take_connection(*understood_);
+        understood_.reset();
+        c->now = connection::phase::over;
+        return to_parking_.output(std::move(c));
+    }
+
+  private:
+    static conn take_connection(exchange_record& x) { return std::move(std::get<http1_carrier>(x.carrier).connection); }
+
+    csp::shared_out<exchange> to_cache_;
+    csp::shared_out<exchange> to_stats_;
+    csp::shared_out<conn> to_parking_;
+    http::request_head head_;
+    exchange understood_;
+};
+
+}  // namespace
 
 csp::process front_end_farm(std::size_t spare, csp::shared_in<conn> requests, csp::shared_out<exchange> to_cache,
-                            csp::shared_out<exchange> to_stats)
+                            csp::shared_out<exchange> to_stats, csp::shared_out<conn> to_parking)
 {
     csp::forking workers;
-    co_await keep_idle(spare, [&](const seat& s) { workers.start(front_end_worker(s, requests, to_cache, to_stats)); });
+    co_await keep_idle(spare, [&](const seat& s) {
+        workers.start(worker(s, requests, front_end(to_cache, to_stats, to_parking)).named("front_end_worker"));
+    });
 }
 
 }  // namespace server

@@ -32,19 +32,20 @@ waiting waits_for(const connection& c)
 /// unfinished ones, those that have waited longest in front.
 class places {
   public:
-    std::uint64_t take(conn c)
+    /// `c` stays where it is if there is no memory for it here.
+    std::uint64_t take(conn& c)
     {
         const waiting row = waits_for(*c);
-        ++taken_;
-        std::uint64_t place = all_.size();
         if (free_.empty()) {
-            all_.push_back(std::move(c));
-            links_.emplace_back();
-        } else {
-            place = free_.back();
-            free_.pop_back();
-            all_[place] = std::move(c);
+            links_.resize(all_.size() + 1 + heads);
+            all_.emplace_back();
+            free_.reserve(all_.capacity());  // leaving must not fail
+            free_.push_back(all_.size() - 1);
         }
+        const std::uint64_t place = free_.back();
+        free_.pop_back();
+        all_[place] = std::move(c);
+        ++taken_;
         put_last(link_of(place), row);
         return place;
     }
@@ -281,62 +282,80 @@ class lot {
     }
     [[nodiscard]] bool is_ending_now() const { return ending_ == stop::manner::now; }
 
-    // Each of these three yields a connection that is to be looked at; null: it has gone.
+    // Each of these works on the connection at hand; null then: it is parked, or has gone. What throws, for want of
+    // memory, costs this connection and nothing else.
 
     /// Null: no descriptor is left for the next one.
-    [[nodiscard]] conn arrive(conn c)
+    void arrive(conn& c) noexcept
     {
         if (!c || present() >= rules_->connections) let_one_yield();
-        if (!c) return nullptr;
-        ++seen_.accepted;
-        enter(*c, connection::phase::idle);
-        meet(*c, rules_->proxies);
-        if (present() + 1 == rules_->connections) admitted_.on_full(*c);
-        return c->now == connection::phase::introduction ? std::move(c) : admit(std::move(c));
+        if (!c) return;
+        at_its_own_risk(c, [&] {
+            ++seen_.accepted;
+            enter(*c, connection::phase::idle);
+            meet(*c, rules_->proxies);
+            if (present() + 1 == rules_->connections) admitted_.on_full(*c);
+            if (c->now != connection::phase::introduction) admit(c);
+        });
     }
-    [[nodiscard]] conn come_back(conn c)
+    void come_back(conn& c) noexcept
     {
         --under_way_;
-        if (!c) return nullptr;
-        if (c->now == connection::phase::over) return leave(std::move(c));
+        if (!c) return;
+        if (c->now == connection::phase::over) return leave(c);
         enter(*c, c->now);
-        return c;
     }
-    [[nodiscard]] conn hear(io::select_event event)
+    void hear(io::select_event event, conn& c) noexcept
     {
-        conn c = parked_.leave(event.token);
+        c = parked_.leave(event.token);
         if (event.why.number == ENOSPC || event.why.number == ENOMEM) admitted_.on_unwatched(*c);
-        switch (learn(*c, std::move(event), rules_->proxies)) {
-            case news::more:
-                return c;
-            case news::introduced:
-                return admit(std::move(c));
-            case news::unintroduced:
-                admitted_.on_unintroduced(*c);
-                break;
-            case news::gone:
-                break;
-        }
-        return leave(std::move(c));
+        at_its_own_risk(c, [&] {
+            switch (learn(*c, std::move(event), rules_->proxies)) {
+                case news::more:
+                    return;
+                case news::introduced:
+                    return admit(c);
+                case news::unintroduced:
+                    admitted_.on_unintroduced(*c);
+                    break;
+                case news::gone:
+                    break;
+            }
+            leave(c);
+        });
     }
 
-    /// Parks `c`, or lets it go, or yields it to be forwarded.
-    [[nodiscard]] conn look_at(conn c)
+    /// Parks `c`, or lets it go, or leaves it to be forwarded.
+    void look_at(conn& c) noexcept
     {
-        switch (c->refused ? verdict::forward : look(*c, rules_->limits)) {
-            case verdict::forward:
-                return forward(std::move(c));
-            case verdict::wait:
-                if (is_ending_now() && c->now == connection::phase::idle) break;
-                park(std::move(c));
-                return nullptr;
-            case verdict::drop:
-                break;
-        }
-        return leave(std::move(c));
+        at_its_own_risk(c, [&] {
+            switch (c->refused ? verdict::forward : look(*c, rules_->limits)) {
+                case verdict::forward:
+                    return forward(*c);
+                case verdict::wait:
+                    if (is_ending_now() && c->now == connection::phase::idle) break;
+                    return park(c);
+                case verdict::drop:
+                    break;
+            }
+            leave(c);
+        });
+    }
+
+    /// A request of our own, which needs no room.
+    void send_round(connection& probe) noexcept
+    {
+        ++under_way_;
+        probe.by = rules_;
     }
 
   private:
+    template <class Work>
+    void at_its_own_risk(conn& c, Work work) noexcept
+    {
+        if (!csp::attempt(work) && c) leave(c);
+    }
+
     [[nodiscard]] std::size_t present() const { return parked_.taken() + under_way_; }
 
     struct yielder {
@@ -369,35 +388,44 @@ class lot {
             if (!first || first->from > csp::core::here().now()) return;
             if (!io::select_read::has_news_of(parked_.at(first->place).socket)) {
                 ++seen_.yielded;
-                (void)leave(parked_.leave(first->place));
+                conn gone = parked_.leave(first->place);
+                leave(gone);
                 return;
             }
             parked_.move_to_end(first->place);
         }
     }
 
-    conn admit(conn c) { return admitted_.on_arrival(*c) ? std::move(c) : nullptr; }
-    conn leave(conn c)
+    void admit(conn& c)
+    {
+        if (!admitted_.on_arrival(*c)) c.reset();
+    }
+    void leave(conn& c) noexcept
     {
         admitted_.on_leaving(*c);
-        return nullptr;
+        c.reset();
     }
-    void park(conn c)
+    void park(conn& c)
     {
         c->input.shed_buffer();
         const csp::time_point deadline = deadline_of(*c, rules_->patience);
         io::socket& s = c->socket;
-        readable_.add(parked_.take(std::move(c)), s, deadline);
+        const std::uint64_t place = parked_.take(c);
+        try {
+            readable_.add(place, s, deadline);
+        } catch (...) {
+            c = parked_.leave(place);
+            throw;
+        }
     }
-    conn forward(conn c)
+    void forward(connection& c)
     {
-        const speaker by = c->proxy ? name_client(*c, rules_->proxies) : speaker::client;
-        if (by == speaker::client) admitted_.on_request(*c);
+        const speaker by = c.proxy ? name_client(c, rules_->proxies) : speaker::client;
+        if (by == speaker::client) admitted_.on_request(c);
         ++under_way_;
-        ++seen_.requests;
-        c->is_last = ending_.has_value();
-        c->by = rules_;
-        return c;
+        if (!c.is_probe) ++seen_.requests;
+        c.is_last = ending_.has_value();
+        c.by = rules_;
     }
 
     frozen_policy rules_;
@@ -434,15 +462,19 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
             returned, csp::when(asked, questions), readable, csp::when(admitted.has_news() || will_take_one, pause));
 
         if (chosen == readable) {
-            c = here.hear(co_await readable.next());
+            here.hear(co_await readable.next(), c);
         } else if (chosen == returned) {
             auto back = co_await returned.input();
             if (!back) co_return;
-            c = here.come_back(std::move(*back));
+            c = std::move(*back);
+            here.come_back(c);
         } else if (chosen == arrivals) {
             auto arrived = co_await arrivals.input();
             open = arrived.has_value();
-            if (arrived) c = here.arrive(std::move(*arrived));
+            if (arrived) {
+                c = std::move(*arrived);
+                here.arrive(c);
+            }
         } else if (chosen == stops) {
             const auto order = co_await stops.input();
             here.end(order ? order->how : stop::manner::now);
@@ -453,12 +485,16 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
         } else if (chosen == questions) {
             auto question = co_await questions.input();
             asked = question.has_value();
-            if (question) co_await question->answer.output(here.view());
+            if (!question) continue;
+            conn probe = std::move(question->probe);
+            if (probe) here.send_round(*probe);
+            co_await question->answer.output(here.view());
+            if (probe && !co_await to_front_end.output(std::move(probe))) co_return;
         } else if (admitted.has_news() && csp::core::here().now() >= admitted.tell_at()) {
             co_await to_stats.output(admitted.take_news());
         }
 
-        if (c) c = here.look_at(std::move(c));
+        if (c) here.look_at(c);
         if (admitted.has_lines()) {
             for (log_lines& line : admitted.take_lines()) co_await to_log.output(std::move(line));
         }

@@ -166,10 +166,11 @@ void understand_request(const http::request_head& head, exchange_record& x)
     }
 }
 
-exchange understand(conn c, http::request_head& head)
+exchange understand(conn&& c, http::request_head& head)
 {
     connection& client = *c;
-    auto x = std::make_unique<exchange_record>(http1_carrier{.connection = std::move(c)});
+    auto x = std::make_unique<exchange_record>(http1_carrier{});
+    if (client.is_probe) x->went_to = branch::probe;
     x->by = std::move(client.by);
     x->site = x->by->names.by_default().value_or(x->by->nowhere());
     x->began = csp::core::here().now();
@@ -212,6 +213,7 @@ exchange understand(conn c, http::request_head& head)
     }
     // Closed with input unread, a connection is reset, and the client may lose the answer (RFC 9112, section 9.6).
     if (!carrier.persists() && more_may_come) client.now = connection::phase::lingering;
+    carrier.connection = std::move(c);
     return x;
 }
 

@@ -110,6 +110,18 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
     return next;
 }
 
+/// As read_again(), for which memory may be lacking: that is a mistake like others, and nothing has changed.
+std::expected<new_configuration, mistakes> try_to_read_again(const settings& in_force,
+                                                             const std::vector<std::string>& words,
+                                                             who_chooses_addresses addresses)
+{
+    std::expected<new_configuration, mistakes> read = std::unexpected(mistakes());
+    if (!csp::attempt([&] { read = read_again(in_force, words, addresses); })) {
+        read.error().emplace_back("there is no memory to read the configuration");
+    }
+    return read;
+}
+
 /// Told while `move` still has the sockets.
 std::vector<std::string> changes_of(const move_of_addresses& move)
 {
@@ -197,7 +209,7 @@ csp::process config(settings in_force, std::vector<std::string> words, who_choos
     while (auto request = co_await requests.input()) {
         reload_answer result;
         std::vector<listening_change> last;
-        auto next = read_again(in_force, words, addresses);
+        auto next = try_to_read_again(in_force, words, addresses);
         if (next) {
             result.notes = std::move(next->notes);
             result.changes = changes_of(next->addresses);

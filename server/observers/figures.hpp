@@ -17,6 +17,7 @@
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
 #include "csp/post_mortem.hpp"
+#include "server/connection.hpp"
 
 namespace server {
 
@@ -163,6 +164,7 @@ struct parking_view {
 };
 struct parking_question {
     csp::out<parking_view> answer;
+    conn probe = nullptr;  // to be sent the way of all requests
 };
 
 /// What a core's cache keeps, and what competes to be kept.
@@ -190,9 +192,11 @@ struct core_view {
     parking_view connections;
     cache_view cache;
     std::vector<csp::kind_of_process> processes;
+    bool answers = false;  // a request has gone the way of all requests and was answered
 };
 struct core_question {
     csp::bridge_out<core_view> answer;
+    bool is_probed = false;  // whether that is to be tried
 };
 
 static_assert(csp::mobile<figures> && csp::mobile<figures_question> && csp::mobile<parking_question>);

@@ -47,30 +47,41 @@ csp::step<response> answer(const request& asked, stats_links& to)
     co_return page;
 }
 
-csp::process stats_worker(seat farm, csp::shared_in<exchange> requests, stats_links to,
-                          csp::shared_out<exchange> to_back_end)
-{
-    http1_pen pen;
-    while (auto request = co_await requests.input()) {
-        co_await farm.reports.output(idle::less);
+/// Answers for the server itself.
+class teller {
+  public:
+    using request = exchange;
 
-        exchange x = std::move(*request);
-        push_last_answer(*x);
-        co_await respond(*x, co_await answer(x->asked, to), x->by->patience, pen);
-        co_await to_back_end.output(std::move(x));
-
-        co_await farm.reports.output(idle::more);
-        if (co_await farm.orders.input() == order::leave) co_return;
+    teller(stats_links to, csp::shared_out<exchange> to_back_end)
+        : to_(std::move(to)), to_back_end_(std::move(to_back_end))
+    {
     }
-    co_await farm.reports.output(idle::over);
-}
+
+    csp::step<void> work(exchange& x)
+    {
+        push_last_answer(*x);
+        co_await respond(*x, co_await answer(x->asked, to_), x->by->patience, pen_);
+    }
+    auto pass_on(exchange& x) { return to_back_end_.output(std::move(x)); }
+    auto give_up(exchange& x)
+    {
+        x->sent.complete = false;
+        return pass_on(x);
+    }
+
+  private:
+    stats_links to_;
+    csp::shared_out<exchange> to_back_end_;
+    http1_pen pen_;
+};
 
 }  // namespace
 
 csp::process stats_farm(csp::shared_in<exchange> requests, stats_links to, csp::shared_out<exchange> to_back_end)
 {
     csp::forking workers;
-    co_await keep_idle(1, [&](const seat& s) { workers.start(stats_worker(s, requests, to, to_back_end)); });
+    co_await keep_idle(
+        1, [&](const seat& s) { workers.start(worker(s, requests, teller(to, to_back_end)).named("stats_worker")); });
 }
 
 }  // namespace server

@@ -180,7 +180,7 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
                         csp::out<log_order> to_logs, std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
                         csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
-                        std::vector<csp::out<stop>> until_end)
+                        std::vector<csp::shared_out<stop>> until_end)
 {
     (void)co_await ask_all(to_witnesses);  // when every core has answered, every core serves
     with.manager.tell("READY=1\n");
@@ -204,10 +204,10 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     co_await to_log.output(
         error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end", why.text,
                                          static_cast<double>(with.configured.grace.count()) / 1000)));
-    csp::forking reports;
+    csp::forking reports(csp::faults::contained);
     csp::chan<stop> ended;
     reports.start(progress_of_end(ended.rx(), std::move(to_witnesses), to_log));
-    until_end.push_back(ended.tx());
+    until_end.push_back(ended.shared_tx());
 
     waited for_it = waited::patience_over;
     if (why.successor) {

@@ -56,6 +56,6 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
                         csp::out<log_order> to_logs, std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
                         csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
-                        std::vector<csp::out<stop>> until_end);
+                        std::vector<csp::shared_out<stop>> until_end);
 
 }  // namespace server

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "server/observers/witness.hpp"
 
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
+
+#include "io/socket.hpp"
 
 namespace server {
 
@@ -11,6 +19,18 @@ csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_quest
     all.reserve(witnesses.size());
     for (auto& witness : witnesses) all.push_back(co_await ask_afar<core_view, core_question>(witness));
     co_return all;
+}
+
+csp::step<bool> all_answer(std::vector<csp::bridge_out<core_question>>& witnesses)
+{
+    for (auto& witness : witnesses) {
+        csp::bridge<core_view> reply(csp::core::here());
+        csp::in<core_view> answers = reply.rx();
+        co_await witness.output({.answer = reply.tx(), .is_probed = true});
+        const auto view = co_await answers.input();
+        if (!view || !view->answers) co_return false;
+    }
+    co_return true;
 }
 
 parking_view all_connections(const std::vector<core_view>& cores)
@@ -29,16 +49,78 @@ parking_view all_connections(const std::vector<core_view>& cores)
     return sum;
 }
 
+namespace {
+
+constexpr std::string_view probe_request = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// A connection whose client we are ourselves, with a request that any part of the network may answer.
+conn probe_from(io::socket server_end)
+{
+    auto probe = std::make_unique<connection>(std::move(server_end));
+    io::buffer head = io::buffer::make();
+    std::ranges::copy(probe_request, head.space().begin());
+    head.append(probe_request.size());
+    probe->input.add(std::move(head));
+    probe->head_bytes = probe_request.size();
+    probe->peer = "watchdog";
+    probe->is_probe = true;
+    return probe;
+}
+
+csp::step<bool> has_answer(io::socket& client)
+{
+    std::array<char, 1024> room;
+    std::string answer;
+    while (!answer.ends_with("\r\n\r\n")) {
+        const auto got = co_await io::recv(client, room, io::no_deadline);
+        if (!got || *got == 0) co_return false;
+        answer.append(room.data(), *got);
+    }
+    co_return answer.starts_with("HTTP/1.1 204 ");
+}
+
+/// Sends a request through all that stands between parking and the back end, and another one along the same connection:
+/// that is answered only when the connection has come back to parking. Waits as long as that takes. Without a
+/// descriptor for it nothing can be said against the others.
+csp::step<bool> is_answered(csp::shared_out<parking_question>& to_parking)
+{
+    auto ends = io::socket_pair();
+    if (!ends) co_return true;
+    csp::chan<parking_view> reply;
+    csp::in<parking_view> answers = reply.rx();
+    co_await to_parking.output({.answer = reply.tx(), .probe = probe_from(std::move(ends->second))});
+    if (!co_await answers.input()) co_return false;
+    if (!co_await has_answer(ends->first)) co_return false;
+    const auto sent = co_await io::send_all(ends->first, probe_request, io::no_deadline);
+    if (!sent) co_return false;
+    co_return co_await has_answer(ends->first);
+}
+
+csp::step<core_view> look(bool is_probed, csp::shared_out<parking_question>& to_parking,
+                          csp::out<cache_question>& to_cache)
+{
+    core_view view;
+    view.core = csp::core::here().index();
+    view.connections = co_await ask_here<parking_view, parking_question>(to_parking);
+    view.cache = co_await ask_here<cache_view, cache_question>(to_cache);
+    view.processes = csp::kinds(csp::core::here());
+    view.answers = is_probed && co_await is_answered(to_parking);
+    co_return view;
+}
+
+}  // namespace
+
 csp::process witness(csp::in<core_question> questions, csp::shared_out<parking_question> to_parking,
                      csp::out<cache_question> to_cache)
 {
     while (auto question = co_await questions.input()) {
-        core_view view;
-        view.core = csp::core::here().index();
-        view.connections = co_await ask_here<parking_view, parking_question>(to_parking);
-        view.cache = co_await ask_here<cache_view, cache_question>(to_cache);
-        view.processes = csp::kinds(csp::core::here());
-        co_await question->answer.output(std::move(view));
+        std::optional<core_view> view;
+        try {
+            view = co_await look(question->is_probed, to_parking, to_cache);
+        } catch (...) {
+            csp::report_fault();  // who asked learns that there is no answer
+        }
+        if (view) co_await question->answer.output(std::move(*view));
     }
 }
 
@@ -46,7 +128,7 @@ csp::process lone_witness(csp::in<core_question> questions)
 {
     while (auto question = co_await questions.input()) {
         const csp::core& here = csp::core::here();
-        co_await question->answer.output({here.index(), {}, {}, csp::kinds(here)});
+        co_await question->answer.output({here.index(), {}, {}, csp::kinds(here), true});
     }
 }
 

@@ -35,13 +35,17 @@ csp::step<View> ask_afar(csp::bridge_out<Question>& to)
 /// How every core stands, in their order.
 csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_question>>& witnesses);
 
+/// Whether on every core a request of our own is answered, which goes the way of all requests. Waits for a core that
+/// does not answer as long as that takes.
+csp::step<bool> all_answer(std::vector<csp::bridge_out<core_question>>& witnesses);
+
 /// All connections of these cores together.
 [[nodiscard]] parking_view all_connections(const std::vector<core_view>& cores);
 
 /// Says how its core stands: its connections, its cache, and its processes as the runtime's own registry has them.
 ///
 ///   questions    core_question      from the stats workers of all cores, and from whoever watches over the server
-///   to_parking   parking_question
+///   to_parking   parking_question   also with a request, if it is asked whether such are answered
 ///   to_cache     cache_question     to cache_control
 ///
 /// Deadlock: a client of parking and of cache_control, who wait for nobody that waits for it but through a farm, which

@@ -65,8 +65,13 @@ csp::process watchdog(watchdog_order wanted, csp::in<stop> over,
     for (;;) {
         const csp::timeout time_to_look = csp::after(wanted.interval / 2);
         if (co_await csp::pri_alt(over, time_to_look) == over) co_return;
-        (void)co_await ask_all(to_witnesses);
-        wanted.manager.tell("WATCHDOG=1");
+        bool all_well = false;
+        try {
+            all_well = co_await all_answer(to_witnesses);
+        } catch (...) {
+            csp::report_fault();
+        }
+        if (all_well) wanted.manager.tell("WATCHDOG=1");
     }
 }
 

@@ -42,10 +42,11 @@ static_assert(csp::mobile<watchdog_order>);
 /// What the manager wants of a watchdog, if it wants one.
 [[nodiscard]] std::optional<watchdog_order> watchdog_of_environment();
 
-/// Tells the manager that the server lives, twice in each interval, as long as every core answers.
+/// Tells the manager that the server lives, twice in each interval, as long as requests are answered on every core:
+/// that is tried each time.
 ///
 ///   over           stop            closed when the server has ended
-///   to_witnesses   core_question   are all there?
+///   to_witnesses   core_question   are requests answered?
 ///
 /// Deadlock: a client of the witnesses only. That it waits for ever on a core that hangs is its purpose.
 csp::process watchdog(watchdog_order wanted, csp::in<stop> over,

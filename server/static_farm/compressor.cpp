@@ -91,10 +91,9 @@ csp::process compressor(csp::in<compression_job> jobs)
         try {
             const bool awaited = job->only ? co_await compress_one(*job, result) : co_await compress_all(*job, result);
             if (!awaited) continue;
-        } catch (const std::exception& fault) {
+        } catch (...) {
             // No memory, say. What has been made so far is an answer as well.
-            csp::core& here = csp::core::here();
-            here.report_fault(*here.running(), fault.what());
+            csp::report_fault();
         }
         co_await job->answer.output(std::move(result));
     }
@@ -118,10 +117,9 @@ csp::process compression_desk(std::size_t most_bytes, csp::in<compression_job> j
             if (!job) co_return;
             const std::size_t bytes = bytes_of(*job);
             if (bytes > most_bytes - waiting) {
-                couriers.start(turn_down(std::move(*job)));
-            } else {
+                csp::attempt([&] { couriers.start(turn_down(std::move(*job))); });
+            } else if (csp::attempt([&] { couriers.start(carry(std::move(*job), to_compressor, report)); })) {
                 waiting += bytes;
-                couriers.start(carry(std::move(*job), to_compressor, report));
             }
         }
     }

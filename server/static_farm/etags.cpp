@@ -66,8 +66,10 @@ class known_tags {
     /// REQUIRES: it is not known yet.
     void note(const file_identity& i, std::string tag)
     {
-        tags_.push_front({.of = i, .tag = std::move(tag)});
-        by_identity_.emplace(i, tags_.begin());
+        recency one;
+        one.push_front({.of = i, .tag = std::move(tag)});
+        by_identity_.emplace(i, one.begin());
+        tags_.splice(tags_.begin(), one);
         if (tags_.size() <= most_) return;
         by_identity_.erase(tags_.back().of);
         tags_.pop_back();
@@ -161,18 +163,12 @@ csp::process hasher(file_identity of, io::file f, urgency how, csp::shared_out<p
             result.what = settled ? kind::lasting : kind::passing;
             result.tag = std::move(*tag);
         }
-    } catch (const std::exception& fault) {
+    } catch (...) {
         // Those who wait for the result must be told all the same.
-        csp::core& here = csp::core::here();
-        here.report_fault(*here.running(), fault.what());
+        csp::report_fault();
     }
     f = {};
     co_await reports.output(std::move(result));
-}
-
-csp::step<void> answer(etag_question& q, std::string tag)
-{
-    co_await q.answer.output({.file = std::move(q.file), .tag = std::move(tag)});
 }
 
 /// The files being hashed, with those who wait for it: nobody for the larger ones.
@@ -260,8 +256,12 @@ csp::process etags(etag_rules rules, csp::in<etag_question> questions)
         if (chosen == reports) {
             auto news = co_await reports.input();
             if (news->what == kind::goes_on) continue;
-            if (news->what == kind::lasting) known.note(news->of, news->tag);
-            for (etag_question& waiting : under_way.end(news->of)) co_await answer(waiting, news->tag);
+            if (news->what == kind::lasting) csp::attempt([&] { known.note(news->of, news->tag); });
+            for (etag_question& waiting : under_way.end(news->of)) {
+                std::string tag;
+                csp::attempt([&] { tag = news->tag; });
+                co_await waiting.answer.output({.file = std::move(waiting.file), .tag = std::move(tag)});
+            }
         } else {
             auto question = co_await questions.input();
             if (!question) {
@@ -269,20 +269,25 @@ csp::process etags(etag_rules rules, csp::in<etag_question> questions)
                 continue;
             }
             etag_question& q = *question;
-            std::string tag = known.find(q.of);
-            if (tag.empty()) tag = under_way.unhashed_tag(q.of);
-            if (tag.empty() && under_way.may_begin(q.of)) {
-                if (auto file = io::duplicate(q.file)) {
-                    under_way.begin(q.of);
-                    const auto how = under_way.is_large(q.of) ? urgency::background : urgency::awaited;
-                    hashers.start(hasher(q.of, std::move(*file), how, report));
+            std::string tag;
+            bool waits = false;
+            csp::attempt([&] {
+                tag = known.find(q.of);
+                if (tag.empty()) tag = under_way.unhashed_tag(q.of);
+                if (!tag.empty()) return;
+                if (under_way.may_begin(q.of)) {
+                    if (auto file = io::duplicate(q.file)) {
+                        const auto how = under_way.is_large(q.of) ? urgency::background : urgency::awaited;
+                        csp::process begun = hasher(q.of, std::move(*file), how, report);
+                        under_way.begin(q.of);
+                        hashers.start(std::move(begun));
+                    }
                 }
-            }
-            if (tag.empty() && !under_way.is_large(q.of) && under_way.contains(q.of)) {
+                if (under_way.is_large(q.of) || !under_way.contains(q.of)) return;
                 under_way.await(std::move(q));
-            } else {
-                co_await answer(q, std::move(tag));
-            }
+                waits = true;
+            });
+            if (!waits) co_await q.answer.output({.file = std::move(q.file), .tag = std::move(tag)});
         }
     }
 }

@@ -2,7 +2,7 @@
 #include "server/static_farm/static_farm.hpp"
 
 #include <chrono>
-#include <exception>
+#include <expected>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -120,33 +120,31 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
     co_await respond(x, co_await answer_to(x, std::move(found)), rules.limits, pen);
 }
 
-}  // namespace
+/// Answers with pages.
+class page_maker {
+  public:
+    using request = exchange;
 
-csp::process page_worker(seat farm, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
-                         csp::shared_out<etag_question> to_etags, csp::shared_out<compression_job> to_desk,
-                         csp::shared_out<exchange> to_back_end)
-{
-    links to{std::move(to_cache), std::move(to_etags), std::move(to_desk)};
-    http1_pen pen;
-    while (auto request = co_await requests.input()) {
-        co_await farm.reports.output(idle::less);
-
-        exchange x = std::move(*request);
-        try {
-            co_await answer(x->of_site().pages, *x, to, pen);
-        } catch (const std::exception& fault) {
-            // Costs this exchange, whose connection closes, and nothing else; so it must go on to the back end.
-            x->sent.complete = false;
-            csp::core& here = csp::core::here();
-            here.report_fault(*here.running(), fault.what());
-        }
-        co_await to_back_end.output(std::move(x));
-
-        co_await farm.reports.output(idle::more);
-        if (co_await farm.orders.input() == order::leave) co_return;
+    page_maker(links to, csp::shared_out<exchange> to_back_end)
+        : to_(std::move(to)), to_back_end_(std::move(to_back_end))
+    {
     }
-    co_await farm.reports.output(idle::over);
-}
+
+    [[clang::coro_wrapper]] csp::step<void> work(exchange& x) { return answer(x->of_site().pages, *x, to_, pen_); }
+    auto pass_on(exchange& x) { return to_back_end_.output(std::move(x)); }
+    auto give_up(exchange& x)
+    {
+        x->sent.complete = false;
+        return pass_on(x);
+    }
+
+  private:
+    links to_;
+    csp::shared_out<exchange> to_back_end_;
+    http1_pen pen_;
+};
+
+}  // namespace
 
 csp::process static_farm(std::size_t spare, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
                          csp::shared_out<etag_question> to_etags, csp::shared_out<compression_job> to_desk,
@@ -154,7 +152,7 @@ csp::process static_farm(std::size_t spare, csp::shared_in<exchange> requests, c
 {
     csp::forking workers;
     co_await keep_idle(spare, [&](const seat& s) {
-        workers.start(page_worker(s, requests, to_cache, to_etags, to_desk, to_back_end));
+        workers.start(worker(s, requests, page_maker({to_cache, to_etags, to_desk}, to_back_end)).named("page_worker"));
     });
 }
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "server/fault_injection.hpp"
+
+#include <atomic>
+#include <charconv>
+#include <cstdlib>
+#include <new>
+#include <string_view>
+#include <unistd.h>
+
+#include "csp/core.hpp"
+#include "csp/post_mortem.hpp"
+
+namespace server::test {
+namespace {
+
+constinit std::string_view process;
+constinit std::atomic<unsigned> left = 0;  // times to go; 0: nothing is to happen any more
+const char* when = nullptr;                // only from when this file exists
+
+std::string_view running_process()
+{
+    const csp::core* const here = csp::core::here_or_null();
+    if (here == nullptr || here->running() == nullptr) return {};
+    return csp::plain_name(here->running()->name);
+}
+
+void maybe_fail()
+{
+    // Relaxed: one thread runs the process that it is about, and the others read it in vain.
+    if (left.load(std::memory_order_relaxed) == 0 || running_process() != process) return;
+    if (when != nullptr && ::access(when, F_OK) != 0) return;
+    if (left.fetch_sub(1, std::memory_order_relaxed) == 1) throw std::bad_alloc();
+}
+
+[[maybe_unused]] const bool planned_from_outside = [] {
+    const char* const text = std::getenv("OCCWSERV_FAULT");
+    if (text == nullptr) return false;
+    const std::string_view all = text;
+    const auto colon = all.find(':');
+    unsigned nth = 1;
+    if (colon != std::string_view::npos) std::from_chars(text + colon + 1, text + all.size(), nth);
+    when = std::getenv("OCCWSERV_FAULT_WHEN");
+    inject(all.substr(0, colon), nth);
+    return true;
+}();
+
+}  // namespace
+
+void inject(std::string_view name, unsigned nth)
+{
+    process = name;
+    left.store(nth, std::memory_order_relaxed);
+}
+
+bool was_injected() { return left.exchange(0, std::memory_order_relaxed) == 0; }
+
+}  // namespace server::test
+
+// NOLINTBEGIN(misc-definitions-in-headers, cppcoreguidelines-no-malloc): these are the program's own
+void* operator new(std::size_t bytes)
+{
+    server::test::maybe_fail();
+    if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t /*bytes*/) noexcept { std::free(memory); }
+// NOLINTEND(misc-definitions-in-headers, cppcoreguidelines-no-malloc)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""A process without which the server cannot go on faults: the server says so and ends with code 1, at once, and leaves no
+control socket behind. Which faults it survives, server/faults_test.cpp shows."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+
+import pytest
+
+from harness import DEADLINE, Server, binary, fill_tree, operate, wait_until
+
+
+@pytest.fixture
+def faulty():
+    """The server whose memory can be made to run out; beside the server under test where that was built."""
+    path = pathlib.Path(os.environ.get("OCCWSERV_WITH_FAULTS") or
+                        pathlib.Path(binary()).parent / "server" / "occwserv_with_faults")
+    if not os.access(path, os.X_OK):
+        pytest.skip(f"there is no {path}")
+    return str(path)
+
+
+def requests(server):
+    with contextlib.suppress(OSError, AssertionError):
+        server.ask("/a.txt")
+
+
+def reloads(server):
+    server.signal(signal.SIGHUP)
+
+
+def reopens(server):
+    server.signal(signal.SIGUSR1)
+
+
+@pytest.mark.parametrize(
+    ("process", "cause"), [("log", reopens), ("supervisor", reloads)]
+)
+def test_a_fault_that_is_not_survived_ends_the_server(place, engine, faulty, monkeypatch, process, cause):
+    home, control, when = place / "home", place / "control", place / "now"
+    fill_tree(home / "site", {"a.txt": "a"})
+    # The log survives it that there is no memory for a helper thread, which it may ask for first.
+    monkeypatch.setenv("OCCWSERV_FAULT", "log:3" if process == "log" else process)
+    monkeypatch.setenv("OCCWSERV_FAULT_WHEN", str(when))
+    server = Server(home, engine, settings={}, arguments=["--control", str(control)])
+    server.words[0] = faulty
+    server.start()
+    try:
+        wait_until(lambda: "notice: using " in server.error_log.read_text(), "the server has begun")
+        requests(server)
+        when.touch()
+        cause(server)
+        requests(server)
+        code = server.process.wait(DEADLINE)
+    finally:
+        if server.is_alive():
+            server.process.kill()
+            server.process.wait()
+    assert code == 1, server.story()
+    assert f"process {process} faulted: std::bad_alloc" in server.stderr.read_text()
+    if process != "log":
+        assert f"the process {process} has faulted: the server ends" in server.error_log.read_text()
+    assert not control.exists()
+
+
+@pytest.mark.parametrize("process", ["control", "session", "upgrades", "attempt"])
+def test_a_fault_of_what_serves_a_command_costs_that_command(place, engine, faulty, monkeypatch, process):
+    home, control, when = place / "home", place / "control", place / "now"
+    fill_tree(home / "site", {"a.txt": "a"})
+    monkeypatch.setenv("OCCWSERV_FAULT", process)
+    monkeypatch.setenv("OCCWSERV_FAULT_WHEN", str(when))
+    server = Server(home, engine, settings={}, arguments=["--control", str(control)])
+    server.words[0] = faulty
+    server.start()
+    try:
+        wait_until(lambda: "notice: using " in server.error_log.read_text(), "the server has begun")
+        when.touch()
+        command = ["upgrade", "--binary", str(place / "none")] if process in ("upgrades", "attempt") else ["status"]
+        operate(command[0], control, *command[1:])
+        assert f"process {process} faulted: std::bad_alloc" in server.stderr.read_text()
+        assert operate("status", control).returncode == 0
+        assert server.ask("/a.txt").body == b"a"
+    finally:
+        server.stop()
+
+
+def test_the_watchdog_is_told_of_a_server_that_answers(serve, place, monkeypatch):
+    """And the questions that find this out are in no log and no figure."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(place / "manager"))
+        manager.settimeout(DEADLINE)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(place / "manager"))
+        monkeypatch.setenv("WATCHDOG_USEC", "100000")
+        server = serve()
+        pings = 0
+        while pings < 3:
+            pings += manager.recv(100) == b"WATCHDOG=1"
+        server.ask("/a.txt")
+        assert len(server.log_lines(1)) == 1
