@@ -144,6 +144,8 @@ bool only_we_accept(const request_head& head)
     for (const http::field& f : head.fields())
         if ((f.id == http::field_id::content_length || f.id == http::field_id::transfer_encoding) && has_tab(f))
             return true;
+    // A query with bytes beyond ASCII, as browsers and curl send them.
+    if (std::ranges::any_of(head.line, [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) return true;
     if (head.line.ends_with("/1.0") || head.line.ends_with("/1.1")) return false;
     return true;  // later minor versions (RFC 9110 section 2.5)
 }

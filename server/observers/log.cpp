@@ -72,11 +72,11 @@ class log_keeper {
     log_keeper(log_files files, csp::shared_out<log_report> reports)
         : reports_(std::move(reports)),
           form_(files.form),
-          stream_patience_(files.stream_patience),
+          reader_patience_(files.reader_patience),
           most_waiting_(files.most_waiting)
     {
-        access_ = begin("access", std::move(files.access), stream_patience_);
-        error_ = begin("error", std::move(files.error), stream_patience_);
+        access_ = begin("access", std::move(files.access), reader_patience_);
+        error_ = begin("error", std::move(files.error), reader_patience_);
         said_ = begin("", {.target = {.what = log_target::kind::stream}, .file = io::another_of_stream(STDERR_FILENO)},
                       std::chrono::milliseconds(1));
     }
@@ -109,10 +109,10 @@ class log_keeper {
         complete_ = std::move(change.complete);
         form_ = change.to.form;
         if (change.to.access) {
-            access_before_ = std::exchange(access_, begin("access", std::move(*change.to.access), stream_patience_));
+            access_before_ = std::exchange(access_, begin("access", std::move(*change.to.access), reader_patience_));
         }
         if (change.to.error) {
-            leave(std::exchange(error_, begin("error", std::move(*change.to.error), stream_patience_)));
+            leave(std::exchange(error_, begin("error", std::move(*change.to.error), reader_patience_)));
         }
     }
 
@@ -396,7 +396,7 @@ class log_keeper {
     csp::forking writers_;
     csp::shared_out<log_report> reports_;
     log_form form_;
-    std::chrono::milliseconds stream_patience_;
+    std::chrono::milliseconds reader_patience_;
     std::size_t most_waiting_;
     log_number begun_ = 0;
     log_pointer access_;

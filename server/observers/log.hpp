@@ -41,7 +41,7 @@ struct log_files {
     log_destination access;
     log_destination error;
     log_form form = log_form::combined;                // of the errors; access lines have theirs when they come
-    std::chrono::milliseconds stream_patience{5'000};  // with somebody who reads a pipe, a socket or a terminal
+    std::chrono::milliseconds reader_patience{5'000};  // with somebody who reads a pipe, a socket or a terminal
     std::size_t most_waiting = 4 * 1024 * 1024;        // bytes of a log that wait to be written
 };
 

@@ -130,7 +130,7 @@ class Log : public testing::Test {
         log_files files{.access = std::move(*a),
                         .error = std::move(*e),
                         .form = form,
-                        .stream_patience = std::chrono::milliseconds(20)};
+                        .reader_patience = std::chrono::milliseconds(20)};
         testing::internal::CaptureStderr();
         csp::kernel kernel({}, io::engines(io::engine_choice::epoll));
         EXPECT_EQ(kernel.run(write_logs(d.path(), std::move(files), std::move(all))), csp::outcome::finished);

@@ -27,9 +27,9 @@ struct loss {
 /// Where one log goes, and the state that is left by what was written last.
 class outlet {
   public:
-    outlet(log_number me, log_destination to, std::chrono::milliseconds stream_patience,
+    outlet(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
            csp::shared_out<log_report> to_log)
-        : me_(me), to_(std::move(to)), stream_patience_(stream_patience), to_log_(std::move(to_log))
+        : me_(me), to_(std::move(to)), reader_patience_(reader_patience), to_log_(std::move(to_log))
     {
     }
 
@@ -64,7 +64,7 @@ class outlet {
         io::appended so_far;
         bool may_wait = !failing_;  // a reader that has read nothing for so long must first show that it reads again
         while (so_far.bytes < text.size()) {
-            const auto until = csp::core::here().now() + (may_wait ? stream_patience_ : at_once);
+            const auto until = csp::core::here().now() + (may_wait ? reader_patience_ : at_once);
             const auto sent = co_await io::send(socket_, text.substr(so_far.bytes), until);
             if (!sent) {
                 so_far.problem = sent.error();
@@ -115,11 +115,10 @@ class outlet {
 
     csp::step<loss> send(std::vector<std::string> datagrams)
     {
-        constexpr std::chrono::milliseconds patience{100};  // with a reader that has no room
-        constexpr std::size_t at_once = 32;                 // then other processes of this core have their turn
+        constexpr std::size_t at_once = 32;  // then other processes of this core have their turn
         bool may_wait = !failing_;
         for (std::size_t i = 0; i < datagrams.size(); ++i) {
-            const auto until = csp::core::here().now() + (may_wait ? patience : std::chrono::milliseconds(0));
+            const auto until = csp::core::here().now() + (may_wait ? reader_patience_ : std::chrono::milliseconds(0));
             const auto sent = co_await send_datagram(datagrams[i], until);
             if (!sent) co_return loss{datagrams.size() - i, sent.error()};
             may_wait = true;
@@ -133,7 +132,7 @@ class outlet {
 
     log_number me_;
     log_destination to_;
-    std::chrono::milliseconds stream_patience_;
+    std::chrono::milliseconds reader_patience_;
     csp::shared_out<log_report> to_log_;
     io::socket socket_;     // to whoever reads datagrams or a stream, once there was something to send
     bool torn_ = false;     // the file ends in the middle of a line
@@ -157,11 +156,11 @@ csp::step<log_report> work_on(outlet& to, log_work work)
 
 }  // namespace
 
-csp::process log_writer(log_number me, log_destination to, std::chrono::milliseconds stream_patience,
+csp::process log_writer(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
                         csp::in<log_work> work, csp::shared_out<log_report> to_log)
 {
     {
-        outlet out(me, std::move(to), stream_patience, to_log);
+        outlet out(me, std::move(to), reader_patience, to_log);
         while (auto next = co_await work.input()) {
             log_report r = co_await work_on(out, std::move(*next));
             r.from = me;

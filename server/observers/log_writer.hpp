@@ -47,7 +47,7 @@ static_assert(csp::mobile<log_work> && csp::mobile<log_report>);
 ///   to_log  log_report   one `done` for each work, `progress` before it, and `closed` last
 ///
 /// Deadlock: a client of the log, which takes reports at any time and gives work only to a writer that waits for it.
-csp::process log_writer(log_number me, log_destination to, std::chrono::milliseconds stream_patience,
+csp::process log_writer(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
                         csp::in<log_work> work, csp::shared_out<log_report> to_log);
 
 }  // namespace server
