@@ -10,7 +10,7 @@ server = build/release/occwserv
 ours = csp io http server ogi modules tests fuzz bench
 sources = $(shell find $(ours) -name '*.cpp' -o -name '*.hpp' 2>/dev/null)
 
-.PHONY: all run deb deb-test test asan tsan bench bench-paper bench-slow lint format fuzz install clean help
+.PHONY: all run deb deb-test test asan tsan bench bench-paper bench-slow lint format fuzz pgo install clean help
 .DEFAULT_GOAL = all
 
 all: ## build the server (build/release/occwserv)
@@ -71,6 +71,13 @@ fuzz: ## build the fuzzers (build/fuzz/fuzz)
 	@$(DEPENDENCIES) test
 	@cmake --preset fuzz
 	@cmake --build --preset fuzz -j $(JOBS)
+
+pgo: ## record the profile that release builds are optimized by (packaging/occwserv.profdata), and build by it
+	@$(DEPENDENCIES) test
+	@cmake --preset record
+	@cmake --build --preset record -j $(JOBS) --target occwserv load
+	@packaging/record_profile build/record/occwserv build/record/bench/load packaging/occwserv.profdata
+	@$(MAKE) all
 
 install: all ## install into PREFIX (/usr/local)
 	@cmake --install build/release --prefix $(DESTDIR)$(PREFIX)

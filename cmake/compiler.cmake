@@ -29,6 +29,17 @@ target_compile_options(occwserv_flags INTERFACE
     -fno-omit-frame-pointer -fstack-protector-strong)
 target_include_directories(occwserv_flags INTERFACE ${PROJECT_SOURCE_DIR})
 
+# Hardening, in every build: what a fault in our own code can be used for. docs/HAZARDS.md has what each one costs.
+include(CheckCXXCompilerFlag)
+foreach(flag -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard -ftrivial-auto-var-init=zero)
+    string(MAKE_C_IDENTIFIER "OCCWSERV_HAS${flag}" has_flag)
+    check_cxx_compiler_flag(${flag} ${has_flag})  # the middle two are for x86 and for ARM
+    if(${has_flag})
+        target_compile_options(occwserv_flags INTERFACE ${flag})
+    endif()
+endforeach()
+target_compile_definitions(occwserv_flags INTERFACE _GLIBCXX_ASSERTIONS)
+
 find_program(OCCWSERV_LLD NAMES ld.lld-22 ld.lld-21 ld.lld-20 ld.lld-19 ld.lld)
 if(OCCWSERV_LLD)
     add_link_options(--ld-path=${OCCWSERV_LLD})
@@ -48,6 +59,7 @@ elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
         add_compile_options(-flto=thin)
         add_link_options(-flto=thin -Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/lto)
     endif()
+    include(profile)
 endif()
 if(OCCWSERV_FUZZ)
     # Coverage for every object; only the fuzzers link libFuzzer's main.
