@@ -68,7 +68,7 @@ def test_stop_waits_for_the_end(operated, control):
 def test_reload_answers(operated, control):
     said = operate("reload", control)
     assert (said.returncode, said.stdout) == (0, "the configuration was read again and is in force\n")
-    assert "reload by process " in operated.error_log.read_text()
+    told(operated, "reload by process ")
     operated.expect_healthy()
 
 

@@ -323,6 +323,7 @@ def test_logs_go_elsewhere(server, place):
         wait_until(lambda: len(kept) + len(asked_in(second, "json")) == 10, "all lines are written")
         assert kept + asked_in(second, "json") == before + after
         assert "is in force" not in server.log()
+        wait_until(lambda: other_errors.read_text().count("\n") >= 4, "the other log has the reload's lines")
         assert [json.loads(line)["severity"] for line in other_errors.read_text().splitlines()] == ["notice"] * 4
         open_files = [os.readlink(f.path) for f in os.scandir(f"/proc/{server.process.pid}/fd")]
         assert str(second) in open_files and str(first) not in open_files
@@ -333,7 +334,7 @@ def test_logs_go_elsewhere(server, place):
         assert c.ask("/a.txt?seen").status == 200
         wait_until(lambda: asked_in(first) == [*kept, "/a.txt?seen"], "the first log goes on")
     assert asked_in(second, "json") == (before + after)[len(kept):]
-    assert "is in force" in server.log()
+    wait_until(lambda: "is in force" in server.log(), "the first log tells of the reload")
 
 
 def test_a_log_that_cannot_be_opened_changes_nothing(server, place):
@@ -347,7 +348,7 @@ def test_a_log_that_cannot_be_opened_changes_nothing(server, place):
     with Client(server.port) as c:
         assert c.ask("/a.txt?still").get("X-New") is None
     wait_until(lambda: asked_in(log) == ["/a.txt?still"], "the old log goes on")
-    assert f"the log {place}/none/log cannot be opened" in server.log()
+    wait_until(lambda: f"the log {place}/none/log cannot be opened" in server.log(), "the log tells it")
 
 
 def test_logs_change_under_load(server, place):
@@ -534,7 +535,8 @@ def test_reloads_one_after_another(server):
     for t in threads:
         t.join()
     assert [s.returncode for s in said] == [0] * len(said)
-    assert len(re.findall(r"reload by process \d+: the configuration was read again", server.log())) == len(said)
+    wait_until(lambda: len(re.findall(r"reload by process \d+: the configuration was read again", server.log())) ==
+               len(said), "the log tells of each")
     assert server.answers(server.port)
 
 
