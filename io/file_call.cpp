@@ -135,7 +135,7 @@ void file_pool::start_thread() noexcept
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
         threads_.emplace_back([this] { work(); });
-    } catch (const std::exception&) {
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): see above
         // The system has no thread left for us, or no memory: those that are there do the work, or nobody.
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);

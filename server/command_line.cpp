@@ -179,7 +179,7 @@ std::expected<settings, nothing_to_serve> read_command_line(const std::vector<st
     auto wanted = settings_of(line.given);
     if (line.checking->parsed()) return instead(check(wanted));
     if (!wanted) return std::unexpected(nothing_to_serve{wrong_usage, std::move(wanted.error())});
-    if (line.explaining->parsed()) return instead(explain(line.url, std::move(*wanted)));
+    if (line.explaining->parsed()) return instead(explain(line.url, *wanted));
     return std::move(*wanted);
 }
 

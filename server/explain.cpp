@@ -192,7 +192,7 @@ exchange a_request(std::string head, policy by)
 
 }  // namespace
 
-int explain(const std::string& url, settings s)
+int explain(const std::string& url, const settings& s)
 {
     auto opened = make_policy(s);
     if (!opened) {

@@ -64,7 +64,7 @@ int main(int count, const char** words)
     if (!engine) return fail(engine.error(), given->before_us);
     allow_many_descriptors();
     const auto fitted = fit_to_descriptors(s);
-    if (!fitted) return fail(fitted.error(), std::move(given->before_us));
+    if (!fitted) return fail(fitted.error(), given->before_us);
     fit_open_files(s);
     // From here on a signal is answered by the running server: none ends it with files left behind.
     io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});

@@ -116,7 +116,7 @@ class log_keeper {
         }
     }
 
-    void hear(log_report r)
+    void hear(const log_report& r)
     {
         kept_log* const log = find(r.from);
         if (log == nullptr || log->is_given_up) return;
@@ -127,7 +127,7 @@ class log_keeper {
             tell_loss(*log);
             std::erase_if(left_, [&](const auto& l) { return l.get() == log; });
         } else {
-            finish_work(*log, std::move(r));
+            finish_work(*log, r);
         }
     }
 
@@ -269,7 +269,7 @@ class log_keeper {
         return true;
     }
 
-    void finish_work(kept_log& log, log_report r)
+    void finish_work(kept_log& log, const log_report& r)
     {
         log.is_writing = false;
         const bool was_opening = log.in_hand == 0;
@@ -369,7 +369,9 @@ class log_keeper {
             enqueue(*error_,
                     error_line("error", fmt::format("the {} log goes on where it was: {}", log.name, why_not)));
         }
-        if (being_opened_ > 0 && --being_opened_ == 0) note_opened();
+        if (being_opened_ == 0) return;
+        --being_opened_;
+        if (being_opened_ == 0) note_opened();
     }
     void note_opened()
     {
@@ -447,7 +449,7 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> o
             may_change = change.has_value();
             if (change) all.begin_change(std::move(*change));
         } else if (chosen == reports) {
-            all.hear(std::move(*co_await reports.input()));
+            all.hear(*co_await reports.input());
         } else if (chosen == lines) {
             auto more = co_await lines.input();
             if (more) {
