@@ -29,11 +29,11 @@ target_compile_options(occwserv_flags INTERFACE
     -fno-omit-frame-pointer -fstack-protector-strong)
 target_include_directories(occwserv_flags INTERFACE ${PROJECT_SOURCE_DIR})
 
-# Hardening, in every build: what a fault in our own code can be used for. docs/HAZARDS.md has what each one costs.
+# Hardening, in every build: limits what a bug in our own code can be used for. docs/HAZARDS.md says what all of it costs.
 include(CheckCXXCompilerFlag)
 foreach(flag -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard -ftrivial-auto-var-init=zero)
     string(MAKE_C_IDENTIFIER "OCCWSERV_HAS${flag}" has_flag)
-    check_cxx_compiler_flag(${flag} ${has_flag})  # the middle two are for x86 and for ARM
+    check_cxx_compiler_flag(${flag} ${has_flag})  # -fcf-protection is x86's, -mbranch-protection ARM's
     if(${has_flag})
         target_compile_options(occwserv_flags INTERFACE ${flag})
     endif()

@@ -423,7 +423,7 @@ def test_a_tag_for_each_coding(coded):
             assert [part[-1] for part in parts] == [bodies[coding][:10], bodies[coding][-10:]]
 
 
-@shows("9110 12.5.3", "Who refuses a text as it is gets it in a coding at once, though nobody has asked for it before")
+@shows("9110 12.5.3", "A client that refuses an uncompressed text gets it in a coding, even at the first request for it")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_who_refuses_identity(serve, method):
     files = {f"{coding}.html": TEXT for coding in CODINGS} | {"short.txt": b"short", "image.png": TEXT}

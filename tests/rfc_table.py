@@ -28,26 +28,26 @@ BETWEEN = """
   refused: other parsers end the size elsewhere.
 * Empty elements in Transfer-Encoding are refused, which RFC 9110 section 5.6.1.2 would ignore: where a body ends shall not
   depend on a mended list. In Connection they are ignored.
-* A refused CONNECT closes the connection: its client may have spoken into the tunnel already, in words others chose. So
-  does the 501 to a method that is not known: what follows its head may be anything.
-* A path may not climb above the root, nor have an encoded NUL: 400. A path that is valid (RFC 3986 section 2.1) but names
-  no file here – with an encoded slash, a backslash, a control byte, or bytes that are not UTF-8 – is never looked up in
-  the file system: routes and fixed pages may answer it, else it is 404. An encoded slash parts no segments.
-* Of a field whose value is no list, several lines make a value that is not valid: such an If-Modified-Since,
-  If-Unmodified-Since or Range is ignored, such an If-Range is false. An empty If-Match names no page: 412.
-* Last-Modified is sent once it is a strong validator (RFC 9110 section 8.8.2.2), that is, not in the second in which the
-  file changed; nor is a time in the future or on the first day of 1970 a date of a change. Without it, If-Modified-Since
+* A refused CONNECT closes the connection: its client may already have sent bytes into the tunnel that somebody else has
+  chosen. So does the 501 to an unknown method: what follows its head may be anything.
+* A path may not climb above the root, nor have an encoded NUL: 400. A path that is valid (RFC 3986 section 2.1) but names no
+  file here – with an encoded slash, a backslash, a control byte, or bytes that are not UTF-8 – is never looked up in the file
+  system: routes and fixed pages may answer it, otherwise the answer is 404. An encoded slash does not separate segments.
+* Several lines of a field whose value is not a list make an invalid value: such an If-Modified-Since, If-Unmodified-Since or
+  Range is ignored, such an If-Range is false. An empty If-Match names no page: 412.
+* Last-Modified is sent once it is a strong validator (RFC 9110 section 8.8.2.2), that is, not in the second in which the file
+  changed; and never if the file's time is in the future, or on the first day of 1970 or before. Without it, If-Modified-Since
   is ignored and If-Range with a date is false.
 
 ## More lenient than the letter
 
 * In a query `"`, `<`, `>`, `{`, `}`, `|`, `\\`, `^`, a backquote, brackets and bytes beyond ASCII are accepted, which RFC 3986
-  section 3.4 has no place for: curl and other programs encode nothing there, and nginx takes them, too. They cannot end
-  the target, so no two parsers disagree about where it ends. In a Location they are encoded. Control bytes, spaces and `#`
-  are refused; in a path, `"`, `<`, `>` and bytes beyond ASCII as well.
-* A client that refuses a text as it is (`identity;q=0`) gets it in a coding that it takes, made at once. Where there is no
-  other – an image, a file too large to be compressed – it gets what there is, rather than 406 (RFC 9110 section 12.5.3
-  lets a server choose): programs that send `gzip, *;q=0` want images all the same.
+  section 3.4 does not allow: curl and other programs encode nothing there, and nginx accepts them, too. None of them ends the
+  target, so parsers cannot disagree about where it ends. In a Location they are encoded. Control bytes, spaces and `#` are
+  refused; in a path, `"`, `<`, `>` and bytes beyond ASCII as well.
+* A client that refuses an uncompressed text (`identity;q=0`) gets it in a coding that it accepts, made at once. Where there
+  is no such coding – for an image, or a file too large to be compressed – it gets the file as it is, rather than 406 (RFC
+  9110 section 12.5.3 lets a server choose): programs that send `gzip, *;q=0` want images all the same.
 
 ## Hostile requests
 
