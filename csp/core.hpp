@@ -259,7 +259,7 @@ class core {
     using fault_listener = void (*)(const record&, const char* what) noexcept;
     void set_fault_listener(fault_listener f) { fault_listener_ = f; }
     void report_fault(const record& r, const char* what) const noexcept { fault_listener_(r, what); }
-    /// A fault has come to a family that nobody stands above.
+    /// A fault has been reported to a family that has none above it.
     void fault_unheard(const char* name) const noexcept;
 
     /// Asked for by a signal handler, done by the core at its next round. From any thread and any handler.
@@ -305,7 +305,7 @@ class core {
     std::atomic<bool> post_mortem_requested_ = false;
 };
 
-/// Whom a fault in a family is told, beside the fault listener.
+/// Who is told of a fault in a family, besides the fault listener.
 enum class faults : std::uint8_t {
     escalate,  // the family of the starter, as if the starter had faulted itself; so on, until somebody hears
     heard,     // the starter, which waits until there is one

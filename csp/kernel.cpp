@@ -151,8 +151,8 @@ std::atomic<kernel*> signalled = nullptr;
 
 }  // namespace
 
-/// The threads of a kernel and the neighbours of its cores. All are made before anything runs: what the system refuses
-/// is known by then, and nothing has to be undone.
+/// The threads of a kernel and the neighbours of its cores. All are made before anything runs, so that a refusal of the
+/// system is known by then and nothing has to be undone.
 class kernel::crew {
   public:
     explicit crew(kernel& of)

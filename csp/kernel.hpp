@@ -45,11 +45,11 @@ class kernel {
     [[nodiscard]] core& at(unsigned index) { return *cores_[index]; }
 
     /// Makes the threads of the cores and their neighbours. An error, as a sentence, when the system refuses one of
-    /// them: then the kernel cannot run. Nothing runs before run(); whoever has said here that it will not may go.
+    /// them: then the kernel cannot run. Nothing runs before run(), so after an error the kernel may be destroyed.
     [[nodiscard]] std::expected<void, std::string> prepare();
 
     /// Runs `first` on core 0, which is this thread, until it and all its forks have ended. Once; prepares the kernel
-    /// if that has not been done. REQUIRES: what it needs can be had.
+    /// if that has not been done. REQUIRES: prepare() succeeds.
     outcome run(process&& first);
 
     /// Has every core print its table to standard error. Safe in a signal handler.

@@ -266,8 +266,8 @@ process asks_for_a_post_mortem(notebook<kernel> k)
     children.start(sleeps_until(notebook(over)).named("the one who sleeps"));
     co_await yield();
     k->request_post_mortem();
-    // A core prints its table at the beginning of a round. The one that is spoken to begins one, and so does this one
-    // when it hears that its message was taken.
+    // A core prints its table at the beginning of a round. The core that gets the message begins one, and so does this
+    // core when it hears that its message was taken.
     co_await speaker.output(1);
     over = true;
     co_await children.join();

@@ -27,7 +27,7 @@ struct living_process {
 
 /// The name of a process alone, out of how the compiler spells its coroutine.
 [[nodiscard]] std::string name_of(const record& r);
-/// The same of record::name, which it points into.
+/// The same for record::name; the result points into it.
 [[nodiscard]] std::string_view plain_name(const char* spelled) noexcept;
 
 /// Every living process of the core, the oldest first. Call it on that core, or when its thread has ended.

@@ -114,11 +114,11 @@ inline void start(process&& p, family& owner)
     core::here().enter(r);
 }
 
-/// Tells the fault listener of a fault that the running process survives. In a handler of it.
+/// Tells the fault listener of a fault that the running process survives. To be called in the handler that caught it.
 void report_fault() noexcept;
 
-/// Does a part of a process that the process can go on without, whatever is thrown there. Yields whether it was done;
-/// if not, the fault is reported. Not for a part that waits.
+/// Does something that the process can go on without if it throws. Yields whether it was done; if not, the fault is
+/// reported. Not for anything that waits.
 template <class Work>
 bool attempt(Work work) noexcept
 {

@@ -79,7 +79,7 @@ std::optional<ip_address> parse_node(std::string_view node)
     return parse_ip(has_port ? node.substr(0, colon) : node);
 }
 
-/// The hop that a node stands for. Nobody speaks from the unspecified address (RFC 4291 section 2.5.2).
+/// The hop that a node stands for. No client has the unspecified address (RFC 4291 section 2.5.2).
 forwarded_hop hop_of(std::string_view node)
 {
     auto address = parse_node(node);
@@ -105,7 +105,7 @@ bool tells_of_forwarding(std::string_view name)
 
 bool is_passed_on(std::string_view head) noexcept
 {
-    // Behind the request line, and any empty line before it, each line is a field.
+    // Each line after the request line (and any empty line before that) is a field.
     while (head.starts_with("\r\n")) head.remove_prefix(2);
     for (auto end = head.find("\r\n"); end != std::string_view::npos; end = head.find("\r\n")) {
         head.remove_prefix(end + 2);

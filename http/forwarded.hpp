@@ -13,16 +13,16 @@
 namespace http {
 
 struct forwarded_hop {
-    std::optional<ip_address> address;  // nothing: "unknown", a name that hides it, or what is neither
+    std::optional<ip_address> address;  // nothing: "unknown", an obfuscated name, or an invalid node
 };
 
 // Whether a head has any field by which proxies tell that a request is not their own: these two, Via (RFC 9110 section
 // 7.6.3), X-Real-IP and the like. REQUIRES: a head in which head_scan found nothing wrong.
 [[nodiscard]] bool is_passed_on(std::string_view head) noexcept;
 
-// Walks over the hops noted, from the last, which was noted by the proxy that speaks to us, to the first, which
-// anybody may have made up. So it must be left at the first that is no proxy of ours, or not told; and it reads from
-// the right, as what a client sends must not change how that is read which a proxy has put behind it.
+// Walks over the hops noted, from the last, which was noted by the proxy that speaks to us, to the first, which anybody
+// may have made up. So the caller must stop at the first hop that is no proxy of ours or has no address. The field is
+// read from the right, so that what a client sends does not change how the part is read that a proxy has appended.
 //
 //     for (forwarded_hops hops(head, field_id::forwarded); auto hop = hops.next();)
 class forwarded_hops {

@@ -36,7 +36,7 @@ TEST(Forwarded, HopsOfXForwardedFor)
         {"X-Forwarded-For: , 192.0.2.1,, \r\nX-Forwarded-For:", {"192.0.2.1"}},
         {"X-Forwarded-For: 2001:db8::1, [2001:db8::2], [2001:db8::3]:80, 192.0.2.1:80",
          {"192.0.2.1", "2001:db8::3", "2001:db8::2", "2001:db8::1"}},
-        // What is no address is a hop that is not named: who stands behind it is not known.
+        // A node that is no address is a hop without a name, so the hops beyond it are not known.
         {"X-Forwarded-For: 192.0.2.1, unknown, 192.0.2.2", {"192.0.2.2", "?"}},
         {"X-Forwarded-For: 192.0.2.1, \"192.0.2.2\"", {"?"}},
         {"X-Forwarded-For: 192.0.2.1, 192.0.2.256", {"?"}},

@@ -11,7 +11,7 @@ namespace http {
 // What a content coding does to files of a type.
 enum class compression : std::uint8_t {
     helps,     // text and the like
-    may_help,  // nobody knows but who made the file
+    may_help,  // only the author of the file knows
     in_vain,   // compressed already, or noise
 };
 

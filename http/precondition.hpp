@@ -10,8 +10,8 @@
 
 namespace http {
 
-// The conditional fields of a request, each as one value: its lines joined (RFC 9110 section 5.3). Of a field that has
-// no list, several lines make a value that is not valid. For these three an empty value is not as if there were none;
+// The conditional fields of a request, each as one value: its lines joined (RFC 9110 section 5.3). Several lines of a
+// field whose value is not a list make an invalid value. The optional ones tell an empty value from an absent field;
 // the others are ignored when they are empty.
 struct preconditions {
     std::optional<std::string_view> if_match{};
@@ -30,15 +30,14 @@ struct validators {
     std::chrono::sys_seconds now{};                      // as sent in Date
 };
 
-// What may be sent in Last-Modified of a file with that time, at which somebody looked at `looked_at`; nothing where a
-// date would say nothing or mislead. So every date that is sent is a strong validator (RFC 9110 section 8.8.2.2):
+// What may be sent in Last-Modified for a file whose time was `file_time` at `looked_at`; nothing where a date would be
+// useless or misleading. So every date that is sent is a strong validator (RFC 9110 section 8.8.2.2):
 //
-// - In the second of the change, and a moment longer, the file may change once more and keep its date. A client that
-// has
-//   the date of the first version would take the second for the same: in If-Modified-Since, and worse, in If-Range
-//   (section 13.1.5). What a later request finds cannot tell whether that happened, so the date is not given before.
-// - A time of the future would have to be replaced (section 8.8.2.1), by one that changes with each look.
-// - The first day of 1970, and what is before it, is no time of a change: package managers and image builders set it.
+// - In the second of the change, and a moment longer, the file may change once more and keep its date. A client with
+//   the date of the first version would take the second version for the same one: in If-Modified-Since, and worse, in
+//   If-Range (section 13.1.5). A later request cannot tell whether that happened, so no date is sent until then.
+// - A time in the future would have to be replaced (section 8.8.2.1) by one that changes with each look.
+// - A time up to the end of the first day of 1970 is not that of a change: package managers and image builders set it.
 [[nodiscard]] std::optional<std::chrono::sys_seconds> last_modified(
     std::chrono::nanoseconds file_time, std::chrono::system_clock::time_point looked_at) noexcept;
 

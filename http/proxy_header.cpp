@@ -34,7 +34,7 @@ bool is_port(std::string_view text)
     return problem == std::errc() && end == text.data() + text.size() && (text.size() == 1 || text.front() != '0');
 }
 
-/// Of a proxy that speaks for somebody else. Nobody speaks from the unspecified address (RFC 4291 section 2.5.2).
+/// Of a proxy that names its client. No client has the unspecified address (RFC 4291 section 2.5.2).
 proxy_header header_of(std::size_t bytes, std::optional<ip_address> client)
 {
     if (client && client->is_none()) client.reset();

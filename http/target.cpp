@@ -41,7 +41,7 @@ std::expected<char, error> escaped_byte(std::string_view text)
 
 constexpr char encoded_slash = '\0';  // what stands for it in a canonical path
 
-// Bytes of which a file's name has none here. Some file systems and some clients take the backslash for a slash.
+// Bytes that no file name may have here. Some file systems and some clients take the backslash for a slash.
 constexpr bool is_odd(char c) noexcept { return c == '\\' || is_control(c); }
 
 struct decoded_path {

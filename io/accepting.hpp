@@ -49,7 +49,7 @@ class accepting : public accept_source, watch, csp::timer {
     void keep(int fd) noexcept;
     void open();
 
-    descriptor from_;  // until first waited on
+    descriptor from_;  // until the first wait
     in_advance in_advance_;
     socket listening_;  // from then on
     std::deque<int> waiting_;

@@ -26,9 +26,9 @@ bool is_of_the_connection(int number)
            number == EOPNOTSUPP || number == ENETUNREACH;
 }
 
-/// After so many failures in a row. Out of descriptors or memory, the connection stays in the backlog, and asking again
-/// at once would only keep the processor busy. Of a connection's own errors some are excused: then it may be a rule of
-/// the system's that forbids them all.
+/// The pause after so many failures in a row. When descriptors or memory have run out, the connection stays in the
+/// backlog, and another attempt at once would only keep the processor busy. A few errors of single connections need no
+/// pause; if more follow, a rule of the system may forbid all connections.
 std::chrono::milliseconds pause_after(unsigned failures, int number)
 {
     constexpr unsigned excused = 8;

@@ -43,9 +43,9 @@ class accept_source : public event_source {
 }  // namespace detail
 
 /// Takes connections from a listener. Works on the core where it is first waited on; may be moved there before.
-/// What cannot be accepted it yields as an error. When descriptors or memory have run out, or one error follows
-/// another, it then pauses, from 10 ms to a second; so a process that logs and goes on needs no care of its own. The
-/// error `closed` is the last thing that it yields, again and again.
+/// Yields an error for a connection that cannot be accepted. When descriptors or memory have run out, or one error
+/// follows another, it then pauses, for 10 ms up to a second; so a process may just log the error and go on. Once it
+/// has yielded the error `closed`, it yields only that.
 class acceptor {
   public:
     using in_advance = detail::in_advance;

@@ -76,7 +76,7 @@ engine::later::later() : timer(look_again) { unwatched.reserve(most_event_source
 void engine::later::look_again(csp::timer& t) noexcept
 {
     auto& all = static_cast<later&>(t).unwatched;
-    const auto due = static_cast<std::ptrdiff_t>(all.size());  // who looks in vain comes in again, behind these
+    const auto due = static_cast<std::ptrdiff_t>(all.size());  // those that look in vain are added again, behind these
     for (std::ptrdiff_t i = 0; i < due; ++i) {
         const auto [e, generation] = all[static_cast<std::size_t>(i)];
         if (detail::estate::is_current(*e, generation)) e->tell(detail::side::read);

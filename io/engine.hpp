@@ -65,8 +65,8 @@ class engine : public csp::neighbour {
     [[nodiscard]] detail::estate& owned() { return *owned_; }
     /// Threads for the calls that would block. Started when first needed.
     [[nodiscard]] detail::file_pool& pool() { return *pool_; }
-    /// The same for the calls that may hang for ever without anybody waiting for them: those of the logs. They have
-    /// threads of their own, so that a file system that hangs takes none from the other files.
+    /// The same for the calls of the logs, which may hang for ever while nobody waits for them. They have threads of
+    /// their own, so that a log's file system that hangs takes no thread from the other files.
     [[nodiscard]] detail::file_pool& pool_of_logs() { return *pool_of_logs_; }
     [[nodiscard]] detail::file_pool& pool_for(const detail::file_call& c);
 

@@ -24,8 +24,8 @@ result<T> failed()
     return std::unexpected(error::of_errno());
 }
 
-/// Nanoseconds since 1970 are counted to the year 2262 only, and file systems store later times than that. Those come
-/// as the last here, and the earliest as the first: with room for who adds to them or subtracts.
+/// Nanoseconds since 1970 are counted to the year 2262 only, and file systems store later times than that. Later times
+/// become the last one here, earlier ones the first. Both leave room to add and subtract.
 std::chrono::nanoseconds moment(std::int64_t seconds, std::uint32_t nanoseconds)
 {
     constexpr std::int64_t first = -4'000'000'000;  // 1843
@@ -53,7 +53,7 @@ result<file_status> status_of(int fd)
 
 /// Straight on: no link, no "..", and no absolute path that leads out.
 constexpr std::uint64_t straight = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-/// Wherever links lead; where that is, is_served() judges afterwards.
+/// Follows links anywhere; is_served() then decides by where they lead.
 constexpr std::uint64_t through_links = RESOLVE_NO_MAGICLINKS;
 
 open_how look_by(std::uint64_t resolve)
@@ -105,7 +105,7 @@ result<std::string> path_of(int fd)
     return path;
 }
 
-/// What of `path` follows the directory `base`; nothing if it is not in there.
+/// The part of `path` below the directory `base`; nothing if it is not in there.
 std::optional<std::string_view> names_beneath(std::string_view base, std::string_view path)
 {
     if (base.ends_with('/')) base.remove_suffix(1);
@@ -123,7 +123,7 @@ bool has_hidden_name(std::string_view names)
     return false;
 }
 
-/// Whether what has been found at the end of a link may be served. Where it is, not how the link went there, decides.
+/// Whether a file at the end of a link may be served. Only its place counts, not the way of the link.
 result<void> is_served(const directory& root, int found)
 {
     const auto path = path_of(found);
@@ -146,7 +146,8 @@ result<void> is_served(const directory& root, int found)
     return std::unexpected(error::of(is_inside ? ENOENT : EXDEV));
 }
 
-/// Why `path`, which has a link on its way, leads nowhere: beyond a link that leads out, nothing is told but that.
+/// Why `path`, which has a link on its way, leads nowhere. Beyond a link that leads out of the root the answer is
+/// always the same, so that it tells nothing about files there.
 csp::step<error> why_nowhere(const directory& root, std::string path, error why, deadline until)
 {
     for (auto slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/')) {
@@ -267,7 +268,7 @@ result<std::string> real_path(const entry& e) { return path_of(e.number()); }
 result<file> open_to_read(const entry& e)
 {
     if (!e.status().is_regular()) return std::unexpected(error::of(ENXIO));
-    // O_NONBLOCK: not for as long as somebody else has a lease on it (fcntl(2)).
+    // O_NONBLOCK: not to wait while another process has a lease on the file (fcntl(2)).
     descriptor d(::open(way_to(e.number()).data(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!d) return failed<file>();
     return file(std::move(d));
@@ -366,7 +367,7 @@ struct listing {
     const entry& listed;
     const std::optional<directory_entry>& after;
     std::size_t most;
-    directory_part part{};  // while it is made, a heap: the last entry in front
+    directory_part part{};  // a heap while it is made, with the last entry in front
 
     [[nodiscard]] std::int64_t make()
     {

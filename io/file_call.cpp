@@ -128,7 +128,7 @@ void file_pool::submit(file_call& c)
 /// Whoever waits for the thread finds out by itself whether there is one.
 void file_pool::start_thread() noexcept
 {
-    // A signal is the business of whoever awaits it, never of a thread that happens to run.
+    // Signals are for the descriptor that waits for them, not for whichever thread happens to run.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -136,7 +136,8 @@ void file_pool::start_thread() noexcept
     try {
         threads_.emplace_back([this] { work(); });
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): see above
-        // The system has no thread left for us, or no memory: those that are there do the work, or nobody.
+        // The system has no thread or no memory for another one: the existing threads do the work; without any the call
+        // fails.
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

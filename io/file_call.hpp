@@ -46,7 +46,7 @@ class [[nodiscard("await it")]] file_call : csp::timer {
     std::uint64_t offset = 0;
     std::int64_t (*function)(void*) = nullptr;
     void* argument = nullptr;
-    bool is_of_log = false;  // may hang without anybody's waiting for it: see engine::pool_of_logs()
+    bool is_of_log = false;  // may hang while nobody waits for it: see engine::pool_of_logs()
 
     /// By this thread, and however long it takes. Yields what the system call would in the kernel: a value, or an
     /// errno below zero.
@@ -81,7 +81,7 @@ class file_pool {
     file_pool& operator=(const file_pool&) = delete;
     ~file_pool();
 
-    /// Where no thread can be made and none is there, the call completes with -EAGAIN.
+    /// If there is no thread and none can be made, the call completes with -EAGAIN.
     void submit(file_call& c);
     /// Takes it back if no thread has begun it. Yields whether it was.
     [[nodiscard]] bool withdraw(file_call& c);

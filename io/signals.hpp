@@ -35,7 +35,7 @@ class signal_source : public event_source, watch {
 /// Signals to this program as an event source, usable in an ALT.
 class signal_set {
   public:
-    /// May be opened before anything runs, and is of the core where it is first waited on.
+    /// May be opened before anything runs; belongs to the core that first waits on it.
     [[nodiscard]] static result<signal_set> open(std::initializer_list<int> which);
     signal_set() = default;
     signal_set(signal_set&&) noexcept = default;

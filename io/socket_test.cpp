@@ -267,7 +267,7 @@ descriptor datagram_reader(const address& where)
     return d;
 }
 
-/// Reads one some time after the writer has found that it is `full`, and is there until the writer is done.
+/// Reads one datagram some time after the writer has found the socket `full`, and stays until the writer is done.
 process read_a_datagram_later(descriptor from, csp::in<bool> full, csp::out<int> length)
 {
     co_await full.input();

@@ -67,8 +67,8 @@ inline deadline in(csp::duration d) { return csp::core::here().now() + d; }
 /// Long enough for whatever is expected to come, on a slow machine and under a sanitizer.
 inline deadline soon() { return in(60s); }
 
-/// A port at which nobody listens, and which the kernel gives to nobody else: a socket is bound to it that does not
-/// listen. With SO_REUSEADDR, which listen() sets too, others can listen there all the same.
+/// A port without a listener that the kernel gives to no other program: a socket is bound to it but does not listen.
+/// With SO_REUSEADDR, which listen() sets too, another socket can still listen there.
 class reserved_port {
   public:
     reserved_port()

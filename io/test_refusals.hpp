@@ -17,7 +17,7 @@
 
 namespace io::test {
 
-/// Which calls: all of this number whose argument, of the bits of `mask`, has just those of `value`.
+/// Which calls: those of this number whose argument, masked by `mask`, equals `value`.
 struct refused_call {
     int number = 0;
     unsigned argument = 0;
@@ -42,7 +42,8 @@ inline void refuse(const refused_call& which, int with)
     ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
-/// Ends the process; its exit code is 0 if nothing was found wrong in it. Else it tells the test that waits for it.
+/// Ends the process, with exit code 0 if no expectation has failed in it; the test that waits for it sees any other
+/// code.
 [[noreturn]] inline void end_of_refusals()
 {
     const testing::TestResult& all = *testing::UnitTest::GetInstance()->current_test_info()->result();

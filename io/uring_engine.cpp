@@ -237,14 +237,14 @@ class uring_engine final : public engine {
 
     [[nodiscard]] io_uring_sqe& next_submission()
     {
-        // What was held back goes first: a cancellation must come behind what it is for.
+        // What was held back goes first: a cancellation must come after the operation that it is for.
         io_uring_sqe* sqe = held_back_.empty() ? io_uring_get_sqe(&ring_) : nullptr;
         if (sqe == nullptr && held_back_.empty()) {
             io_uring_submit(&ring_);
             sqe = io_uring_get_sqe(&ring_);
         }
-        // The kernel takes none now: it has no memory, or wants its completions worked off first, which may be what
-        // the caller is doing.
+        // The kernel takes no submission now: it has no memory, or wants its completions handled first, which the
+        // caller may be doing.
         return sqe != nullptr ? *sqe : held_back_.emplace_back();
     }
     void queue_held_back()
@@ -282,7 +282,7 @@ class uring_engine final : public engine {
     {
         queue_held_back();
         const int done = held_back_.empty() ? submit_and_wait(until) : io_uring_submit_and_get_events(&ring_);
-        // No memory for what was submitted, which stays in the queue. At once there will hardly be any.
+        // There is no memory for the submissions, which stay in the queue. An attempt at once would hardly find any.
         if (done == -EAGAIN || done == -ENOMEM || done == -EBUSY) std::this_thread::sleep_for(pause_when_exhausted);
     }
     int submit_and_wait(csp::time_point until)

@@ -85,7 +85,7 @@ toml_reader::value_reader written(toml_reader& r, std::vector<std::string>& into
     };
 }
 
-/// Notes where a key is, for what can be said of it only when the files are looked at.
+/// Notes where a key is, for messages that need a look at the files.
 toml_reader::value_reader placed(toml_reader& r, written_places& places, std::string key,
                                  toml_reader::value_reader read)
 {
@@ -95,7 +95,7 @@ toml_reader::value_reader placed(toml_reader& r, written_places& places, std::st
     };
 }
 
-/// The keys that may be meant where a header has their name, since they stand below [headers] by mistake.
+/// Keys that may stand below [headers] by mistake, where they would be names of headers.
 constexpr std::array<std::string_view, 24> keys_of_sites{
     "root",  "index",   "try",    "listing",  "cache_control", "headers", "headers_always", "error_pages", "route",
     "names", "default", "listen", "workers",  "spare_workers", "io",      "control",        "user",        "group",
@@ -109,8 +109,8 @@ bool protects_every_page(std::string_view name)
     return std::ranges::any_of(known, [&](auto k) { return http::equal_ignoring_case(k, name); });
 }
 
-/// The key that the name of a header may be a slip for. Names of fields are hardly that long, in lower case, and
-/// without a hyphen.
+/// The key that a header's name is probably a slip for. Few names of fields are that long, in lower case, and without a
+/// hyphen.
 std::optional<std::string_view> meant_key(std::string_view name)
 {
     const bool is_like_a_key =
@@ -120,7 +120,7 @@ std::optional<std::string_view> meant_key(std::string_view name)
     return near == keys_of_sites.end() ? std::nullopt : std::optional(*near);
 }
 
-/// Complains of a header that is there by mistake, and warns of one that is hardly meant.
+/// Complains of a header whose name is a key, and warns of one that is probably a slip.
 void look_at_name(toml_reader& r, std::string_view name, std::string_view table, const toml::source_region& at)
 {
     if (std::ranges::find(keys_of_sites, name) != keys_of_sites.end()) {
@@ -182,8 +182,8 @@ toml_reader::value_reader error_pages(toml_reader& r, static_rules& into)
     });
 }
 
-/// Of two headers of one name in one place, the one for every answer gives way where the other is sent. Those up to
-/// `inherited` are from elsewhere.
+/// Orders the headers of one table so that those of `headers` come after those of `headers_always`: of two of one name
+/// the later counts. The first `inherited` headers are from another table and stay in front.
 void order_headers(std::vector<header>& all, std::size_t inherited)
 {
     const std::vector<header> own(all.begin() + static_cast<std::ptrdiff_t>(inherited), all.end());
@@ -304,7 +304,7 @@ void look_for_loops(toml_reader& r, const std::vector<route>& routes, const rout
     }
 }
 
-/// Pages of the server itself that a route keeps anybody from.
+/// Warns of routes that hide pages of the server itself.
 void look_for_swallowed(toml_reader& r, const std::vector<route>& routes, const route_table& table,
                         const std::vector<toml::source_region>& places)
 {
@@ -325,7 +325,7 @@ void look_for_swallowed(toml_reader& r, const std::vector<route>& routes, const 
     }
 }
 
-/// What can be said of the routes of a site when all of them are known.
+/// The checks for which all routes of a site must be known.
 void look_at_routes(toml_reader& r, const static_rules& rules, const toml::table& table, const stats_rules& stats)
 {
     const auto places = places_of_routes(table);

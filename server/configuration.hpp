@@ -25,8 +25,8 @@ using complaint = std::string;
 [[nodiscard]] std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name,
                                                                                  settings base);
 
-/// Whether the last of these addresses is there already, which is superfluous; or whether it and another are parts of
-/// each other, which cannot both be had. `text` says so.
+/// Whether the last of these addresses is listed twice, which is superfluous; or whether it and another one overlap, so
+/// that the server cannot listen on both. `text` says so.
 struct listed_before {
     enum class how : std::uint8_t { not_at_all, same, part } is = how::not_at_all;
     std::string text{};

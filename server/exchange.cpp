@@ -36,7 +36,7 @@ void skip(pieces& all, std::size_t bytes)
     }
 }
 
-/// Of the end of an answer. When the next request is here already, its answer comes in a moment, and both can leave
+/// For the end of an answer. When the next request is here already, its answer comes in a moment, and both can leave
 /// together.
 io::more_follows cork(connection& c)
 {

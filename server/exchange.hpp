@@ -181,7 +181,7 @@ class http1_pen {
 /// the account stays incomplete and the carrier is not used again.
 csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen);
 
-/// Sends the end of the answer before, if the kernel holds it back. For whoever may be about to wait for something.
+/// Sends the end of the previous answer, if the kernel holds it back. To be called before anything that may wait.
 void push_last_answer(exchange_record& x);
 
 /// Sends what of a page that is ready the socket takes in one call. True: that was all of it, and the account is

@@ -135,7 +135,8 @@ struct row {
     std::string how;
 };
 
-/// What the cache makes of it; told when the answer is made, of which the page becomes a part.
+/// What the cache makes of the page. The caller collects this before the page becomes a part of the answer, and prints
+/// it later.
 std::vector<row> rows_about_cache(const exchange_record& x, const std::optional<page_or_error>& found,
                                   std::size_t largest_page)
 {
@@ -212,7 +213,7 @@ int explain(const std::string& url, const settings& s)
     if (const auto target = http::parse_target(head)) tell_routes(x->of_site(), target->path.view());
     if (is_for_stats(*x)) {
         tell_answer(http::status::ok);
-        tell("why", "the server answers this itself, for those whom [stats] allows to see it");
+        tell("why", "the server answers this itself, for the clients that [stats] allows to see it");
         return 0;
     }
     csp::kernel kernel({}, io::engines(io::engine_choice::epoll));

@@ -31,8 +31,8 @@ struct seat {
 
 static_assert(csp::mobile<idle> && csp::mobile<order> && csp::mobile<seat>);
 
-/// What the workers of a farm do. A craft has the ends by which they pass on what they have worked on, and what they
-/// keep from one request to the next.
+/// The work of a farm's workers. A craft has the ends along which a worker passes on its requests, and whatever it
+/// keeps from one request to the next.
 ///
 ///   request      what they take
 ///   work(r)      does it; a step, or done at once
@@ -46,9 +46,10 @@ concept craft =
         c.give_up(r);
     };
 
-/// The life of a worker: it takes a request, reports, works, passes on what came of it, and asks whether to stay.
-/// Promise: what the work throws costs what was worked on, and nothing else.
-/// Deadlock: a client of its farm, and of those whom its craft speaks to; a server to those who request.
+/// The life of a worker: it takes a request, reports, works, passes the result on, and asks whether to stay.
+/// Promise: an exception in the work costs the request at hand, and nothing else.
+/// Deadlock: a client of its farm, and of the processes that its craft outputs to; a server to those that output
+/// requests.
 template <craft Craft>
 csp::process worker(seat farm, csp::shared_in<typename Craft::request> requests, Craft skill)
 {
@@ -117,7 +118,7 @@ class idle_count {
 };
 
 /// The life of a farm: forks a worker for every `seat` that must be filled, until a worker says that it is over, and
-/// then until all have left. A worker for whom there is no memory is forked a moment later.
+/// then until all have left. If there is no memory for a worker, it is forked a moment later.
 /// Promise: always takes reports. Deadlock: a pure server to its workers; it waits for nobody but them.
 template <class ForkOne>
 csp::step<void> keep_idle(std::size_t spare, ForkOne fork_one)

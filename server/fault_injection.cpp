@@ -15,7 +15,7 @@ namespace server::test {
 namespace {
 
 constinit std::string_view process;
-constinit std::atomic<unsigned> left = 0;  // times to go; 0: nothing is to happen any more
+constinit std::atomic<unsigned> left = 0;  // allocations until the one that fails; 0: none will
 const char* when = nullptr;                // only from when this file exists
 
 std::string_view running_process()
@@ -27,7 +27,7 @@ std::string_view running_process()
 
 void maybe_fail()
 {
-    // Relaxed: one thread runs the process that it is about, and the others read it in vain.
+    // Relaxed: only the thread that runs the chosen process acts on it.
     if (left.load(std::memory_order_relaxed) == 0 || running_process() != process) return;
     if (when != nullptr && ::access(when, F_OK) != 0) return;
     if (left.fetch_sub(1, std::memory_order_relaxed) == 1) throw std::bad_alloc();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Memory runs out, or a bug strikes, in every process of a core's network, at every place where it asks for memory.
-// docs/HAZARDS.md has the table of what follows; this is where it is made.
+// This test prints the table in docs/HAZARDS.md.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -202,7 +202,7 @@ class scene {
         drive([&] { return seen_.answers.has_value(); }, milliseconds(seen_.fault.empty() ? 5000 : 100));
         return seen_.answers;
     }
-    /// Has the oldest process of that name fault where it waits. False: there is none.
+    /// Makes the oldest process of that name fault where it waits. False if there is none.
     bool fault(std::string_view process)
     {
         for (const csp::record* r = kernel_.on().oldest(); r != nullptr; r = r->younger) {
@@ -241,7 +241,7 @@ class scene {
         if (field == std::string::npos || field > end) return true;
         return arrived_.size() >= end + 4 + std::strtoul(arrived_.c_str() + field + 16, nullptr, 10);
     }
-    /// Until it is so, or nothing has come of it for longer than any machine could take.
+    /// Waits until it is so, or for longer than the slowest machine could need.
     template <class Condition>
     bool drive(Condition is_so, milliseconds longest = milliseconds(5000))
     {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Opens what the network needs, saying plainly what cannot be had, and runs it.
+// Opens what the network needs, reports plainly what cannot be opened, and runs the network.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

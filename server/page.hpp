@@ -45,9 +45,9 @@ struct file_identity {
     friend bool operator==(const file_identity&, const file_identity&) = default;
 };
 
-/// Whether a change of the file after `now` will show in its times. They are taken from a clock that stands still for
-/// up to 10 ms: a file written twice within them has the same times for both versions. With a longer `quiet`: whether
-/// the file has not been changed for so long.
+/// Whether a change of the file after `now` will show in its times. The times come from a clock that stands still for
+/// up to 10 ms: two versions written within that time have the same times. With a longer `quiet`: whether the file has
+/// not been changed for that long.
 [[nodiscard]] bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now,
                               std::chrono::milliseconds quiet = std::chrono::milliseconds(20));
 
@@ -92,20 +92,21 @@ class ready_response {
     std::chrono::sys_seconds date_;
 };
 
-/// An error's response, ready but for what is the request's own: its id, which the text may show, and so the length.
+/// An error's response, ready except for what differs between requests: the id, which the text may show, and with it
+/// the length.
 struct ready_error {
     static constexpr std::size_t nowhere = std::string_view::npos;
     ready_response most;
     std::size_t id_at = nowhere;  // where in its content the id belongs
 };
 
-/// That there is nothing under a path, and what a client is told then.
+/// The fact that there is nothing under a path, and the error that a client gets.
 struct absence {
     http::error why;
     ready_error html;
     ready_error json;
 
-    /// The one that a client prefers which says so in Accept.
+    /// The form that a client with this Accept prefers.
     [[nodiscard]] const ready_error& form_for(std::string_view accept) const;
 };
 
@@ -114,20 +115,20 @@ struct representation {
     ready_response whole;
 };
 
-/// What is under a path, as it may be kept: a resource in the codings that there are of it, in memory or, if it is too
-/// large for that, in a file that stays open; or that there is none.
+/// What is under a path, in a form that may be kept: a resource in its existing codings, in memory or, if it is too
+/// large for that, in a file that stays open; or the fact that there is none.
 struct page {
     std::vector<file_identity> made_from;  // one for each file looked for, in that order; of an absent one the empty
     std::array<std::optional<representation>, http::codings> in;  // by coding; identity is there, or `nothing`
     csp::frozen<io::file> file{};                                 // where the content is; none: it is in memory
     std::optional<absence> nothing{};
     bool compressible = false;  // others than identity may yet be made
-    bool settled = true;        // who has the same `made_from` has the same content
+    bool settled = true;        // the same `made_from` means the same content
 
     /// What a client that takes these is answered with in one call. REQUIRES: `file` is none.
     [[nodiscard]] const ready_response& ready_for(const http::accepted_codings& accepted,
                                                   std::string_view accept) const;
-    /// Dates that.
+    /// Sets the date of that response.
     void set_date(const http::accepted_codings& accepted, std::string_view accept, std::chrono::sys_seconds now);
 
     [[nodiscard]] const representation& as(http::coding c) const { return *in[static_cast<std::size_t>(c)]; }

@@ -65,7 +65,7 @@ std::uint64_t key_of(const site& s, const cache_rules& cache, const io::director
     return sum.sum();
 }
 
-/// Opens the root of a site; adds to `wrong` what cannot be had of it.
+/// Opens the root of a site; adds to `wrong` what cannot be opened.
 io::directory open_root(const static_rules& files, std::vector<std::string>& wrong)
 {
     auto root = io::open_directory(files.root);

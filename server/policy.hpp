@@ -67,7 +67,7 @@ using frozen_policy = csp::frozen<policy>;
 
 /// The headers that the site and the routes of `asked` add to an error.
 [[nodiscard]] std::vector<header> headers_of_error(const static_rules& rules, const std::vector<route_number>& routes);
-/// And to an answer that is no file: how long files may be kept does not hold for it.
+/// And to an answer that is not a file, without the lifetime of files.
 [[nodiscard]] std::vector<header> headers_of_other(const static_rules& rules, const std::vector<route_number>& routes);
 
 /// How a request came to the file that answers it: by its path, or by a rewrite or the last resort of `try`.

@@ -25,7 +25,8 @@ namespace {
 
 using messages = std::vector<std::string>;
 
-/// The directory in which a file is to be made; nothing if it is there, or if it cannot be told.
+/// The directory in which a file is to be made, if it is missing; nothing if it is there, or if that cannot be found
+/// out.
 std::optional<std::string> missing_directory_of(const std::string& file)
 {
     const auto directory = std::filesystem::path(file).parent_path();
@@ -35,7 +36,7 @@ std::optional<std::string> missing_directory_of(const std::string& file)
     return directory.string();
 }
 
-/// Directories there are made when the service starts (RuntimeDirectory= of systemd).
+/// systemd may make directories there when it starts the service (RuntimeDirectory=).
 bool is_made_at_start(std::string_view directory)
 {
     return directory.starts_with("/run/") || directory.starts_with("/var/run/");
@@ -80,7 +81,7 @@ bool has_start_page(const site_files& at, const route_table& routes)
            std::ranges::any_of(at.rules.tries, is_fixed) || routes.match("/").acting;
 }
 
-/// Only where the names were chosen: a site of files alone needs no start page.
+/// Only if `index` is configured: a site of files alone needs no start page.
 void look_at_index(const site_files& at, const route_table& routes, messages& said)
 {
     const std::string place = at.rules.places("index");
@@ -98,7 +99,7 @@ void look_at_error_pages(const site_files& at, messages& said)
     }
 }
 
-/// A rewrite to one page; where `try` adds endings, whether it is there is not told by its name.
+/// A rewrite to a fixed page. Not if `try` adds endings, since then another file may answer.
 void look_at_rewrite(const site_files& at, std::size_t number, messages& said)
 {
     const route& r = at.rules.routes[number];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// What of a configuration can be told only by looking at the machine: users, addresses, directories, files. Each
-// message is a whole line, with its place in the file if it has one.
+// The checks of a configuration that need a look at the machine: users, addresses, directories, files. Each message is
+// a whole line, with its place in the file if it has one.
 //
-// A mistake is what the server cannot start with: `check` fails, a start and a reload are refused. A warning is what it
-// can start with, but which hardly does what is meant, or which depends on who starts it and when.
+// A mistake is what the server cannot start with: `check` fails, a start and a reload are refused. A warning is about
+// something that it can start with, but that is probably not meant, or that depends on who starts it and when.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ struct prospects {
     std::vector<std::string> mistakes;
     std::vector<std::string> warnings;
 };
-/// Of the addresses in `listen`, for whoever runs this program. Nothing listens there afterwards.
+/// Tries the addresses in `listen`, with the rights of this process. Nothing listens there afterwards.
 [[nodiscard]] prospects of_addresses(const settings& s);
 
 /// Pages that the configuration names and that are not in the roots, as warnings: they may come later.

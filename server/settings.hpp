@@ -52,8 +52,8 @@ struct proxy_rule {
     std::optional<http::field_id> field{};  // in which of each request they note it: forwarded or x_forwarded_for
 };
 
-/// The one of these that holds for an address; null: it is no proxy of ours. Without an address is who connects to a
-/// unix socket, whom no network has.
+/// The first rule that holds for an address; null: it is no proxy of ours. A peer on a unix socket has no address, and
+/// is in no network.
 [[nodiscard]] inline const proxy_rule* rule_for(const std::vector<proxy_rule>& all, const http::ip_address& a)
 {
     const auto found = std::ranges::find_if(
@@ -97,7 +97,7 @@ struct stats_rules {
     enum class who : std::uint8_t { none, loopback, all } allow = who::loopback;
 };
 
-/// Whether there are so many descriptors that new connections may have them before parking has room.
+/// Whether there are enough descriptors to accept connections before parking has room for them.
 enum class descriptors : std::uint8_t { scarce, plentiful };
 
 struct settings {
@@ -115,11 +115,11 @@ struct settings {
     log_rules log;
     stats_rules stats;
     std::string control;  // the path of the control socket; "" is none
-    std::string user;     // whom root runs us as; "" is whoever starts us
+    std::string user;     // the user to run as, when root starts us; "" is no change
     std::string group;    // "" is the user's
     patience patience;
     http::limits limits;
-    std::vector<std::string> warnings;  // of what was read: valid, but hardly meant
+    std::vector<std::string> warnings;  // of what was read: valid, but probably not meant
     written_places places;              // of the keys at the top level that are no site's
 };
 

@@ -35,7 +35,7 @@ struct header {
 /// `to` may have placeholders. "{path}" is the path asked for; "{rest}" what the star of the route's path stands for;
 /// "{query}" the query, if there is one, with what joins it to what stands before.
 struct redirect {
-    std::string to;  // but for these, a URI reference (RFC 3986)
+    std::string to;  // apart from the placeholders, a URI reference (RFC 3986)
     http::status code = http::status::found;
     friend bool operator==(const redirect&, const redirect&) = default;
 };
@@ -68,8 +68,8 @@ struct route {
 
 enum class listing : std::uint8_t { off, on };
 
-/// Where the file has what is said of a site, by key ("try", "error_pages.404"): "occwserv.toml:3:1: ". For messages
-/// only: sites that differ in nothing else are the same.
+/// The places of a site's keys in the file, by key ("try", "error_pages.404"), such as "occwserv.toml:3:1: ". For
+/// messages only: sites that differ in nothing else are equal.
 struct written_places {
     std::map<std::string, std::string, std::less<>> of{};
     [[nodiscard]] std::string operator()(std::string_view key) const
@@ -190,8 +190,8 @@ enum class path_kind : std::uint8_t { exact, beneath, ending };
 [[nodiscard]] std::string fill_in(std::string_view pattern, std::string_view path, std::string_view rest,
                                   std::string_view query);
 
-/// Whether a redirect of this route comes back to a redirect for ever: the paths that a client is sent to, as far as a
-/// browser would follow. Empty if not, or if that depends on what other servers do.
+/// The paths that this route's redirect sends a client to, if it is part of an endless loop, as far as a browser would
+/// follow. Empty if it is not, or if that depends on other servers.
 [[nodiscard]] std::vector<std::string> redirect_loop(const std::vector<route>& routes, const route_table& table,
                                                      route_number from);
 

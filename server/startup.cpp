@@ -22,7 +22,7 @@ namespace {
 
 problem no_descriptor(std::string_view what_for, const io::error& why)
 {
-    return fmt::format("no descriptor can be had for {}: {}", what_for, why.text);
+    return fmt::format("there is no descriptor for {}: {}", what_for, why.text);
 }
 
 /// With whose rights something is opened.
@@ -82,10 +82,10 @@ class opening {
         if (auto wrong = open_addresses(now)) return wrong;
         if (auto wrong = open_log_file(now, s_.log.access, STDOUT_FILENO, o_.logs.access)) return wrong;
         if (auto wrong = open_log_file(now, s_.log.error, STDERR_FILENO, o_.logs.error)) return wrong;
-        return open_control(now);  // last, for from then on it is we who are found there
+        return open_control(now);  // last: from then on commands come to this server
     }
 
-    /// What another configuration than the predecessor's still wants of its sockets; the others are closed.
+    /// Takes those of the predecessor's sockets that `listen` still names, and closes the others.
     maybe_problem take_inherited()
     {
         present_ = addresses_of(given_.sockets);
@@ -124,8 +124,7 @@ class opening {
         return std::nullopt;
     }
 
-    /// A predecessor of an earlier version leaves its place as soon as we are ready, and does not wait for us to take
-    /// it.
+    /// A predecessor of an earlier version leaves its place as soon as we are ready, without waiting for us to take it.
     [[nodiscard]] place_taken place_of_control() const
     {
         if (!given_.before_us) return place_taken::refuse;
@@ -204,8 +203,8 @@ std::expected<opened, problem> open_all(settings& s, inheritance& given)
 {
     if (const auto may = io::may_look_beneath(); !may) {
         return std::unexpected(fmt::format(
-            "openat2(2), by which no file outside of a root is served, is not to be had ({}): Linux 5.6 has "
-            "it, and a unit of systemd's must not say RestrictSUIDSGID=yes",
+            "openat2(2), which confines the files that are served to the roots, is not available ({}): it takes "
+            "Linux 5.6, and a systemd unit must not have RestrictSUIDSGID=yes",
             may.error().text));
     }
     if (const auto may = io::may_open_entries(); !may) {
@@ -221,7 +220,7 @@ std::expected<opened, problem> open_all(settings& s, inheritance& given)
 
 void leave_nothing_behind(const opened& o, const inheritance& given)
 {
-    if (given.before_us || given.addresses == who_chooses_addresses::manager) return;  // those are not ours
+    if (given.before_us || given.addresses == who_chooses_addresses::manager) return;  // those files belong to others
     for (const auto& of_core : o.listeners) {
         for (const listening& l : of_core) remove_file_of(l);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Opening what the network needs, before anything runs, so that what cannot be had is said plainly.
+// Opening what the network needs, before anything runs, so that whatever cannot be opened is reported plainly.
 #pragma once
 
 #include <expected>
@@ -18,15 +18,15 @@ using problem = std::string;
 /// As many connections as the system allows us: the soft limit on descriptors is for programs that use select().
 void allow_many_descriptors();
 
-/// Has the cache keep no more files open than a sixteenth of what a core may have.
+/// Limits the files that the cache keeps open to a sixteenth of each core's descriptors.
 void fit_open_files(settings& s);
 
 /// Opens everything. When the program was started as root and is to run as `s.user`, root opens the ports, and the
-/// files that only root can replace by others; then root's rights are dropped for good, and the rest is opened: whoever
-/// owns a directory cannot have root open, make or change anything there.
+/// files that nobody but root can replace. Then root's rights are dropped for good, and the rest is opened. So the
+/// owner of a directory cannot make root open, create or change anything there.
 ///
-/// Of `s.listen` only that is opened which `given` has no sockets for; these are taken from it. Where `s.listen` leaves
-/// a port open, it says afterwards which it is.
+/// An address in `s.listen` for which `given` has sockets gets these; the others are opened. If `s.listen` has port 0,
+/// it has the chosen port afterwards.
 [[nodiscard]] std::expected<opened, problem> open_all(settings& s, inheritance& given);
 
 /// For a start that fails after open_all(): removes the files of the sockets that it made.

@@ -11,7 +11,7 @@
 
 namespace server {
 
-/// What was written, in the form in which the server works with it; or what is wrong with it and what to write instead.
+/// The value in the form that the server works with; or what is wrong with it, and what to write instead.
 using reading = std::expected<std::string, std::string>;
 
 /// A path of the site: canonical, as http::canonicalize() makes it.

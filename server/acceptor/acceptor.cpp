@@ -26,7 +26,7 @@ conn make_connection(io::socket s, connection_id id)
     return c;
 }
 
-/// None where memory is lacking: the client is closed, and the next one may fare better.
+/// Null when there is no memory: this client's connection is closed; there may be memory for the next one.
 conn try_to_make_connection(io::socket s, connection_id id)
 {
     conn c;
@@ -34,7 +34,7 @@ conn try_to_make_connection(io::socket s, connection_id id)
     return c;
 }
 
-/// Errors of accepting, which may come many times a second: said once a minute at most.
+/// Errors of accepting may come many times a second; they are logged once a minute at most.
 class complaints {
   public:
     [[nodiscard]] std::optional<log_lines> note(const io::error& why)

@@ -38,7 +38,8 @@ class cache_contents {
     /// The same when the pages may have so much memory from now on: who are asked for least leave.
     [[nodiscard]] std::vector<change> decide(cache_room room);
 
-    /// Nothing is kept any more, and nothing competes; needs no memory. The cache processes are still to be told.
+    /// From now on nothing is kept, and nothing competes. Needs no memory. The caller still has to tell the cache
+    /// processes.
     void forget_all() noexcept;
 
     /// All the figures, and the first so many of each half by name.

@@ -8,8 +8,7 @@
 namespace server {
 
 /// Decides which pages are kept (paper, section 2.2 and Figure 3), by what the static workers find and by how often the
-/// cache processes are asked. What it decides by is in cache_contents and
-/// divided_contents.
+/// cache processes are asked. The rules are in cache_contents and divided_contents.
 ///
 ///   found       looked_up       from the static workers: a page that was not kept, or has been compared with its file
 ///   texts       compressed      from the compressor: what a kept page is in other codings

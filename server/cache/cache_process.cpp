@@ -48,8 +48,8 @@ class kept_page {
     }
     [[nodiscard]] const frozen_page& present() const { return page_; }
 
-    /// Until when a file is kept open. After that it would be compared with its name anyway; and meanwhile it may have
-    /// been removed, so that all its blocks would stay in use.
+    /// Until when a file is kept open. After that its name is looked up again anyway; and the file may have been
+    /// removed, in which case an open file would keep all its blocks in use.
     [[nodiscard]] std::optional<csp::time_point> open_until() const
     {
         return page_ && page_->file ? std::optional(good_until_) : std::nullopt;
@@ -154,7 +154,7 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
             if (job) co_await to.desk.output(std::move(*job));
             x->kept_is_fresh = kept.is_fresh(now);
             if (x->kept_is_fresh && kept.is_ready_for(x->asked)) {
-                // What throws, throws before anything is sent: then a worker goes on.
+                // Exceptions come only before anything is sent; then a worker answers.
                 csp::attempt([&] { answered = send_at_once(*x, kept.dated_for(x->asked)); });
             }
             if (!answered) x->kept = kept.present();

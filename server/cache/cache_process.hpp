@@ -19,9 +19,9 @@ struct cache_process_links {
 };
 static_assert(csp::mobile<cache_process_links>);
 
-/// Keeps one page, or that there is none, and answers requests for it: what is ready leaves in one call. What takes
-/// longer or more thought is passed on to the static farm with the page: a client that does not take all of it at once,
-/// a page that is due for a look at its file, conditions, ranges, a file that is kept open.
+/// Keeps one page, or the fact that there is none, and answers requests for it. A ready response is sent in one call.
+/// Everything that takes longer is passed on to the static farm with the page: a client that does not take all of it at
+/// once, a page that is due for a look at its file, conditions, ranges, a file that is kept open.
 ///
 ///   work             cache_work        requests, and what to keep from now on
 ///   to.hits          slot_number       `me`, once for each request for the page

@@ -8,7 +8,7 @@
 namespace server {
 namespace {
 
-/// What open files and absences may each have, beside what the pages have.
+/// The memory of open files and that of absences, each in addition to that of the pages.
 constexpr std::size_t part_of(std::size_t memory) { return memory / 16; }
 
 }  // namespace
@@ -35,7 +35,7 @@ std::vector<change> divided_contents::decide(looked_up&& look)
 {
     std::vector<change> changes;
     cache_contents* const its_own = look.found ? &in(division_of(*look.found)) : nullptr;
-    // First it leaves the others, where the same path may be known as it was before.
+    // First the path leaves the other divisions, which may have an earlier state of it.
     for (cache_contents& each : divisions_) {
         if (&each == its_own || !each.knows(look)) continue;
         std::ranges::move(

@@ -14,8 +14,8 @@
 namespace server {
 
 /// All that is kept, in three divisions: pages in memory, large files that stay open, and paths under which there is
-/// nothing. Each has cache processes and memory of its own, so that no kind can push out another: whoever asks for a
-/// million names that do not exist competes with others of that kind only. A path is in one division at a time.
+/// nothing. Each has cache processes and memory of its own, so that no kind can push out another: a client that asks
+/// for a million missing names competes only with requests of that kind. A path is in one division at a time.
 class divided_contents {
   public:
     explicit divided_contents(const cache_rules& rules);
@@ -27,7 +27,8 @@ class divided_contents {
         return in(division::pages).decide(std::move(text));
     }
     [[nodiscard]] std::vector<change> decide(cache_room room);
-    /// Nothing is kept any more, and nothing competes; needs no memory. The cache processes are still to be told.
+    /// From now on nothing is kept, and nothing competes. Needs no memory. The caller still has to tell the cache
+    /// processes.
     void forget_all() noexcept
     {
         for (cache_contents& each : divisions_) each.forget_all();

@@ -53,11 +53,11 @@ std::expected<io::descriptor, problem> connect_to(const std::string& path)
             return std::unexpected(fmt::format(
                 "no server has its control socket at {}: start one with --control {}, or name another", path, path));
         case ECONNREFUSED:
-            return std::unexpected(fmt::format("nobody listens at {}: the server that made it is no more", path));
+            return std::unexpected(fmt::format("nobody listens at {}: the server that made it has ended", path));
         case EACCES:
         case EPERM:
             return std::unexpected(
-                fmt::format("{} may not be used by you: be root, or the user whom the server runs as", path));
+                fmt::format("{} may not be used by you: be root, or the user that the server runs as", path));
         default:
             return std::unexpected(fmt::format("{} cannot be reached: {}", path, std::strerror(errno)));
     }

@@ -117,7 +117,7 @@ csp::process session(io::socket client, std::string line, csp::time_point began,
 
 csp::process refusal(io::socket client)
 {
-    co_await reply(client, std::unexpected("only root and the user whom the server runs as may do this\n"));
+    co_await reply(client, std::unexpected("only root and the user that the server runs as may do this\n"));
 }
 
 bool may_command(const io::socket& client)
@@ -126,7 +126,7 @@ bool may_command(const io::socket& client)
     return who && (who->user == 0 || who->user == ::geteuid());
 }
 
-/// Those who have not said a whole line yet.
+/// The clients that have not sent a whole line yet.
 class audience {
   public:
     /// A client for whom there is no memory is closed.
@@ -145,7 +145,8 @@ class audience {
         io::socket client;
         std::string line;
     };
-    /// What an event comes to: perhaps the whole command of one of them, who is no more among them then.
+    /// Handles an event. Yields a client and its command if that is whole now; the client is then no longer among
+    /// these.
     [[nodiscard]] std::optional<command> hear(const io::select_event& e) noexcept
     {
         std::optional<command> whole;
@@ -192,7 +193,7 @@ class audience {
     std::uint64_t last_ = 0;
 };
 
-/// The line to a predecessor, until that has left its place.
+/// The line to a predecessor, until the predecessor has left its place.
 class place {
   public:
     [[nodiscard]] io::select_read& departure() { return departure_; }

@@ -26,7 +26,7 @@ struct control_links {
 
 /// Answers the operator: `occwserv status`, `ps`, `stop`, `reload` and `upgrade`, at a unix socket. A connection is one
 /// command, a line; the answer is "ok" or "error", a line, and then text to be shown, until the end of the stream. Only
-/// root and the user whom the server runs as are heard.
+/// root and the user that the server runs as may give commands.
 ///
 ///   over            stop               closed when the server has ended
 ///   predecessors    predecessor        from the supervisor, when this server serves and another had the place before
@@ -35,8 +35,8 @@ struct control_links {
 ///   to_upgrades     upgrade_request    upgrade
 ///   to_log          log_lines          what is wrong with the socket
 ///
-/// It waits itself for clients to say something, who may take five seconds; a session begins with a whole line, so that
-/// no silent client holds up the end. While a predecessor is there the socket is beside its place.
+/// It waits for the clients' lines itself; a client has five seconds for that. A session begins with a whole line, so
+/// that no silent client holds up the end. While there is a predecessor, the socket is at path_beside().
 ///
 /// Deadlock: sessions are clients of the witnesses, the supervisor and the upgrades, none of which is a client of them.
 /// The process itself is a client of the log only, and so may be a server to the supervisor.

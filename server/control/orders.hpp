@@ -32,7 +32,7 @@ struct lend_sockets {
     csp::out<loan> to;
 };
 
-/// The successor serves: the server is to end, with patience for its clients. That it will is answered.
+/// The successor serves, so the server is to end, with patience for its clients. The answer says that it will.
 struct agreed {};
 struct handed_over {
     pid_t to = 0;

@@ -38,12 +38,12 @@ static_assert(csp::mobile<control_socket>);
 /// What to do about another server that listens there: refuse; take its place; or stay beside it until later.
 enum class place_taken : std::uint8_t { refuse, replace, stay_beside };
 
-/// Where a socket waits that a process has made for this path.
+/// Where the socket of this process stays until its predecessor leaves `path`.
 [[nodiscard]] std::string path_beside(const std::string& path, pid_t process);
 
-/// Makes it, for its owner alone; one left behind by a server that is no more is replaced. With a predecessor, which
-/// listens there still, the socket may stay beside the path until that leaves the place. An error, as a sentence.
-/// REQUIRES: an `owner`, who is given it, only when the path is_roots_own().
+/// Makes the control socket, accessible to its owner only; a socket left behind by a dead server is replaced. While a
+/// predecessor listens at `path`, the new socket may stay at path_beside(). An error, as a sentence. REQUIRES: with an
+/// `owner`, to whom the file is given, the path is_roots_own().
 [[nodiscard]] std::expected<control_socket, std::string> open_control_socket(const std::string& path,
                                                                              const std::optional<user_account>& owner,
                                                                              place_taken when_taken);

@@ -31,7 +31,7 @@ std::string ending_of(const io::exit_status& how)
                            : fmt::format("ended with code {}", how.code);
 }
 
-/// A sentence about its end, which has come or is about to.
+/// A sentence about how the new server ended. REQUIRES: it has ended, or has closed its line.
 csp::step<sentence> how_it_ended(successor& s, std::string_view when)
 {
     const auto how = co_await s.process.exited(csp::core::here().now() + time_to_take);
@@ -40,7 +40,7 @@ csp::step<sentence> how_it_ended(successor& s, std::string_view when)
 
 enum class heard : std::uint8_t { line, end, nothing, cancelled };
 
-/// Waits for the next line that it says: until then, and no longer than it listens.
+/// Waits for the next line of the new server: until `until`, or until it closes its side.
 csp::step<heard> hear(successor& s, csp::in<stop>& cancelled, io::deadline until, std::string& line)
 {
     constexpr std::size_t longest = 8192;
@@ -111,7 +111,7 @@ csp::step<std::expected<void, sentence>> try_successor(successor& s, csp::in<sto
         case heard::line:
             break;
     }
-    if (line != "ready") co_return std::unexpected(line);  // what it cannot do
+    if (line != "ready") co_return std::unexpected(line);  // the reason
     const csp::timeout trial = csp::after(time_on_trial);
     const auto chosen = co_await csp::pri_alt(cancelled, s.process, trial);
     if (chosen == cancelled) co_return std::unexpected(was_cancelled);
@@ -130,7 +130,7 @@ csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>&
             co_return std::unexpected(was_cancelled);
         case heard::nothing:
             co_return std::unexpected("the new server does not take the control socket");
-        case heard::end:   // it has none, or is of a version that took it earlier
+        case heard::end:   // it has no control socket, or is of a version that took it at the start
         case heard::line:  // "here"
             break;
     }

@@ -24,7 +24,7 @@ struct own_command {
 };
 [[nodiscard]] own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses);
 
-/// A new server that was given our sockets. It shares them until it is let go; dropped before that, it is killed.
+/// A new server that was given our sockets. It is killed when this is destroyed, unless the process was let go.
 struct successor {
     io::child process;
     io::socket line;  // on which it reports
@@ -35,11 +35,12 @@ struct successor {
 [[nodiscard]] csp::step<std::expected<successor, std::string>> start_successor(own_command command,
                                                                                std::vector<listening> sockets);
 
-/// Waits until it has said that it serves, and then has served for a moment. A new server that starts and then dies
-/// would be an outage if we had left. An error, as a sentence, also when `cancelled` is closed meanwhile.
+/// Waits until it has said that it serves, and then has served for a moment. If this server had left by then, a new one
+/// that dies right after its start would be an outage. An error, as a sentence, also when `cancelled` is closed
+/// meanwhile.
 [[nodiscard]] csp::step<std::expected<void, std::string>> try_successor(successor& s, csp::in<stop>& cancelled);
 
-/// Tells it that the place is its own, and waits until it has taken the control socket. Errors as above.
+/// Tells it to take our place, and waits until it has taken the control socket. Errors as above.
 [[nodiscard]] csp::step<std::expected<void, std::string>> give_place(successor& s, csp::in<stop>& cancelled);
 
 /// Asks it to end, and waits for that, but not for ever.

@@ -17,7 +17,8 @@ namespace {
 
 constexpr const char* ends_already = "the server is ending already";
 
-/// A new server that serves, and for which this one has begun to drain. An error, as a sentence: nothing is left of it.
+/// Starts a new server, and makes this one drain when it serves. Yields its process id, or an error, as a sentence;
+/// then nothing is left of the new server.
 csp::step<std::expected<pid_t, std::string>> replace_server(own_command command, const std::string& control_path,
                                                             csp::in<stop>& cancelled, upgrade_links& links)
 {
@@ -37,7 +38,7 @@ csp::step<std::expected<pid_t, std::string>> replace_server(own_command command,
         }
         serves = std::unexpected(ends_already);
     }
-    // Killed at once if the server goes on: it holds sockets on which clients come to it.
+    // If this server goes on, the new one is killed at once: it shares our sockets, and would get some of our clients.
     const bool server_ends = co_await csp::pri_alt(cancelled, csp::skip) == cancelled;
     if (server_ends) co_await end_successor(std::move(*heir), lent->patience);
     ::unlink(path_beside(control_path, pid).c_str());
@@ -63,7 +64,7 @@ csp::process attempt(own_command command, std::string control_path, csp::out<upg
     }
 }
 
-/// The ends of an attempt that is under way; of none, they are none.
+/// The ends of the attempt that is under way; empty if there is none.
 struct running_attempt {
     csp::in<stop> over;    // closed with the attempt, however that ends
     csp::out<stop> until;  // to be closed when it is to be cancelled

@@ -14,7 +14,7 @@
 
 namespace server {
 
-/// What an operator is shown, or what was wrong.
+/// The text for the operator, or the reason why there was no upgrade.
 using upgrade_answer = std::expected<std::string, std::string>;
 
 struct upgrade_request {
@@ -28,10 +28,10 @@ struct upgrade_links {
     csp::shared_out<log_lines> to_log;
 };
 
-/// Has a new server take this one's place, one attempt at a time. The new one is given the sockets, and both serve
-/// until the new one has served for a moment; only then is it given the control socket and this server drains. Should
-/// the new one fail before that, this one goes on as if nothing had been. If the server is to end meanwhile, that comes
-/// first: the new server ends as well, and the attempt is over when it has.
+/// Has a new server take this one's place, one attempt at a time. The new one is given the sockets, and both serve.
+/// When the new one has served for a moment, it is given the control socket, and this server drains. If the new one
+/// fails before that, this one goes on as before. If this server has to end meanwhile, the attempt is cancelled: the
+/// new server ends as well, and then the attempt is over.
 ///
 ///   requests        upgrade_request    from the control socket's sessions; one that comes during an attempt is refused
 ///   over            stop               never written; closed when the server begins to end

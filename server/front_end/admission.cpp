@@ -12,7 +12,7 @@ constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a
 constexpr std::chrono::minutes saying_pause{1};          // between two lines about the same limit
 constexpr std::size_t most_turned_away = 64;             // until they have gone, others might not be told why
 
-/// Who connects to a unix socket has no address to be counted by, unless it is a proxy that hides its clients.
+/// A client on a unix socket has no address to be counted by, unless it is a proxy that hides its clients.
 bool is_without_address(const connection& c) { return c.client.is_none() && !c.is_unnamed; }
 
 }  // namespace
@@ -23,7 +23,7 @@ void admission::limit::bite(const connection& c, std::vector<log_lines>& lines,
     const csp::time_point now = csp::core::here().now();
     ++unsaid_;
     if (said_at_ && now < *said_at_ + saying_pause) return;
-    // Without memory for the line, the next one tells of this too.
+    // If there is no memory for the line, the next one reports this too.
     csp::attempt([&] {
         lines.push_back(error_line("warning",
                                    fmt::format("{} (now {}; {} since this was last said)", text_, c.peer, unsaid_),

@@ -28,8 +28,8 @@ waiting waits_for(const connection& c)
     return c.now == idle || (c.now == introduction && c.progress == 0) ? waiting::idle : waiting::unfinished;
 }
 
-/// The parked connections, each under a number by which the select set knows it; and in two rows, for idle and
-/// unfinished ones, those that have waited longest in front.
+/// The parked connections, each under a number by which the select set knows it. Each is also in one of two rows, for
+/// idle and for unfinished ones; those that have waited longest are in front.
 class places {
   public:
     /// `c` stays where it is if there is no memory for it here.
@@ -82,7 +82,7 @@ class places {
     }
 
   private:
-    /// The rows are rings of links: in front those that are the heads of the rows, then one for each place.
+    /// The rows are rings of links: first the heads of the rows, then one link for each place.
     using link_number = std::uint32_t;
     struct link {
         link_number previous = 0;
@@ -282,7 +282,7 @@ class lot {
     }
     [[nodiscard]] bool is_ending_now() const { return ending_ == stop::manner::now; }
 
-    // Each of these works on the connection at hand; null then: it is parked, or has gone. What throws, for want of
+    // Each of these works on the connection at hand; null then: it is parked, or has gone. An exception, for want of
     // memory, costs this connection and nothing else.
 
     /// Null: no descriptor is left for the next one.
@@ -342,7 +342,7 @@ class lot {
         });
     }
 
-    /// A request of our own, which needs no room.
+    /// A request of the server's own, which needs no room.
     void send_round(connection& probe) noexcept
     {
         ++under_way_;
@@ -362,8 +362,8 @@ class lot {
         std::uint64_t place;
         csp::time_point from;  // it has had time until then
     };
-    /// The first to be closed for a new connection. Unfinished ones only when no other is parked: they may be all that
-    /// somebody has who sends a byte now and then to as many as there are places.
+    /// The first to be closed for a new connection. An unfinished one only when no idle one is parked: then a client
+    /// may hold all places by sending a byte now and then on each connection.
     [[nodiscard]] std::optional<yielder> first_to_yield() const
     {
         constexpr std::chrono::milliseconds of_idle{250};
@@ -379,7 +379,8 @@ class lot {
         const auto first = first_to_yield();
         return first ? first->from : csp::time_point::max();
     }
-    /// Unless it has sent something meanwhile. If nobody yields, there is one connection too many for a while.
+    /// Closes that one, unless it has sent something meanwhile. If none yields, there is one connection too many for a
+    /// while.
     void let_one_yield()
     {
         constexpr int most_looks = 16;

@@ -31,13 +31,13 @@ struct stop {
 ///   to_stats      tally      how often
 ///
 /// It sees every connection and every request of its core, so the limits for one address are kept here. A request that
-/// is one too many goes the way of all, and its answer says so; so does a connection, up to so many at once: an
-/// attacker gets no answer. Of a connection or a request that a trusted proxy has brought the client counts whom that
-/// names; the proxy itself has no limit but `connections`.
+/// is one too many takes the way of all requests, and its answer says so; so does a connection that is one too many,
+/// but only a limited number at once: a flood gets no answers. A connection or a request from a trusted proxy counts
+/// for the client that the proxy names; the proxy itself has no limit but `connections`.
 ///
-/// Who yields is the one that has been idle longest, and for a quarter of a second at least; only when none is, the one
-/// whose head (or other thing) has not been complete for longest, and for five seconds at least. A request that is
-/// under way never yields.
+/// The connection that yields is the one that has been idle longest, if for at least a quarter of a second. If none is
+/// idle, it is the one that has waited longest for the rest of a head (or of a body or PROXY header), if for at least
+/// five seconds. A connection whose request is under way never yields.
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a

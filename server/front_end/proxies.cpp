@@ -58,7 +58,7 @@ speaker name_client(connection& c, const std::vector<proxy_rule>& proxies)
         }
     }
     set_client(c, client);
-    // What a proxy passes on is not its own, even if it does not say whose it is.
+    // A request that a proxy passes on is not the proxy's own, even if the proxy does not say whose it is.
     c.is_unnamed = rule != nullptr && http::is_passed_on(head);
     return rule == nullptr || c.is_unnamed ? speaker::client : speaker::proxy;
 }

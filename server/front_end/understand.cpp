@@ -36,7 +36,7 @@ bool note_body(const http::request_head& head, connection& c)
     return true;
 }
 
-/// Whether the bytes behind a request are, or begin with, all of another one; or with what will be refused at once.
+/// Whether the bytes behind a request begin with a complete head, or with something that will be refused at once.
 bool is_answered_at_once(std::string_view rest, const http::limits& sizes)
 {
     if (rest.empty()) return false;
@@ -60,7 +60,7 @@ bool wants_https(const http::request_head& head)
 }
 
 /// All lines of a field as one value, which is kept with the request if there were several (RFC 9110, section 5.3).
-/// Where the field has no list, that is no valid value, and the field is treated so.
+/// If the field's value is not a list, this is an invalid value, and the field is treated as such.
 std::optional<std::string_view> list_of(const http::request_head& head, field_id id, request& asked)
 {
     std::string joined;

@@ -110,7 +110,7 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
     return next;
 }
 
-/// As read_again(), for which memory may be lacking: that is a mistake like others, and nothing has changed.
+/// As read_again(); when memory runs out there, that is a mistake like others, and nothing has changed.
 std::expected<new_configuration, mistakes> try_to_read_again(const settings& in_force,
                                                              const std::vector<std::string>& words,
                                                              who_chooses_addresses addresses)

@@ -25,7 +25,7 @@ csp::process fault_watch(csp::in<fault> faults, csp::in<stop> over, csp::shared_
 {
     constexpr std::chrono::milliseconds time_to_tell{300};
     if (co_await csp::pri_alt(over, faults) == over) {
-        // A supervisor that faults closes this too, and word of its fault comes next.
+        // When the supervisor faults it closes `over` too; the report of its fault comes next.
         co_await csp::yield();
         if (co_await csp::pri_alt(faults, csp::skip) == csp::skip) co_return;
     }

@@ -192,11 +192,11 @@ struct core_view {
     parking_view connections;
     cache_view cache;
     std::vector<csp::kind_of_process> processes;
-    bool answers = false;  // a request has gone the way of all requests and was answered
+    bool answers = false;  // the request of a probe was answered
 };
 struct core_question {
     csp::bridge_out<core_view> answer;
-    bool is_probed = false;  // whether that is to be tried
+    bool is_probed = false;  // whether to send a probe
 };
 
 static_assert(csp::mobile<figures> && csp::mobile<figures_question> && csp::mobile<parking_question>);

@@ -22,8 +22,8 @@ bool is_from_here(const connection& c)
     return !http::is_passed_on(c.input.text().substr(0, c.head_bytes));
 }
 
-/// Whether the host is what this machine is called on itself. A page that a browser here shows may have made its own
-/// name lead to 127.0.0.1 (DNS rebinding), but the browser sends that name.
+/// Whether the host is a loopback name or address. A web page in a browser on this machine may have a name that leads
+/// to 127.0.0.1 (DNS rebinding), but then the browser sends that name.
 bool is_own_name(std::string_view authority)
 {
     const auto parts = http::parse_authority(authority);
@@ -42,7 +42,7 @@ bool may_see(const exchange_record& x)
 {
     const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
     if (http1 == nullptr || !is_from_here(*http1->connection)) return false;
-    // Health is no secret, and those who look after it ask for whatever host they like.
+    // Health is no secret, and health checks use any host.
     return x.asked.path.view() == health || (is_own_name(x.asked.authority) && !is_of_a_simple_proxy(x.asked));
 }
 

@@ -36,7 +36,8 @@ std::uint64_t lines_in(const log_lines& lines)
     return lines.which == log_kind::error ? 1 : static_cast<std::uint64_t>(std::ranges::count(lines.text, '\n'));
 }
 
-/// A line of the error log that says how many lines of another log were lost: if it is lost itself, the number is not.
+/// A line of the error log that says how many lines of another log were lost. If this line is lost itself, the number
+/// is kept.
 struct told_loss {
     std::optional<log_number> of;
     std::uint64_t lines = 0;
@@ -131,7 +132,7 @@ class log_keeper {
         }
     }
 
-    /// Gives work to the writers that have none. They wait for it.
+    /// Gives work to the writers that have none; they wait for it, so these outputs end at once.
     csp::step<void> give_work()
     {
         for (kept_log* const log : all()) {
@@ -164,7 +165,7 @@ class log_keeper {
         if (!left_.empty() || unaware_ > 0) return;
         if (auto complete = std::exchange(complete_, std::nullopt)) completed_ = std::move(complete);
     }
-    /// Yields, once, the end by which it is said that a change is complete.
+    /// Yields, once, the end by which to report that a change is complete.
     [[nodiscard]] std::optional<csp::bridge_out<log_turn>> take_completed()
     {
         return std::exchange(completed_, std::nullopt);
@@ -288,13 +289,13 @@ class log_keeper {
 
     void lose(kept_log& log, std::uint64_t lines, std::string_view why)
     {
-        if (&log == said_.get()) return;  // where else could that be said?
+        if (&log == said_.get()) return;  // standard error itself: there is no other place to report it
         if (log.lost == 0) {
             say(fmt::format("the {} log cannot be written ({}); lines are lost until it can", log.name, why));
         }
         log.lost += lines;
     }
-    /// In the error log, or if there is none on standard error.
+    /// Reports it in the error log, or if there is none on standard error.
     void tell_loss(kept_log& log)
     {
         if (log.lost == 0) return;
@@ -354,7 +355,7 @@ class log_keeper {
         return of.lost == 1 ? fmt::format("1 line of the {} log was lost", of.name)
                             : fmt::format("{} lines of the {} log were lost", of.lost, of.name);
     }
-    /// On standard error, unless nobody reads that.
+    /// Writes to standard error, unless nobody reads that.
     void say(std::string_view what)
     {
         enqueue(*said_, {.which = log_kind::access, .text = fmt::format("occwserv: {}\n", what)});
@@ -384,7 +385,7 @@ class log_keeper {
     {
         if (access_before_) leave(std::exchange(access_before_, nullptr));
     }
-    /// Nothing more is written there but what waits.
+    /// From now on only the lines that already wait are written there.
     void leave(log_pointer log)
     {
         log->progress = now();

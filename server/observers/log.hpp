@@ -74,10 +74,10 @@ struct log_change {
 static_assert(csp::mobile<log_change>);
 
 /// Keeps the lines until they are written. One for the whole server, reached over a bridge. It takes lines at any time,
-/// so nobody who logs waits for a disk or a reader. Each log is written by a process of its own (log_writer); what one
-/// does not write waits here, up to `most_waiting` bytes. Beyond that lines are lost, as they are when a disk is full
-/// or a reader is gone or has stopped: that is said once, on standard error; the lines lost are counted; and when the
-/// log can be written again the error log says how many they were.
+/// so no process that logs waits for a disk or a reader. Each log is written by a process of its own (log_writer);
+/// lines that it has not taken wait here, up to `most_waiting` bytes. Beyond that lines are lost, as they are when a
+/// disk is full or a reader is gone or has stopped. The first loss is reported on standard error; the lost lines are
+/// counted, and when the log can be written again the error log says how many they were.
 ///
 ///   lines     log_lines    from every core
 ///   orders    log_order    from the supervisor. At `reopen` no line is lost: what cannot be opened anew goes on being
@@ -86,9 +86,9 @@ static_assert(csp::mobile<log_change>);
 ///   to_end    log_end      once, when all is written or given up
 ///
 /// At the end a log that is being written is waited for, up to a minute; one that takes nothing for two seconds is
-/// given up. So is one that is left at a change. Deadlock: a server to all but its writers, whom it gives work only
-/// when they wait for it; the supervisor, which it tells of its end, may be telling it something, so it first lets go
-/// of `orders`.
+/// given up. The same holds for a log that a change of the configuration replaces. Deadlock: a server to all but its
+/// writers, whom it gives work only when they wait for it; the supervisor, which it tells of its end, may be telling it
+/// something, so it first lets go of `orders`.
 csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> orders, csp::in<log_change> changes,
                  csp::out<log_end> to_end);
 

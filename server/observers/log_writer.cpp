@@ -57,7 +57,7 @@ class outlet {
     [[nodiscard]] const std::string& path() const { return to_.target.path; }
 
   private:
-    /// To a stream, as much as its reader takes.
+    /// Writes to a stream as much as its reader takes.
     csp::step<io::appended> append_to_stream(std::string_view text)
     {
         constexpr std::chrono::milliseconds at_once{1};
@@ -95,7 +95,7 @@ class outlet {
         co_return loss{lines_in(rest), *got.problem};
     }
 
-    /// To the present reader: if the one before is gone there may be another.
+    /// Sends to the present reader; if that is gone there may be another.
     csp::step<io::result<std::size_t>> send_datagram(std::string_view text, io::deadline until)
     {
         for (;;) {

@@ -28,7 +28,7 @@ struct log_work {
     log_form form = log_form::combined;
 };
 
-/// What a writer says: how far it is with the lines, what came of the work, or that its file is closed.
+/// What a writer reports: how many lines it has written so far, the result of the work, or that its file is closed.
 struct log_report {
     enum class kind : std::uint8_t { progress, done, closed };
 
@@ -41,7 +41,7 @@ struct log_report {
 static_assert(csp::mobile<log_work> && csp::mobile<log_report>);
 
 /// Writes one log. It waits for a disk as long as that takes, so it is a process of its own: the log, which must take
-/// lines at any time, gives it the next work when it has reported on the one before.
+/// lines at any time, gives it new work only when it has reported on the previous work.
 ///
 ///   work    log_work     from the log, one at a time; closed: the log is left
 ///   to_log  log_report   one `done` for each work, `progress` before it, and `closed` last

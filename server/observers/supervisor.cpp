@@ -77,7 +77,7 @@ loan another_of_each(const supervised& configured)
     for (const listening& l : configured.sockets.opened) {
         auto copy = duplicate(l.socket);
         if (!copy) {
-            all.problem = fmt::format("no descriptor can be had for {}: {}", l.address, copy.error().text);
+            all.problem = fmt::format("there is no descriptor for {}: {}", l.address, copy.error().text);
             break;
         }
         all.sockets.push_back({l.address, std::move(*copy), l.file});
@@ -194,7 +194,7 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
 
     end_reason why = co_await serve_until_end(with, orders, to_config, to_logs, to_log);
     while_serving.clear();
-    // As long as a predecessor watches whether we serve, the files are its own.
+    // Until a predecessor has left its place, the files are its own.
     const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.before_us.is_there();
     if (!why.successor && has_files) {
         for (const listening& l : with.configured.sockets.opened) remove_file_of(l);
@@ -230,13 +230,13 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
         order_to_logs = for_it == waited::signal ? log_order::give_up : log_order::finish_present;
     }
     {
-        // A session of control that waits for us may have an end of `lines`, for whose closing the log waits.
+        // The log waits until all ends of `lines` are closed. A session of control may hold one while it waits for us.
         const auto orders_closed = std::move(orders);
         const auto lines_closed = std::move(to_log);
     }
     const log_end logs = co_await end_logs(order_to_logs, with.signals, logs_end, to_logs);
-    // Workers may hold sockets of clients that do not read, and the log a file of a disk that hangs; nothing but the
-    // end of the program frees them sooner.
+    // Workers may hold sockets of clients that do not read, and the log a file on a disk that hangs; only the end of
+    // the program closes these now.
     if (for_it != waited::ended || !logs.is_complete) std::_Exit(EXIT_SUCCESS);
 }
 

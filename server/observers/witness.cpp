@@ -53,7 +53,7 @@ namespace {
 
 constexpr std::string_view probe_request = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// A connection whose client we are ourselves, with a request that any part of the network may answer.
+/// A connection from the server to itself, with a request that any part of the network may answer.
 conn probe_from(io::socket server_end)
 {
     auto probe = std::make_unique<connection>(std::move(server_end));
@@ -118,7 +118,7 @@ csp::process witness(csp::in<core_question> questions, csp::shared_out<parking_q
         try {
             view = co_await look(question->is_probed, to_parking, to_cache);
         } catch (...) {
-            csp::report_fault();  // who asked learns that there is no answer
+            csp::report_fault();  // the asker learns that there is no answer
         }
         if (view) co_await question->answer.output(std::move(*view));
     }

@@ -35,8 +35,8 @@ csp::step<View> ask_afar(csp::bridge_out<Question>& to)
 /// How every core stands, in their order.
 csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_question>>& witnesses);
 
-/// Whether on every core a request of our own is answered, which goes the way of all requests. Waits for a core that
-/// does not answer as long as that takes.
+/// Whether every core answers a request of our own that takes the way of all requests. Waits as long as that takes, for
+/// ever if a core does not answer.
 csp::step<bool> all_answer(std::vector<csp::bridge_out<core_question>>& witnesses);
 
 /// All connections of these cores together.

@@ -17,12 +17,12 @@ struct shared_descriptors {
     descriptors for_new_ones = descriptors::plentiful;
 };
 
-/// Of at most so many descriptors (RLIMIT_NOFILE): those that the server always has, some for the operator's commands,
-/// a reload and an upgrade, and some for files are kept back; the rest is for connections. If there is none, it says
-/// so.
+/// Shares out `most` descriptors (RLIMIT_NOFILE). Kept back are those that the server always has, some for the
+/// operator's commands, a reload and an upgrade, and some for files; the rest is for connections. An error, as a
+/// sentence, if there is no rest.
 [[nodiscard]] std::expected<shared_descriptors, std::string> share_descriptors(const settings& s, std::size_t most);
 
-/// Fits `s` to the limit in force. Yields what is to be said of that, if anything.
+/// Fits `s` to the limit in force. Yields a message for the operator, if there is something to report.
 [[nodiscard]] std::expected<std::optional<std::string>, std::string> fit_to_descriptors(settings& s);
 
 }  // namespace server

@@ -28,7 +28,7 @@ constexpr const char* from_predecessor = "OCCWSERV_LISTEN_FDS";
 constexpr const char* from_manager_first = "OCCWSERV_LISTEN_FDS_OF_MANAGER";
 constexpr const char* files_of_sockets = "OCCWSERV_LISTEN_FILES";  // "DEVICE:INODE " for each
 
-/// The text in a variable, which is then removed: no child of ours shall believe that it is meant.
+/// The text in a variable, which is then removed, so that no child of ours takes it for its own.
 std::optional<std::string> take_text(const char* variable)
 {
     const char* const text = std::getenv(variable);
@@ -72,11 +72,11 @@ std::vector<io::descriptor> take_descriptors_from(int first)
         std::from_chars(name.data(), name.data() + name.size(), number);
         if (number >= first) numbers.push_back(number);
     }
-    // Without /proc there is no /dev/fd either, and nobody can mean one of them.
+    // Without /proc there is no /dev/fd either, so the configuration can name none of them.
     if (failed) ::close_range(static_cast<unsigned>(first), ~0U, 0);
     std::vector<io::descriptor> all;
     for (const int number : numbers) {
-        if (is_open(number)) all.emplace_back(number);  // that of the directory is not any more
+        if (is_open(number)) all.emplace_back(number);  // the directory's own is closed by now
     }
     return all;
 }
@@ -113,7 +113,7 @@ void predecessor::tell(std::string_view line) const
 {
     if (!to_) return;
     const std::string whole = fmt::format("{}\n", line);
-    // If it has gone it wants to know nothing.
+    // If it has ended there is nobody to tell.
     const auto sent = ::send(to_.number(), whole.data(), whole.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == ENOTSOCK) (void)!::write(to_.number(), whole.data(), whole.size());
 }

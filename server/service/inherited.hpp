@@ -18,7 +18,7 @@
 
 namespace server {
 
-/// Who started us to take its place: a line to it. Nobody, if we were started otherwise.
+/// A line to the server that started us to take its place. None if we were started otherwise.
 ///
 /// We say "ready", or why we cannot be. The predecessor closes its side when we have served for a moment: from then on
 /// its place is ours, and we take the control socket and say "here". One of an earlier version gives us a pipe, and
@@ -47,13 +47,13 @@ struct inheritance {
     std::vector<listening> sockets;
     who_chooses_addresses addresses = who_chooses_addresses::configuration;
     predecessor before_us;
-    /// What else was open, by some carelessness or as the place of a file (/dev/fd/3): to be closed when the files that
-    /// the configuration names are open.
+    /// Descriptors that were open besides, because the parent forgot to close them or as a file to be named
+    /// (/dev/fd/3). To be closed when the files that the configuration names are open.
     std::vector<io::descriptor> others;
 };
 
-/// Has /dev/null opened where a standard stream is closed, so that no socket gets its number and, with it, what we or a
-/// library say. False when that cannot be done. For the very beginning of the program.
+/// Opens /dev/null in place of each closed standard stream, so that no socket gets its number, and with it messages of
+/// ours or of a library. False when that fails. For the very beginning of the program.
 [[nodiscard]] bool occupy_standard_streams();
 
 /// From the environment, whose variables for it are removed. An error, as a sentence, when what they name is none.

@@ -90,7 +90,7 @@ std::expected<std::vector<listening>, std::string> listen_at_path(const std::str
     return all;
 }
 
-/// Whether nobody else has the address. Sharing a port lets in every program of this user, so this asks without.
+/// Whether the address is free. SO_REUSEPORT would succeed beside any program of this user, so this binds without it.
 io::result<void> may_listen(const io::address& at, when_in_use then)
 {
     constexpr std::chrono::milliseconds pause{10};
@@ -120,7 +120,7 @@ std::expected<std::vector<listening>, std::string> listen_on(const std::string& 
     for (unsigned i = 0; i < s.workers; ++i) {
         auto l = io::listen(*address, backlog, io::port_sharing::among_cores);
         if (!l) return std::unexpected(cannot_listen(where, *address, l.error(), s.user));
-        if (i == 0) address = io::local(*l);  // of port 0, which one it has become
+        if (i == 0) address = io::local(*l);  // with the port that was chosen in place of 0
         if (!address) return std::unexpected(fmt::format("cannot listen on {}: {}", where, address.error().text));
         listeners.push_back({address->to_string(), std::move(*l)});
     }
@@ -134,7 +134,7 @@ bool has_no_ipv6()
     return !may && (may.error().number == EAFNOSUPPORT || may.error().number == EADDRNOTAVAIL);
 }
 
-/// The address that listens already where `wanted`, whose port is 0, would.
+/// The address on which a listener for `wanted`, whose port is 0, listens already.
 std::optional<std::string> with_a_port(const io::address& wanted, const std::vector<std::string>& present)
 {
     for (const std::string& text : present) {

@@ -15,9 +15,9 @@
 
 namespace server {
 
-/// Replaces what `listen` leaves open, as far as it can be known before anything is opened: where the kernel has no
-/// IPv6, ":80" is "0.0.0.0:80"; and port 0 is the port on which an address among `present` listens already. Yields what
-/// an operator should know of that.
+/// Completes the addresses of `listen`, as far as is possible before anything is opened: where the kernel has no IPv6,
+/// ":80" becomes "0.0.0.0:80"; port 0 becomes the port of the address in `present` that listens for it already. Yields
+/// messages for the operator.
 [[nodiscard]] std::vector<std::string> settle_addresses(std::vector<std::string>& listen,
                                                         const std::vector<std::string>& present);
 
@@ -27,10 +27,10 @@ namespace server {
 /// The path of an address that is a file; none of all others.
 [[nodiscard]] std::optional<std::string> path_of(std::string_view address);
 
-/// Which file it is that is there now.
+/// The identity of the file that is there now.
 [[nodiscard]] socket_identity file_of(std::string_view address);
 
-/// Removes the file of an address that is a unix path, unless it is another server's by now.
+/// Removes the file of a unix address, unless another server has replaced it.
 void remove_file_of(const listening& l);
 
 /// What leads from one set of addresses to another: for each core, and for whoever keeps another of each socket.
@@ -48,8 +48,8 @@ struct move_of_addresses {
     void name_ports(std::vector<std::string>& listen) const;
 };
 
-/// What to do about an address that is in use though no living process has it: of a server that was killed the kernel
-/// may have the sockets a moment longer.
+/// What to do about an address that is in use although no living process has it: the kernel may hold the sockets of a
+/// killed server a moment longer.
 enum class when_in_use : std::uint8_t { refuse, wait_a_second };
 
 /// Opens what is wanted and not `present`. What cannot be opened is told, all at once, and then nothing has changed.

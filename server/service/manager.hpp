@@ -32,7 +32,7 @@ class service_manager {
 };
 static_assert(csp::mobile<service_manager>);
 
-/// Whom to tell that the server lives, and how often ($WATCHDOG_USEC).
+/// The manager that is told that the server lives, and how often ($WATCHDOG_USEC).
 struct watchdog_order {
     std::chrono::microseconds interval;
     service_manager manager;
@@ -42,8 +42,7 @@ static_assert(csp::mobile<watchdog_order>);
 /// What the manager wants of a watchdog, if it wants one.
 [[nodiscard]] std::optional<watchdog_order> watchdog_of_environment();
 
-/// Tells the manager that the server lives, twice in each interval, as long as requests are answered on every core:
-/// that is tried each time.
+/// Tells the manager twice in each interval that the server lives, if a probe has been answered on every core.
 ///
 ///   over           stop            closed when the server has ended
 ///   to_witnesses   core_question   are requests answered?

@@ -17,7 +17,7 @@
 namespace server {
 namespace {
 
-/// Where root itself lacks CAP_SETPCAP, as in some containers, the set stays; no_new_privs makes up for that.
+/// Where root lacks CAP_SETPCAP, as in some containers, the set stays; then no_new_privs alone must do.
 void empty_the_bounding_set()
 {
     for (unsigned capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {

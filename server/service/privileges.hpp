@@ -24,15 +24,15 @@ struct no_account {
 [[nodiscard]] std::expected<std::optional<user_account>, no_account> find_account(const std::string& user,
                                                                                   const std::string& group);
 
-/// The account that the server has yet to change to, with this group (empty: the user's own). None when it names no
-/// user, or the one that runs this already. An error, as a sentence, when there is no such user or group.
+/// The account that the server must change to: this user, with this group (empty: the user's own). None if no user is
+/// named, or the process runs as that user already. An error, as a sentence, when there is no such user or group.
 [[nodiscard]] std::expected<std::optional<user_account>, std::string> account_to_become(const std::string& user,
                                                                                         const std::string& group);
 
-/// Goes on as this user, with this group and the user's supplementary groups, for good: without capabilities, with an
-/// empty bounding set, and with no_new_privs, so that no program started from here gets any right back. An error, as a
-/// sentence: the program must not go on then.
-/// REQUIRES: no other thread runs; everything that only root may open is open.
+/// Makes the process run as this user, with this group and the user's supplementary groups, for good: without
+/// capabilities, with an empty bounding set, and with no_new_privs, so that no program started from here gets a right
+/// back. An error, as a sentence; then the program must end. REQUIRES: no other thread runs; everything that only root
+/// may open is open.
 [[nodiscard]] std::expected<void, std::string> become(const user_account& whom);
 
 }  // namespace server

@@ -7,7 +7,7 @@
 
 namespace server {
 
-/// Which file is at a path, whatever the path comes to mean later.
+/// The identity of a socket's file, so that another file at the same path can be told from it.
 struct socket_identity {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
@@ -22,7 +22,7 @@ struct socket_identity {
 /// become another file's.
 void remove_socket(const std::string& path, const socket_identity& which);
 
-/// The file that belongs to a listening socket. It is removed with this, unless another file has taken its place.
+/// The file of a listening socket. The destructor removes it, unless another file has taken its place.
 class socket_file {
   public:
     socket_file() = default;

@@ -12,8 +12,8 @@
 namespace server {
 namespace {
 
-/// That the client has the page already, in a coding in which it is not kept: it was before the server was started
-/// anew, say. The tag of a coding follows from that of the text.
+/// 304, if the client has the page in a coding that is not kept now; for example, it got it before a restart. The tag
+/// of a coding follows from that of the text.
 std::optional<response> not_modified_in_another_coding(const request& asked, const page& p,
                                                        std::chrono::sys_seconds now)
 {
@@ -29,7 +29,7 @@ std::optional<response> not_modified_in_another_coding(const request& asked, con
     return std::nullopt;
 }
 
-/// What `found` answers to what was asked, with what its slices are cut from.
+/// The answer that `found` gives to `asked`, and whatever its slices are cut from.
 std::expected<response, not_sent> answer_with(const request& asked, found_page found)
 {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());

@@ -9,15 +9,15 @@ namespace server {
 /// the page, since a site may have no style sheet, and needs no script.
 struct built_in_style {
     std::string_view sheet;
-    /// The Content-Security-Policy that allows it, by its hash, and nothing else but an empty icon. A site's own policy
-    /// is for the site's own pages: under most of them this page would have no style.
+    /// The Content-Security-Policy that allows this style sheet, by its hash, and otherwise only an empty icon. It
+    /// replaces the site's own policy, most of which would forbid the style sheet.
     std::string_view policy;
 };
 
 extern const built_in_style style_of_errors;
 extern const built_in_style style_of_listings;
 
-/// What the head of every such page has: its own icon, so that nobody asks for /favicon.ico.
+/// What the head of every such page has: its own icon, so that browsers do not ask for /favicon.ico.
 inline constexpr std::string_view built_in_icon = "<link rel=\"icon\" href=\"data:,\">\n";
 
 }  // namespace server

@@ -13,7 +13,7 @@
 namespace server {
 namespace {
 
-/// The text in that coding; empty if it is not worth it, or if it cannot be had.
+/// The text in that coding; empty if that is not worth it, or fails.
 std::string smaller(http::coding c, std::string_view text)
 {
     auto coded = compress(c, text);

@@ -177,12 +177,12 @@ class files_under_way {
     explicit files_under_way(etag_rules rules) : rules_(rules) {}
 
     [[nodiscard]] bool is_large(const file_identity& i) const { return i.size > rules_.hashed_first; }
-    /// Whether it is to be hashed now: not what is too large for that, nor what is large and changes.
+    /// Whether to hash the file now: not if it is too large, nor if it is large and still changes.
     [[nodiscard]] bool may_begin(const file_identity& i) const
     {
         return !contains(i) && i.size <= rules_.hashed_last && has_room_for(i) && (!is_large(i) || is_quiet(i));
     }
-    /// What there is to say of a file that is not hashed.
+    /// The answer for a file that is not hashed.
     [[nodiscard]] std::string unhashed_tag(const file_identity& i) const
     {
         return i.size > rules_.hashed_last && is_quiet(i) ? etag_of_times(i) : std::string();
@@ -235,7 +235,7 @@ std::string content_etag(std::string_view content, http::coding c)
 
 std::string etag_of_times(const file_identity& i)
 {
-    // Not the device: its number may be another after the machine has been started anew.
+    // Not the device: its number may change when the machine restarts.
     const std::array<std::int64_t, 4> version{static_cast<std::int64_t>(i.inode), static_cast<std::int64_t>(i.size),
                                               i.modified.count(), i.changed.count()};
     return "\"t-" + tag_of(XXH3_128bits(version.data(), sizeof version)).substr(1);

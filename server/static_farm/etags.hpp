@@ -27,8 +27,8 @@ namespace server {
 /// The same from the tag of the text as it is, without hashing again. REQUIRES: `etag` is for no coding.
 [[nodiscard]] std::string coded_etag(std::string_view etag, http::coding c);
 
-/// The tag of a version of a file by its inode, size and times: `"t-kOSa0yWmLFsBZTSBhBbJ1w"`. It is another on another
-/// machine, or once the file has been copied.
+/// The tag of a version of a file by its inode, size and times: `"t-kOSa0yWmLFsBZTSBhBbJ1w"`. It differs between
+/// machines, and between a file and its copy.
 [[nodiscard]] std::string etag_of_times(const file_identity& i);
 
 struct etag_answer {
@@ -46,7 +46,7 @@ static_assert(csp::mobile<etag_answer> && csp::mobile<etag_question>);
 
 struct etag_rules {
     std::size_t known = 4096;                             // tags kept, those asked for lately
-    std::uint64_t hashed_first = std::uint64_t{8} << 20;  // bytes; who asks for a larger file does not wait for its tag
+    std::uint64_t hashed_first = std::uint64_t{8} << 20;  // bytes; nobody waits for the tag of a larger file
     std::size_t at_once = 64;       // files that somebody waits for and that are read at the same time
     std::size_t in_background = 2;  // larger ones
     std::uint64_t hashed_last = std::uint64_t{64} << 20;  // bytes; the tag of a larger file is made from its times
@@ -60,14 +60,14 @@ struct etag_rules {
 ///
 /// A file of up to `hashed_first` bytes is hashed before the answer, once for all who ask meanwhile; a larger one in
 /// the background, once it has not been changed for a while, and until that is done its tag is not known. So a worker
-/// waits for some milliseconds at most, or for as long as a slow disk takes to read that much. What is hashed in the
-/// background leaves the core three quarters of the time. A file beyond `hashed_last` is never read: its tag is made
+/// waits for some milliseconds at most, or for as long as a slow disk takes to read that much. Hashing in the
+/// background takes at most a quarter of the core's time. A file beyond `hashed_last` is never read: its tag is made
 /// from its times, once it has not been changed for a while. So a log that grows has no tag, and costs nothing. Beyond
 /// `at_once` and `in_background` no more is begun, and the answer is "not known": a response without a tag is right all
 /// the same. Promise: always accepts `questions`; answers each, with its file; a tag is that of the version in the
-/// question. Deadlock: a server to whoever asks, who must then take the answer before all else; so the outputs of
-/// answers never wait. A server to the hashers that it forks, and a client of nobody. Ends when all writers have and
-/// nobody waits for an answer; what is hashed in the background then is given up.
+/// question. Deadlock: a server to the processes that ask, each of which must take the answer before all else, so
+/// outputs of answers never wait. A server to the hashers that it forks, and a client of nobody. Ends when all writers
+/// have ended and nobody waits for an answer; hashing in the background is given up then.
 csp::process etags(etag_rules rules, csp::in<etag_question> questions);
 
 }  // namespace server

@@ -72,7 +72,7 @@ struct file_family {
     }
 };
 
-/// What is compressed in itself has nothing beside it, so that images and films cost no further looks.
+/// Types that are already compressed have no precompressed files, so images and films cost no further look-ups.
 csp::step<file_family> family_of(const io::directory& root, found_entry f)
 {
     file_family family{.identity = std::move(f), .in = {}};
@@ -114,7 +114,7 @@ common_fields common_of(const page_rules& rules, const request& asked)
     return common_of(rules, asked, asked.path.relative(), way_to_file::by_path);
 }
 
-/// For what is kept as long as a page.
+/// For answers that may be kept as long as a page.
 void add_common(response_fields& fields, const common_fields& common)
 {
     if (!common.cache_control.empty()) fields.add("Cache-Control", common.cache_control);
@@ -128,7 +128,7 @@ void add_headers(response_fields& fields, const std::vector<header>& headers)
     }
 }
 
-/// For a page that the server makes itself: the site's policy for its own pages gives way to the page's.
+/// For a page that the server makes itself, whose Content-Security-Policy replaces the site's.
 void add_headers(response_fields& fields, std::vector<header> headers, const built_in_style& style)
 {
     std::erase_if(headers, [](const header& h) {
@@ -139,7 +139,7 @@ void add_headers(response_fields& fields, std::vector<header> headers, const bui
     add_headers(fields, headers);
 }
 
-/// Of what all representations of a file tell.
+/// What the descriptions of all representations of a file have in common.
 struct common_description {
     const common_fields& fields;
     std::optional<std::chrono::sys_seconds> modified;
@@ -215,7 +215,7 @@ io::result<large_file> open_best(const common_description& common, file_family f
                               .about = describe(common, files.identity, chosen, best)};
         }
         if (best == coding::identity) return std::unexpected(file.error());
-        files.in[at].reset();  // it may not be read, say; the others may
+        files.in[at].reset();  // for example, it may not be readable; others may be
     }
 }
 
@@ -297,7 +297,7 @@ csp::step<std::optional<response>> own_error_page(const io::directory& root, con
     co_return text_response(code, http::media_type_of(own->name).text, std::move(*text));
 }
 
-/// The page as it is kept, with the date that its file has by now.
+/// The page that is kept, with its file's present date.
 frozen_page dated(const frozen_page& kept, std::optional<std::chrono::sys_seconds> modified)
 {
     if (kept->modified() == modified) return kept;

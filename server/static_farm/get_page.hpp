@@ -31,12 +31,12 @@ using found_page = std::variant<frozen_page, large_file, response>;
 csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
                                                            const request& asked, const frozen_page& kept);
 
-/// The site's own page for an error: `error.<code>.html` at its root if nothing else is said. Nothing if there is none.
+/// The site's own page for an error: by default `error.<code>.html` at its root. Nothing if there is none.
 csp::step<std::optional<found_entry>> find_error_page(const io::directory& root, const static_rules& rules,
                                                       http::status code);
 
-/// The page for an error, in the form that `asked` prefers: JSON; or the site's own; or a plain one. The server's own
-/// show `id`, the request's.
+/// The page for an error, in the form that `asked` prefers: JSON, or the site's own page, or the server's. JSON and the
+/// server's page show `id`, the request's.
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
                                http::error why, response_fields with, std::string_view id);
 

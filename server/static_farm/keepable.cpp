@@ -10,7 +10,7 @@
 namespace server {
 namespace {
 
-/// Stands for a request's id in a text, where it is looked for then.
+/// Stands for the request's id when the text is made, to find the place of the id.
 constexpr std::string_view mark = "here-is-the-id-of-the-request";
 
 /// An error's page in the form that this Accept prefers. Nothing if it is not one text, or a large one.

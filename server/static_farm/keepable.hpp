@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the cache may keep beside pages in memory.
+// What the cache may keep in addition to pages in memory.
 #pragma once
 
 #include "csp/process.hpp"
@@ -13,8 +13,8 @@
 
 namespace server {
 
-/// A large file as a page, if it has one representation only: the file stays open as long as somebody has the page.
-/// Else none, and `f` is as it was.
+/// A large file as a page, if it has one representation only: the file stays open as long as the page exists. Otherwise
+/// none, and `f` is unchanged.
 [[nodiscard]] frozen_page page_of(large_file& f);
 
 /// That there is nothing under the path of `asked`, as a page; none if the text for it is too large to be kept.

@@ -124,7 +124,7 @@ int digit(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/// As forms encode it: a plus is a space. What is no escape stays as it is.
+/// Decodes text that is encoded as in forms: a plus is a space. Invalid escapes stay as they are.
 std::string decoded(std::string_view value)
 {
     std::string text;

@@ -13,7 +13,7 @@
 
 namespace server {
 
-/// Where the rest of a directory is listed that has too many entries for one page.
+/// Links to the other parts of a listing with too many entries for one page.
 struct listing_links {
     std::string first;  // relative addresses; empty: this is the first page, or the last
     std::string next;

@@ -51,9 +51,9 @@ csp::step<attempt> in_directory(const io::directory& root, const static_rules& r
     co_return attempt{.what = std::unexpected(nothing_to_show), .is_final = false};
 }
 
-/// The name beneath the root that a try stands for; "{path}" may begin it. Nothing where the path names no file; or
-/// where it would make a file of what was asked for as a directory: the links in about.html, sent for /about/, would
-/// lead elsewhere.
+/// The name beneath the root that an entry of `try` stands for; "{path}" may begin it. Nothing if the path names no
+/// file, or if the request is for a directory and the name would be a file's: the links in about.html, sent for
+/// /about/, would lead elsewhere.
 std::optional<std::string> name_of_try(std::string_view pattern, const http::canonical_path& path)
 {
     if (!pattern.starts_with(placeholder)) return std::string(pattern.substr(pattern.starts_with('/') ? 1 : 0));

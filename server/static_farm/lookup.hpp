@@ -14,7 +14,7 @@
 
 namespace server {
 
-/// By what a file's content is known again.
+/// What identifies a version of a file's content.
 [[nodiscard]] file_identity identity_of(const io::file_status& what);
 
 /// What was found under a name, and not opened yet.
@@ -46,11 +46,12 @@ inline constexpr http::error in_flux{http::status::service_unavailable, "This fi
 csp::step<std::expected<found_file, http::error>> find_file(const io::directory& root, const static_rules& rules,
                                                             const request& asked);
 
-/// Whether what lies beside a file, under its name and the suffix of a coding, may hold the present content of that
-/// file: it is a file too, no older, and not empty, which is no content in any coding.
+/// Whether the precompressed file `sidecar` may hold the present content of `plain`: it is a regular file, is no older,
+/// and is not empty, as no coding makes an empty file.
 [[nodiscard]] bool has_content_of(const found_entry& sidecar, const found_entry& plain);
 
-/// Whether a file could not be looked at for want of descriptors, threads or memory: nothing is known of it.
+/// Whether a file could not be looked at for want of descriptors, threads or memory. Such an error says nothing about
+/// the file.
 [[nodiscard]] bool is_lack_of_means(const http::error& e);
 
 /// Looks at one name beneath the root.

@@ -22,8 +22,8 @@ struct links {
     csp::shared_out<compression_job> desk;
 };
 
-/// The page also in a coding that it lacks; as it is if that cannot be had. The compressor makes of a text what it
-/// makes of it for the cache, so the coding's tag names the same bytes.
+/// The page with one more coding; unchanged if the text cannot be compressed. The compressor makes the same bytes as it
+/// makes for the cache, so the coding's tag names the same bytes.
 csp::step<frozen_page> compress_at_once(const request& asked, frozen_page p, http::coding wanted, links& to)
 {
     csp::bridge<compressed> reply(csp::core::here());
@@ -55,7 +55,7 @@ csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_et
 
 bool is_http1(const exchange_record& x) { return std::holds_alternative<http1_carrier>(x.carrier); }
 
-/// What was found, as something that can be kept where that is possible.
+/// What was found, in a form that can be kept if that is possible.
 csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links& to)
 {
     if (auto* const file = found ? std::get_if<large_file>(&*found) : nullptr) {
@@ -85,11 +85,11 @@ csp::step<page_or_error> look(exchange_record& x, links& to)
     co_return found;
 }
 
-/// Whether what the cache has may be sent without a look at its name. A file that is kept open may have been written
-/// to.
+/// Whether the page that the cache has may be sent without looking up its name. If it is a file that is kept open, it
+/// may have been written to.
 bool is_good(const exchange_record& x) { return x.kept_is_fresh && (!x.kept->file || x.kept->is_unchanged()); }
 
-/// The page, if that is how there is nothing.
+/// The page, if it says that there is nothing.
 const page* absence_in(const page_or_error& found)
 {
     const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;

@@ -18,7 +18,7 @@ namespace server {
 ///   to_cache      looked_up       what a look at a file has shown
 ///   to_etags      etag_question   what a large file's tag is
 ///   to_desk       compression_job  a text for a client that takes it compressed only
-///   to_back_end   exchange        answered, or as far as the client let us, or as far as memory went
+///   to_back_end   exchange        answered; or in part, if the client left or memory ran out
 ///
 /// Each request is answered by the policy and the site that it has with it.
 /// A slow client holds its worker, and no other: the farm forks more.
