@@ -299,7 +299,7 @@ void look_for_loops(toml_reader& r, const std::vector<route>& routes, const rout
             places[i],
             fmt::format(
                 "the redirect of `{}` comes back to itself: {}{}; write `rewrite` to answer with another page, or "
-                "leave its target out by a route before this one: path = \"{}\", try = \"{{path}}\"",
+                "exempt its target by a route before this one: path = \"{}\", try = \"{{path}}\"",
                 routes[i].path, fmt::join(way, " -> "), length > way.size() ? " -> ..." : "", way.back()));
     }
 }
@@ -335,7 +335,7 @@ void look_at_routes(toml_reader& r, const static_rules& rules, const toml::table
     if (stats.allow != stats_rules::who::none) look_for_swallowed(r, rules.routes, routes, places);
 }
 
-/// What can be said of a site, and at the top level of the one that has no table of its own.
+/// The keys of a site, which are also those at the top level of the site that has no table of its own.
 keys site_keys(toml_reader& r, static_rules& into)
 {
     return {{"root", placed(r, into.places, "root", r.text(into.root))},

@@ -48,7 +48,7 @@ using body_to_skip = std::variant<std::uint64_t, http::chunked_decoder>;
 
 struct connection : csp::pooled {
     enum class phase : std::uint8_t {
-        introduction,  // of a proxy that must say first whom it speaks for
+        introduction,  // of a proxy that must name its client first
         idle,          // waits for the first byte of a request
         head,          // has a part of a head
         body,          // skips the body of a request that was answered
@@ -78,7 +78,7 @@ struct connection : csp::pooled {
     standing counts_as = standing::proxys;
     std::optional<http::ip_address> proxy;  // the connection is a proxy's, whose requests may be others'
     bool is_probe = false;                  // of the server's own, to see whether requests are answered
-    bool is_unnamed = false;    // a proxy speaks for somebody without saying for whom; `client` is the proxy
+    bool is_unnamed = false;    // a proxy passes on a request without naming its client; `client` is the proxy
     bool is_last = false;       // the server ends: the request that comes now is to be the last
     bool next_is_here = false;  // all of another request has come behind the one that is answered
     bool is_corked = false;     // the kernel may hold back the end of the last answer

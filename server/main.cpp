@@ -26,7 +26,7 @@ namespace {
 
 using namespace server;
 
-/// Also to the server whose place we were to take, which tells whoever asked for that.
+/// Also to the predecessor, if there is one, which tells the operator.
 int fail(const problem& what, const predecessor& before_us = {})
 {
     fmt::print(stderr, "occwserv: {}\n", what);

@@ -162,8 +162,8 @@ csp::process whole_network(settings s, opened o, csp::in<fault> faults)
     }
     to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
 
-    std::vector<csp::shared_out<stop>> until_end;  // whoever reads one of these ends with the server
-    std::vector<csp::out<stop>> while_serving;     // whoever reads one of these learns that the end has begun
+    std::vector<csp::shared_out<stop>> until_end;  // closed when the server ends: to processes that end then
+    std::vector<csp::out<stop>> while_serving;     // closed when the end of the server begins
     csp::chan<predecessor> predecessors;
     if (o.control_at) {
         csp::chan<stop> over, ending;

@@ -132,7 +132,7 @@ std::vector<std::string> missing_rights(const settings& s)
     if (const auto who = find_account(s.user, s.group);
         who && *who && ::geteuid() != 0 && ::geteuid() != (*who)->user) {
         said.push_back(
-            fmt::format("{}only root can go on as the user `{}`, and you are not root", s.places("user"), s.user));
+            fmt::format("{}only root can change to the user `{}`, and you are not root", s.places("user"), s.user));
     }
     if (const auto directory = missing_directory_of(s.control); directory && is_made_at_start(*directory)) {
         said.push_back(fmt::format("{}{} (a unit of systemd makes it by RuntimeDirectory=)", s.places("control"),

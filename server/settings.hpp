@@ -44,10 +44,10 @@ struct client_limits {
     }
 };
 
-/// Proxies that are believed when they say whom they speak for.
+/// Proxies that are believed when they name their clients.
 struct proxy_rule {
     std::vector<http::network> from;        // their addresses
-    bool from_unix = false;                 // and whoever connects to a unix socket
+    bool from_unix = false;                 // and all peers on unix sockets
     bool begins_with_header = false;        // each of their connections does: the PROXY protocol
     std::optional<http::field_id> field{};  // in which of each request they note it: forwarded or x_forwarded_for
 };

@@ -521,7 +521,7 @@ def test_what_lies_beside_a_file_but_is_not_of_it(serve, size):
 
 @pytest.mark.parametrize("size", [1, 10], ids=["in the cache", "from the disk"])
 def test_precompressed_files_of_any_type(serve, size):
-    """Only what is compressed in itself is not looked for in other codings."""
+    """Only types that are already compressed have no precompressed files."""
     content = (TEXT * size)[: 70_000 * size]
     names = ("model.onnx", "table.data", "map.pbf", "image.bin", "paper.pdf", "NOTICE")
     files = {name: content for name in (*names, "picture.png", "alone.bin")}

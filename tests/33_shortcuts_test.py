@@ -67,7 +67,7 @@ MIXED = [
 
 
 def told(response):
-    """What does not differ from one answer to another of the same request."""
+    """The parts of an answer that are the same for each repetition of the request."""
     fields = [f for f in response.fields if f[0] not in ("Date", "Last-Modified", "X-Request-Id", "Content-Length")]
     if (response.get("Content-Type") or "").startswith("multipart/"):
         return response.status, len(response.body)

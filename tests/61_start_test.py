@@ -29,7 +29,7 @@ def site(place):
 
 @pytest.fixture
 def theirs(place):
-    """A directory of the user's whom the server runs as."""
+    """A directory of the user that the server runs as."""
     place.chmod(0o755)
     made = place / "theirs"
     made.mkdir()

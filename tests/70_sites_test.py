@@ -61,7 +61,7 @@ ODD_PATHS = {  # and what an address says instead
 
 
 def test_routes_of_paths_that_name_no_file(serve, place):
-    """A route is of what was asked for, whether that may be a file or not; an encoded slash parts nothing."""
+    """Routes match the path of the request, whether it can name a file or not; an encoded slash separates nothing."""
     server, _ = with_sites(serve, place)
     for target, to in ODD_PATHS.items():
         r = ask(server, "one.example", target)

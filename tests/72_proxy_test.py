@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Proxies that are believed when they say whom they speak for, and everybody else, who is not."""
+"""Proxies that are believed when they name their clients, and all others, which are not."""
 
 import itertools
 import re

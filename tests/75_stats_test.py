@@ -150,7 +150,7 @@ PROXIES = {
 
 @pytest.mark.parametrize("named", PROXIES)
 def test_what_a_proxy_passes_on_is_not_from_this_machine(serve, named):
-    """Neither of one that is named nor of another; nor is a client this machine whom it does not name."""
+    """Whether the proxy is configured or not, and whether it names its client or not."""
     server = serve(settings=PROXIES[named])
     with server.connect() as c:
         for path in PATHS:

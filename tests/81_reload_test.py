@@ -233,7 +233,7 @@ def test_a_unix_address_begins_and_ends(server, place):
         server.process.wait(DEADLINE)
     assert path.exists()
     server.start()
-    assert answers_at(path), "what a server left behind that is no more is in nobody's way"
+    assert answers_at(path), "a socket file of a dead server is replaced"
     assert operate("stop", server.control).returncode == 0
     with server.process.stderr:
         assert server.process.wait(DEADLINE) == 0

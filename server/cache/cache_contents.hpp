@@ -15,10 +15,10 @@
 
 namespace server {
 
-/// Which pages are kept, and by whom. There are twice as many entries as cache processes: an upper half of pages that
-/// are kept, and a lower half of pages that compete to be. Each has a count that rises by one for every request and
-/// is halved with time, but stays between 1 and the number of cache processes: nobody is evicted through age alone.
-/// A page enters when there is room, or when those it displaces have all been asked for less.
+/// Which pages are kept, and by which process. There are twice as many entries as cache processes: an upper half of
+/// pages that are kept, and a lower half of pages that compete to be. Each has a count that rises by one for every
+/// request and is halved with time, but stays between 1 and the number of cache processes: nobody is evicted through
+/// age alone. A page enters when there is room, or when those it displaces have all been asked for less.
 class cache_contents {
   public:
     /// So many cache processes, from `first` on, and so much memory.

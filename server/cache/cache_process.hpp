@@ -9,7 +9,7 @@
 
 namespace server {
 
-/// Whom a cache process speaks to; all have the same.
+/// The output ends of a cache process; all have the same.
 struct cache_process_links {
     csp::shared_out<slot_number> hits;
     csp::shared_out<compression_job> desk;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Who is let in, and what is said of those who are not.
+// Which clients are let in, and what is logged about those that are not.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Whom a proxy speaks for. Only those are listened to that the operator has named ([[proxy]]); whoever else says the
-// same is a client that says odd things.
+// The clients that proxies name. Only proxies that the operator has named ([[proxy]]) are believed; whoever else says
+// the same is a client that says odd things.
 #pragma once
 
 #include <expected>

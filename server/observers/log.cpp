@@ -313,7 +313,7 @@ class log_keeper {
         if (of != nullptr) {
             of->lost += tells.lines;
         } else {
-            say(fmt::format("{} lines of a log that was left were lost", tells.lines));
+            say(fmt::format("{} lines of a log that is no longer used were lost", tells.lines));
         }
     }
     void give_up(kept_log& log)

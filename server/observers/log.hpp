@@ -50,7 +50,7 @@ enum class log_order : std::uint8_t {
     reopen,          // the files have been moved away and are to be opened anew
     finish,          // the server has ended: the log ends when it has written the lines that are still on their way
     finish_present,  // the program ends while the rest of it works: the log ends when it has written what it has
-    give_up          // it ends within half a second
+    give_up          // the log ends within half a second
 };
 
 /// How the log has ended.
@@ -86,9 +86,10 @@ static_assert(csp::mobile<log_change>);
 ///   to_end    log_end      once, when all is written or given up
 ///
 /// At the end a log that is being written is waited for, up to a minute; one that takes nothing for two seconds is
-/// given up. The same holds for a log that a change of the configuration replaces. Deadlock: a server to all but its
-/// writers, whom it gives work only when they wait for it; the supervisor, which it tells of its end, may be telling it
-/// something, so it first lets go of `orders`.
+/// given up. The same holds for a log that a change of the configuration replaces.
+///
+/// Deadlock: a server to all but its writers; it gives work to a writer only when that waits for it. The supervisor, to
+/// which it outputs its end, may be about to output an order: so it first drops its end of `orders`.
 csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> orders, csp::in<log_change> changes,
                  csp::out<log_end> to_end);
 

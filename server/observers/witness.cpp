@@ -79,9 +79,9 @@ csp::step<bool> has_answer(io::socket& client)
     co_return answer.starts_with("HTTP/1.1 204 ");
 }
 
-/// Sends a request through all that stands between parking and the back end, and another one along the same connection:
-/// that is answered only when the connection has come back to parking. Waits as long as that takes. Without a
-/// descriptor for it nothing can be said against the others.
+/// Sends a request through everything between parking and the back end, and then another one along the same connection,
+/// which is answered only when the connection has come back to parking. Waits as long as that takes. Yields true if
+/// there is no descriptor for the connection: that is no fault of the processes.
 csp::step<bool> is_answered(csp::shared_out<parking_question>& to_parking)
 {
     auto ends = io::socket_pair();

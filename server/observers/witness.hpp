@@ -48,8 +48,8 @@ csp::step<bool> all_answer(std::vector<csp::bridge_out<core_question>>& witnesse
 ///   to_parking   parking_question   also with a request, if it is asked whether such are answered
 ///   to_cache     cache_question     to cache_control
 ///
-/// Deadlock: a client of parking and of cache_control, who wait for nobody that waits for it but through a farm, which
-/// always takes; a server to all who ask. Ends when these have.
+/// Deadlock: a client of parking and of cache_control, which wait for a process that waits for the witness only through
+/// a farm, and that always takes; a server to all that ask. Ends when these have ended.
 csp::process witness(csp::in<core_question> questions, csp::shared_out<parking_question> to_parking,
                      csp::out<cache_question> to_cache);
 

@@ -53,7 +53,7 @@ std::expected<shared_descriptors, std::string> share_descriptors(const settings&
         return std::unexpected(
             fmt::format("at most {} files may be open (RLIMIT_NOFILE), and {} are needed for {} worker{}, {} address{} "
                         "and {} root{}: "
-                        "raise the limit, or say fewer workers",
+                        "raise the limit, or configure fewer workers",
                         most, least, s.workers, s.workers == 1 ? "" : "s", addresses, addresses == 1 ? "" : "es",
                         roots_of(s), roots_of(s) == 1 ? "" : "s"));
     }

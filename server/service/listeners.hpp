@@ -33,7 +33,8 @@ namespace server {
 /// Removes the file of a unix address, unless another server has replaced it.
 void remove_file_of(const listening& l);
 
-/// What leads from one set of addresses to another: for each core, and for whoever keeps another of each socket.
+/// The change from one set of addresses to another: for each core, and for the process that keeps a duplicate of each
+/// socket.
 struct move_of_addresses {
     struct chosen_port {
         std::string wanted;  // with port 0

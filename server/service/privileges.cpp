@@ -65,14 +65,14 @@ std::expected<std::optional<user_account>, std::string> account_to_become(const 
     const bool is_it_already =
         ::getuid() == whom.user && ::geteuid() == whom.user && ::getgid() == whom.group && ::getegid() == whom.group;
     if (is_it_already) return std::nullopt;
-    if (::geteuid() != 0) return std::unexpected(fmt::format("only root can go on as the user `{}`", user));
+    if (::geteuid() != 0) return std::unexpected(fmt::format("only root can change to the user `{}`", user));
     return std::move(*found);
 }
 
 std::expected<void, std::string> become(const user_account& whom)
 {
     const auto refuse = [&] {
-        return std::unexpected(fmt::format("cannot go on as the user `{}`: {}", whom.name, std::strerror(errno)));
+        return std::unexpected(fmt::format("cannot change to the user `{}`: {}", whom.name, std::strerror(errno)));
     };
     if (whom.user != 0) empty_the_bounding_set();  // by root, who still can
     // The groups first: without root's rights they cannot be changed.
