@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The picture of the server. Channels are the arrows; par() is the picture. This is the only file that joins channels
-// to processes.
+// The picture of the server. Channels are the arrows; par() is the picture. Only this file joins channels to processes,
+// apart from processes that start helpers of their own.
 #include "server/network.hpp"
 
 #include <stdexcept>
