@@ -355,10 +355,15 @@ void core::forget_wait(const record& r)
 void core::end_by_fault(record& r)
 {
     forget_wait(r);
-    r.faulted = true;
-    running_ = &r;
-    detail::end_process(static_cast<detail::process_core&>(r));
+    leave(r);
+    // The record goes with the frame. A forking in it makes its family the owner, which is then told (forking.cpp).
+    record in_its_place;
+    in_its_place.owner = r.owner;
+    in_its_place.name = r.name;
+    running_ = &in_its_place;
+    detail::destroy_frame(r);
     running_ = nullptr;
+    in_its_place.owner->ended(in_its_place.name);
 }
 
 void core::end_living()

@@ -56,6 +56,8 @@ std::uint64_t key_of(const site& s, const cache_rules& cache, const io::director
     // The name may be that of a link, which leads to another directory by now.
     if (const auto what = io::status(root)) sum.add(what->device).add(what->inode);
     sum.add(s.names).add(f.root).add(f.links_into).add(f.index).add(f.tries).add(f.cache_control).add(f.headers);
+    sum.add(f.error_pages.size());  // a remembered miss has one inside
+    for (const auto& [code, page] : f.error_pages) sum.add(static_cast<std::uint64_t>(code)).add(page);
     sum.add(static_cast<std::uint64_t>(f.directories)).add(cache.largest_page).add(cache.largest_text);
     // What a route redirects or refuses is not kept; which of them add headers is told apart by their numbers.
     for (const route& r : f.routes) {

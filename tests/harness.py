@@ -205,6 +205,7 @@ def check_every_response(r):
     assert r.get("Server") == "occwserv"
     assert email.utils.parsedate_to_datetime(r.get("Date")).tzinfo is not None
     assert r.get("Date").endswith(" GMT")
+    assert abs(time.time() - email.utils.parsedate_to_datetime(r.get("Date")).timestamp()) < 10 * DEADLINE
     assert r.get("Connection") in (None, "keep-alive", "close")
     assert r.get("Transfer-Encoding") is None
     if r.status in (204, 304):

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <exception>
 #include <utility>
 
 #include <fmt/core.h>
@@ -31,13 +32,19 @@ csp::process fault_watch(csp::in<fault> faults, csp::in<stop> over, csp::shared_
     }
     const auto first = co_await faults.input();
     if (!first) co_return;
-    csp::forking others(csp::faults::contained);
-    others.start(say(error_line("error", fmt::format("the process {} has faulted: the server ends with code 1, to be "
-                                                     "started anew",
-                                                     first->process)),
-                     std::move(to_log)));
-    for (auto& to : to_control) others.start(end_control(std::move(to)));
-    co_await csp::sleep(time_to_tell);
+    // Memory may be what the first one lacked: the server ends all the same, told or not.
+    try {
+        csp::forking others(csp::faults::contained);
+        others.start(
+            say(error_line("error", fmt::format("the process {} has faulted: the server ends with code 1, to be "
+                                                "started anew",
+                                                first->process)),
+                std::move(to_log)));
+        for (auto& to : to_control) others.start(end_control(std::move(to)));
+        co_await csp::sleep(time_to_tell);
+    } catch (const std::exception&) {
+        csp::report_fault();
+    }
     std::_Exit(EXIT_FAILURE);
 }
 

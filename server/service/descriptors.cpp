@@ -58,8 +58,10 @@ std::expected<shared_descriptors, std::string> share_descriptors(const settings&
                         roots_of(s), roots_of(s) == 1 ? "" : "s"));
     }
     const std::size_t of_core = (most - kept) / s.workers;
-    const std::size_t rest = of_core - std::clamp(of_core / 4, least_for_files, most_for_files);
-    const std::size_t one_by_one = rest - 2 * addresses;  // one accepted in advance, and one in the acceptor's hands
+    const std::size_t for_addresses = 2 * addresses;  // one accepted in advance, and one in the acceptor's hands
+    const std::size_t for_files = std::clamp(of_core / 4, least_for_files, most_for_files);
+    const std::size_t rest = of_core - std::min(for_files, of_core - for_addresses - 1);
+    const std::size_t one_by_one = rest - for_addresses;
     const std::size_t many_at_once = rest - std::min(rest, accepted_at_once * addresses);
     if (many_at_once >= std::min(s.connections, worth_accepting_so)) {
         return shared_descriptors{std::min(s.connections, many_at_once), descriptors::plentiful};

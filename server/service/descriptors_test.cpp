@@ -49,6 +49,22 @@ TEST(Descriptors, ManySitesTakeManyOfThem)
     EXPECT_LT(many->connections + 1000, few->connections);
 }
 
+TEST(Descriptors, ManyAddressesLeaveRoomForConnections)
+{
+    for (std::size_t addresses = 1; addresses <= 60; ++addresses) {
+        settings s = with(1, 10'000);
+        s.listen.assign(addresses, "127.0.0.1:80");
+        std::size_t most = 1;
+        while (!share_descriptors(s, most)) ++most;
+        for (; most < 2000; ++most) {
+            const auto shared = share_descriptors(s, most);
+            ASSERT_TRUE(shared) << addresses << ' ' << most;
+            EXPECT_GT(shared->connections, 0U) << addresses << ' ' << most;
+            EXPECT_LT(shared->connections, most) << addresses << ' ' << most;
+        }
+    }
+}
+
 TEST(Descriptors, TooFewAreTold)
 {
     const auto shared = share_descriptors(with(2, 10'000), 20);

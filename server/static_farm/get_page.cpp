@@ -312,8 +312,10 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
 {
     const auto looked_at = std::chrono::system_clock::now();  // before what is seen
     auto found = co_await find_file(root, rules.files, asked);
-    // A page that is in memory is sent even if its file cannot be looked at.
-    if (!found && kept && is_lack_of_means(found.error())) co_return kept;
+    // A page that is in memory is sent even if its file cannot be looked at. That there was no file is not known any
+    // more then, and one that is kept open has changed.
+    const bool may_stand_in = kept && !kept->nothing && !kept->file;
+    if (!found && may_stand_in && is_lack_of_means(found.error())) co_return kept;
     if (!found) co_return std::unexpected(found.error());
     if (std::holds_alternative<needs_slash>(*found)) co_return to_directory(rules, asked);
     if (const auto* directory = std::get_if<may_be_listed>(&*found)) {
@@ -325,7 +327,7 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     const way_to_file way = way_to(file, rules, asked);
     file_family files = co_await family_of(root, std::move(file));
 
-    if (!is_large && kept && !files.is_known) co_return kept;
+    if (!is_large && may_stand_in && !files.is_known) co_return kept;
     const auto modified = http::last_modified(files.identity.what().modified, looked_at);
     if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, modified);
     const common_fields fields = common_of(rules, asked, files.identity.name, way);
@@ -337,7 +339,7 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     }
     auto made = co_await make_page(rules, common, files);
     if (made) co_return std::move(*made);
-    if (kept && is_lack_of_means(refusal(made.error()))) co_return kept;
+    if (may_stand_in && is_lack_of_means(refusal(made.error()))) co_return kept;
     co_return std::unexpected(refusal(made.error()));
 }
 

@@ -102,19 +102,23 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
         co_await send_rest(x, *x.kept, rules.limits);
         co_return;
     }
-    if (wants_page(x) ? !x.kept_is_fresh || x.kept->file : x.refused.has_value()) push_last_answer(x);
+    if (wants_page(x) && (!x.kept_is_fresh || x.kept->file)) push_last_answer(x);
     std::optional<page_or_error> found;
     if (wants_page(x)) {
         found = is_good(x) ? page_or_error(x.kept) : co_await look(x, to);
         if (const server::page* const absent = absence_in(*found)) {
             if (is_http1(x)) {
-                co_await send_rest(x, *absent, rules.limits);
+                server::page dated = *absent;
+                const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+                dated.set_date(x.asked.accepted, x.asked.accept, now);
+                co_await send_rest(x, dated, rules.limits);
                 co_return;
             }
             found = std::unexpected(http::error(absent->nothing->why));
         }
         auto* const page = *found ? std::get_if<frozen_page>(&**found) : nullptr;
         const auto missing = page != nullptr ? (*page)->missing_for(x.asked.accepted) : std::nullopt;
+        if (missing) push_last_answer(x);
         if (missing) *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
     }
     co_await respond(x, co_await answer_to(x, std::move(found)), rules.limits, pen);
