@@ -188,7 +188,7 @@ def test_the_user(installed):
 
 def test_the_configuration_is_the_administrators(installed):
     assert str(CONFIGURATION) in run("dpkg-query", "-W", "-f", "${Conffiles}", "occwserv")
-    assert run("occwserv", "check", "--config", CONFIGURATION) == "no mistakes; 1 site\n"
+    assert run("occwserv", "check", "--config", CONFIGURATION) == "no mistakes, 0 warnings; 1 site\n"
 
 
 @pytest.mark.parametrize("section, page", [("8", "occwserv"), ("5", "occwserv.toml")])
