@@ -96,10 +96,10 @@ toml_reader::value_reader placed(toml_reader& r, written_places& places, std::st
 }
 
 /// Keys that may stand below [headers] by mistake, where they would be names of headers.
-constexpr std::array<std::string_view, 24> keys_of_sites{
+constexpr std::array<std::string_view, 25> keys_of_sites{
     "root",  "index",   "try",    "listing",  "cache_control", "headers", "headers_always", "error_pages", "route",
     "names", "default", "listen", "workers",  "spare_workers", "io",      "control",        "user",        "group",
-    "log",   "stats",   "cache",  "patience", "limits",        "proxy"};
+    "log",   "stats",   "cache",  "patience", "limits",        "proxy",   "links_into"};
 
 /// Whether a header protects a site only if every page has it, error pages too.
 bool protects_every_page(std::string_view name)

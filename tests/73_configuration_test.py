@@ -213,6 +213,7 @@ MISTAKES = [  # the text, the line, what is said and what to write instead
     (SITE + 'error_pages = { 404 = "lost.html" }', 2, "a path begins with /"),
     (SITE + '[headers]\nX-A = "1"\nlisting = "on"', 4, "`listing` stands below [headers]"),
     (SITE + '[headers]\nworkers = 2', 3, "`workers` stands below [headers]"),
+    (SITE + '[headers]\nlinks_into = "/usr/share"', 3, "`links_into` stands below [headers]"),
     (SITE + 'listen = [":8080", "127.0.0.1:8080"]', 2, "`127.0.0.1:8080` is a part of `:8080`: leave it out"),
     (SITE + 'user = "nobody-of-this-name"', 2, "there is no user `nobody-of-this-name`"),
     (SITE + f'user = "{getpass.getuser()}"\ngroup = "no-such-group"', 3, "there is no group `no-such-group`"),
