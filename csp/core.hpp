@@ -305,7 +305,7 @@ class core {
     std::atomic<bool> post_mortem_requested_ = false;
 };
 
-/// Who is told of a fault in a family, besides the fault listener.
+/// Where a fault in a family is reported, besides the fault listener.
 enum class faults : std::uint8_t {
     escalate,  // the family of the starter, as if the starter had faulted itself; so on, until somebody hears
     heard,     // the starter, which waits until there is one

@@ -17,7 +17,7 @@ namespace csp {
 /// process waits for them too: nobody learns that a process has ended while its forks still run.
 class forking {
   public:
-    /// `told`: who is told of a fault.
+    /// `told`: where a fault of a fork is reported.
     explicit forking(faults told = faults::escalate) : family_(new family(told)) {}
     forking(const forking&) = delete;
     forking& operator=(const forking&) = delete;
