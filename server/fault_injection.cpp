@@ -33,17 +33,18 @@ void maybe_fail()
     if (left.fetch_sub(1, std::memory_order_relaxed) == 1) throw std::bad_alloc();
 }
 
-[[maybe_unused]] const bool planned_from_outside = [] {
+// Runs before main, so that the program itself need not know of it.
+[[gnu::constructor]] void plan_from_outside()
+{
     const char* const text = std::getenv("OCCWSERV_FAULT");
-    if (text == nullptr) return false;
+    if (text == nullptr) return;
     const std::string_view all = text;
     const auto colon = all.find(':');
     unsigned nth = 1;
     if (colon != std::string_view::npos) std::from_chars(text + colon + 1, text + all.size(), nth);
     when = std::getenv("OCCWSERV_FAULT_WHEN");
     inject(all.substr(0, colon), nth);
-    return true;
-}();
+}
 
 }  // namespace
 
