@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The configuration file: TOML, each key named as in README.md. What is wrong is told all at once.
+// The configuration file: TOML, each key named as in docs/CONFIGURATION.md. What is wrong is told all at once.
 #pragma once
 
 #include <cstdint>

@@ -2,11 +2,9 @@
 """What the program says and how it ends when there is nothing to serve, or a mistake in what it is told."""
 
 import os
-import pathlib
 import re
 import socket
 import subprocess
-import tomllib
 
 import pytest
 
@@ -276,45 +274,6 @@ def test_no_access_log(serve):
 
 
 # --- what is written of it --------------------------------------------------------------------------------------------
-
-
-def tables_of(document, name="", headings=""):
-    """Each table of a TOML document: its name, the headings under which its keys stand, and these."""
-    yield name, headings, set(document)
-    for key, value in document.items():
-        inner = f"{name}.{key}".strip(".")
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, dict):
-                heading = f"[[{inner}]]" if isinstance(value, list) else f"[{inner}]"
-                yield from tables_of(each, inner, f"{headings}{heading}\n")
-
-
-@pytest.fixture(scope="module")
-def documented():
-    """What README.md tells of the configuration, which is also occwserv.toml(5): each table's headings and keys."""
-    text = (pathlib.Path(__file__).parent.parent / "README.md").read_text()
-    text = text.split("<!-- occwserv.toml(5) begins -->")[1].split("<!-- occwserv.toml(5) ends -->")[0]
-    tables = {}
-    for example in re.findall(r"^```toml\n(.*?)^```$", text, re.M | re.S):
-        for table, headings, names in tables_of(tomllib.loads(example)):
-            tables[table] = (headings, tables.get(table, ("", set()))[1] | names)
-    return tables
-
-
-def test_every_key_is_documented(documented, place):
-    """Told of a key that is none, the server names those that it knows."""
-    assert {"", "log", "limits", "site", "site.route"} <= set(documented)
-    of_a_site = documented[""][1] | documented["site"][1]  # what the top level and a site have in common is told once
-    for table, (headings, told) in documented.items():
-        (place / "strange.toml").write_text(headings + "quite_another_thing = 1\n")
-        said = run("check", "--config", place / "strange.toml").stderr
-        named = re.search(r"`quite_another_thing` is not known.*; expected one of (.*)", said)
-        if not named:
-            assert table.split(".")[-1] in ("headers", "headers_always", "error_pages"), table  # any key will do there
-            continue
-        known = set(named.group(1).split(", "))
-        assert told <= known, f"[{table}]: documented, but not known"
-        assert known <= (of_a_site if table in ("", "site") else told), f"[{table}]: known, but not documented"
 
 
 @pytest.mark.parametrize("command", ["check", "explain", "status", "ps", "reload", "upgrade", "stop"])
