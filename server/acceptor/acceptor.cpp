@@ -2,7 +2,6 @@
 #include "server/acceptor/acceptor.hpp"
 
 #include <cerrno>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "csp/alt.hpp"
 #include "csp/forking.hpp"
+#include "server/observers/once_a_minute.hpp"
 
 namespace server {
 namespace {
@@ -34,23 +34,26 @@ conn try_to_make_connection(io::socket s, connection_id id)
     return c;
 }
 
-/// Errors of accepting may come many times a second; they are logged once a minute at most.
+/// What the log is told of errors of accepting.
 class complaints {
   public:
+    /// Nothing too if there is no memory for the line: the next one reports this error as well.
     [[nodiscard]] std::optional<log_lines> note(const io::error& why)
     {
-        constexpr std::chrono::minutes pause{1};
-        const csp::time_point now = csp::core::here().now();
-        ++unsaid_;
-        if (said_at_ && now < *said_at_ + pause) return std::nullopt;
-        said_at_ = now;
-        return error_line("error", fmt::format("a connection could not be accepted: {} ({} since this was last said)",
-                                               why.text, std::exchange(unsaid_, 0)));
+        lines_.note();
+        std::optional<log_lines> line;
+        if (!lines_.is_due()) return line;
+        csp::attempt([&] {
+            line =
+                error_line("error", fmt::format("a connection could not be accepted: {} ({} since this was last said)",
+                                                why.text, lines_.unsaid()));
+            lines_.said();
+        });
+        return line;
     }
 
   private:
-    std::uint64_t unsaid_ = 0;
-    std::optional<csp::time_point> said_at_;
+    once_a_minute lines_;
 };
 
 bool is_lack_of_descriptors(const io::error& e) { return e.number == EMFILE || e.number == ENFILE; }

@@ -9,7 +9,6 @@ namespace server {
 namespace {
 
 constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a number known here alone
-constexpr std::chrono::minutes saying_pause{1};          // between two lines about the same limit
 constexpr std::size_t most_turned_away = 64;             // until they have gone, others might not be told why
 
 /// A client on a unix socket has no address to be counted by, unless it is a proxy that hides its clients.
@@ -20,16 +19,15 @@ bool is_without_address(const connection& c) { return c.client.is_none() && !c.i
 void admission::limit::bite(const connection& c, std::vector<log_lines>& lines,
                             std::optional<request_id> request) noexcept
 {
-    const csp::time_point now = csp::core::here().now();
-    ++unsaid_;
-    if (said_at_ && now < *said_at_ + saying_pause) return;
+    lines_.note();
+    if (!lines_.is_due()) return;
     // If there is no memory for the line, the next one reports this too.
     csp::attempt([&] {
+        const auto times = lines_.unsaid();
         lines.push_back(error_line("warning",
-                                   fmt::format("{} (now {}; {} since this was last said)", text_, c.peer, unsaid_),
+                                   fmt::format("{} (now {}; {} since this was last said)", text_, c.peer, times),
                                    request ? to_string(*request) : ""));
-        said_at_ = now;
-        unsaid_ = 0;
+        lines_.said();
     });
 }
 

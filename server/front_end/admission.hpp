@@ -15,6 +15,7 @@
 #include "server/front_end/client_counts.hpp"
 #include "server/observers/figures.hpp"
 #include "server/observers/log.hpp"
+#include "server/observers/once_a_minute.hpp"
 #include "server/settings.hpp"
 
 namespace server {
@@ -61,8 +62,7 @@ class admission {
 
       private:
         std::string_view text_;
-        std::uint64_t unsaid_ = 0;
-        std::optional<csp::time_point> said_at_;
+        once_a_minute lines_;
     };
 
     void note(limit_kind which);
