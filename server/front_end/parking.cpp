@@ -28,13 +28,17 @@ waiting waits_for(const connection& c)
     return c.now == idle || (c.now == introduction && c.progress == 0) ? waiting::idle : waiting::unfinished;
 }
 
-/// The parked connections, each under a number by which the select set knows it. Each is also in one of two rows, for
-/// idle and for unfinished ones; those that have waited longest are in front.
+/// The parked connections, each under a number by which the select set knows it. Each also has a turn in one of two
+/// rows, for idle and for unfinished ones; those that have waited longest are in front. A connection that is looked at
+/// and still waits for the same thing keeps its turn: else a client could put off its turn by sending a byte now and
+/// then.
 class places {
   public:
     /// `c` stays where it is if there is no memory for it here.
     std::uint64_t take(conn& c)
     {
+        if (lifted_ && waits_as_before(*c)) return put_back(c);
+        let_go();
         const waiting row = waits_for(*c);
         if (free_.empty()) {
             links_.resize(all_.size() + 1 + heads);
@@ -51,24 +55,42 @@ class places {
     }
     conn leave(std::uint64_t place)
     {
+        conn c = lift(place);
+        let_go();
+        return c;
+    }
+    /// Takes it out to be looked at. Its place and its turn are kept for it until take() or let_go().
+    conn lift(std::uint64_t place)
+    {
+        lifted_ = {place, waits_for(*all_[place])};
         --taken_;
-        unlink(link_of(place));
-        free_.push_back(place);
         return std::move(all_[place]);
+    }
+    void let_go()
+    {
+        if (!lifted_) return;
+        unlink(link_of(lifted_->place));
+        free_.push_back(lifted_->place);
+        lifted_.reset();
     }
     [[nodiscard]] std::size_t taken() const { return taken_; }
 
-    /// The first in the row, if there is one.
+    /// The first in the row, if there is one. REQUIRES: none is lifted.
     [[nodiscard]] std::optional<std::uint64_t> first(waiting row) const
     {
         const link_number l = links_[head_of(row)].next;
         return l < heads ? std::nullopt : std::optional<std::uint64_t>(l - heads);
     }
     [[nodiscard]] const connection& at(std::uint64_t place) const { return *all_[place]; }
-    void move_to_end(std::uint64_t place)
+    /// When its turn began.
+    [[nodiscard]] csp::time_point waits_since(std::uint64_t place) const { return links_[link_of(place)].since; }
+    [[nodiscard]] bool was_spared(std::uint64_t place) const { return links_[link_of(place)].was_spared; }
+    /// Gives it a new turn, behind all others.
+    void spare(std::uint64_t place)
     {
         unlink(link_of(place));
         put_last(link_of(place), waits_for(*all_[place]));
+        links_[link_of(place)].was_spared = true;
     }
 
     /// All that wait for a request of which nothing has come.
@@ -87,15 +109,33 @@ class places {
     struct link {
         link_number previous = 0;
         link_number next = 0;
+        csp::time_point since{};
+        bool was_spared = false;
     };
     static constexpr link_number heads = 2;
+    struct lifted {
+        std::uint64_t place;
+        waiting row;
+    };
 
     [[nodiscard]] static link_number head_of(waiting row) { return static_cast<link_number>(row); }
     [[nodiscard]] static link_number link_of(std::uint64_t place) { return static_cast<link_number>(place) + heads; }
+    [[nodiscard]] bool waits_as_before(const connection& c) const
+    {
+        return waits_for(c) == lifted_->row && c.since <= waits_since(lifted_->place);
+    }
+    std::uint64_t put_back(conn& c)
+    {
+        const std::uint64_t place = lifted_->place;
+        all_[place] = std::move(c);
+        ++taken_;
+        lifted_.reset();
+        return place;
+    }
     void put_last(link_number l, waiting row)
     {
         link& head = links_[head_of(row)];
-        links_[l] = {head.previous, head_of(row)};
+        links_[l] = {.previous = head.previous, .next = head_of(row), .since = csp::core::here().now()};
         links_[head.previous].next = l;
         head.previous = l;
     }
@@ -107,9 +147,10 @@ class places {
     }
 
     std::vector<conn> all_;
-    std::vector<link> links_{{0, 0}, {1, 1}};
+    std::vector<link> links_{{.previous = 0, .next = 0}, {.previous = 1, .next = 1}};
     std::vector<std::uint64_t> free_;
     std::size_t taken_ = 0;
+    std::optional<lifted> lifted_;
 };
 
 /// What a look at a connection's input leads to.
@@ -307,7 +348,7 @@ class lot {
     }
     void hear(io::select_event event, conn& c) noexcept
     {
-        c = parked_.leave(event.token);
+        c = parked_.lift(event.token);
         if (event.why.number == ENOSPC || event.why.number == ENOMEM) admitted_.on_unwatched(*c);
         at_its_own_risk(c, [&] {
             switch (learn(*c, std::move(event), rules_->proxies)) {
@@ -323,6 +364,7 @@ class lot {
             }
             leave(c);
         });
+        if (!c) parked_.let_go();
     }
 
     /// Parks `c`, or lets it go, or leaves it to be forwarded.
@@ -340,6 +382,7 @@ class lot {
             }
             leave(c);
         });
+        parked_.let_go();
     }
 
     /// A request of the server's own, which needs no room.
@@ -360,17 +403,18 @@ class lot {
 
     struct yielder {
         std::uint64_t place;
+        waiting row;
         csp::time_point from;  // it has had time until then
     };
-    /// The first to be closed for a new connection. An unfinished one only when no idle one is parked: then a client
-    /// may hold all places by sending a byte now and then on each connection.
+    /// The first to be closed for a new connection. An unfinished one only when no idle one is parked.
     [[nodiscard]] std::optional<yielder> first_to_yield() const
     {
         constexpr std::chrono::milliseconds of_idle{250};
         constexpr std::chrono::seconds of_unfinished{5};
-        if (const auto place = parked_.first(waiting::idle)) return yielder{*place, parked_.at(*place).since + of_idle};
-        if (const auto place = parked_.first(waiting::unfinished)) {
-            return yielder{*place, parked_.at(*place).since + of_unfinished};
+        using enum waiting;
+        if (const auto place = parked_.first(idle)) return yielder{*place, idle, parked_.waits_since(*place) + of_idle};
+        if (const auto place = parked_.first(unfinished)) {
+            return yielder{*place, unfinished, parked_.waits_since(*place) + of_unfinished};
         }
         return std::nullopt;
     }
@@ -379,21 +423,27 @@ class lot {
         const auto first = first_to_yield();
         return first ? first->from : csp::time_point::max();
     }
-    /// Closes that one, unless it has sent something meanwhile. If none yields, there is one connection too many for a
-    /// while.
+    /// Whether bytes of it that nobody has looked at may be the rest of what it waits for. An unfinished one is passed
+    /// over for that once: bytes may come in at any moment, and complete nothing.
+    [[nodiscard]] bool may_have_asked(const yielder& y) const
+    {
+        if (y.row == waiting::unfinished && parked_.was_spared(y.place)) return false;
+        return io::select_read::has_news_of(parked_.at(y.place).socket);
+    }
+    /// Closes the first that is to yield. If none yields, there is one connection too many for a while.
     void let_one_yield()
     {
         constexpr int most_looks = 16;
         for (int i = 0; i < most_looks; ++i) {
             const auto first = first_to_yield();
             if (!first || first->from > csp::core::here().now()) return;
-            if (!io::select_read::has_news_of(parked_.at(first->place).socket)) {
+            if (!may_have_asked(*first)) {
                 ++seen_.yielded;
                 conn gone = parked_.leave(first->place);
                 leave(gone);
                 return;
             }
-            parked_.move_to_end(first->place);
+            parked_.spare(first->place);
         }
     }
 

@@ -36,8 +36,10 @@ struct stop {
 /// for the client that the proxy names; the proxy itself has no limit but `connections`.
 ///
 /// The connection that yields is the one that has been idle longest, if for at least a quarter of a second. If none is
-/// idle, it is the one that has waited longest for the rest of a head (or of a body or PROXY header), if for at least
-/// five seconds. A connection whose request is under way never yields.
+/// idle, it is the one whose head (or body, or PROXY header) has been incomplete longest, counted from its first byte,
+/// if for at least five seconds; bytes that come meanwhile do not put this off. One from which bytes have come that
+/// nobody has looked at is passed over, but only once while its head is incomplete. A connection whose request is under
+/// way never yields.
 ///
 /// Promise: always takes `returned`, but for the moments in which it outputs to the front end.
 /// Deadlock: it is a client of the front-end farm, which always takes (it forks a worker for whoever comes), and a

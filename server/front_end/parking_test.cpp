@@ -25,6 +25,7 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 /// What the front end was given.
 struct forwarded {
@@ -354,6 +355,75 @@ TEST(Parking, NobodyYieldsWhoHasBegunARequestUnlessAllHave)
     s.send(third, get.substr(10));
     s.send(fourth, get);
     EXPECT_EQ(s.requests().size(), 2U);
+}
+
+TEST(Parking, AByteNowAndThenDoesNotKeepAPlace)
+{
+    scene s(1, policy_for(2));
+    const client dripping = s.connect();
+    s.send(dripping, "G");
+    s.wait(seconds(1));
+    const client silent = s.connect();
+    s.send(silent, "G");
+    s.drip(dripping, "ET / HTT", milliseconds(500));
+    const client third = s.connect();
+    EXPECT_TRUE(dripping.is_cut_off()) << "it began five seconds ago";
+    EXPECT_FALSE(silent.is_cut_off());
+    s.send(silent, get.substr(1));
+    s.send(third, get);
+    EXPECT_EQ(s.requests().size(), 2U);
+}
+
+TEST(Parking, TheTurnOfAnUnfinishedHeadBeginsAnewWithTheNextRequest)
+{
+    scene s(1, policy_for(2));
+    const client steady = s.connect();
+    s.send(steady, get.substr(0, 10));
+    s.wait(seconds(4));
+    const client other = s.connect();
+    s.send(other, get.substr(0, 10));
+    s.wait(milliseconds(500));
+    s.send(steady, get.substr(10) + get.substr(0, 10));
+    s.wait(milliseconds(4'500));
+    const client third = s.connect();
+    EXPECT_TRUE(other.is_cut_off());
+    EXPECT_FALSE(steady.is_cut_off()) << "its present head began after the other's";
+    s.send(steady, get.substr(10));
+    EXPECT_EQ(s.requests().size(), 2U);
+}
+
+TEST(Parking, AnUnfinishedHeadIsPassedOverForFreshBytesOnce)
+{
+    for_seeds(20, [](std::uint64_t seed) {
+        scene s(seed, policy_for(2));
+        const client dripping = s.connect();
+        s.send(dripping, "G");
+        s.wait(seconds(1));
+        const client second = s.connect();
+        s.send(second, "G");
+        s.wait(seconds(5));
+        dripping.send("E");
+        const client third = s.connect();
+        s.send(third, "G");
+        s.wait(seconds(5));
+        dripping.send("T");
+        const client fourth = s.connect();
+        EXPECT_TRUE(dripping.is_cut_off());
+    });
+}
+
+TEST(Parking, ALimitIsLoggedOnceAMinute)
+{
+    scene s(1, policy_for(1));
+    std::vector<client> all;
+    for (int i = 0; i < 60; ++i) {
+        all.push_back(s.connect());
+        s.wait(seconds(1));
+    }
+    EXPECT_THAT(s.log(), HasSubstr("(now 192.0.2.1; 1 since this was last said)"));
+    EXPECT_THAT(s.log(), Not(HasSubstr("; 60 since")));
+    all.push_back(s.connect());
+    EXPECT_THAT(s.log(), HasSubstr("(now 192.0.2.1; 60 since this was last said)"));
 }
 
 TEST(Parking, NobodyYieldsWhoHasAskedAlready)
