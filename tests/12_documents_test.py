@@ -272,3 +272,77 @@ def test_a_container(following):
     assert ask(server, "example.org", "/").status == 200
     line = wait_until(lambda: server.stderr.read_text().partition("\n")[0], "the log is on standard output")
     assert json.loads(line)["status"] == 200
+
+
+# --- channels and the order of processes ------------------------------------------------------------------------------
+
+FARMS = {"front_end_worker": "front_end_farm", "page_worker": "static_farm", "stats_worker": "stats_farm"}
+
+
+def rows_of(document, columns):
+    """The rows of its tables of so many columns, without the headings."""
+    lines = (HOME / "docs" / document).read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
+    return [row for row in rows if len(row) == columns]
+
+
+def channels_declared():
+    """Name and type of each channel that the server's sources declare."""
+    found = set()
+    declaration = re.compile(r"csp::(?:chan|bridge|buffered_bridge)<([\w:]+)> ([\w, ]+)(?:\([^;]*\))?;")
+    for source in (HOME / "server").rglob("*.[ch]pp"):
+        if not source.name.endswith("_test.cpp") and "test" not in source.parent.name and "test_" not in source.name:
+            for kind, names in declaration.findall(source.read_text()):
+                found |= {(name.strip(), kind) for name in names.split(",")}
+    return found
+
+
+def test_every_channel_is_documented():
+    documented = {(row[0].strip("`"), row[1].strip("`")) for row in rows_of("PROTOCOLS.md", 5) if row[0].startswith("`")}
+    declared = channels_declared()
+    assert documented - declared == set(), "documented, but not declared"
+    assert declared - documented == set(), "declared, but not documented"
+
+
+def clients_by_channel():
+    """What PROTOCOLS.md says: who is a client of whom along which channel; and who awaits whose answers along which."""
+    waits, answers = set(), set()
+    for name, _, writers, readers, kind in rows_of("PROTOCOLS.md", 5):
+        if not name.startswith("`") or "never written" in kind:
+            continue
+        pairs = [(w, r) for w in writers.split(", ") for r in readers.split(", ")]
+        if (writers, readers) == ("worker", "its farm"):
+            pairs = list(FARMS.items())
+        elif (writers, readers) == ("its farm", "worker"):
+            pairs = [(farm, worker) for worker, farm in FARMS.items()]
+        for writer, reader in pairs:
+            if "answer" in kind.replace("end for the answer", "").replace("has its answer", ""):
+                answers.add((reader, writer, name.strip("`")))
+            else:
+                waits.add((writer, FARMS.get(reader, reader), name.strip("`")))
+    return waits, answers
+
+
+def test_the_proof_names_every_client():
+    waits, answers = clients_by_channel()
+    claimed = {(process, server.strip(), channel)
+               for _, process, of in rows_of("DEADLOCK.md", 3)
+               for server, channel in re.findall(r"([\w ]+?) \(`(\w+)`\)", of)}
+    assert waits - claimed == set(), "not in the proof"
+    assert claimed - waits - answers == set(), "in the proof, but there is no such channel"
+    clients = {(process, server) for process, server, _ in claimed}
+    assert {(a, b) for a, b, _ in answers} - clients == set(), "awaits an answer, and is no client"
+
+
+def test_the_order_of_the_proof_holds():
+    rows = [row for row in rows_of("DEADLOCK.md", 3) if row[0].isdigit()]
+    place = {process: int(number) for number, process, _ in rows}
+    assert list(place.values()) == list(range(1, len(rows) + 1))
+    argued = set(re.findall(r"^\*\*`(\w+)`\*\*", (HOME / "docs/DEADLOCK.md").read_text(), re.M))
+    up = set()
+    for _, process, of in rows:
+        for server, channel, is_up in re.findall(r"([\w ]+?) \(`(\w+)`\)(, up)?", of):
+            server = server.strip()
+            assert (place[process] < place[server]) == (not is_up), f"{process} waits for {server}"
+            up |= {channel} if is_up else set()
+    assert up == argued, "each that points up has its argument"
