@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -83,6 +84,36 @@ def test_a_fault_of_what_serves_a_command_costs_that_command(place, engine, faul
         assert f"process {process} faulted: std::bad_alloc" in server.stderr.read_text()
         assert operate("status", control).returncode == 0
         assert server.ask("/a.txt").body == b"a"
+    finally:
+        server.stop()
+
+
+def test_an_upgrade_that_faults_leaves_no_socket(place, engine, faulty, monkeypatch):
+    """Although the new server has made its control socket, and taken the name of ours."""
+    home, control, when = place / "home", place / "control", place / "now"
+    fill_tree(home / "site", {"a.txt": "a"})
+    monkeypatch.setenv("OCCWSERV_FAULT", "attempt")
+    monkeypatch.setenv("OCCWSERV_FAULT_WHEN", str(when))
+    server = Server(home, engine, settings={}, arguments=["--control", str(control)])
+    server.words[0] = faulty
+    server.start()
+    try:
+        wait_until(lambda: "notice: using " in server.error_log.read_text(), "the server has begun")
+        asking = subprocess.Popen([faulty, "upgrade", "--control", str(control)], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            wait_until(lambda: server.error_log.read_text().count("notice: using ") == 2, "the new server is ready")
+            when.touch()
+            _, said = asking.communicate(timeout=DEADLINE)
+        finally:
+            if asking.poll() is None:
+                asking.kill()
+                asking.communicate()
+        assert asking.returncode == 1
+        assert "process attempt faulted: std::bad_alloc" in server.stderr.read_text()
+        assert [name for name in os.listdir(place) if name.startswith("control")] == ["control"]
+        assert f"process {server.process.pid}, up " in operate("status", control).stdout
+        assert "out of memory" in said and "The old server goes on." in said
     finally:
         server.stop()
 

@@ -8,6 +8,7 @@
 #include <expected>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 
@@ -73,8 +74,9 @@ csp::step<answer> upgrade(std::string binary, control_links& links)
     csp::in<upgrade_answer> answers = reply.rx();
     co_await links.to_upgrades.output({std::move(binary), reply.tx()});
     auto became = co_await answers.input();
-    if (!became) co_return std::unexpected("the upgrade failed, for want of memory\nThe old server goes on.\n");
-    co_return std::move(*became);
+    if (!became) co_return std::unexpected("the upgrade failed: out of memory\nThe old server goes on.\n");
+    if (!*became) co_return std::unexpected(std::move(became->error()));
+    co_return fmt::format("process {} serves now; process {} ends when its clients are done\n", **became, ::getpid());
 }
 
 csp::step<answer> reload(credentials who, control_links& links)
@@ -208,8 +210,10 @@ class place {
     {
         line_ = {};
         std::optional<std::string> wrong;
-        if (!at.file.move_to(at.path)) wrong = fmt::format("the control socket {}: {}", at.path, std::strerror(errno));
-        before_.tell("here");
+        if (!at.file.move_to(at.path)) {
+            wrong = fmt::format("the control socket {} cannot be taken over: {}", at.path, std::strerror(errno));
+        }
+        before_.tell(wrong ? std::string_view(*wrong) : "here");
         before_ = {};
         return wrong;
     }

@@ -20,6 +20,7 @@ namespace {
 constexpr std::chrono::seconds time_to_start{30};
 constexpr std::chrono::seconds time_on_trial{1};
 constexpr std::chrono::seconds time_to_take{5};
+constexpr std::chrono::seconds time_to_die{5};  // when it is killed
 
 using sentence = std::string;
 
@@ -61,6 +62,16 @@ csp::step<heard> hear(successor& s, csp::in<stop>& cancelled, io::deadline until
 }
 
 constexpr const char* was_cancelled = "cancelled, since this server is ending";
+
+/// Waits a moment, in which it must not end.
+csp::step<std::expected<void, sentence>> lives_on(successor& s, csp::in<stop>& cancelled)
+{
+    const csp::timeout trial = csp::after(time_on_trial);
+    const auto chosen = co_await csp::pri_alt(cancelled, s.process, trial);
+    if (chosen == cancelled) co_return std::unexpected(was_cancelled);
+    if (chosen == s.process) co_return std::unexpected(co_await how_it_ended(s, "just after it had begun to serve"));
+    co_return std::expected<void, sentence>();
+}
 
 }  // namespace
 
@@ -112,11 +123,7 @@ csp::step<std::expected<void, sentence>> try_successor(successor& s, csp::in<sto
             break;
     }
     if (line != "ready") co_return std::unexpected(line);  // the reason
-    const csp::timeout trial = csp::after(time_on_trial);
-    const auto chosen = co_await csp::pri_alt(cancelled, s.process, trial);
-    if (chosen == cancelled) co_return std::unexpected(was_cancelled);
-    if (chosen == s.process) co_return std::unexpected(co_await how_it_ended(s, "just after it had begun to serve"));
-    co_return std::expected<void, sentence>();
+    co_return co_await lives_on(s, cancelled);
 }
 
 csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>& cancelled)
@@ -130,18 +137,25 @@ csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>&
             co_return std::unexpected(was_cancelled);
         case heard::nothing:
             co_return std::unexpected("the new server does not take the control socket");
-        case heard::end:   // it has no control socket, or is of a version that took it at the start
-        case heard::line:  // "here"
+        case heard::end:
+            // Either an earlier version, which closed its line when it was ready, or it is ending: the kernel closes
+            // the descriptors of a process before its end can be seen.
+            co_return co_await lives_on(s, cancelled);
+        case heard::line:
             break;
     }
+    if (line != "here") co_return std::unexpected(line);  // the reason why it cannot take it
     if (co_await csp::pri_alt(s.process, csp::skip) != s.process) co_return std::expected<void, sentence>();
     co_return std::unexpected(co_await how_it_ended(s, "just after it had begun to serve"));
 }
 
-csp::step<void> end_successor(successor s, std::chrono::milliseconds patience)
+csp::step<void> end_successor(successor& s, std::chrono::milliseconds patience)
 {
-    if (!s.process.kill(SIGTERM)) co_return;
-    (void)co_await s.process.exited(csp::core::here().now() + patience);
+    if (patience.count() > 0 && s.process.kill(SIGTERM)) {
+        if (co_await s.process.exited(csp::core::here().now() + patience)) co_return;
+    }
+    (void)s.process.kill(SIGKILL);
+    (void)co_await s.process.exited(csp::core::here().now() + time_to_die);
 }
 
 }  // namespace server

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <string>
 #include <sys/types.h>
@@ -40,10 +41,11 @@ struct successor {
 /// meanwhile.
 [[nodiscard]] csp::step<std::expected<void, std::string>> try_successor(successor& s, csp::in<stop>& cancelled);
 
-/// Tells it to take our place, and waits until it has taken the control socket. Errors as above.
+/// Tells it to take our place, and waits until it has taken the control socket. Errors as above; the new server may
+/// have taken the control socket all the same.
 [[nodiscard]] csp::step<std::expected<void, std::string>> give_place(successor& s, csp::in<stop>& cancelled);
 
-/// Asks it to end, and waits for that, but not for ever.
-[[nodiscard]] csp::step<void> end_successor(successor s, std::chrono::milliseconds patience);
+/// Asks it to end, if there is patience for that, then kills it, and waits until it has ended, but not for ever.
+[[nodiscard]] csp::step<void> end_successor(successor& s, std::chrono::milliseconds patience);
 
 }  // namespace server

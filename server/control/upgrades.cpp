@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "server/control/upgrades.hpp"
 
+#include <chrono>
+#include <cstdio>
 #include <optional>
 #include <unistd.h>
 #include <utility>
@@ -11,52 +13,116 @@
 #include "csp/forking.hpp"
 #include "server/control/ask_supervisor.hpp"
 #include "server/control/socket.hpp"
+#include "server/service/socket_file.hpp"
 
 namespace server {
 namespace {
 
 constexpr const char* ends_already = "the server is ending already";
 
-/// Starts a new server, and makes this one drain when it serves. Yields its process id, or an error, as a sentence;
-/// then nothing is left of the new server.
-csp::step<std::expected<pid_t, std::string>> replace_server(own_command command, const std::string& control_path,
-                                                            csp::in<stop>& cancelled, upgrade_links& links)
+/// The place of this server at its control socket, while a new server may take it. The destructor gives it back to this
+/// server, unless it was given away, and removes the file that the new server made beside it.
+class lent_place {
+  public:
+    explicit lent_place(const std::string& path) : path_(path), ours_(path_beside(path, ::getpid())), theirs_(path)
+    {
+        theirs_.reserve(path.size() + 24);  // so that expect() needs no memory
+        is_kept_ = ::link(path_.c_str(), ours_.c_str()) == 0;
+    }
+    lent_place(const lent_place&) = delete;
+    lent_place& operator=(const lent_place&) = delete;
+    /// REQUIRES: the new server has been killed, unless the place was given away.
+    ~lent_place()
+    {
+        if (theirs_.size() > path_.size()) ::unlink(theirs_.c_str());
+        if (!is_kept_) return;
+        if (is_given_away_ || is_ours()) {
+            ::unlink(ours_.c_str());
+        } else {
+            ::rename(ours_.c_str(), path_.c_str());
+        }
+    }
+    void expect(pid_t heir) noexcept { theirs_ += path_beside({}, heir); }
+    void give_away() noexcept { is_given_away_ = true; }
+
+  private:
+    [[nodiscard]] bool is_ours() const { return socket_identity::at(path_) == socket_identity::at(ours_); }
+
+    std::string path_;
+    std::string ours_;    // another name of our socket
+    std::string theirs_;  // once the new server is started
+    bool is_kept_ = false;
+    bool is_given_away_ = false;
+};
+
+/// A new server on trial. The members are destroyed in such an order that it is killed before the place is taken back.
+struct trial {
+    lent_place place;
+    std::chrono::milliseconds patience{};  // with its end, if this server ends too
+    std::optional<successor> heir = {};
+};
+
+/// Starts a new server, and makes this one drain when it serves. Yields its process id, or an error, as a sentence.
+csp::step<std::expected<pid_t, std::string>> replace_server(own_command command, trial& now, csp::in<stop>& cancelled,
+                                                            upgrade_links& links)
 {
     auto lent = co_await ask_supervisor(links.to_supervisor, lend_sockets{}, &lend_sockets::to);
     if (!lent) co_return std::unexpected(ends_already);
     if (!lent->problem.empty()) co_return std::unexpected(lent->problem);
+    now.patience = lent->patience;
     auto heir = co_await start_successor(std::move(command), std::move(lent->sockets));
     if (!heir) co_return std::unexpected(std::move(heir.error()));
     const pid_t pid = heir->process.pid();
-    auto serves = co_await try_successor(*heir, cancelled);
-    if (serves) serves = co_await give_place(*heir, cancelled);
-    if (serves) {
-        handed_over what{.to = pid, .answer = {}};
-        if (co_await ask_supervisor(links.to_supervisor, std::move(what), &handed_over::answer)) {
-            std::move(heir->process).let_go();
-            co_return pid;
-        }
-        serves = std::unexpected(ends_already);
+    now.heir = std::move(*heir);
+    now.place.expect(pid);
+    auto serves = co_await try_successor(*now.heir, cancelled);
+    if (serves) serves = co_await give_place(*now.heir, cancelled);
+    if (!serves) co_return std::unexpected(std::move(serves.error()));
+    handed_over what{.to = pid, .answer = {}};
+    if (!co_await ask_supervisor(links.to_supervisor, std::move(what), &handed_over::answer)) {
+        co_return std::unexpected(ends_already);
     }
-    // If this server goes on, the new one is killed at once: it shares our sockets, and would get some of our clients.
+    std::move(now.heir->process).let_go();
+    now.heir.reset();
+    now.place.give_away();
+    co_return pid;
+}
+
+/// If this server goes on, the new one is killed at once: it shares our sockets, and would get some of our clients.
+csp::step<void> end_trial(trial& now, csp::in<stop>& cancelled)
+{
+    if (!now.heir) co_return;
     const bool server_ends = co_await csp::pri_alt(cancelled, csp::skip) == cancelled;
-    if (server_ends) co_await end_successor(std::move(*heir), lent->patience);
-    ::unlink(path_beside(control_path, pid).c_str());
-    co_return std::unexpected(std::move(serves.error()));
+    if (server_ends) now.place.give_away();  // the control socket is about to be removed
+    co_await end_successor(*now.heir, server_ends ? now.patience : std::chrono::milliseconds(0));
+}
+
+/// As replace_server(). After an error, or when memory runs out, nothing is left of the new server.
+csp::step<std::expected<pid_t, std::string>> try_to_replace_server(own_command command, const std::string& control_path,
+                                                                   csp::in<stop>& cancelled, upgrade_links& links)
+{
+    std::expected<pid_t, std::string> heir = std::unexpected("out of memory");  // which needs none, being so short
+    trial now{lent_place(control_path)};
+    try {
+        heir = co_await replace_server(std::move(command), now, cancelled, links);
+    } catch (...) {
+        csp::report_fault();
+    }
+    if (!heir) co_await end_trial(now, cancelled);
+    co_return heir;
 }
 
 csp::process attempt(own_command command, std::string control_path, csp::out<upgrade_answer> to_client,
                      csp::in<stop> cancelled, csp::out<stop> until_over, upgrade_links links)
 {
     co_await links.to_log.output(error_line("notice", fmt::format("upgrade: starting {}", command.program)));
-    const auto heir = co_await replace_server(std::move(command), control_path, cancelled, links);
+    const auto heir = co_await try_to_replace_server(std::move(command), control_path, cancelled, links);
     if (!heir) co_await links.to_log.output(error_line("error", fmt::format("no upgrade: {}", heir.error())));
     {
         const auto closed = std::move(until_over);  // before the client is told, who may ask again
     }
     if (heir) {
-        co_await to_client.output(
-            fmt::format("process {} serves now; process {} ends when its clients are done\n", *heir, ::getpid()));
+        co_await to_client.output(*heir);
     } else {
         const bool server_ends = co_await csp::pri_alt(cancelled, csp::skip) == cancelled;
         co_await to_client.output(

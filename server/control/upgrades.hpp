@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <string>
+#include <sys/types.h>
 
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
@@ -14,8 +15,8 @@
 
 namespace server {
 
-/// The text for the operator, or the reason why there was no upgrade.
-using upgrade_answer = std::expected<std::string, std::string>;
+/// The new server, or the reason why there is none.
+using upgrade_answer = std::expected<pid_t, std::string>;
 
 struct upgrade_request {
     std::string binary;  // to be run; "" is the file that this server was started from
@@ -38,9 +39,10 @@ struct upgrade_links {
 ///   to_supervisor   supervisor_order   lend the sockets; a successor serves
 ///   to_log          log_lines          how it goes
 ///
-/// Promise: always takes `requests`, and answers at once those that it refuses. An attempt that faults costs nothing
-/// but itself: its new server is killed, and the end for its answer closes. Deadlock: each attempt is a process of
-/// its own, a client of the supervisor and of the log; the supervisor does not wait for an attempt but closes `over`.
+/// Promise: always takes `requests`, and answers at once those that it refuses. However an attempt fails, memory
+/// running out included, its new server is ended, and this server has its name at the control socket again. Deadlock:
+/// each attempt is a process of its own, a client of the supervisor and of the log; the supervisor does not wait for an
+/// attempt but closes `over`.
 /// Ends when nobody can ask any more and no attempt is under way.
 csp::process upgrades(own_command command, std::string control_path, csp::in<upgrade_request> requests,
                       csp::in<stop> over, upgrade_links links);
