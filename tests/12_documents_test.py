@@ -77,6 +77,14 @@ def test_every_heading_named_exists(document):
         assert anchor in anchors_of(other), f"{document.name} names {target}#{anchor}"
 
 
+def test_the_tour_covers_the_server():
+    tour = (HOME / "docs/TOUR.md").read_text()
+    for source in sorted((HOME / "server").rglob("*.[ch]pp")):
+        if "test" not in str(source.relative_to(HOME)) and source != HOME / "server/manual/main.cpp":
+            unit = str(source.relative_to(HOME).with_suffix(""))
+            assert f"`{unit}." in tour, f"{unit} is not on the tour"
+
+
 # --- the configuration reference --------------------------------------------------------------------------------------
 
 REFERENCE = (HOME / "docs/CONFIGURATION.md").read_text()
