@@ -168,6 +168,17 @@ def test_the_example_is_valid(place):
     assert {"log", "site", "proxy"} <= set(tomllib.loads(example))
 
 
+def test_the_configuration_of_the_package_is_valid(place):
+    text = (HOME / "debian/occwserv.toml").read_text()
+    example = re.sub(r"^#", "", text.partition("# More sites")[2], flags=re.M)
+    settings = text.partition("# More sites")[0] + example.partition("\n")[2]
+    assert {"root", "listen", "log", "site"} <= set(tomllib.loads(settings))
+    for root in ("srv/example.org", "usr/share/occwserv/site"):
+        (place / root).mkdir(parents=True)
+    r = check(place, settings.replace(":80", f":{free_port()}"))
+    assert r.returncode == 0, r.stderr
+
+
 def test_the_manual_has_an_entry_for_every_key():
     """The page is made from the reference."""
     page = subprocess.run([HOME / "packaging/configuration_manual", HOME / "docs/CONFIGURATION.md"],
