@@ -273,7 +273,7 @@ def test_no_access_log(serve):
     assert not server.access_log.exists()
 
 
-# --- what is written of it --------------------------------------------------------------------------------------------
+# --- help -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", ["check", "explain", "status", "ps", "reload", "upgrade", "stop"])

@@ -80,7 +80,7 @@ def test_every_heading_named_exists(document):
 def test_the_tour_covers_the_server():
     tour = (HOME / "docs/TOUR.md").read_text()
     for source in sorted((HOME / "server").rglob("*.[ch]pp")):
-        if "test" not in str(source.relative_to(HOME)) and source != HOME / "server/manual/main.cpp":
+        if "test" not in str(source.relative_to(HOME)) and (source.parent.name, source.stem) != ("manual", "main"):
             unit = str(source.relative_to(HOME).with_suffix(""))
             assert f"`{unit}." in tour, f"{unit} is not on the tour"
 
