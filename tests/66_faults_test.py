@@ -118,6 +118,28 @@ def test_an_upgrade_that_faults_leaves_no_socket(place, engine, faulty, monkeypa
         server.stop()
 
 
+def test_a_log_writer_without_memory_loses_a_line(place, engine, faulty, monkeypatch):
+    """It is counted, and the server lives on."""
+    home, when = place / "home", place / "now"
+    fill_tree(home / "site", {"a.txt": "a"})
+    monkeypatch.setenv("OCCWSERV_FAULT", "log_writer")
+    monkeypatch.setenv("OCCWSERV_FAULT_WHEN", str(when))
+    server = Server(home, engine, settings={})
+    server.words[0] = faulty
+    server.start()
+    try:
+        wait_until(lambda: "notice: using " in server.error_log.read_text(), "the server has begun")
+        when.touch()
+        reloads(server)
+        wait_until(lambda: "(Cannot allocate memory); lines are lost" in server.stderr.read_text(), "a line is lost")
+        assert "process log_writer faulted: std::bad_alloc" in server.stderr.read_text()
+        reloads(server)
+        wait_until(lambda: "1 line of the error log was lost\n" in server.error_log.read_text(), "the loss is told")
+        assert server.ask("/a.txt").body == b"a"
+    finally:
+        server.stop()
+
+
 def test_the_watchdog_is_told_of_a_server_that_answers(serve, place, monkeypatch):
     """And the questions that find this out are in no log and no figure."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

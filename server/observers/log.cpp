@@ -31,11 +31,6 @@ constexpr std::chrono::minutes patience_at_end{1};
 constexpr std::chrono::milliseconds patience_when_hurried{500};
 constexpr std::chrono::seconds patience_with_last_words{2};  // about lines that were lost
 
-std::uint64_t lines_in(const log_lines& lines)
-{
-    return lines.which == log_kind::error ? 1 : static_cast<std::uint64_t>(std::ranges::count(lines.text, '\n'));
-}
-
 /// A line of the error log that says how many lines of another log were lost. If this line is lost itself, the number
 /// is kept.
 struct told_loss {
@@ -60,6 +55,8 @@ struct kept_log {
     std::uint64_t in_hand = 0;  // lines that the writer has
     std::uint64_t written = 0;  // of these
     told_loss in_hand_tells = {};
+    bool is_opening = false;        // the writer opens the file anew
+    std::size_t to_open = 0;        // times that it is still to be opened anew, this one included
     csp::time_point progress = {};  // the last one, or when it became due
     bool is_given_up = false;
     std::uint64_t lost = 0;  // since it last told
@@ -98,10 +95,10 @@ class log_keeper {
             if (!log->is_on) continue;
             if (!log->has_work()) log->progress = now();
             log->waiting.push_back({.work = {.what = log_work::kind::open_anew}});
-            ++being_opened_;
+            ++log->to_open;
         }
         all_opened_ = true;
-        if (being_opened_ == 0) note_opened();
+        tell_opened();
     }
     void begin_change(log_change change)
     {
@@ -125,7 +122,7 @@ class log_keeper {
         if (r.what == log_report::kind::progress) {
             log->written = r.lines;
         } else if (r.what == log_report::kind::closed) {
-            tell_loss(*log);
+            drop_loss(*log);
             std::erase_if(left_, [&](const auto& l) { return l.get() == log; });
         } else {
             finish_work(*log, r);
@@ -141,7 +138,8 @@ class log_keeper {
             log->waiting.pop_front();
             log->waiting_bytes -= next.work.lines.text.size();
             log->is_writing = true;
-            log->in_hand = next.work.what == log_work::kind::write ? lines_in(next.work.lines) : 0;
+            log->is_opening = next.work.what == log_work::kind::open_anew;
+            log->in_hand = log->is_opening ? 0 : lines_in(next.work.lines);
             log->in_hand_tells = next.tells;
             log->written = 0;
             log->progress = now();
@@ -159,9 +157,10 @@ class log_keeper {
             if (!log->has_work()) log->to_writer.reset();
         }
         std::erase_if(left_, [&](const auto& log) {
-            if (log->is_given_up) tell_loss(*log);
+            if (log->is_given_up) drop_loss(*log);
             return log->is_given_up;
         });
+        tell_dropped_losses();
         if (!left_.empty() || unaware_ > 0) return;
         if (auto complete = std::exchange(complete_, std::nullopt)) completed_ = std::move(complete);
     }
@@ -245,6 +244,7 @@ class log_keeper {
         std::vector<kept_log*> logs{access_.get(), error_.get(), said_.get()};
         if (access_before_) logs.push_back(access_before_.get());
         for (const auto& log : left_) logs.push_back(log.get());
+        for (const auto& log : untold_) logs.push_back(log.get());
         return logs;
     }
     [[nodiscard]] kept_log* find(log_number number)
@@ -273,12 +273,11 @@ class log_keeper {
     void finish_work(kept_log& log, const log_report& r)
     {
         log.is_writing = false;
-        const bool was_opening = log.in_hand == 0;
         if (r.lines > 0 && log.in_hand_tells.of) {
             restore(log.in_hand_tells);
         } else if (r.lines > 0) {
             lose(log, r.lines, r.why.timed_out() ? "nobody reads it" : r.why.text);
-        } else if (was_opening) {
+        } else if (std::exchange(log.is_opening, false)) {
             note_opened(log, r.not_opened_anew);
         } else if (log.lost > 0 && log.waiting_bytes <= most_waiting_ / 2) {
             tell_loss(log);
@@ -300,12 +299,29 @@ class log_keeper {
     {
         if (log.lost == 0) return;
         const std::string what = what_was_lost(log);
-        if (!error_->is_on) {
-            say(what);
-        } else if (!enqueue(*error_, error_line("warning", what), {.of = log.number, .lines = log.lost})) {
-            return;
+        const bool is_told = error_->is_on
+                                 ? enqueue(*error_, error_line("warning", what), {.of = log.number, .lines = log.lost})
+                                 : say(what);
+        if (is_told) log.lost = 0;
+    }
+    /// As tell_loss(), for a log that goes. What cannot be told now is told when there is room for it.
+    void drop_loss(kept_log& log)
+    {
+        tell_loss(log);
+        if (log.lost == 0) return;
+        const auto same = std::ranges::find(untold_, log.name, &kept_log::name);
+        if (same != untold_.end()) {
+            (*same)->lost += log.lost;
+        } else {
+            untold_.push_back(
+                std::make_unique<kept_log>(kept_log{.number = ++begun_, .name = log.name, .lost = log.lost}));
         }
-        log.lost = 0;
+    }
+    void tell_dropped_losses()
+    {
+        if (untold_.empty() || error_->is_given_up || error_->waiting_bytes > most_waiting_ / 2) return;
+        for (const auto& log : untold_) tell_loss(*log);
+        std::erase_if(untold_, [](const auto& log) { return log->lost == 0; });
     }
     void restore(const told_loss& tells)
     {
@@ -332,6 +348,7 @@ class log_keeper {
             }
         }
         log.is_given_up = true;
+        if (std::exchange(log.to_open, 0) > 0 && !ending_) tell_opened();
     }
     /// At the end. Yields whether there was something, which is now being written.
     [[nodiscard]] bool tell_last_losses()
@@ -355,28 +372,29 @@ class log_keeper {
         return of.lost == 1 ? fmt::format("1 line of the {} log was lost", of.name)
                             : fmt::format("{} lines of the {} log were lost", of.lost, of.name);
     }
-    /// Writes to standard error, unless nobody reads that.
-    void say(std::string_view what)
+    /// Writes to standard error, unless nobody reads that. Yields whether there was room.
+    bool say(std::string_view what)
     {
-        enqueue(*said_, {.which = log_kind::access, .text = fmt::format("occwserv: {}\n", what)});
+        return enqueue(*said_, {.which = log_kind::access, .text = fmt::format("occwserv: {}\n", what)});
     }
 
     // ---- opening anew
 
-    void note_opened(const kept_log& log, std::string_view why_not)
+    void note_opened(kept_log& log, std::string_view why_not)
     {
         if (!why_not.empty()) {
             all_opened_ = false;
             enqueue(*error_,
                     error_line("error", fmt::format("the {} log goes on where it was: {}", log.name, why_not)));
         }
-        if (being_opened_ == 0) return;
-        --being_opened_;
-        if (being_opened_ == 0) note_opened();
+        --log.to_open;
+        tell_opened();
     }
-    void note_opened()
+    /// Once none is to be opened any more.
+    void tell_opened()
     {
-        if (all_opened_) enqueue(*error_, error_line("notice", "the logs were opened anew"));
+        const bool is_over = std::ranges::all_of(all(), [](const kept_log* log) { return log->to_open == 0; });
+        if (is_over && all_opened_) enqueue(*error_, error_line("notice", "the logs were opened anew"));
     }
 
     // ---- changes
@@ -390,7 +408,7 @@ class log_keeper {
     {
         log->progress = now();
         if (!log->is_on) {
-            tell_loss(*log);
+            drop_loss(*log);
         } else {
             left_.push_back(std::move(log));
         }
@@ -405,8 +423,8 @@ class log_keeper {
     log_pointer access_;
     log_pointer error_;
     log_pointer said_;  // what is said on standard error, which may hang like any other
-    std::size_t being_opened_ = 0;
     bool all_opened_ = true;
+    std::vector<log_pointer> untold_;  // logs that are gone, at most one of each name: what they lost is to be told
 
     // While a change is under way:
     log_turn turn_ = 0;

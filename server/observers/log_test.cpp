@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <poll.h>
 #include <string>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -396,6 +397,19 @@ class hanging_file {
         return {.target = {.what = log_target::kind::stream}, .file = io::file(std::move(writes_))};
     }
     void break_off() { reads_ = io::descriptor(); }
+    /// What is in it now.
+    [[nodiscard]] std::string read() const
+    {
+        std::string all;
+        std::array<char, 4096> room{};
+        pollfd there{.fd = reads_.number(), .events = POLLIN, .revents = 0};
+        while (::poll(&there, 1, 0) == 1) {
+            const ssize_t got = ::read(reads_.number(), room.data(), room.size());
+            if (got <= 0) break;
+            all.append(room.data(), static_cast<std::size_t>(got));
+        }
+        return all;
+    }
 
   private:
     io::descriptor reads_;
@@ -451,6 +465,62 @@ TEST_P(HangingLog, LosesLinesButHoldsNobodyUp)
     EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("the access log cannot be written"));
     EXPECT_THAT(d.read("error"), HasSubstr("error: e\n"));
     EXPECT_THAT(d.read("error"), HasSubstr("20000 lines of the access log were lost\n"));
+}
+
+struct two_disks {
+    hanging_file access;
+    hanging_file error;
+    std::string read_of_error;
+};
+
+/// Both logs hang while the access log is opened anew and then goes elsewhere. It is given up; the error log has no
+/// room then to say how many lines that has cost, and later it has.
+csp::process leave_access_log(csp::notebook<two_disks> disks, std::string other, csp::out<log_lines> to_log,
+                              csp::out<log_order> orders, csp::bridge_out<log_change> changes, csp::in<log_end> ends)
+{
+    co_await to_log.output(access(thousand_lines()));
+    co_await to_log.output(error(std::string(5'000, 'x')));
+    co_await to_log.output(error(std::string(1'000, 'y')));  // waits, and leaves no room for others
+    co_await orders.output(log_order::reopen);
+    csp::bridge<log_turn> reply(csp::core::here());
+    csp::in<log_turn> complete = reply.rx();
+    co_await changes.output({.to = {.access = opened(other, STDOUT_FILENO), .error = {}, .form = log_form::combined},
+                             .back_ends = 1,
+                             .complete = reply.tx()});
+    co_await to_log.output(heard(1));
+    EXPECT_TRUE(co_await complete.input());  // the old one is given up
+    disks->access.break_off();
+    const auto told = [&] { return disks->read_of_error.contains("lost") && disks->read_of_error.contains("anew"); };
+    for (int i = 0; i < 60'000 && !told(); ++i) {
+        disks->read_of_error += disks->error.read();
+        co_await csp::sleep(std::chrono::milliseconds(1));
+    }
+    co_await orders.output(log_order::finish_present);
+    EXPECT_TRUE(co_await ends.input());
+    disks->read_of_error += disks->error.read();
+}
+csp::process hang_both(csp::notebook<two_disks> disks, std::string other, log_files files)
+{
+    csp::chan<log_lines> lines;
+    csp::chan<log_order> orders;
+    csp::chan<log_end> ends;
+    csp::bridge<log_change> changes(csp::core::here());
+    co_await csp::par(log(std::move(files), lines.rx(), orders.rx(), changes.rx(), ends.tx()),
+                      leave_access_log(disks, std::move(other), lines.tx(), orders.tx(), changes.tx(), ends.rx()));
+}
+
+TEST_P(HangingLog, TellsLaterWhatALogLostThatIsGone)
+{
+    two_disks disks;
+    log_files files{.access = disks.access.take(), .error = disks.error.take(), .most_waiting = 1'000};
+    std::signal(SIGPIPE, SIG_IGN);
+    csp::kernel kernel({}, io::engines(GetParam()));
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(kernel.run(hang_both(csp::notebook(disks), d.path() + "/access", std::move(files))),
+              csp::outcome::finished);
+    testing::internal::GetCapturedStderr();
+    EXPECT_THAT(disks.read_of_error, HasSubstr("1000 lines of the access log were lost\n"));
+    EXPECT_THAT(disks.read_of_error, HasSubstr("the logs were opened anew\n"));
 }
 
 INSTANTIATE_TEST_SUITE_P(engines, HangingLog, testing::Values(io::engine_choice::uring, io::engine_choice::epoll),

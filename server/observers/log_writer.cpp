@@ -2,6 +2,7 @@
 #include "server/observers/log_writer.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,6 +15,12 @@
 #include "server/observers/log_text.hpp"
 
 namespace server {
+
+std::uint64_t lines_in(const log_lines& lines)
+{
+    return lines.which == log_kind::error ? 1 : static_cast<std::uint64_t>(std::ranges::count(lines.text, '\n'));
+}
+
 namespace {
 
 std::uint64_t lines_in(std::string_view text) { return static_cast<std::uint64_t>(std::ranges::count(text, '\n')); }
@@ -88,8 +95,9 @@ class outlet {
         if (!socket_) {
             if (auto stream = io::stream_of(to_.file)) socket_ = std::move(*stream);
         }
+        torn_ = true;  // until we know better: memory may run out after a part of a line
         const auto got = socket_ ? co_await append_to_stream(text) : co_await io::append_all(to_.file, text);
-        if (got.bytes > 0) torn_ = text[got.bytes - 1] != '\n';
+        torn_ = got.bytes > 0 ? text[got.bytes - 1] != '\n' : mends;
         if (!got.problem) co_return loss{};
         const auto rest = std::string_view(text).substr(std::max<std::size_t>(got.bytes, mends ? 1 : 0));
         co_return loss{lines_in(rest), *got.problem};
@@ -154,6 +162,21 @@ csp::step<log_report> work_on(outlet& to, log_work work)
     co_return r;
 }
 
+/// As work_on(). When memory runs out the lines are lost, or the file goes on where it was; to say so needs none.
+csp::step<log_report> try_to_work_on(outlet& to, log_work work)
+{
+    const bool is_open = work.what == log_work::kind::open_anew;
+    log_report without_memory{.lines = is_open ? 0 : lines_in(work.lines),
+                              .why = io::error::of(ENOMEM),
+                              .not_opened_anew = is_open ? "out of memory" : ""};
+    try {
+        co_return co_await work_on(to, std::move(work));
+    } catch (...) {
+        csp::report_fault();
+    }
+    co_return without_memory;
+}
+
 }  // namespace
 
 csp::process log_writer(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
@@ -162,7 +185,7 @@ csp::process log_writer(log_number me, log_destination to, std::chrono::millisec
     {
         outlet out(me, std::move(to), reader_patience, to_log);
         while (auto next = co_await work.input()) {
-            log_report r = co_await work_on(out, std::move(*next));
+            log_report r = co_await try_to_work_on(out, std::move(*next));
             r.from = me;
             co_await to_log.output(std::move(r));
         }

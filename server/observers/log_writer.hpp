@@ -40,12 +40,15 @@ struct log_report {
 };
 static_assert(csp::mobile<log_work> && csp::mobile<log_report>);
 
+[[nodiscard]] std::uint64_t lines_in(const log_lines& lines);
+
 /// Writes one log. It waits for a disk as long as that takes, so it is a process of its own: the log, which must take
 /// lines at any time, gives it new work only when it has reported on the previous work.
 ///
 ///   work    log_work     from the log, one at a time; closed: the log is left
 ///   to_log  log_report   one `done` for each work, `progress` before it, and `closed` last
 ///
+/// Promise: when memory runs out, the lines in hand are lost and reported as such, and it goes on.
 /// Deadlock: a client of the log, which takes reports at any time and gives work only to a writer that waits for it.
 csp::process log_writer(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
                         csp::in<log_work> work, csp::shared_out<log_report> to_log);
