@@ -13,6 +13,7 @@
 
 #include <climits>
 
+#include "io/blocking.hpp"
 #include "io/file_call.hpp"
 
 namespace io {
@@ -315,33 +316,11 @@ csp::step<appended> append_all(const file& f, std::span<const char> bytes, deadl
     co_return so_far;
 }
 
-namespace {
-
-struct opening {
-    const std::string& path;
-    mode_t mode;
-    file opened;
-
-    [[nodiscard]] std::int64_t make()
-    {
-        auto f = open_to_append(path, mode);
-        if (!f) return -f.error().number;
-        opened = std::move(*f);
-        return 0;
-    }
-};
-
-}  // namespace
-
 csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mode)
 {
-    opening made{path, mode, {}};
-    detail::file_call call(detail::file_action::function, -1, no_deadline, std::source_location::current());
-    call.function = [](void* o) { return static_cast<opening*>(o)->make(); };
-    call.argument = &made;
-    call.is_of_log = true;
-    if (const auto done = co_await call; !done) co_return std::unexpected(done.error());
-    co_return std::move(made.opened);
+    auto done = co_await by_log_thread([&] { return open_to_append(path, mode); });
+    if (!done) co_return std::unexpected(done.error());
+    co_return std::move(*done);
 }
 
 namespace {

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include "io/blocking.hpp"
 #include "server/observers/log_target.hpp"
 #include "server/policy.hpp"
 #include "server/prospects.hpp"
@@ -51,7 +52,9 @@ int check(const std::expected<settings, std::vector<complaint>>& read)
     const auto opened = make_policy(*read);
     append(opened ? warnings : wrong, opened ? missing_pages(*opened) : opened.error());
     const auto look_at_log = [&](const std::string& log, std::string_view key) {
-        if (const auto why = why_no_log(log)) wrong.push_back(read->places(key) + *why);
+        const auto why = io::within(patience_with_file_system, [log] { return why_no_log(log); });
+        if (!why) wrong.push_back(read->places(key) + no_answer_from(log));
+        if (why && *why) wrong.push_back(read->places(key) + **why);
     };
     look_at_log(read->log.access, "log.access");
     look_at_log(read->log.error, "log.error");

@@ -3,9 +3,13 @@
 
 #include <atomic>
 #include <charconv>
+#include <cstdarg>
 #include <cstdlib>
+#include <ctime>
+#include <fcntl.h>
 #include <new>
 #include <string_view>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "csp/core.hpp"
@@ -33,9 +37,20 @@ void maybe_fail()
     if (left.fetch_sub(1, std::memory_order_relaxed) == 1) throw std::bad_alloc();
 }
 
+const char* hanging = nullptr;  // a directory; null: none
+
+/// Waits as long as the directory is a file system that does not answer, which is until it is gone.
+void maybe_hang(const char* path)
+{
+    constexpr timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
+    if (hanging == nullptr || !std::string_view(path).starts_with(hanging)) return;
+    while (::access(hanging, F_OK) == 0) ::nanosleep(&pause, nullptr);
+}
+
 // Runs before main, so that the program itself need not know of it.
 [[gnu::constructor]] void plan_from_outside()
 {
+    hanging = std::getenv("OCCWSERV_HANGING_DIRECTORY");
     const char* const text = std::getenv("OCCWSERV_FAULT");
     if (text == nullptr) return;
     const std::string_view all = text;
@@ -57,6 +72,17 @@ void inject(std::string_view name, unsigned nth)
 bool was_injected() { return left.exchange(0, std::memory_order_relaxed) == 0; }
 
 }  // namespace server::test
+
+// In place of the C library's: whatever opens a file by its path waits for the file system.
+extern "C" int open(const char* path, int how, ...)  // NOLINT(cert-dcl50-cpp): as the C library declares it
+{
+    server::test::maybe_hang(path);
+    va_list rest;
+    va_start(rest, how);
+    const auto mode = (how & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(rest, mode_t) : mode_t{};
+    va_end(rest);
+    return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, how, mode));
+}
 
 // NOLINTBEGIN(misc-definitions-in-headers, cppcoreguidelines-no-malloc): these are the program's own
 void* operator new(std::size_t bytes)

@@ -127,6 +127,7 @@ csp::process whole_network(settings s, opened o, csp::in<fault> faults)
     csp::bridge<compression_job> texts(workshop);
     csp::bridge<core_question> of_workshop(workshop);
     csp::bridge<reload_request> reloads(workshop);
+    csp::bridge<stop> reloads_end(workshop);
     csp::bridge<log_change> log_changes(first);
     cores.start_on(workshop, compressor(texts.rx()));
     cores.start_on(workshop, lone_witness(of_workshop.rx()));
@@ -187,15 +188,15 @@ csp::process whole_network(settings s, opened o, csp::in<fault> faults)
     }
     supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
     cores.start_on(workshop, config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
-                                    std::move(to_configure), log_changes.tx()));
+                                    reloads_end.rx(), std::move(to_configure), log_changes.tx()));
     co_await csp::par(
         log(std::move(o.logs), lines.rx(), log_orders.rx(), log_changes.rx(), logs_end.tx()),
         stats(hits.rx(), so_far.rx(), totals.tx()),
         supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), std::move(o.signals),
                     std::move(o.manager), std::move(o.before_us), o.command.addresses},
-                   orders.rx(), totals.rx(), logs_end.rx(), reloads.tx(), log_orders.tx(), std::move(to_stop),
-                   std::move(to_witnesses), lines.shared_tx(), predecessors.tx(), std::move(while_serving),
-                   std::move(until_end)));
+                   orders.rx(), totals.rx(), logs_end.rx(), {reloads.tx(), reloads_end.tx()}, log_orders.tx(),
+                   std::move(to_stop), std::move(to_witnesses), lines.shared_tx(), predecessors.tx(),
+                   std::move(while_serving), std::move(until_end)));
     co_await cores.join();
 }
 

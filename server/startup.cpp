@@ -13,6 +13,7 @@
 
 #include <fmt/core.h>
 
+#include "io/blocking.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/privileges.hpp"
 #include "server/service/roots_own.hpp"
@@ -70,11 +71,15 @@ class opening {
         const auto path = path_of(where);
         return path ? rights_for(*path) : rights::of_start;
     }
-    [[nodiscard]] rights rights_for_log(const std::string& text) const
+    /// Nothing if the file system does not answer.
+    [[nodiscard]] std::optional<rights> rights_for_log(const std::string& text) const
     {
         const auto target = parse_log_target(text);
-        const bool is_file = target && target->what == log_target::kind::file;
-        return is_file ? rights_for(target->path) : rights::of_start;
+        if (!target || target->what != log_target::kind::file) return rights::of_start;
+        if (!becomes_) return rights::of_user;
+        const auto own = io::within(patience_with_file_system, [path = target->path] { return is_roots_own(path); });
+        if (!own) return std::nullopt;
+        return *own ? rights::of_start : rights::of_user;
     }
 
     maybe_problem turn(rights now)
@@ -117,10 +122,13 @@ class opening {
 
     maybe_problem open_log_file(rights now, const std::string& text, int stream, log_destination& into)
     {
-        if (rights_for_log(text) != now) return std::nullopt;
-        auto log = open_log(text, stream);
-        if (!log) return log.error();
-        into = std::move(*log);
+        const auto needed = rights_for_log(text);
+        if (!needed) return no_answer_from(text);
+        if (*needed != now) return std::nullopt;
+        auto log = io::within(patience_with_file_system, [text, stream] { return open_log(text, stream); });
+        if (!log) return no_answer_from(text);
+        if (!*log) return log->error();
+        into = std::move(**log);
         return std::nullopt;
     }
 

@@ -140,6 +140,91 @@ def test_a_log_writer_without_memory_loses_a_line(place, engine, faulty, monkeyp
         server.stop()
 
 
+class HangingDirectory:
+    """A directory that the faulty server takes for a file system that does not answer, until it is gone."""
+
+    def __init__(self, place):
+        self.path = place / "hangs"
+        self.path.mkdir()
+        self.log = str(self.path / "access")
+        self.sentence = f"cannot open the log {self.log}: no answer from its file system within 10 s"
+
+
+@pytest.fixture
+def hanging(place, monkeypatch):
+    directory = HangingDirectory(place)
+    monkeypatch.setenv("OCCWSERV_HANGING_DIRECTORY", str(directory.path))
+    return directory
+
+
+@pytest.fixture
+def reloading(place, engine, faulty, hanging):
+    """A server whose configuration then names a log in the directory that hangs."""
+    home, control = place / "home", place / "control"
+    fill_tree(home / "site", {"a.txt": "a"})
+    server = Server(home, engine, settings={"workers": 1}, arguments=["--control", str(control)])
+    for option in ("--access-log", "--error-log"):
+        at = server.words.index(option)
+        del server.words[at:at + 2]
+    server.words[0] = faulty
+    server.control = control
+    file = home / "occwserv.toml"
+    server.configure = lambda access: file.write_text(f'workers = 1\n[log]\naccess = "{access}"\nerror = "{home}/error.log"\n')
+    server.configure("")
+    server.start()
+    try:
+        wait_until(lambda: "notice: using " in server.error_log.read_text(), "the server has begun")
+        yield server
+    finally:
+        server.stop()
+
+
+def status_of(server):
+    return operate("status", server.control).stdout
+
+
+def test_a_reload_does_not_wait_for_ever_for_a_log(reloading, hanging, place):
+    reloading.configure(hanging.log)
+    for _ in range(2):  # the second time it is known at once
+        said = operate("reload", reloading.control)
+        assert said.returncode == 1 and hanging.sentence in said.stderr, said
+        assert "The configuration stays as it was." in said.stderr
+        assert reloading.ask("/a.txt").body == b"a"
+    reloading.configure(place / "access")
+    assert operate("reload", reloading.control).returncode == 0
+    hanging.path.rmdir()
+
+
+@pytest.mark.parametrize("how", ["stop", "SIGTERM"])
+def test_the_end_does_not_wait_for_a_log_that_is_to_be_opened(reloading, hanging, how):
+    """While the reload waits the server can be asked, and ended; and the end waits for nothing of it."""
+    reloading.configure(hanging.log)
+    asking = subprocess.Popen([binary(), "reload", "--control", str(reloading.control)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: "log_opener " in operate("ps", reloading.control).stdout, "the log is being opened")
+        assert "serving " in status_of(reloading)
+        if how == "stop":
+            assert operate("stop", reloading.control).returncode == 0
+        else:
+            reloading.signal(signal.SIGTERM)
+        _, said = asking.communicate(timeout=DEADLINE)
+        assert asking.returncode == 1 and "the server is ending" in said
+    finally:
+        if asking.poll() is None:
+            asking.kill()
+            asking.communicate()
+    assert reloading.process.wait(DEADLINE) == 0
+    assert hanging.path.exists() and not reloading.control.exists()
+
+
+def test_a_start_does_not_wait_for_ever_for_a_log(place, faulty, hanging):
+    (place / "site").mkdir()
+    words = [faulty, str(place / "site"), "--port", "0", "--access-log", hanging.log]
+    said = subprocess.run(words, capture_output=True, text=True, timeout=DEADLINE, check=False)
+    assert (said.returncode, said.stderr) == (1, f"occwserv: {hanging.sentence}\n")
+
+
 def test_the_watchdog_is_told_of_a_server_that_answers(serve, place, monkeypatch):
     """And the questions that find this out are in no log and no figure."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

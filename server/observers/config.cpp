@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include "server/command_line.hpp"
+#include "server/observers/log_opener.hpp"
 #include "server/prospects.hpp"
 #include "server/service/descriptors.hpp"
 #include "server/service/listeners.hpp"
@@ -52,9 +53,10 @@ std::vector<std::string> what_must_wait(const settings& in_force, settings& next
 }
 
 /// Opens the logs that are elsewhere now. Of two of which one cannot be opened, none is made.
-std::expected<std::optional<other_logs>, mistakes> open_logs(const log_rules& from, const log_rules& to)
+csp::step<std::expected<std::optional<other_logs>, mistakes>> open_logs(const log_rules& from, const log_rules& to,
+                                                                        log_openers& openers, csp::in<stop>& ending)
 {
-    if (from.access == to.access && from.error == to.error && from.form == to.form) return std::nullopt;
+    if (from.access == to.access && from.error == to.error && from.form == to.form) co_return std::nullopt;
     other_logs change{.access = {}, .error = {}, .form = to.form};
     struct one {
         const std::string& before;
@@ -67,18 +69,20 @@ std::expected<std::optional<other_logs>, mistakes> open_logs(const log_rules& fr
     mistakes wrong;
     for (const one& log : logs) {
         if (log.before == log.now) continue;
-        if (auto why = why_no_log(log.now)) wrong.push_back(std::move(*why));
+        auto checked = co_await openers.ask({log_wanted::kind::check, log.now, log.stream}, ending);
+        if (!checked) wrong.push_back(std::move(checked.error()));
     }
-    if (!wrong.empty()) return std::unexpected(std::move(wrong));
+    if (!wrong.empty()) co_return std::unexpected(std::move(wrong));
     for (const one& log : logs) {
         if (log.before == log.now) continue;
-        auto opened = open_log(log.now, log.stream);
-        if (!opened) return std::unexpected(mistakes{std::move(opened.error())});
+        auto opened = co_await openers.ask({log_wanted::kind::open, log.now, log.stream}, ending);
+        if (!opened) co_return std::unexpected(mistakes{std::move(opened.error())});
         log.into = std::move(*opened);
     }
-    return change;
+    co_return change;
 }
 
+/// Reads it and opens all but the logs.
 std::expected<new_configuration, mistakes> read_again(const settings& in_force, const std::vector<std::string>& words,
                                                       who_chooses_addresses addresses)
 {
@@ -104,22 +108,35 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
     if (!moved) return std::unexpected(std::move(moved.error()));
     moved->name_ports(next.read.listen);
     next.addresses = std::move(*moved);
-    auto logs = open_logs(in_force.log, next.read.log);  // last, since a file may be made
-    if (!logs) return std::unexpected(std::move(logs.error()));
-    next.logs = std::move(*logs);
     return next;
 }
 
-/// As read_again(); when memory runs out there, that is a mistake like others, and nothing has changed.
-std::expected<new_configuration, mistakes> try_to_read_again(const settings& in_force,
-                                                             const std::vector<std::string>& words,
-                                                             who_chooses_addresses addresses)
+/// Reads it and opens everything. When memory runs out, that is a mistake like others, and nothing has changed.
+csp::step<std::expected<new_configuration, mistakes>> try_to_read_again(const settings& in_force,
+                                                                        const std::vector<std::string>& words,
+                                                                        who_chooses_addresses addresses,
+                                                                        log_openers& openers, csp::in<stop>& ending)
 {
-    std::expected<new_configuration, mistakes> read = std::unexpected(mistakes());
-    if (!csp::attempt([&] { read = read_again(in_force, words, addresses); })) {
-        read.error().emplace_back("there is no memory to read the configuration");
+    std::expected<new_configuration, mistakes> next = std::unexpected(mistakes());
+    mistakes wrong;
+    try {
+        next = read_again(in_force, words, addresses);
+        if (!next) co_return next;
+        auto logs =
+            co_await open_logs(in_force.log, next->read.log, openers, ending);  // last, since a file may be made
+        if (logs) {
+            next->logs = std::move(*logs);
+            co_return next;
+        }
+        wrong = std::move(logs.error());
+    } catch (...) {
+        csp::report_fault();
+        wrong.emplace_back("there is no memory to read the configuration");
     }
-    return read;
+    if (next) {
+        for (const listening& l : next->addresses.of_keeper.opened) remove_file_of(l);
+    }
+    co_return std::unexpected(std::move(wrong));
 }
 
 /// Told while `move` still has the sockets.
@@ -203,13 +220,14 @@ std::string what_is_served(const settings& s)
 }
 
 csp::process config(settings in_force, std::vector<std::string> words, who_chooses_addresses addresses,
-                    csp::in<reload_request> requests, std::vector<configured_core> to_cores,
+                    csp::in<reload_request> requests, csp::in<stop> ending, std::vector<configured_core> to_cores,
                     csp::bridge_out<log_change> to_log)
 {
+    log_openers openers;
     while (auto request = co_await requests.input()) {
         reload_answer result;
         std::vector<listening_change> last;
-        auto next = try_to_read_again(in_force, words, addresses);
+        auto next = co_await try_to_read_again(in_force, words, addresses, openers, ending);
         if (next) {
             result.notes = std::move(next->notes);
             result.changes = changes_of(next->addresses);
@@ -228,6 +246,7 @@ csp::process config(settings in_force, std::vector<std::string> words, who_choos
         } else {
             result.mistakes = std::move(next.error());
         }
+        result.hangs = openers.any_hangs();
         // The supervisor lets go of an address before the acceptors do: as long as it has a socket there, the kernel
         // accepts clients for us, and somebody must take them.
         co_await request->answer.output(std::move(result));

@@ -10,6 +10,7 @@
 #include "csp/channel.hpp"
 #include "server/acceptor/listening.hpp"
 #include "server/cache/protocols.hpp"
+#include "server/front_end/parking.hpp"
 #include "server/observers/log.hpp"
 #include "server/policy.hpp"
 #include "server/service/inherited.hpp"
@@ -30,6 +31,7 @@ struct reload_answer {
     std::vector<std::string> notes;    // what is taken, but not as one might think
     std::vector<std::string> changes;  // what an operator may want to know of it
     std::optional<supervised> now;     // for the supervisor, which keeps it
+    bool hangs = false;  // a log's file system has not answered, and only the end of the program ends that
     [[nodiscard]] bool taken() const { return mistakes.empty(); }
 };
 
@@ -54,6 +56,7 @@ struct configured_core {
 /// they began with, and those parked stay. It lives on the core where things may take long.
 ///
 ///   requests   reload_request     from the supervisor, each with the end for its answer, which says what became of it
+///   ending     stop               never written; closed when the server begins to end
 ///   to_cores   policy             to each core's parking, when a configuration has no mistakes
 ///              cache_room         to its cache_control, when that has changed
 ///              access_log         to its back end, when the log has changed
@@ -61,10 +64,11 @@ struct configured_core {
 ///   to_log     log_change         before the back ends are told; it is waited for until they have passed that on
 ///
 /// Promise: a core is sent nothing of a configuration that has mistakes, or for which a root, an address or a log
-/// cannot be opened. Deadlock: a client of parking, of cache_control, of the back ends, of the log and of the
-/// acceptors; a server to the supervisor.
+/// cannot be opened. A log's file system that does not answer is waited for 10 s, and not when the server ends.
+/// Deadlock: a client of parking, of cache_control, of the back ends, of the log, of the acceptors and, within these 10
+/// s, of the log_openers that it starts; a server to the supervisor.
 csp::process config(settings in_force, std::vector<std::string> words, who_chooses_addresses addresses,
-                    csp::in<reload_request> requests, std::vector<configured_core> to_cores,
+                    csp::in<reload_request> requests, csp::in<stop> ending, std::vector<configured_core> to_cores,
                     csp::bridge_out<log_change> to_log);
 
 }  // namespace server

@@ -91,6 +91,12 @@ std::string cannot_be_opened(std::string_view path, std::string_view why)
 
 }  // namespace
 
+std::string no_answer_from(std::string_view log)
+{
+    return fmt::format("cannot open the log {}: no answer from its file system within {} s", log,
+                       patience_with_file_system.count());
+}
+
 std::expected<log_target, std::string> parse_log_target(std::string_view text)
 {
     if (text.empty()) return log_target{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -39,10 +40,15 @@ struct log_destination {
 };
 static_assert(csp::mobile<log_destination>);
 
-/// For the start of the program. What cannot be had comes back as a sentence.
+/// How long to wait for the file system of a log that is to be opened.
+inline constexpr std::chrono::seconds patience_with_file_system{10};
+/// The sentence for when it has not answered.
+[[nodiscard]] std::string no_answer_from(std::string_view log);
+
+/// Waits for the file system as long as that takes. What cannot be had comes back as a sentence.
 [[nodiscard]] std::expected<log_destination, std::string> open_log(std::string_view text, int standard_stream);
 
-/// What open_log() would complain of, as far as that can be told without making a file.
+/// What open_log() would complain of, as far as that can be told without making a file. Waits as open_log() does.
 [[nodiscard]] std::optional<std::string> why_no_log(std::string_view text);
 
 }  // namespace server

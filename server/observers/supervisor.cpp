@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -30,29 +31,6 @@ csp::step<void> tell_the_log(const reload_answer& became, const std::string& who
     co_await to_log.output(
         became.taken() ? error_line("notice", fmt::format("{}: the configuration was read again and is in force", who))
                        : error_line("error", fmt::format("{}: the configuration stays as it was", who)));
-}
-
-/// Has the configuration read again, and waits until it is in force or refused.
-csp::step<reload_answer> reload(std::string who, csp::bridge_out<reload_request>& to_config, supervised& configured,
-                                csp::shared_out<log_lines>& to_log)
-{
-    csp::bridge<reload_answer> reply(csp::core::here());
-    csp::in<reload_answer> answers = reply.rx();
-    co_await to_config.output({reply.tx()});
-    auto became = co_await answers.input();
-    if (!became) co_return reload_answer{{"the configuration cannot be read any more"}, {}, {}, {}};
-    if (auto now = std::exchange(became->now, std::nullopt)) {
-        std::vector<listening> sockets = std::move(configured.sockets.opened);
-        std::erase_if(sockets, [&](const listening& l) {
-            if (!now->sockets.closes(l.address)) return false;
-            remove_file_of(l);
-            return true;
-        });
-        std::ranges::move(now->sockets.opened, std::back_inserter(sockets));
-        configured = {now->grace, std::move(now->served), {.opened = std::move(sockets), .closed = {}}};
-    }
-    co_await tell_the_log(*became, who, to_log);
-    co_return std::move(*became);
 }
 
 /// Says every few seconds how many are still being answered. A process of its own: a core that does not answer must not
@@ -92,44 +70,136 @@ struct end_reason {
     std::optional<io::socket> witness;
 };
 
-/// Serves the orders until one of them, or a signal, is to end the server.
-csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>& orders,
-                                      csp::bridge_out<reload_request>& to_config, csp::out<log_order>& to_logs,
-                                      csp::shared_out<log_lines>& to_log)
-{
-    io::signal_set& signals = with.signals;
+/// What it has while it serves.
+struct serving {
+    beginning& with;
+    csp::in<supervisor_order>& orders;
+    config_link& to_config;
+    csp::out<log_order>& to_logs;
+    csp::shared_out<log_lines>& to_log;
     bool may_order = true;
-    for (;;) {
-        if (co_await csp::pri_alt(signals, csp::when(may_order, orders)) == signals) {
-            const int signal = co_await signals.next();
-            if (signal == SIGHUP) {
-                (void)co_await reload("SIGHUP", to_config, with.configured, to_log);
-            } else if (signal == SIGUSR1) {
-                co_await to_logs.output(log_order::reopen);
-            } else {
-                co_return end_reason{::strsignal(signal), std::nullopt, std::nullopt};
-            }
-            continue;
-        }
-        auto order = co_await orders.input();
-        may_order = order.has_value();
-        if (!order) continue;
-        if (auto* lend = std::get_if<lend_sockets>(&*order)) {
-            co_await lend->to.output(another_of_each(with.configured));
-        } else if (auto* again = std::get_if<reload_order>(&*order)) {
-            auto became = co_await reload(std::move(again->who), to_config, with.configured, to_log);
-            co_await again->answer.output(std::move(became));
-        } else if (auto* ask = std::get_if<ask_what_is_served>(&*order)) {
-            co_await ask->to.output(with.configured.served + with.engine + "\n");
-        } else if (auto* end = std::get_if<end_server>(&*order)) {
-            co_return end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
+    bool is_hung_up = false;                      // SIGHUP came during a reload
+    std::deque<supervisor_order> postponed = {};  // those that came during a reload
+    std::optional<end_reason> end = {};
+};
+
+csp::step<void> answer_what_is_served(ask_what_is_served& ask, const beginning& with)
+{
+    co_await ask.to.output(with.configured.served + with.engine + "\n");
+}
+
+/// Serves one signal. SIGHUP is only noted.
+csp::step<void> heed_signal(serving& s)
+{
+    const int signal = co_await s.with.signals.next();
+    if (signal == SIGHUP) {
+        s.is_hung_up = true;
+    } else if (signal == SIGUSR1) {
+        co_await s.to_logs.output(log_order::reopen);
+    } else {
+        s.end = end_reason{::strsignal(signal), std::nullopt, std::nullopt};
+    }
+}
+
+/// Takes an order during a reload.
+csp::step<void> take_order_meanwhile(serving& s)
+{
+    auto order = co_await s.orders.input();
+    s.may_order = order.has_value();
+    if (!order) co_return;
+    if (auto* end = std::get_if<end_server>(&*order)) {
+        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
+    } else if (auto* ask = std::get_if<ask_what_is_served>(&*order)) {
+        co_await answer_what_is_served(*ask, s.with);
+    } else {
+        s.postponed.push_back(std::move(*order));
+    }
+}
+
+/// Waits for what became of a reload. If the server is to end meanwhile, config hears that and answers at once.
+csp::step<std::optional<reload_answer>> wait_for_reload(csp::in<reload_answer>& answers, serving& s)
+{
+    while (!s.end) {
+        const auto chosen = co_await csp::pri_alt(s.with.signals, answers, csp::when(s.may_order, s.orders));
+        if (chosen == answers) break;
+        if (chosen == s.with.signals) {
+            co_await heed_signal(s);
         } else {
-            auto& handed = std::get<handed_over>(*order);
-            const pid_t heir = handed.to;
-            co_await handed.answer.output({});
-            co_return end_reason{fmt::format("process {} serves now", heir), heir, std::nullopt};
+            co_await take_order_meanwhile(s);
         }
     }
+    if (s.end) s.to_config.ending.reset();
+    co_return co_await answers.input();
+}
+
+/// Keeps what there is of a new configuration for the supervisor.
+void keep(supervised now, supervised& configured)
+{
+    std::vector<listening> sockets = std::move(configured.sockets.opened);
+    std::erase_if(sockets, [&](const listening& l) {
+        if (!now.sockets.closes(l.address)) return false;
+        remove_file_of(l);
+        return true;
+    });
+    std::ranges::move(now.sockets.opened, std::back_inserter(sockets));
+    configured = {now.grace, std::move(now.served), {.opened = std::move(sockets), .closed = {}}};
+}
+
+/// Has the configuration read again, and waits until it is in force or refused.
+csp::step<reload_answer> reload(std::string who, serving& s)
+{
+    csp::bridge<reload_answer> reply(csp::core::here());
+    csp::in<reload_answer> answers = reply.rx();
+    co_await s.to_config.reloads.output({reply.tx()});
+    auto became = co_await wait_for_reload(answers, s);
+    if (!became) co_return reload_answer{{"the configuration cannot be read any more"}, {}, {}, {}};
+    if (auto now = std::exchange(became->now, std::nullopt)) keep(std::move(*now), s.with.configured);
+    s.with.log_hangs = became->hangs;
+    co_await tell_the_log(*became, who, s.to_log);
+    co_return std::move(*became);
+}
+
+/// Serves one order.
+csp::step<void> serve_order(supervisor_order order, serving& s)
+{
+    if (auto* lend = std::get_if<lend_sockets>(&order)) {
+        co_await lend->to.output(another_of_each(s.with.configured));
+    } else if (auto* again = std::get_if<reload_order>(&order)) {
+        auto became = co_await reload(std::move(again->who), s);
+        co_await again->answer.output(std::move(became));
+    } else if (auto* ask = std::get_if<ask_what_is_served>(&order)) {
+        co_await answer_what_is_served(*ask, s.with);
+    } else if (auto* end = std::get_if<end_server>(&order)) {
+        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
+    } else {
+        auto& handed = std::get<handed_over>(order);
+        const pid_t heir = handed.to;
+        co_await handed.answer.output({});
+        s.end = end_reason{fmt::format("process {} serves now", heir), heir, std::nullopt};
+    }
+}
+
+/// Serves the orders until one of them, or a signal, is to end the server.
+csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>& orders, config_link& to_config,
+                                      csp::out<log_order>& to_logs, csp::shared_out<log_lines>& to_log)
+{
+    serving s{with, orders, to_config, to_logs, to_log};
+    while (!s.end) {
+        if (std::exchange(s.is_hung_up, false)) {
+            (void)co_await reload("SIGHUP", s);
+        } else if (!s.postponed.empty()) {
+            supervisor_order next = std::move(s.postponed.front());
+            s.postponed.pop_front();
+            co_await serve_order(std::move(next), s);
+        } else if (co_await csp::pri_alt(s.with.signals, csp::when(s.may_order, s.orders)) == s.with.signals) {
+            co_await heed_signal(s);
+        } else if (auto order = co_await s.orders.input()) {
+            co_await serve_order(std::move(*order), s);
+        } else {
+            s.may_order = false;
+        }
+    }
+    co_return std::move(*s.end);
 }
 
 /// What may happen while the server ends, in turn: an order, which comes too late; a signal; the end.
@@ -176,8 +246,8 @@ csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::man
 }  // namespace
 
 csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
-                        csp::in<log_end> logs_end, csp::bridge_out<reload_request> to_config,
-                        csp::out<log_order> to_logs, std::vector<csp::bridge_out<stop>> to_cores,
+                        csp::in<log_end> logs_end, config_link to_config, csp::out<log_order> to_logs,
+                        std::vector<csp::bridge_out<stop>> to_cores,
                         std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
                         csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
                         std::vector<csp::shared_out<stop>> until_end)
@@ -194,6 +264,7 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
 
     end_reason why = co_await serve_until_end(with, orders, to_config, to_logs, to_log);
     while_serving.clear();
+    to_config.ending.reset();
     // Until a predecessor has left its place, the files are its own.
     const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.before_us.is_there();
     if (!why.successor && has_files) {
@@ -235,9 +306,9 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
         const auto lines_closed = std::move(to_log);
     }
     const log_end logs = co_await end_logs(order_to_logs, with.signals, logs_end, to_logs);
-    // Workers may hold sockets of clients that do not read, and the log a file on a disk that hangs; only the end of
-    // the program closes these now.
-    if (for_it != waited::ended || !logs.is_complete) std::_Exit(EXIT_SUCCESS);
+    // Workers may hold sockets of clients that do not read, and the log or config a file on a disk that hangs; only the
+    // end of the program closes these now.
+    if (for_it != waited::ended || !logs.is_complete || with.log_hangs) std::_Exit(EXIT_SUCCESS);
 }
 
 }  // namespace server
