@@ -65,7 +65,6 @@ int main(int count, const char** words)
     allow_many_descriptors();
     const auto fitted = fit_to_descriptors(s);
     if (!fitted) return fail(fitted.error(), given->before_us);
-    fit_open_files(s);
     // From here on a signal is answered by the running server: none ends it with files left behind.
     io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     auto o = open_all(s, *given);

@@ -199,14 +199,6 @@ void allow_many_descriptors()
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
-void fit_open_files(settings& s)
-{
-    constexpr rlim_t part = 16;
-    rlimit files{};
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-    s.cache.open_files = static_cast<unsigned>(std::min<rlim_t>(s.cache.open_files, files.rlim_cur / s.workers / part));
-}
-
 std::expected<opened, problem> open_all(settings& s, inheritance& given)
 {
     if (const auto may = io::may_look_beneath(); !may) {

@@ -18,9 +18,6 @@ using problem = std::string;
 /// As many connections as the system allows us: the soft limit on descriptors is for programs that use select().
 void allow_many_descriptors();
 
-/// Limits the files that the cache keeps open to a sixteenth of each core's descriptors.
-void fit_open_files(settings& s);
-
 /// Opens everything. When the program was started as root and is to run as `s.user`, root opens the ports, and the
 /// files that nobody but root can replace. Then root's rights are dropped for good, and the rest is opened. So the
 /// owner of a directory cannot make root open, create or change anything there.

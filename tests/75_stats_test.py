@@ -71,6 +71,23 @@ def test_the_kept_pages_are_named(server):
     assert "/a.txt" in {page["path"] for page in kept}
 
 
+def test_what_else_the_cache_keeps_is_counted(serve):
+    server = serve(workers=1, files={"a.txt": "a", "large.bin": bytes(200_000)})
+
+    def kept():
+        assert server.ask("/large.bin").status == 200 and server.ask("/none").status == 404
+        cache = stats(server)["cores"][0]["cache"]
+        return cache if cache["open_files"] and cache["absences"] else None
+
+    cache = wait_until(kept, "a file and a missing name are kept")
+    assert (cache["open_files"], cache["absences"]) == (1, 1)
+    assert cache["most_open_files"] > 1 and cache["most_absences"] > 1
+    metrics = server.ask("/metrics").text
+    assert 'occwserv_cache_open_files{core="0"} 1\n' in metrics and 'occwserv_cache_absences{core="0"} 1\n' in metrics
+    page = server.ask("/stats.html").text
+    assert "Files kept open" in page and "Missing names kept" in page
+
+
 def test_connections_and_processes(server):
     held = [server.connect() for _ in range(3)]
     for c in held:

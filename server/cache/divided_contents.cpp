@@ -47,6 +47,19 @@ std::vector<change> divided_contents::decide(looked_up&& look)
     return changes;
 }
 
+cache_view divided_contents::view(std::size_t names) const
+{
+    const auto of = [&](division d, std::size_t named) { return divisions_[static_cast<std::size_t>(d)].view(named); };
+    cache_view all = of(division::pages, names);
+    const cache_view files = of(division::open_files, 0);
+    const cache_view nothing = of(division::absences, 0);
+    all.open_files = files.kept;
+    all.most_open_files = files.most_pages;
+    all.absences = nothing.kept;
+    all.most_absences = nothing.most_pages;
+    return all;
+}
+
 std::vector<change> divided_contents::decide(cache_room room)
 {
     std::vector<change> changes = in(division::pages).decide(room);

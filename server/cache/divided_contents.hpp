@@ -33,8 +33,8 @@ class divided_contents {
     {
         for (cache_contents& each : divisions_) each.forget_all();
     }
-    /// Of the pages.
-    [[nodiscard]] cache_view view(std::size_t names) const { return divisions_.front().view(names); }
+    /// With the names of pages only.
+    [[nodiscard]] cache_view view(std::size_t names) const;
 
   private:
     enum class division : std::uint8_t { pages, open_files, absences };

@@ -47,6 +47,7 @@ class followed {
         return slots;
     }
     [[nodiscard]] std::size_t kept() const { return kept_.size(); }
+    [[nodiscard]] cache_view view() const { return contents_.view(1); }
 
   private:
     divided_contents contents_;
@@ -64,6 +65,21 @@ TEST(DividedContents, EachKindHasItsOwnCacheProcesses)
     EXPECT_THAT(f.slots_of("/page"), ElementsAre(Lt(4U)));
     EXPECT_THAT(f.slots_of("/file"), ElementsAre(AllOf(Ge(4U), Lt(7U))));
     EXPECT_THAT(f.slots_of("/nothing"), ElementsAre(AllOf(Ge(7U), Lt(9U))));
+}
+
+TEST(DividedContents, EachKindIsCountedByItself)
+{
+    followed f(few);
+    f.finds("/page", test::page_of("text"));
+    for (const char* const path : {"/file", "/another"}) f.finds(path, test::page_of_open_file());
+    f.finds("/nothing", test::page_of_absence());
+    const cache_view view = f.view();
+    EXPECT_EQ(view.kept, 1U);
+    EXPECT_EQ(view.most_pages, 4U);
+    EXPECT_EQ(view.open_files, 2U);
+    EXPECT_EQ(view.most_open_files, 3U);
+    EXPECT_EQ(view.absences, 1U);
+    EXPECT_EQ(view.most_absences, 2U);
 }
 
 TEST(DividedContents, WhoeverAsksForRandomNamesPushesOutNoPage)

@@ -179,6 +179,10 @@ struct cache_view {
     std::size_t bytes = 0;
     std::size_t most_pages = 0;
     std::size_t most_bytes = 0;
+    std::size_t open_files = 0;  // kept open, each of a file that is too large to be a page
+    std::size_t most_open_files = 0;
+    std::size_t absences = 0;  // paths under which there is nothing
+    std::size_t most_absences = 0;
     std::vector<ranked_page> first_kept;
     std::vector<ranked_page> first_competing;
 };

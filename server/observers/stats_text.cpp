@@ -47,6 +47,10 @@ cache_view all_caches(const picture& p)
         sum.bytes += c.cache.bytes;
         sum.most_pages += c.cache.most_pages;
         sum.most_bytes += c.cache.most_bytes;
+        sum.open_files += c.cache.open_files;
+        sum.most_open_files += c.cache.most_open_files;
+        sum.absences += c.cache.absences;
+        sum.most_absences += c.cache.most_absences;
     }
     return sum;
 }
@@ -66,8 +70,10 @@ void add_core(std::string& to, const core_view& c)
         R"({{"core":{},"connections":{{"accepted":{},"parked":{},"under_way":{},"most":{},"waits_for_room":{},"yielded":{}}},)",
         c.core, c.connections.accepted, c.connections.parked, c.connections.under_way, c.connections.most,
         c.connections.waits_for_room, c.connections.yielded);
-    add(to, R"("cache":{{"kept":{},"competing":{},"bytes":{},"most_pages":{},"most_bytes":{},"first_kept":)",
-        c.cache.kept, c.cache.competing, c.cache.bytes, c.cache.most_pages, c.cache.most_bytes);
+    add(to, R"("cache":{{"kept":{},"competing":{},"bytes":{},"most_pages":{},"most_bytes":{},)", c.cache.kept,
+        c.cache.competing, c.cache.bytes, c.cache.most_pages, c.cache.most_bytes);
+    add(to, R"("open_files":{},"most_open_files":{},"absences":{},"most_absences":{},"first_kept":)",
+        c.cache.open_files, c.cache.most_open_files, c.cache.absences, c.cache.most_absences);
     add_pages(to, c.cache.first_kept);
     to += R"(,"first_competing":)";
     add_pages(to, c.cache.first_competing);
@@ -153,6 +159,14 @@ void add_moment(std::string& to, const picture& p)
     }
     describe(to, "cache_bytes", "gauge", "Memory of the cache.");
     for (const core_view& c : p.cores) add(to, "occwserv_cache_bytes{{core=\"{}\"}} {}\n", c.core, c.cache.bytes);
+    describe(to, "cache_open_files", "gauge", "Large files that the cache keeps open.");
+    for (const core_view& c : p.cores) {
+        add(to, "occwserv_cache_open_files{{core=\"{}\"}} {}\n", c.core, c.cache.open_files);
+    }
+    describe(to, "cache_absences", "gauge", "Paths of which the cache knows that there is nothing.");
+    for (const core_view& c : p.cores) {
+        add(to, "occwserv_cache_absences{{core=\"{}\"}} {}\n", c.core, c.cache.absences);
+    }
     describe(to, "processes", "gauge", "Living processes of the network.");
     for (const core_view& c : p.cores) {
         for (const auto& kind : c.processes) {
@@ -200,6 +214,8 @@ std::string table_of(const picture& p)
     add_row(to, "from the disk", fmt::format("{}", t.missed));
     add_row(to, "Pages kept", fmt::format("{} of {}", cache.kept, cache.most_pages));
     add_row(to, "Pages competing", fmt::format("{}", cache.competing));
+    add_row(to, "Files kept open", fmt::format("{} of {}", cache.open_files, cache.most_open_files));
+    add_row(to, "Missing names kept", fmt::format("{} of {}", cache.absences, cache.most_absences));
     to += "</tbody>\n</table>\n";
 
     to +=

@@ -48,7 +48,8 @@ std::expected<shared_descriptors, std::string> share_descriptors(const settings&
     constexpr std::size_t worth_accepting_so = 2048;  // connections of a core
     const std::size_t addresses = s.listen.size();
     const std::size_t kept = standing(s) + for_the_operator(s);
-    const std::size_t least = kept + s.workers * (least_for_files + 2 * addresses + 1);
+    const std::size_t least_of_core = least_for_files + 2 * addresses + 1;
+    const std::size_t least = kept + s.workers * least_of_core;
     if (most < least) {
         return std::unexpected(
             fmt::format("at most {} files may be open (RLIMIT_NOFILE), and {} are needed for {} worker{}, {} address{} "
@@ -57,16 +58,19 @@ std::expected<shared_descriptors, std::string> share_descriptors(const settings&
                         most, least, s.workers, s.workers == 1 ? "" : "s", addresses, addresses == 1 ? "" : "es",
                         roots_of(s), roots_of(s) == 1 ? "" : "s"));
     }
-    const std::size_t of_core = (most - kept) / s.workers;
+    const std::size_t all_of_core = (most - kept) / s.workers;
+    const auto open_files = static_cast<unsigned>(
+        std::min({std::size_t{s.cache.open_files}, all_of_core / 16, all_of_core - least_of_core}));
+    const std::size_t of_core = all_of_core - open_files;
     const std::size_t for_addresses = 2 * addresses;  // one accepted in advance, and one in the acceptor's hands
     const std::size_t for_files = std::clamp(of_core / 4, least_for_files, most_for_files);
     const std::size_t rest = of_core - std::min(for_files, of_core - for_addresses - 1);
     const std::size_t one_by_one = rest - for_addresses;
     const std::size_t many_at_once = rest - std::min(rest, accepted_at_once * addresses);
     if (many_at_once >= std::min(s.connections, worth_accepting_so)) {
-        return shared_descriptors{std::min(s.connections, many_at_once), descriptors::plentiful};
+        return shared_descriptors{std::min(s.connections, many_at_once), open_files, descriptors::plentiful};
     }
-    return shared_descriptors{std::min(s.connections, one_by_one), descriptors::scarce};
+    return shared_descriptors{std::min(s.connections, one_by_one), open_files, descriptors::scarce};
 }
 
 std::expected<std::optional<std::string>, std::string> fit_to_descriptors(settings& s)
@@ -76,6 +80,7 @@ std::expected<std::optional<std::string>, std::string> fit_to_descriptors(settin
     const auto shared = share_descriptors(s, files.rlim_cur);
     if (!shared) return std::unexpected(shared.error());
     s.descriptors = shared->for_new_ones;
+    s.cache.open_files = shared->open_files;
     const std::size_t wanted = std::exchange(s.connections, shared->connections);
     if (wanted == s.connections) return std::nullopt;
     return fmt::format(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "server/service/descriptors.hpp"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 
 namespace server {
@@ -62,6 +64,25 @@ TEST(Descriptors, ManyAddressesLeaveRoomForConnections)
             EXPECT_GT(shared->connections, 0U) << addresses << ' ' << most;
             EXPECT_LT(shared->connections, most) << addresses << ' ' << most;
         }
+    }
+}
+
+TEST(Descriptors, TheFilesThatTheCacheKeepsOpenAreInTheBudget)
+{
+    settings s = with(2, 1'000'000);
+    s.cache.open_files = 500;
+    settings without = s;
+    without.cache.open_files = 0;
+    for (const std::size_t most : {1024U, 20'000U, 1'000'000U}) {
+        const auto shared = share_descriptors(s, most);
+        const auto more = share_descriptors(without, most);
+        ASSERT_TRUE(shared && more) << most;
+        EXPECT_LE(shared->open_files, std::min<std::size_t>(500, most / 2 / 16)) << most;
+        EXPECT_GT(shared->open_files, 0U) << most;
+        EXPECT_EQ(more->open_files, 0U) << most;
+        if (shared->for_new_ones != more->for_new_ones) continue;
+        EXPECT_LT(shared->connections, more->connections) << most;
+        EXPECT_GE(shared->connections + shared->open_files, more->connections) << most;
     }
 }
 
