@@ -42,35 +42,38 @@ struct options {
 
 void describe(CLI::App& app, options& o)
 {
-    app.add_option("DIR", o.directory, "the directory to serve")->type_name("");
-    app.add_option("-p,--port", o.port,
-                   "serve on 127.0.0.1 and this port (8080 if nothing is said); 0 for one that is free")
+    app.add_option("DIR", o.directory, "directory to serve")->type_name("");
+    app.add_option("-p,--port", o.port, "serve on 127.0.0.1 at this port (default 8080); 0 chooses a free port")
         ->check(CLI::Range(0, 65'535));
-    app.add_option("-l,--listen", o.listen,
-                   "serve on this address: 127.0.0.1:80, [::1]:80, :80 for all, or unix:/PATH; may be given again")
+    app.add_option(
+           "-l,--listen", o.listen,
+           "serve on this address: 127.0.0.1:80, [::1]:80, :80 for all addresses, or unix:/PATH; may be repeated")
         ->type_name("ADDRESS:PORT")
         ->allow_extra_args(false);
-    app.add_option("-w,--workers", o.workers, "cores that serve, one thread each (as many as there are)")
+    app.add_option("-w,--workers", o.workers, "number of cores to use, one thread each (default: all available)")
         ->check(CLI::Range(1, 1024));
-    app.add_option("--io", o.engine, "how to speak to the kernel: auto, uring or epoll")
+    app.add_option("--io", o.engine, "kernel interface for input and output: auto, uring or epoll")
         ->check(CLI::IsMember({"auto", "uring", "epoll"}));
-    app.add_option("-c,--config", o.configuration, "a configuration file; what is said here goes before it")
+    app.add_option("-c,--config", o.configuration, "configuration file; command-line options override the file")
         ->type_name("FILE");
     app.add_option("--access-log", o.access_log,
-                   "where a line a request goes: a file, syslog, journal; - is standard output, '' none")
+                   "access log, one line per request: a file, syslog or journal; - for standard output, '' for none")
         ->type_name("FILE");
-    app.add_option("--error-log", o.error_log, "where it is told what goes wrong, likewise; - is standard error")
+    app.add_option("--error-log", o.error_log,
+                   "error log: a file, syslog or journal; - for standard error, '' for none")
         ->type_name("FILE");
-    app.add_option("--log-format", o.log_format, "how both are written: combined or json")
+    app.add_option("--log-format", o.log_format, "format of both logs: combined or json")
         ->check(CLI::IsMember({"combined", "json"}));
     app.add_option("--listing", o.listing,
-                   "what a directory without an index page shows: on, for a list of its files, or off")
+                   "whether a directory without an index page is answered with a list of its files: on or off")
         ->check(CLI::IsMember({"on", "off"}));
-    app.add_option("--control", o.control, "where `occwserv status` and its like reach this server: a unix socket")
+    app.add_option("--control", o.control,
+                   "control socket: the path of a unix socket for `occwserv status`, `reload` and the like")
         ->type_name("FILE");
-    app.add_option("--user", o.user, "the user to run as, once root has opened the ports")->type_name("USER");
-    app.add_option("--group", o.group, "with which group (the user's)")->type_name("GROUP");
-    app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION, "tells the version");
+    app.add_option("--user", o.user, "user to switch to after root has opened the listeners and logs")
+        ->type_name("USER");
+    app.add_option("--group", o.group, "group to switch to (default: the user's group)")->type_name("GROUP");
+    app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION, "print the version");
 }
 
 std::optional<std::string> apply(const options& o, settings& s)
@@ -100,7 +103,7 @@ std::optional<std::string> apply(const options& o, settings& s)
     for (const std::string& where : s.listen) {
         if (!io::address::parse(where)) {
             return fmt::format(
-                "`{}` is not an address: expected ADDRESS:PORT with a numeric address, as "
+                "`{}` is not an address: expected ADDRESS:PORT with a numeric address, such as "
                 "127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
                 where);
         }
@@ -110,11 +113,12 @@ std::optional<std::string> apply(const options& o, settings& s)
         if (twice.is == listed_before::how::same && !o.listen.empty()) s.warnings.push_back(twice.text);
     }
     if (!s.files.root.empty() && std::ranges::any_of(s.sites, &site::is_default)) {
-        return "there are two default sites: the directory, and one of the configuration";
+        return "there are two default sites, the directory on the command line and one in the configuration: remove "
+               "one";
     }
     if (s.files.root.empty() && s.sites.empty())
-        return "nothing to serve: name a directory, as in `occwserv site`, or write `root` or a [[site]] in the "
-               "configuration";
+        return "nothing to serve: give a directory, as in `occwserv site`, or set `root` or a [[site]] in the "
+               "configuration file";
     return std::nullopt;
 }
 
@@ -143,13 +147,13 @@ struct command_line {
 
     command_line()
     {
-        app.set_help_flag("-h,--help", "tells of all options and commands");
+        app.set_help_flag("-h,--help", "print all options and commands");
         describe(app, given);
-        checking = app.add_subcommand("check", "tells every mistake in the configuration, and serves nothing");
+        checking = app.add_subcommand("check", "report every mistake in the configuration, without serving");
         checking->fallthrough();
-        explaining = app.add_subcommand("explain", "tells what would answer a request for this address");
+        explaining = app.add_subcommand("explain", "explain how the server would answer a request for this address");
         explaining->fallthrough();
-        explaining->add_option("URL", url, "http://example.org/a, or /a of the default site")
+        explaining->add_option("URL", url, "address to explain: http://example.org/a, or /a for the default site")
             ->type_name("")
             ->required();
         describe_control_commands(app, asked);

@@ -124,17 +124,16 @@ std::optional<std::string_view> meant_key(std::string_view name)
 void look_at_name(toml_reader& r, std::string_view name, std::string_view table, const toml::source_region& at)
 {
     if (std::ranges::find(keys_of_sites, name) != keys_of_sites.end()) {
-        r.complain(at,
-                   fmt::format("`{}` stands below [{}], which makes it a header: move it above the first [table] of "
-                               "the file, or below the [[site]] it belongs to",
-                               name, table));
+        r.complain(at, fmt::format("`{}` is in [{}], which makes it a header: move it above the first [table] of the "
+                                   "file, or into the [[site]] it belongs to",
+                                   name, table));
         return;
     }
     if (const auto near = meant_key(name)) {
         r.warn(at, fmt::format("`{}` is sent as a header; if you mean the key `{}`, move it out of [{}]", name, *near,
                                table));
     } else if (name.contains('_')) {
-        r.warn(at, fmt::format("`{}` is sent as a header, whose names have `-` rather than `_`: many proxies drop it",
+        r.warn(at, fmt::format("`{}` is sent as a header, but many proxies drop header names that contain `_`: use `-`",
                                name));
     }
 }
@@ -144,16 +143,16 @@ toml_reader::value_reader headers(toml_reader& r, std::string_view table, std::v
     const auto one = [&r, &into, with](const toml::key& name, const std::string& value, const toml::node& node) {
         const std::string_view written = name.str();
         if (!is_field_name(written)) {
-            r.complain(name.source(), fmt::format("`{}` is no name of a header", written));
+            r.complain(name.source(), fmt::format("`{}` is not a valid header name", written));
         } else if (is_reserved(written)) {
-            r.complain(name.source(), fmt::format("`{}` is set by the server itself", written));
+            r.complain(name.source(), fmt::format("the server itself sets `{}`: remove this line", written));
         } else if (!is_field_value(value)) {
-            r.complain(node.source(), "the value of a header has no control characters");
+            r.complain(node.source(), "a header value must not contain control characters");
         } else {
             into.push_back({std::string(written), value, with});
             if (with == sent_with::success && protects_every_page(written) && !value.empty()) {
                 r.warn(name.source(),
-                       fmt::format("`{}` is not sent with errors: write it below [headers_always]", written));
+                       fmt::format("`{}` is not sent with error responses: move it to [headers_always]", written));
             }
         }
     };
@@ -223,7 +222,7 @@ toml_reader::value_reader redirect_code(toml_reader& r, unsigned& into)
         if (std::ranges::find(known, value) != known.end()) {
             into = static_cast<unsigned>(value);
         } else {
-            r.complain(node.source(), "expected the status of a redirect: 301, 302, 303, 307 or 308");
+            r.complain(node.source(), "expected a redirect status: 301, 302, 303, 307 or 308");
         }
     };
 }
@@ -235,12 +234,14 @@ void look_at_route(toml_reader& r, const toml::table& table)
     const int actions = has("redirect") + has("rewrite") + has("status") + has("try");
     const bool has_headers = has("headers") + has("headers_always") > 0;
     if (has("path") == 0) r.complain(table.source(), "a route needs a `path`");
-    if (actions > 1) r.complain(table.source(), "a route does one thing: `redirect`, `rewrite`, `status` or `try`");
+    if (actions > 1)
+        r.complain(table.source(), "a route can have only one of `redirect`, `rewrite`, `status` and `try`");
     if (actions == 0 && !has_headers) {
         r.complain(table.source(),
                    "this route does nothing: expected `redirect`, `rewrite`, `status`, `try` or `headers`");
     }
-    if (has("code") == 1 && has("redirect") == 0) r.complain(table.source(), "`code` belongs to a `redirect`");
+    if (has("code") == 1 && has("redirect") == 0)
+        r.complain(table.source(), "`code` has no meaning without `redirect`");
 }
 
 void read_route(toml_reader& r, const toml::table& table, static_rules& into)
@@ -281,7 +282,7 @@ void look_for_hidden(toml_reader& r, const std::vector<route>& routes, const std
     for (std::size_t i = 0; i < routes.size(); ++i) {
         const auto by = so_far.add(routes[i]);
         if (!by || !kind_of(routes[i].path)) continue;
-        r.warn(places[i], fmt::format("the route `{}` can never be reached: `{}` before it has all its paths",
+        r.warn(places[i], fmt::format("the route `{}` is never used: the earlier route `{}` matches all its paths",
                                       routes[i].path, routes[*by].path));
     }
 }
@@ -298,8 +299,8 @@ void look_for_loops(toml_reader& r, const std::vector<route>& routes, const rout
         r.complain(
             places[i],
             fmt::format(
-                "the redirect of `{}` comes back to itself: {}{}; write `rewrite` to answer with another page, or "
-                "exempt its target by a route before this one: path = \"{}\", try = \"{{path}}\"",
+                "the redirect of `{}` loops: {}{}; use `rewrite` to answer with another page, or exempt the target "
+                "with an earlier route: path = \"{}\", try = \"{{path}}\"",
                 routes[i].path, fmt::join(way, " -> "), length > way.size() ? " -> ..." : "", way.back()));
     }
 }
@@ -319,8 +320,8 @@ void look_for_swallowed(toml_reader& r, const std::vector<route>& routes, const 
     }
     for (const auto& [by, pages] : taken) {
         r.warn(places[by],
-               fmt::format("the route `{0}` takes {1} from the server's own pages; to keep {2}, write a route "
-                           "before this one: path = \"{2}\", try = \"{{path}}\"",
+               fmt::format("the route `{0}` hides {1}, which the server answers itself; to keep {2}, add an "
+                           "earlier route: path = \"{2}\", try = \"{{path}}\"",
                            routes[by].path, fmt::join(pages, ", "), pages.front()));
     }
 }
@@ -370,10 +371,11 @@ void read_sites(toml_reader& r, const toml::node& node, settings& s)
             r.texts(next.names)(written);
             for (const std::string& name : next.names) {
                 if (!is_site_name(name)) {
-                    r.complain(written.source(),
-                               fmt::format("`{}` is no name of a site: expected example.org or *.example.org", name));
+                    r.complain(
+                        written.source(),
+                        fmt::format("`{}` is not a valid site name: expected example.org or *.example.org", name));
                 } else if (!taken.insert(canonical_host(name)).second) {
-                    r.complain(written.source(), fmt::format("`{}` is the name of another site already", name));
+                    r.complain(written.source(), fmt::format("another site already has the name `{}`", name));
                 }
             }
         };
@@ -385,10 +387,10 @@ void read_sites(toml_reader& r, const toml::node& node, settings& s)
         look_at_routes(r, next.files, table, s.stats);
         if (!table.contains("root")) r.complain(table.source(), "a site needs a `root`");
         if (next.names.empty() && !next.is_default) {
-            r.complain(table.source(), "nobody can ask for this site: expected `names`, or `default = true`");
+            r.complain(table.source(), "no request can reach this site: set `names`, or `default = true`");
         }
         if (next.is_default && (!s.files.root.empty() || std::ranges::any_of(s.sites, &site::is_default))) {
-            r.complain(table.source(), "there is a default site already");
+            r.complain(table.source(), "there is already a default site: remove `default`, or the other site's");
         }
         s.sites.push_back(std::move(next));
     };
@@ -402,7 +404,7 @@ toml_reader::value_reader addresses(toml_reader& r, std::vector<std::string>& in
         places.of[fmt::format("listen.{}", where)] = r.place(node.source());
         if (!io::address::parse(where)) {
             r.complain(node.source(), fmt::format("`{}` is not an address: expected ADDRESS:PORT with a numeric "
-                                                  "address, as 127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
+                                                  "address, such as 127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
                                                   where));
         }
         const listed_before twice = how_listed(into);
@@ -438,7 +440,7 @@ toml_reader::value_reader origins(toml_reader& r, proxy_rule& into, const std::v
     return r.each_text([&](const std::string& text, const toml::node& node) {
         const auto warn_of_earlier = [&](bool there_is_one) {
             if (there_is_one)
-                r.warn(node.source(), fmt::format("`{}` is in a [[proxy]] before this one, which counts", text));
+                r.warn(node.source(), fmt::format("an earlier [[proxy]] includes `{}` and takes precedence", text));
         };
         if (text == "unix:" || text == "unix") {
             warn_of_earlier(std::ranges::any_of(all, &proxy_rule::from_unix));
@@ -448,9 +450,9 @@ toml_reader::value_reader origins(toml_reader& r, proxy_rule& into, const std::v
         const auto n = http::parse_network(text);
         if (!n) {
             std::string what =
-                fmt::format("`{}` is no network: expected an address, 10.0.0.0/8, 2001:db8::/32 or unix:", text);
+                fmt::format("`{}` is not a network: expected an address, 10.0.0.0/8, 2001:db8::/32 or unix:", text);
             if (const auto around = http::network_around(text)) {
-                what += fmt::format(", all zero behind its prefix; did you mean {}?", around->text());
+                what += fmt::format("; the bits after the prefix must be zero, did you mean {}?", around->text());
             }
             r.complain(node.source(), what);
             return;
@@ -459,7 +461,7 @@ toml_reader::value_reader origins(toml_reader& r, proxy_rule& into, const std::v
         warn_of_earlier(
             std::ranges::any_of(all, [&](const proxy_rule& p) { return std::ranges::any_of(p.from, has_it); }));
         if (n->contains(*http::parse_network("0.0.0.0/0"))) {
-            r.warn(node.source(), fmt::format("`{}`: everybody is believed, whatever address he says he has", text));
+            r.warn(node.source(), fmt::format("`{}` trusts every client to state its own address", text));
         }
         into.from.push_back(*n);
     });
@@ -476,10 +478,11 @@ void read_proxy(toml_reader& r, const toml::table& table, std::vector<proxy_rule
                                              {"Forwarded", std::optional(field_id::forwarded)}})}});
     const auto* from = table.get("from");
     if (from == nullptr || (from->is_array() && from->as_array()->empty())) {
-        r.complain(table.source(), "a proxy needs `from`: the addresses or networks that it speaks from, or unix:");
+        r.complain(table.source(),
+                   "a [[proxy]] needs `from`: the addresses or networks that it connects from, or unix:");
     }
     if (!next.begins_with_header && !table.contains("header")) {
-        r.complain(table.source(), "this proxy says nothing of its clients: expected `protocol = true` or a `header`");
+        r.complain(table.source(), "this [[proxy]] does not state client addresses: set `protocol = true` or `header`");
     }
     into.push_back(std::move(next));
 }
@@ -544,11 +547,11 @@ listed_before how_listed(const std::vector<std::string>& all)
     for (const std::string& other : all | std::views::take(all.size() - 1)) {
         const auto before = io::address::parse(other);
         if (!before) continue;
-        if (*before == *last) return {same, fmt::format("`{}` is listed twice: one is enough", all.back())};
+        if (*before == *last) return {same, fmt::format("`{}` is listed twice: remove one", all.back())};
         if (covers(*before, *last))
-            return {part, fmt::format("`{}` is a part of `{}`: leave it out", all.back(), other)};
+            return {part, fmt::format("`{}` is included in `{}`: remove it", all.back(), other)};
         if (covers(*last, *before))
-            return {part, fmt::format("`{}` is a part of `{}`: leave it out", other, all.back())};
+            return {part, fmt::format("`{}` is included in `{}`: remove it", other, all.back())};
     }
     return {};
 }

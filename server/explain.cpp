@@ -76,7 +76,7 @@ void tell_fields(const response_fields& fields)
 
 std::string name_of(const settings& s, const exchange_record& x)
 {
-    if (x.site == x.by->nowhere()) return "none of this name";
+    if (x.site == x.by->nowhere()) return "none has this name";
     const site named = all_sites(s)[x.site];
     std::string name = fmt::format("{}", fmt::join(named.names, ", "));
     if (named.is_default) name += name.empty() ? "the default" : " (the default)";
@@ -112,8 +112,8 @@ csp::step<void> tell_file(const io::directory& root, const static_rules& rules, 
     for (const auto c : {http::coding::brotli, http::coding::zstd, http::coding::gzip}) {
         const auto sidecar = co_await look_at(root, fmt::format("{}{}", f.name, http::suffix(c)));
         if (!sidecar) continue;
-        tell("beside it", fmt::format("{}/{}{}", rules.root, sidecar->name,
-                                      has_content_of(*sidecar, f) ? "" : ": not used, since it is older, or empty"));
+        tell("encoded", fmt::format("{}/{}{}", rules.root, sidecar->name,
+                                    has_content_of(*sidecar, f) ? "" : ": not used, because it is empty or older"));
     }
 }
 
@@ -127,7 +127,7 @@ csp::step<void> tell_way(const exchange_record& x)
     if (f == nullptr) co_return;
     co_await tell_file(x.root(), rules.files, *f);
     if (f->is_fallback)
-        tell("", "in place of what is missing: how long files may be kept under the path asked for does not hold");
+        tell("", "is the fallback for a missing file: cache lifetimes set for the requested path do not apply");
 }
 
 struct row {
@@ -142,12 +142,12 @@ std::vector<row> rows_about_cache(const exchange_record& x, const std::optional<
 {
     if (!found || !*found) return {};
     if (std::holds_alternative<frozen_page>(**found)) {
-        return {
-            {"cache", fmt::format("kept when it is asked for, as {:016x} {}", x.asked.site_key, x.asked.path.view())}};
+        return {{"cache",
+                 fmt::format("kept when requested, under the key {:016x} {}", x.asked.site_key, x.asked.path.view())}};
     }
     if (std::holds_alternative<response>(**found)) return {{"cache", "not kept"}};
-    return {{"etag", "made from the content when it is asked for"},
-            {"cache", fmt::format("not kept: larger than {} bytes; sent from the disk", largest_page)}};
+    return {{"etag", "made from the content when requested"},
+            {"cache", fmt::format("not kept: larger than {} bytes, sent from the disk", largest_page)}};
 }
 
 csp::step<void> tell_error(const exchange_record& x, http::error why)
@@ -157,10 +157,10 @@ csp::step<void> tell_error(const exchange_record& x, http::error why)
     if (!why.text.empty()) {
         tell("why", why.text);
     } else if (acting && std::holds_alternative<fixed_status>(rules.routes[*acting].then)) {
-        tell("why", fmt::format("the route {} says so", rules.routes[*acting].path));
+        tell("why", fmt::format("the route {} sets this status", rules.routes[*acting].path));
     }
     const auto own = co_await find_error_page(x.root(), rules, why.code);
-    tell("page", own ? fmt::format("{}/{}", rules.root, own->name) : "the server's own");
+    tell("page", own ? fmt::format("{}/{}", rules.root, own->name) : "built into the server");
 }
 
 /// Answers the request as the server does, and tells what came of it.
@@ -207,13 +207,13 @@ int explain(const std::string& url, const settings& s)
         tell("why", understood.error().text);
         return 0;
     }
-    tell("request", fmt::format("GET {} of {}, from this machine", head.target, head.authority));
+    tell("request", fmt::format("GET {} for {}, from this machine", head.target, head.authority));
     understand_request(head, *x);
     tell("site", name_of(s, *x));
     if (const auto target = http::parse_target(head)) tell_routes(x->of_site(), target->path.view());
     if (is_for_stats(*x)) {
         tell_answer(http::status::ok);
-        tell("why", "the server answers this itself, for the clients that [stats] allows to see it");
+        tell("why", "the server answers this itself, for the clients that [stats] allows");
         return 0;
     }
     csp::kernel kernel({}, io::engines(io::engine_choice::epoll));

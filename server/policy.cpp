@@ -81,7 +81,7 @@ io::directory open_root(const static_rules& files, std::vector<std::string>& wro
         if (path) {
             root->allow_links_into(std::move(*path));
         } else {
-            wrong.push_back(fmt::format("links_into: no link can lead into {}: {}", name, path.error().text));
+            wrong.push_back(fmt::format("links_into: {} cannot be opened: {}", name, path.error().text));
         }
     }
     return std::move(*root);

@@ -44,8 +44,8 @@ bool is_made_at_start(std::string_view directory)
 
 std::string no_directory(std::string_view key, const std::string& file, const std::string& directory)
 {
-    return fmt::format("`{}` is to be made as {}, but the directory {} does not exist: make it, or name another", key,
-                       file, directory);
+    return fmt::format("`{}` is {}, but the directory {} does not exist: create it, or choose another path", key, file,
+                       directory);
 }
 
 bool is_there(const io::directory& root, std::string_view name)
@@ -68,7 +68,8 @@ void look_at_tries(const site_files& at, const std::vector<std::string>& tries, 
 {
     for (const std::string& name : tries) {
         if (name.starts_with("{path}") || at.has(name)) continue;
-        said.push_back(fmt::format("{}`{}` of `try` is not in {}", at.rules.places(key), name, at.rules.root));
+        said.push_back(
+            fmt::format("{}`try` names `{}`, which is not in {}", at.rules.places(key), name, at.rules.root));
     }
 }
 
@@ -86,15 +87,15 @@ void look_at_index(const site_files& at, const route_table& routes, messages& sa
 {
     const std::string place = at.rules.places("index");
     if (place.empty() || has_start_page(at, routes)) return;
-    said.push_back(fmt::format("{}there is no {} in {}, and `listing` is off: the start page is answered with 403",
-                               place, fmt::join(at.rules.index, " or "), at.rules.root));
+    said.push_back(fmt::format("{}there is no {} in {}, and `listing` is off: `/` is answered with 403", place,
+                               fmt::join(at.rules.index, " or "), at.rules.root));
 }
 
 void look_at_error_pages(const site_files& at, messages& said)
 {
     for (const auto& [code, name] : at.rules.error_pages) {
         if (at.has(name)) continue;
-        said.push_back(fmt::format("{}`/{}`, the page for {}, is not in {}: the server's own is sent",
+        said.push_back(fmt::format("{}the error page `/{}` for {} is not in {}: the server sends its built-in page",
                                    at.rules.places(fmt::format("error_pages.{}", code)), name, code, at.rules.root));
     }
 }
@@ -107,8 +108,8 @@ void look_at_rewrite(const site_files& at, std::size_t number, messages& said)
     if (to == nullptr || to->to.contains('{') || at.rules.tries != static_rules().tries) return;
     const auto path = http::canonicalize(to->to);
     if (!path || at.has(path->view())) return;
-    said.push_back(fmt::format("{}`{}`, to which `{}` is rewritten, is not in {}",
-                               at.rules.places(fmt::format("route.{}", number)), to->to, r.path, at.rules.root));
+    said.push_back(fmt::format("{}the route `{}` rewrites to `{}`, which is not in {}",
+                               at.rules.places(fmt::format("route.{}", number)), r.path, to->to, at.rules.root));
 }
 
 }  // namespace
@@ -132,10 +133,10 @@ std::vector<std::string> missing_rights(const settings& s)
     if (const auto who = find_account(s.user, s.group);
         who && *who && ::geteuid() != 0 && ::geteuid() != (*who)->user) {
         said.push_back(
-            fmt::format("{}only root can change to the user `{}`, and you are not root", s.places("user"), s.user));
+            fmt::format("{}only root can switch to the user `{}`, and you are not root", s.places("user"), s.user));
     }
     if (const auto directory = missing_directory_of(s.control); directory && is_made_at_start(*directory)) {
-        said.push_back(fmt::format("{}{} (a unit of systemd makes it by RuntimeDirectory=)", s.places("control"),
+        said.push_back(fmt::format("{}{} (in a systemd unit, RuntimeDirectory= creates it)", s.places("control"),
                                    no_directory("control", s.control, *directory)));
     }
     return said;
@@ -159,14 +160,14 @@ prospects of_addresses(const settings& s)
                 break;
             case EACCES:
                 all.warnings.push_back(fmt::format(
-                    "{}`{}`: ports below 1024 need root or CAP_NET_BIND_SERVICE, which you do not have", place, where));
+                    "{}you cannot listen on `{}`: ports below 1024 need root or CAP_NET_BIND_SERVICE", place, where));
                 break;
             case EADDRINUSE: {
                 const auto who = who_listens(address->port());
                 if (who && who->starts_with("occwserv ")) break;
                 all.warnings.push_back(
                     fmt::format("{}`{}` is in use by {}", place, where,
-                                who ? *who : "a program of another user; that is right if it is this server"));
+                                who ? *who : "a program of another user (ignore this if it is this server)"));
                 break;
             }
             default:

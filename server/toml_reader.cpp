@@ -118,7 +118,7 @@ std::optional<toml::table> toml_reader::parse(std::string_view written)
         complain(e.source(), e.description());
     } catch (const toml_confusion&) {
         const toml::source_position at{.line = line_that_confuses(text), .column = 1};
-        complain({.begin = at, .end = at, .path = {}}, "expected the name of a table behind [");
+        complain({.begin = at, .end = at, .path = {}}, "expected a table name after [");
     }
     return std::nullopt;
 }
@@ -138,8 +138,8 @@ void toml_reader::read(const toml::table& table, std::string_view table_name, co
 void toml_reader::unknown(const toml::key& name, std::string_view table_name, const std::vector<key>& keys)
 {
     const auto nearest = std::ranges::min_element(keys, {}, [&](const key& k) { return distance(k.name, name.str()); });
-    std::string what = table_name.empty() ? fmt::format("`{}` is not known", name.str())
-                                          : fmt::format("`{}` is not known in [{}]", name.str(), table_name);
+    std::string what = table_name.empty() ? fmt::format("unknown key `{}`", name.str())
+                                          : fmt::format("unknown key `{}` in [{}]", name.str(), table_name);
     if (nearest != keys.end() && is_near(nearest->name, name.str())) {
         what += fmt::format("; did you mean `{}`?", nearest->name);
     } else {
@@ -258,7 +258,7 @@ toml_reader::value_reader toml_reader::pairs(
     return [this, name, read = std::move(read)](const toml::node& node) {
         const auto* t = node.as_table();
         if (t == nullptr) {
-            complain(node.source(), fmt::format("expected the table [{}], of names with a string each", name));
+            complain(node.source(), fmt::format("expected the table [{}], in which every value is a string", name));
             return;
         }
         for (const auto& [key, value] : *t) {
@@ -276,14 +276,14 @@ toml_reader::value_reader toml_reader::tables(std::string_view name, std::functi
     return [this, name, read = std::move(read)](const toml::node& node) {
         const auto* all = node.as_array();
         if (all == nullptr) {
-            complain(node.source(), fmt::format("expected tables, each headed [[{}]]", name));
+            complain(node.source(), fmt::format("expected an array of tables: write [[{}]]", name));
             return;
         }
         for (const toml::node& each : *all) {
             if (const auto* t = each.as_table()) {
                 read(*t);
             } else {
-                complain(each.source(), fmt::format("expected a table, headed [[{}]]", name));
+                complain(each.source(), fmt::format("expected a table: write [[{}]]", name));
             }
         }
     };

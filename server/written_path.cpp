@@ -39,9 +39,9 @@ constexpr std::array<foreign, 16> foreign_variables{{{"uri", "{path}"},
                                                      {"args", "{query}"},
                                                      {"query_string", "{query}"},
                                                      {"is_args", "{query}"},
-                                                     {"host", "the name of the host"},
-                                                     {"http_host", "the name of the host"},
-                                                     {"server_name", "the name of the host"},
+                                                     {"host", "the host name"},
+                                                     {"http_host", "the host name"},
+                                                     {"server_name", "the host name"},
                                                      {"scheme", "http or https"},
                                                      {"document_root", ""},
                                                      {"request_filename", "{path}"},
@@ -64,9 +64,9 @@ problem foreign_variable(std::string_view text, placeholders known)
         if (variable == foreign_variables.end()) continue;
         const bool is_known = !variable->here.starts_with('{') ||
                               std::ranges::any_of(known, [&](auto k) { return variable->here.starts_with(k); });
-        return fmt::format("`${}` is a variable of another server and has no meaning here: {}", word,
-                           is_known && !variable->here.empty() ? fmt::format("write {}", variable->here)
-                                                               : std::string("leave it out"));
+        return fmt::format(
+            "`${}` is a variable of another web server, without meaning here: {}", word,
+            is_known && !variable->here.empty() ? fmt::format("write {}", variable->here) : std::string("remove it"));
     }
     return std::nullopt;
 }
@@ -82,9 +82,10 @@ problem unknown_placeholder(std::string_view text, placeholders known)
             continue;
         }
         const std::string_view what = rest.substr(0, rest.find('}') == std::string_view::npos ? 1 : rest.find('}') + 1);
-        return known.empty() ? fmt::format("`{}`: this path has no placeholders; write %7B and %7D for braces", what)
-                             : fmt::format("`{}` is not a placeholder here; known are {}; write %7B and %7D for braces",
-                                           what, fmt::join(known, ", "));
+        return known.empty()
+                   ? fmt::format("`{}`: this path cannot have placeholders; for literal braces write %7B and %7D", what)
+                   : fmt::format("unknown placeholder `{}`; expected {}; for literal braces write %7B and %7D", what,
+                                 fmt::join(known, ", "));
     }
     return std::nullopt;
 }
@@ -125,27 +126,26 @@ enum class names : std::uint8_t { a_page, any_path };
 reading canonical(std::string_view written, std::string_view as_a_whole, names what = names::a_page)
 {
     if (!written.starts_with('/')) {
-        return std::unexpected(fmt::format("`{}` is not a path: a path begins with /", as_a_whole));
+        return std::unexpected(fmt::format("`{}` is not a path: a path must begin with /", as_a_whole));
     }
     if (const auto end = written.find_first_of("?#"); end != std::string_view::npos) {
         return std::unexpected(
             written[end] == '?'
                 ? fmt::format(
-                      "`{}` has a query, and a path ends before it: write `{}`, or %3F for a question mark that "
-                      "is part of the path",
+                      "`{}` has a query, which is not part of a path: write `{}`, or %3F for a literal question "
+                      "mark",
                       as_a_whole, written.substr(0, end))
-                : fmt::format("`{}` has a fragment, which clients do not send: write `{}`, or %23 for a # that is part "
-                              "of the path",
+                : fmt::format("`{}` has a fragment, which clients do not send: write `{}`, or %23 for a literal #",
                               as_a_whole, written.substr(0, end)));
     }
     const auto path = http::canonicalize(written);
     if (!path) {
         return std::unexpected(
-            fmt::format("`{}` cannot be the path of a page: {}", as_a_whole, inside_a_sentence(path.error().text)));
+            fmt::format("`{}` is not a valid path: {}", as_a_whole, inside_a_sentence(path.error().text)));
     }
     if (what == names::a_page && !path->names_file()) {
         return std::unexpected(
-            fmt::format("`{}` is the name of no file: it has an encoded slash, a backslash, a control "
+            fmt::format("`{}` cannot be the path of a file: it contains an encoded slash, a backslash, a control "
                         "character or bytes that are not UTF-8",
                         as_a_whole));
     }
@@ -153,8 +153,8 @@ reading canonical(std::string_view written, std::string_view as_a_whole, names w
     const auto escapes = static_cast<std::size_t>(std::ranges::count(written, '%'));
     if (path->text().size() != written.size() - 2 * escapes) {
         return std::unexpected(
-            fmt::format("`{}` matches no request, since empty, `.` and `..` segments are removed from paths first: "
-                        "did you mean `{}`?",
+            fmt::format("`{}` never matches, because the server removes empty, `.` and `..` segments from the path "
+                        "of each request: did you mean `{}`?",
                         as_a_whole, spelled(path->text())));
     }
     return path->text();
@@ -163,7 +163,7 @@ reading canonical(std::string_view written, std::string_view as_a_whole, names w
 reading without_star(reading path, std::string_view written)
 {
     if (!path || !path->contains('*')) return path;
-    return std::unexpected(fmt::format("`{}`: the path of a route cannot contain an encoded star", written));
+    return std::unexpected(fmt::format("`{}`: the path of a route cannot contain an encoded star (%2A)", written));
 }
 
 reading canonical_ending(std::string_view written)
@@ -186,22 +186,23 @@ problem wrong_host(std::string_view to)
 {
     const auto scheme = to.find("://");
     if (scheme == std::string_view::npos || (to.substr(0, scheme) != "http" && to.substr(0, scheme) != "https")) {
-        return fmt::format("`{}` is not an address: expected one that begins with /, {{path}}, http:// or https://",
-                           to);
+        return fmt::format(
+            "`{}` is not a redirect target: expected one that begins with /, {{path}}, http:// or https://", to);
     }
     const std::string_view host = to.substr(scheme + 3, end_of_authority(to) - scheme - 3);
     if (http::parse_authority(host)) return std::nullopt;
     const bool is_ascii = std::ranges::none_of(host, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-    return fmt::format("`{}` is not the name of a host: {}", host,
-                       is_ascii ? "write it out, without placeholders, and with a / after it"
-                                : "write letters that are not ASCII in the name's xn-- form");
+    return fmt::format(
+        "`{}` is not a valid host name: {}", host,
+        is_ascii ? "write it without placeholders, and with a / after it" : "write its ASCII form, with xn--");
 }
 
 problem wrong_escape(std::string_view to)
 {
     for (auto at = to.find('%'); at != std::string_view::npos; at = to.find('%', at + 1)) {
         if (at + 2 >= to.size() || http::hex_value(to[at + 1]) < 0 || http::hex_value(to[at + 2]) < 0) {
-            return fmt::format("`{}` has a % that is not followed by two hexadecimal digits: write %25", to);
+            return fmt::format("`{}` has a % that is not followed by two hexadecimal digits: write %25 for a literal %",
+                               to);
         }
     }
     return std::nullopt;
@@ -213,27 +214,26 @@ problem wrong_query(std::string_view to)
     const auto at = to.find(placeholder);
     if (at == std::string_view::npos) return std::nullopt;
     const std::string_view after = to.substr(at + placeholder.size());
-    if (to.substr(0, at).contains('#')) return fmt::format("`{}`: a query stands before the #", to);
+    if (to.substr(0, at).contains('#')) return fmt::format("`{}`: {{query}} must come before the #", to);
     if (after.empty() || after.front() == '#') return std::nullopt;
     return fmt::format(
-        "`{}`: {{query}} must come last, since it brings its own ? or & and may be empty: write `?a=b{{query}}`", to);
+        "`{}`: {{query}} must come last, because it adds its own ? or & and may be empty: write `?a=b{{query}}`", to);
 }
 
 problem wrong_redirect(std::string_view to)
 {
-    if (std::ranges::any_of(to, http::is_control)) return "an address has no control characters";
-    if (to.contains(' ')) return fmt::format("`{}` has a space, which an address cannot have: write %20", to);
+    if (std::ranges::any_of(to, http::is_control)) return "a redirect target must not contain control characters";
+    if (to.contains(' ')) return fmt::format("`{}` contains a space: write %20", to);
     // A browser takes "//name/" for the address of another host, which the client could then choose.
     if (to.starts_with("//")) {
-        return fmt::format("`{}` leads to another host: write http:{} or https:{}", to, to, to);
+        return fmt::format("`{}` leads to another host: if you mean that, write http:{} or https:{}", to, to, to);
     }
     if (auto wrong = wrong_placeholder(to, all_placeholders)) return wrong;
     if (!to.starts_with('/') && !to.starts_with("{path}")) {
         if (auto wrong = wrong_host(to)) return wrong;
     }
     if (auto wrong = wrong_escape(to)) return wrong;
-    if (std::ranges::count(to, '#') > 1)
-        return fmt::format("`{}` has two #: write %23 for one that does not begin a fragment", to);
+    if (std::ranges::count(to, '#') > 1) return fmt::format("`{}` has two #: write %23 for a literal #", to);
     return wrong_query(to);
 }
 
@@ -242,12 +242,13 @@ problem wrong_in_try(std::string_view written)
 {
     if (written.starts_with('=') && written.size() == 4) {
         return fmt::format(
-            "`{}` is a status for try_files of nginx: leave it out, since the answer is 404 where no entry "
-            "of `try` is found; a route with `status` answers with another",
+            "`{}` is a status for nginx's try_files: remove it, since the server answers 404 when no entry of "
+            "`try` exists; for another status write a route with `status`",
             written);
     }
     if (written.starts_with('@')) {
-        return fmt::format("`{}` is a location of nginx, which is not known here: write the path of a page", written);
+        return fmt::format("`{}` is a named location of nginx, without meaning here: write the path of a file",
+                           written);
     }
     return wrong_placeholder(written, of_tries);
 }
@@ -264,10 +265,10 @@ reading read_route_path(std::string_view written)
 {
     const auto kind = kind_of(written);
     if (!kind) {
-        return std::unexpected(
-            fmt::format("`{}` is not the path of a route: expected /a for one path, /a/* for all beneath it, or *.php "
-                        "for an ending",
-                        written));
+        return std::unexpected(fmt::format(
+            "`{}` is not the path of a route: expected /a for one path, /a/* for all paths below it, or *.php "
+            "for a file extension",
+            written));
     }
     if (auto wrong = wrong_placeholder(written, {})) return std::unexpected(std::move(*wrong));
     if (*kind == path_kind::ending) return canonical_ending(written);
@@ -285,12 +286,13 @@ reading read_try(std::string_view written)
     if (const auto at = written.find(placeholder); at == std::string_view::npos) {
         return canonical(fmt::format("{}{}", written.starts_with('/') ? "" : "/", written), written);
     } else if (at > 0 || written.find(placeholder, 1) != std::string_view::npos) {
-        return std::unexpected(fmt::format("`{}`: {{path}} can only begin an entry of `try`", written));
+        return std::unexpected(
+            fmt::format("`{}`: {{path}} can stand only at the beginning of an entry of `try`", written));
     }
     const std::string_view ending = written.substr(placeholder.size());
     if (ending == "/") {
         return std::unexpected(fmt::format(
-            "`{}` is never found: write `{{path}}`, which stands for a directory with its index page too", written));
+            "`{}` never exists: write `{{path}}`, which includes a directory with its index page", written));
     }
     constexpr std::string_view before = "/x";
     auto path = canonical(fmt::format("{}{}", before, ending), written);
@@ -302,7 +304,8 @@ reading read_index(std::string_view written)
 {
     if (auto wrong = wrong_placeholder(written, {})) return std::unexpected(std::move(*wrong));
     if (written.empty() || written.starts_with('/') || written.ends_with('/')) {
-        return std::unexpected(fmt::format("`{}` is not the name of a page: expected one like index.html", written));
+        return std::unexpected(
+            fmt::format("`{}` is not the name of an index page: expected a name such as index.html", written));
     }
     auto path = canonical(fmt::format("/{}", written), written);
     if (path) path->erase(0, 1);
@@ -312,8 +315,7 @@ reading read_index(std::string_view written)
 reading read_rewrite(std::string_view written)
 {
     if (auto wrong = wrong_placeholder(written, of_rewrites)) {
-        if (written.contains("{query}"))
-            wrong = "the query stays as it is, and is no part of the path: leave {query} out";
+        if (written.contains("{query}")) wrong = "a rewrite does not change the query: remove {query}";
         return std::unexpected(std::move(*wrong));
     }
     std::string as_plain(written);

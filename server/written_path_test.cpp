@@ -57,8 +57,8 @@ TEST(WrittenPath, WhatCannotMatchIsAMistakeWithTheRightSpelling)
              {"/50%", "percent escape"},
              {"/a%2A", "encoded star"},
              {"*.p%2A", "encoded star"},
-             {"/{path}", "`{path}`: this path has no placeholders"},
-             {"/$uri", "`$uri` is a variable of another server"},
+             {"/{path}", "`{path}`: this path cannot have placeholders"},
+             {"/$uri", "`$uri` is a variable of another web server"},
              {"a", "is not the path of a route"},
          })) {
         const auto read = read_route_path(written);
@@ -77,12 +77,12 @@ TEST(WrittenPath, OfTry)
     for (const auto& [written, why] : std::to_array<refused>({
              {"$uri", "write {path}"},
              {"$uri/", "write {path}"},
-             {"=404", "leave it out, since the answer is 404"},
-             {"@app", "location of nginx"},
+             {"=404", "remove it, since the server answers 404"},
+             {"@app", "named location of nginx"},
              {"{path}/", "write `{path}`"},
-             {"{uri}", "`{uri}` is not a placeholder here; known are {path}"},
-             {"/x{path}", "can only begin"},
-             {"{rest}", "is not a placeholder"},
+             {"{uri}", "unknown placeholder `{uri}`; expected {path}"},
+             {"/x{path}", "can stand only at the beginning"},
+             {"{rest}", "unknown placeholder"},
              {"/index.html?x=1", "write `/index.html`"},
              {"/a/../b", "did you mean `/b`?"},
          })) {
@@ -115,15 +115,15 @@ TEST(WrittenPath, OfARedirectIsAUriReference)
              {"/$1", "write {rest}"},
              {"https://$host$request_uri", "`$host`"},
              {"/a$request_uri", "write {path}{query}"},
-             {"/{foo}", "`{foo}` is not a placeholder here; known are {path}, {rest}, {query}"},
-             {"/a{", "`{` is not a placeholder"},
+             {"/{foo}", "unknown placeholder `{foo}`; expected {path}, {rest}, {query}"},
+             {"/a{", "unknown placeholder `{`"},
              {"/a{query}&b=c", "must come last"},
              {"/a#b{query}", "before the #"},
              {"/a#b#c", "two #"},
              {"//example.org/", "http:"},
              {"https://ex\u00e4mple.org/", "xn--"},
-             {"https://{rest}/", "not the name of a host"},
-             {"https:///a", "not the name of a host"},
+             {"https://{rest}/", "not a valid host name"},
+             {"https:///a", "not a valid host name"},
              {"ftp://a/", "expected one that begins with"},
              {"a", "expected one that begins with"},
          })) {
@@ -141,10 +141,10 @@ TEST(WrittenPath, OfARewrite)
     }
     for (const auto& [written, why] : std::to_array<refused>({
              {"/a?b", "write `/a`"},
-             {"/a{query}", "leave {query} out"},
-             {"a", "begins with /"},
+             {"/a{query}", "remove {query}"},
+             {"a", "must begin with /"},
              {"/a/../b", "did you mean `/b`?"},
-             {"/{uri}", "is not a placeholder"},
+             {"/{uri}", "unknown placeholder"},
          })) {
         const auto read = read_rewrite(written);
         ASSERT_FALSE(read) << written << " -> " << *read;

@@ -162,10 +162,10 @@ def test_a_configuration_that_cannot_be_read(site, place):
 @pytest.mark.parametrize(
     "text, complaint",
     [
-        ("listne = ['127.0.0.1:80']", "1:1: `listne` is not known; did you mean `listen`?"),
-        ("\n\n  wokers = 2", "3:3: `wokers` is not known; did you mean `workers`?"),
-        ("[cache]\nmemory_byte = 1", "2:1: `memory_byte` is not known in [cache]; did you mean `memory_bytes`?"),
-        ("[stats]\nfor = 1", "2:1: `for` is not known in [stats]; expected one of allow"),
+        ("listne = ['127.0.0.1:80']", "1:1: unknown key `listne`; did you mean `listen`?"),
+        ("\n\n  wokers = 2", "3:3: unknown key `wokers`; did you mean `workers`?"),
+        ("[cache]\nmemory_byte = 1", "2:1: unknown key `memory_byte` in [cache]; did you mean `memory_bytes`?"),
+        ("[stats]\nfor = 1", "2:1: unknown key `for` in [stats]; expected one of allow"),
         ("workers = 0", "1:11: expected a whole number from 1 to 1024"),
         ("workers = 1025", "1:11: expected a whole number from 1 to 1024"),
         ("workers = 1.5", "1:11: expected a whole number from 1 to 1024"),

@@ -317,7 +317,7 @@ def test_every_address_where_the_kernel_has_no_ipv6(site, place, engine):
                  "--access-log", "", preexec_fn=without_ipv6) as server:
         wait_until(lambda: server.poll() is not None or (log.exists() and "using " in log.read_text()), "it serves")
         assert server.poll() is None, server.stderr.read()
-        assert f"warning: this kernel has no IPv6: `:{port}` is 0.0.0.0:{port}\n" in log.read_text()
+        assert f"warning: this kernel has no IPv6: the server listens on 0.0.0.0:{port} instead of `:{port}`\n" in log.read_text()
         for _ in range(2):
             with Client(port) as c:
                 assert c.ask("/a.txt").status == 200

@@ -199,8 +199,8 @@ def test_check_tells_all_at_once(place, engine):
     file.write_text('listne = ":80"\n[[site]]\nroot = "a"\n[[site]]\nnames = "b"\nroot = 1\n')
     r = run("check", "--config", file)
     assert r.returncode == 2
-    assert f"{file}:1:1: `listne` is not known; did you mean `listen`?" in r.stderr
-    assert f"{file}:2:1: nobody can ask for this site" in r.stderr
+    assert f"{file}:1:1: unknown key `listne`; did you mean `listen`?" in r.stderr
+    assert f"{file}:2:1: no request can reach this site" in r.stderr
     assert f"{file}:6:8: expected a string" in r.stderr
     assert "3 mistakes" in r.stderr
 
@@ -212,7 +212,7 @@ def test_check_of_a_good_one(place, engine):
                     '[[route]]\npath = "/a/b"\nstatus = 403\n')
     r = run("check", "--config", file)
     assert (r.returncode, r.stdout) == (0, "no mistakes, 1 warning; 1 site\n")
-    assert f"warning: {file}:5:1: the route `/a/b` can never be reached" in r.stderr
+    assert f"warning: {file}:5:1: the route `/a/b` is never used" in r.stderr
 
 
 def test_check_of_a_directory_that_is_not_there(place, engine):
@@ -230,13 +230,13 @@ def test_explain(place, engine):
     assert r.returncode == 0, r.stderr
     assert f"one.example, *.one.example, in {place}/one" in r.stdout
     assert f"{place}/one/a.txt" in r.stdout
-    assert "200 OK" in r.stdout and "X-Site: one" in r.stdout and "kept when it is asked for" in r.stdout
-    assert "beside it" not in r.stdout
+    assert "200 OK" in r.stdout and "X-Site: one" in r.stdout and "kept when requested" in r.stdout
+    assert "encoded" not in r.stdout
     fill_tree(place / "one", {"a.txt.br": "x", "a.txt.gz": "x"})
     os.utime(place / "one/a.txt.gz", (1, 1))
     r = run("explain", "http://one.example/a.txt", "--config", file)
-    assert f"beside it {place}/one/a.txt.br\n" in r.stdout
-    assert f"beside it {place}/one/a.txt.gz: not used, since it is older" in r.stdout
+    assert f"encoded   {place}/one/a.txt.br\n" in r.stdout
+    assert f"encoded   {place}/one/a.txt.gz: not used, because it is empty or older" in r.stdout
     r = run("explain", "http://one.example/old/x", "--config", file)
     assert "/old/*: redirect to /new/{rest}{query}" in r.stdout
     assert "308 Permanent Redirect" in r.stdout and "Location: /new/x" in r.stdout

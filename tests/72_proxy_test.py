@@ -326,7 +326,7 @@ def test_proxies_change_at_a_reload(serve, place):
 
     with server.connect() as c:
         assert c.ask("/a.txt", f"X-Forwarded-For: {CLIENT}").body == A
-        reload('[[proxy]]\nfrom = "127.0.0.999"\n', "is no network")
+        reload('[[proxy]]\nfrom = "127.0.0.999"\n', "is not a network")
         assert c.ask("/a.txt", f"X-Forwarded-For: {CLIENT}").body == A
         reload("", "in force")
 
@@ -337,5 +337,5 @@ def test_proxies_change_at_a_reload(serve, place):
 
         wait_until(lambda: not is_believed(), "the proxy is not believed any more, on an old connection either")
     text = server.error_log.read_text()
-    assert re.search(r"proxies\.toml:2:8: `127\.0\.0\.999` is no network: expected an address", text)
-    assert re.search(r"proxies\.toml:1:1: this proxy says nothing of its clients", text)
+    assert re.search(r"proxies\.toml:2:8: `127\.0\.0\.999` is not a network: expected an address", text)
+    assert re.search(r"proxies\.toml:1:1: this \[\[proxy\]\] does not state client addresses", text)

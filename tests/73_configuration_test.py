@@ -203,18 +203,18 @@ MISTAKES = [  # the text, the line, what is said and what to write instead
     (ROUTE + 'path = "/a/../b"\nstatus = 410', 3, "did you mean `/b`?"),
     (ROUTE + 'path = "/a?b=c"\nstatus = 410', 3, "write `/a`"),
     (ROUTE + 'path = "/a"\nredirect = "/b c"', 4, "write %20"),
-    (ROUTE + 'path = "/a"\nredirect = "/b/{foo}"', 4, "`{foo}` is not a placeholder here; known are {path}, {rest}, {query}"),
+    (ROUTE + 'path = "/a"\nredirect = "/b/{foo}"', 4, "unknown placeholder `{foo}`; expected {path}, {rest}, {query}"),
     (ROUTE + 'path = "/a"\nredirect = "https://b.example$request_uri"', 4, "write {path}{query}"),
-    (ROUTE + 'path = "/a"\nredirect = "/a?x=1"', 2, "comes back to itself: /a -> /a;"),
+    (ROUTE + 'path = "/a"\nredirect = "/a?x=1"', 2, "loops: /a -> /a;"),
     (ROUTE + 'path = "/*"\nredirect = "/closed.html"', 2, "/example -> /closed.html -> /closed.html"),
     (ROUTE + 'path = "/a"\ntry = "$uri"', 4, "write {path}"),
-    (SITE + 'try = ["$uri", "$uri/", "=404"]', 2, "leave it out, since the answer is 404"),
+    (SITE + 'try = ["$uri", "$uri/", "=404"]', 2, "remove it, since the server answers 404"),
     (SITE + 'try = ["{path}", "{path}/"]', 2, "write `{path}`"),
-    (SITE + 'error_pages = { 404 = "lost.html" }', 2, "a path begins with /"),
-    (SITE + '[headers]\nX-A = "1"\nlisting = "on"', 4, "`listing` stands below [headers]"),
-    (SITE + '[headers]\nworkers = 2', 3, "`workers` stands below [headers]"),
-    (SITE + '[headers]\nlinks_into = "/usr/share"', 3, "`links_into` stands below [headers]"),
-    (SITE + 'listen = [":8080", "127.0.0.1:8080"]', 2, "`127.0.0.1:8080` is a part of `:8080`: leave it out"),
+    (SITE + 'error_pages = { 404 = "lost.html" }', 2, "a path must begin with /"),
+    (SITE + '[headers]\nX-A = "1"\nlisting = "on"', 4, "`listing` is in [headers], which makes it a header"),
+    (SITE + '[headers]\nworkers = 2', 3, "`workers` is in [headers]"),
+    (SITE + '[headers]\nlinks_into = "/usr/share"', 3, "`links_into` is in [headers]"),
+    (SITE + 'listen = [":8080", "127.0.0.1:8080"]', 2, "`127.0.0.1:8080` is included in `:8080`: remove it"),
     (SITE + 'user = "nobody-of-this-name"', 2, "there is no user `nobody-of-this-name`"),
     (SITE + f'user = "{getpass.getuser()}"\ngroup = "no-such-group"', 3, "there is no group `no-such-group`"),
     (SITE + 'control = "/no/such/directory/control"', 2, "the directory /no/such/directory does not exist"),
@@ -223,17 +223,17 @@ MISTAKES = [  # the text, the line, what is said and what to write instead
 ]
 
 WARNINGS = [
-    (SITE + 'listen = ["127.0.0.1:8080", "127.0.0.1:8080"]', 2, "listed twice: one is enough"),
+    (SITE + 'listen = ["127.0.0.1:8080", "127.0.0.1:8080"]', 2, "listed twice: remove one"),
     (SITE + '[headers]\nlistning = "on"', 3, "if you mean the key `listing`, move it out of [headers]"),
-    (SITE + '[headers]\nX_Token = "1"', 3, "many proxies drop it"),
-    (SITE + '[headers]\nStrict-Transport-Security = "max-age=1"', 3, "write it below [headers_always]"),
-    (SITE + 'index = "start.html"', 2, "the start page is answered with 403"),
-    (SITE + 'try = ["{path}", "/app.html"]', 2, "`/app.html` of `try` is not in"),
-    (SITE + 'error_pages = { 404 = "/lost.html" }', 2, "the server's own is sent"),
-    (ROUTE + 'path = "/a/*"\nrewrite = "/app.html"', 2, "`/app.html`, to which `/a/*` is rewritten, is not in"),
-    (ROUTE + 'path = "/a/*"\ntry = "/app.html"', 4, "`/app.html` of `try` is not in"),
+    (SITE + '[headers]\nX_Token = "1"', 3, "many proxies drop header names"),
+    (SITE + '[headers]\nStrict-Transport-Security = "max-age=1"', 3, "move it to [headers_always]"),
+    (SITE + 'index = "start.html"', 2, "`/` is answered with 403"),
+    (SITE + 'try = ["{path}", "/app.html"]', 2, "`try` names `/app.html`, which is not in"),
+    (SITE + 'error_pages = { 404 = "/lost.html" }', 2, "the server sends its built-in page"),
+    (ROUTE + 'path = "/a/*"\nrewrite = "/app.html"', 2, "the route `/a/*` rewrites to `/app.html`, which is not in"),
+    (ROUTE + 'path = "/a/*"\ntry = "/app.html"', 4, "`try` names `/app.html`, which is not in"),
     (ROUTE + 'path = "/*"\nrewrite = "/index.html"', 2, 'path = "/healthz", try = "{path}"'),
-    (ROUTE + 'path = "*.html"\nstatus = 410', 2, "takes /stats.html from the server's own pages"),
+    (ROUTE + 'path = "*.html"\nstatus = 410', 2, "hides /stats.html, which the server answers itself"),
     (SITE + 'control = "/run/no-such-directory/control"', 2, "RuntimeDirectory="),
 ]
 
@@ -302,13 +302,13 @@ def test_a_listener_twice_on_the_command_line(place):
     r = run("check", place / "site", "--listen", f"127.0.0.1:{port}", "--listen", f"127.0.0.1:{port}")
     assert r.returncode == 0 and f"warning: `127.0.0.1:{port}` is listed twice" in r.stderr, r
     r = run(place / "site", "--listen", f"127.0.0.1:{port}", "--listen", f"0.0.0.0:{port}")
-    assert r.returncode == 2 and f"`127.0.0.1:{port}` is a part of `0.0.0.0:{port}`: leave it out" in r.stderr, r
+    assert r.returncode == 2 and f"`127.0.0.1:{port}` is included in `0.0.0.0:{port}`: remove it" in r.stderr, r
 
 
 def test_a_start_logs_what_check_warns_of(configured):
     server = configured('[[site]]\nnames = "a.example"\nroot = "{site}"\nerror_pages = { 404 = "/lost.html" }\n',
                         {"index.html": "x"})
-    wait_until(lambda: "`/lost.html`, the page for 404, is not in" in server.error_log.read_text(), "the warning is logged")
+    wait_until(lambda: "the error page `/lost.html` for 404 is not in" in server.error_log.read_text(), "the warning is logged")
 
 
 # --- explain ----------------------------------------------------------------------------------------------------------
@@ -386,11 +386,11 @@ def test_explain_tells_why(place):
     assert f"file      {place}/site/about.html" in told("http://site.example/about")
     assert f"file      {place}/site/about.html" in told("/about"), "of the first site where there is no default"
     gone = told("/gone")
-    assert "410 Gone" in gone and "the route /gone says so" in gone and "the server's own" in gone
+    assert "410 Gone" in gone and "the route /gone sets this status" in gone and "built into the server" in gone
     none = told("/none")
     assert "404 Not Found" in none and f"page      {place}/site/lost.html" in none and "X-Always: 2" in none
     assert "X-All" not in none
-    assert "in place of what is missing" in told("/app/x")
+    assert "the fallback for a missing file" in told("/app/x")
     assert "the server answers this itself" in told("/healthz")
     assert run("explain", "/about", place / "site").stdout.count("404 Not Found") == 1  # the default site of a directory
     assert "421" in told("http://elsewhere.example/")

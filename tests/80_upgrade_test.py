@@ -88,14 +88,14 @@ def test_nonsense_at_the_control_socket(operated, control, line):
 def test_nobody_there(control):
     said = operate("status", control)
     assert said.returncode == 1
-    assert said.stderr.startswith(f"occwserv: no server has its control socket at {control}")
+    assert said.stderr.startswith(f"occwserv: there is no control socket at {control}")
 
 
 def test_a_stale_socket(serve, control):
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(str(control))
     said = operate("status", control)
-    assert said.returncode == 1 and f"nobody listens at {control}" in said.stderr
+    assert said.returncode == 1 and f"no server listens on {control}" in said.stderr
     serve(arguments=["--control", str(control)])
     assert operate("status", control).returncode == 0
 
@@ -314,7 +314,7 @@ def test_an_upgrade_whose_configuration_is_wrong(serve, control):
         f.write("[limits]\nhead_bites = 1\n[patience]\nidle_seconds = 0\n")
     said = operate("upgrade", control)
     assert said.returncode == 1
-    assert "`head_bites` is not known in [limits]" in said.stderr and "expected a number of seconds" in said.stderr
+    assert "unknown key `head_bites` in [limits]" in said.stderr and "expected a number of seconds" in said.stderr
     server.expect_healthy()
 
 

@@ -33,11 +33,11 @@ struct command_name {
     const char* what;
 };
 constexpr std::array commands{
-    command_name{"status", "what a running server serves, and how it is"},
-    command_name{"ps", "its living processes and what each waits for"},
-    command_name{"reload", "has it read its configuration again"},
-    command_name{"upgrade", "has a new binary take its place, without a refused connection"},
-    command_name{"stop", "ends it when what is under way is done, and waits for that"},
+    command_name{"status", "print what a running server serves, and its state"},
+    command_name{"ps", "print the processes of a running server and what each waits for"},
+    command_name{"reload", "make a running server read its configuration again"},
+    command_name{"upgrade", "replace a running server with a new binary, without refusing a connection"},
+    command_name{"stop", "stop a running server after the requests under way, and wait for its end"},
 };
 
 using problem = std::string;
@@ -45,21 +45,22 @@ using problem = std::string;
 std::expected<io::descriptor, problem> connect_to(const std::string& path)
 {
     const auto at = io::address::parse("unix:" + path);
-    if (!at) return std::unexpected(fmt::format("{} is too long for the path of a socket", path));
+    if (!at) return std::unexpected(fmt::format("the path {} is too long for a unix socket", path));
     io::descriptor s(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (::connect(s.number(), at->data(), at->size()) == 0) return s;
     switch (errno) {
         case ENOENT:
             return std::unexpected(fmt::format(
-                "no server has its control socket at {}: start one with --control {}, or name another", path, path));
+                "there is no control socket at {}: start the server with --control {}, or give the path of its socket",
+                path, path));
         case ECONNREFUSED:
-            return std::unexpected(fmt::format("nobody listens at {}: the server that made it has ended", path));
+            return std::unexpected(fmt::format("no server listens on {}: the server that created it has ended", path));
         case EACCES:
         case EPERM:
-            return std::unexpected(
-                fmt::format("{} may not be used by you: be root, or the user that the server runs as", path));
+            return std::unexpected(fmt::format(
+                "permission denied for {}: run this as root, or as the user that the server runs as", path));
         default:
-            return std::unexpected(fmt::format("{} cannot be reached: {}", path, std::strerror(errno)));
+            return std::unexpected(fmt::format("cannot connect to {}: {}", path, std::strerror(errno)));
     }
 }
 
@@ -67,7 +68,7 @@ std::expected<io::descriptor, problem> connect_to(const std::string& path)
 std::expected<std::string, problem> ask(int server, const std::string& line)
 {
     if (::send(server, line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
-        return std::unexpected("the server did not listen");
+        return std::unexpected("the server closed the connection before it read the command");
     }
     std::string all;
     std::array<char, 16'384> room;
@@ -78,7 +79,7 @@ std::expected<std::string, problem> ask(int server, const std::string& line)
         all.append(room.data(), static_cast<std::size_t>(got));
     }
     if (!all.starts_with("ok\n") && !all.starts_with("error\n")) {
-        return std::unexpected("the server ended before it had answered");
+        return std::unexpected("the server ended before it answered");
     }
     return all;
 }
@@ -114,12 +115,13 @@ void describe_control_commands(CLI::App& app, control_request& asked)
 {
     for (const auto& [name, what] : commands) {
         CLI::App* const command = app.add_subcommand(name, what);
-        command->add_option("--control", asked.at, fmt::format("the control socket of the server ({})", usual_place))
+        command
+            ->add_option("--control", asked.at, fmt::format("control socket of the server (default: {})", usual_place))
             ->type_name("FILE");
         if (name == std::string_view("upgrade")) {
             command
                 ->add_option("--binary", asked.binary,
-                             "the program to run; else the file that runs now, as it is by now")
+                             "program to start (default: the file that the server was started from)")
                 ->type_name("FILE");
         }
     }

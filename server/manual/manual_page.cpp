@@ -54,7 +54,7 @@ std::string option_text(const option_row& o)
 std::string command_text(const command_row& c)
 {
     std::string text = fmt::format(".SS \"{}\"\n{}.", plain(c.name), plain(c.what));
-    if (c.takes_all) text += " Accepts the options above.";
+    if (c.takes_all) text += " Also accepts the options above.";
     text += "\n";
     for (const option_row& o : c.options) text += option_text(o);
     return text;
@@ -70,8 +70,8 @@ std::string manual_page(const CLI::App& app, const std::string& version)
         ".SH SYNOPSIS\n"
         ".B occwserv\n[\\fIOPTION\\fR]... [\\fIDIR\\fR]\n"
         ".PP\n.B occwserv\n\\fICOMMAND\\fR [\\fIOPTION\\fR]...\n"
-        ".SH DESCRIPTION\n\\fBoccwserv\\fR serves a directory, or the sites of a configuration file, by HTTP/1.1.\n"
-        "With a command it serves nothing, but checks a configuration or controls a running server.\n"
+        ".SH DESCRIPTION\n\\fBoccwserv\\fR serves a directory, or the sites of a configuration file, over HTTP/1.1.\n"
+        "With a command, it checks a configuration or controls a running server, and does not serve.\n"
         ".SH OPTIONS\n",
         plain(version));
     for (const option_row& o : options_of(app)) page += option_text(o);

@@ -97,8 +97,7 @@ std::string address_of(const io::listener& l)
 std::expected<io::listener, std::string> listener_at(int fd)
 {
     if (option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 1 || option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM) {
-        return std::unexpected(
-            fmt::format("descriptor {} was handed over as a listening stream socket and is none", fd));
+        return std::unexpected(fmt::format("the inherited descriptor {} is not a listening stream socket", fd));
     }
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -204,7 +203,9 @@ std::expected<std::vector<std::vector<listening>>, std::string> share_among_core
         const std::size_t there = given.size();
         for (std::size_t i = there; i < cores; ++i) {
             auto copy = duplicate(given[i % there].socket);
-            if (!copy) return std::unexpected(fmt::format("no descriptor is left for {}", address));
+            if (!copy)
+                return std::unexpected(
+                    fmt::format("cannot duplicate the socket of {} for each core: {}", address, copy.error().text));
             given.push_back({address, std::move(*copy), given[i % there].file});
         }
         for (std::size_t i = 0; i < given.size(); ++i) shares[i % cores].push_back(std::move(given[i]));

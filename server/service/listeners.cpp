@@ -34,11 +34,13 @@ std::string cannot_listen(const std::string& where, const io::address& address, 
     }
     if (e.number == EACCES && !user.empty() && ::geteuid() != 0) {
         return fmt::format(
-            "{}: ports below 1024 need root or CAP_NET_BIND_SERVICE, which this server gave up to run as `{}`: it can "
-            "open this one when it is started again",
+            "cannot listen on {}: ports below 1024 need root or CAP_NET_BIND_SERVICE, and the server has switched to "
+            "the "
+            "user `{}`: restart it",
             where, user);
     }
-    if (e.number == EACCES) return fmt::format("{}: ports below 1024 need root or CAP_NET_BIND_SERVICE", where);
+    if (e.number == EACCES)
+        return fmt::format("cannot listen on {}: ports below 1024 need root or CAP_NET_BIND_SERVICE", where);
     return fmt::format("cannot listen on {}: {}", where, e.text);
 }
 
@@ -62,7 +64,8 @@ std::expected<io::listener, std::string> listen_at_path(const std::string& where
         if (const auto who = who_listens_at(at)) {
             return std::unexpected(fmt::format("{} is in use by process {}", where, *who));
         }
-        if (!left) return std::unexpected(fmt::format("cannot listen on {}: another file is there", where));
+        if (!left)
+            return std::unexpected(fmt::format("cannot listen on {}: a file that is not a socket is there", where));
         remove_socket(path_of(where).value(), left);
         l = io::listen(at, backlog);
     }
@@ -152,7 +155,7 @@ std::vector<std::string> settle_addresses(std::vector<std::string>& listen, cons
     for (std::string& where : listen) {
         if (!where.starts_with(':') || !has_no_ipv6()) continue;
         const std::string all = "0.0.0.0" + where;
-        notes.push_back(fmt::format("this kernel has no IPv6: `{}` is {}", where, all));
+        notes.push_back(fmt::format("this kernel has no IPv6: the server listens on {} instead of `{}`", all, where));
         where = all;
     }
     std::vector<std::string> others = present;

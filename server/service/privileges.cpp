@@ -42,7 +42,7 @@ std::expected<std::optional<user_account>, no_account> find_account(const std::s
     };
     if (user.empty()) {
         if (group.empty()) return std::nullopt;
-        return none(fmt::format("the group `{}` needs a user to go with it", group), true);
+        return none(fmt::format("the group `{}` is set without a user: set `user` too", group), true);
     }
     const passwd* const who = ::getpwnam(user.c_str());
     if (who == nullptr) return none(fmt::format("there is no user `{}`", user), false);
@@ -65,14 +65,14 @@ std::expected<std::optional<user_account>, std::string> account_to_become(const 
     const bool is_it_already =
         ::getuid() == whom.user && ::geteuid() == whom.user && ::getgid() == whom.group && ::getegid() == whom.group;
     if (is_it_already) return std::nullopt;
-    if (::geteuid() != 0) return std::unexpected(fmt::format("only root can change to the user `{}`", user));
+    if (::geteuid() != 0) return std::unexpected(fmt::format("only root can switch to the user `{}`", user));
     return std::move(*found);
 }
 
 std::expected<void, std::string> become(const user_account& whom)
 {
     const auto refuse = [&] {
-        return std::unexpected(fmt::format("cannot change to the user `{}`: {}", whom.name, std::strerror(errno)));
+        return std::unexpected(fmt::format("cannot switch to the user `{}`: {}", whom.name, std::strerror(errno)));
     };
     if (whom.user != 0) empty_the_bounding_set();  // by root, who still can
     // The groups first: without root's rights they cannot be changed.
@@ -82,7 +82,7 @@ std::expected<void, std::string> become(const user_account& whom)
     }
     if (whom.user == 0) return {};
     if (!drop_capabilities() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refuse();
-    if (::setuid(0) == 0) return std::unexpected("root's rights came back after they had been dropped");
+    if (::setuid(0) == 0) return std::unexpected("cannot drop root privileges: the process could switch back to root");
     return {};
 }
 

@@ -63,7 +63,7 @@ TEST(Quota, AHostsPathInAContainer)
 TEST(Privileges, WhoCannotBe)
 {
     EXPECT_EQ(account_to_become("no-such-user", "").error(), "there is no user `no-such-user`");
-    EXPECT_EQ(account_to_become("", "daemon").error(), "the group `daemon` needs a user to go with it");
+    EXPECT_EQ(account_to_become("", "daemon").error(), "the group `daemon` is set without a user: set `user` too");
     EXPECT_EQ(account_to_become("daemon", "no-such-group").error(), "there is no group `no-such-group`");
     EXPECT_FALSE(account_to_become("", "").value());
 }
