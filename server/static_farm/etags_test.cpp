@@ -87,11 +87,12 @@ std::string text_of(std::size_t size, char first)
     return text;
 }
 
-/// Long enough ago that a change of the files written before would show.
+/// Waits until a change of the files written so far would show. By the clock that files are dated with: the core's is
+/// read once a round, and on a busy machine a round may take long.
 csp::step<void> let_files_settle()
 {
-    co_await csp::yield();  // the core's clock is read once a round, and writing has taken some of this one
-    co_await csp::sleep(milliseconds(100));
+    const auto written = std::chrono::system_clock::now();
+    while (std::chrono::system_clock::now() - written < milliseconds(100)) co_await csp::sleep(milliseconds(10));
 }
 
 csp::step<etag_answer> ask(csp::shared_out<etag_question>& to_etags, opened file)
