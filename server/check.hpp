@@ -8,8 +8,8 @@
 
 namespace server {
 
-/// `occwserv check`: prints on standard error the mistakes for which a start or a reload would be refused, and the
-/// warnings that it would log. Changes nothing. Yields the exit code: 2 if there are mistakes.
+/// `occwserv check`: prints on standard error the mistakes that would make a start or a reload fail, and the warnings
+/// that it would log. Changes nothing. Returns the exit code: 0, or 2 if there are mistakes.
 [[nodiscard]] int check(const std::expected<settings, std::vector<complaint>>& read);
 
 }  // namespace server

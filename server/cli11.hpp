@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The name of CLI11's class, for headers: the library itself is large.
+// Declares CLI::App for headers, since including CLI11 itself is slow to compile.
 #pragma once
 
 // NOLINTBEGIN(readability-identifier-naming)

@@ -23,7 +23,7 @@ namespace {
 constexpr int wrong_usage = 2;
 constexpr const char* about = "A web server that is a network of communicating processes.";
 
-/// As given; what was not given leaves the configuration as it is.
+/// The options as given. An option that is not given leaves the setting of the configuration file as it is.
 struct options {
     std::string directory;
     std::string configuration;
@@ -83,7 +83,8 @@ std::optional<std::string> apply(const options& o, settings& s)
     if (o.engine == "uring") s.engine = io::engine_choice::uring;
     if (o.engine == "epoll") s.engine = io::engine_choice::epoll;
     if (o.engine == "auto") s.engine = io::engine_choice::automatic;
-    // Who serves a directory by naming it wants to see what is in it; who writes a configuration has a site.
+    // `occwserv DIR` is for sharing files, so it lists directories by default. A configuration file is for web sites,
+    // where a listing may reveal files that nothing links to.
     if (o.listing == "on" || (o.listing.empty() && o.configuration.empty())) s.files.directories = listing::on;
     if (o.listing == "off") s.files.directories = listing::off;
     if (o.control) s.control = *o.control;
@@ -108,9 +109,9 @@ std::optional<std::string> apply(const options& o, settings& s)
                 where);
         }
         before.push_back(where);
-        const listed_before twice = how_listed(before);
-        if (twice.is == listed_before::how::part) return twice.text;
-        if (twice.is == listed_before::how::same && !o.listen.empty()) s.warnings.push_back(twice.text);
+        const address_overlap overlap = overlap_of_last(before);
+        if (overlap.is == address_overlap::kind::included) return overlap.text;
+        if (overlap.is == address_overlap::kind::duplicate && !o.listen.empty()) s.warnings.push_back(overlap.text);
     }
     if (!s.files.root.empty() && std::ranges::any_of(s.sites, &site::is_default)) {
         return "there are two default sites, the directory on the command line and one in the configuration: remove "
@@ -122,7 +123,7 @@ std::optional<std::string> apply(const options& o, settings& s)
     return std::nullopt;
 }
 
-/// The file's settings, with these on top.
+/// The settings of the configuration file, if one is named, overridden by the options.
 std::expected<settings, std::vector<complaint>> settings_of(const options& o)
 {
     settings s;
@@ -135,12 +136,12 @@ std::expected<settings, std::vector<complaint>> settings_of(const options& o)
     return s;
 }
 
-/// The whole command line, as CLI11 reads it: what is asked for, and the one table of which help, the manual page and
-/// the completions tell.
+/// The parser, with the variables that it fills in. Its table of options and commands is the only one: --help, the
+/// manual page and the shell completions are made from it.
 struct command_line {
     options given;
     std::string url;        // of `explain`
-    control_request asked;  // of `status` and its like
+    control_request asked;  // of `status` and the other control commands
     CLI::App app{about, "occwserv"};
     CLI::App* checking = nullptr;
     CLI::App* explaining = nullptr;
@@ -163,26 +164,26 @@ struct command_line {
 
 }  // namespace
 
-std::expected<settings, nothing_to_serve> read_command_line(const std::vector<std::string>& words)
+std::expected<settings, early_exit> read_command_line(const std::vector<std::string>& words)
 {
     command_line line;
     std::vector<const char*> all(words.size());
     std::ranges::transform(words, all.begin(), [](const std::string& w) { return w.c_str(); });
-    const auto instead = [](int code) { return std::unexpected(nothing_to_serve{code, {}}); };
+    const auto instead = [](int code) { return std::unexpected(early_exit{code, {}}); };
     try {
         line.app.parse(static_cast<int>(all.size()), all.data());
     } catch (const CLI::Success& wanted) {
         return instead(line.app.exit(wanted));
     } catch (const CLI::ParseError& wrong) {
         return std::unexpected(
-            nothing_to_serve{wrong_usage, {fmt::format("occwserv: {}\nTry `occwserv --help`.", wrong.what())}});
+            early_exit{wrong_usage, {fmt::format("occwserv: {}\nTry `occwserv --help`.", wrong.what())}});
     }
-    if (line.asked.at.empty()) line.asked.at = line.given.control.value_or("");  // said before the command
+    if (line.asked.at.empty()) line.asked.at = line.given.control.value_or("");  // --control stood before the command
     if (const auto done = run_control_command(line.app, line.asked)) return instead(*done);
 
     auto wanted = settings_of(line.given);
     if (line.checking->parsed()) return instead(check(wanted));
-    if (!wanted) return std::unexpected(nothing_to_serve{wrong_usage, std::move(wanted.error())});
+    if (!wanted) return std::unexpected(early_exit{wrong_usage, std::move(wanted.error())});
     if (line.explaining->parsed()) return instead(explain(line.url, *wanted));
     return std::move(*wanted);
 }

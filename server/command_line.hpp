@@ -12,17 +12,19 @@
 
 namespace server {
 
-/// Something else was asked for, and is done (--help, `status`, `check`); or there are mistakes, which are to be told.
-struct nothing_to_serve {
+/// Why the program ends without serving: it has carried out a command (--help, `status`, `check`), or there are
+/// mistakes, which the caller prints.
+struct early_exit {
     int exit_code = 0;
     std::vector<complaint> mistakes;
 };
 
-/// What is to be served: the configuration file's settings with the command line's on top. Words by which a server was
-/// started may be read again for a reload: they ask for nothing else.
-[[nodiscard]] std::expected<settings, nothing_to_serve> read_command_line(const std::vector<std::string>& words);
+/// Parses the command line, of which words[0] is the name of the program, and reads the configuration file that it
+/// names; options override the file. If it names a command, such as `check`, this carries it out. The command line of a
+/// running server names none, so a reload may parse it again.
+[[nodiscard]] std::expected<settings, early_exit> read_command_line(const std::vector<std::string>& words);
 
-/// Every option and command there is, for whoever describes them: the manual page and the completions.
+/// Calls `to` with the table of options and commands, from which the manual page and the completions are made.
 void show_command_line(const std::function<void(const CLI::App&)>& to);
 
 }  // namespace server

@@ -35,7 +35,7 @@ constexpr std::uint64_t gigabyte = 1024 * 1024 * 1024;
 using key = toml_reader::key;
 using keys = std::vector<key>;
 
-/// What the server says by itself in every answer, or must say rightly.
+/// Headers that the server sets itself, and that a wrong value would break.
 bool is_reserved(std::string_view name)
 {
     constexpr std::array<std::string_view, 18> reserved{
@@ -56,8 +56,8 @@ bool is_field_value(std::string_view value)
     return std::ranges::none_of(value, is_control);
 }
 
-/// Takes what was written in the form in which the server works with it.
-toml_reader::value_reader written(toml_reader& r, std::string& into, reading (*read)(std::string_view))
+/// Reads a string and converts it by `read`, which checks it.
+toml_reader::value_reader parsed(toml_reader& r, std::string& into, reading (*read)(std::string_view))
 {
     return [&r, &into, read](const toml::node& node) {
         const auto text = toml_reader::string_in(node);
@@ -70,7 +70,7 @@ toml_reader::value_reader written(toml_reader& r, std::string& into, reading (*r
     };
 }
 
-toml_reader::value_reader written(toml_reader& r, std::vector<std::string>& into, reading (*read)(std::string_view))
+toml_reader::value_reader parsed(toml_reader& r, std::vector<std::string>& into, reading (*read)(std::string_view))
 {
     const auto one = [&r, &into, read](const std::string& text, const toml::node& node) {
         if (auto meant = read(text)) {
@@ -79,15 +79,15 @@ toml_reader::value_reader written(toml_reader& r, std::vector<std::string>& into
             r.complain(node.source(), meant.error());
         }
     };
-    return [&into, each = r.each_text(one)](const toml::node& node) {
+    return [&into, each = r.each_string(one)](const toml::node& node) {
         into.clear();
         each(node);
     };
 }
 
-/// Notes where a key is, for messages that need a look at the files.
-toml_reader::value_reader placed(toml_reader& r, written_places& places, std::string key,
-                                 toml_reader::value_reader read)
+/// Records the place of a key, for the checks that run after the file has been read.
+toml_reader::value_reader with_place(toml_reader& r, written_places& places, std::string key,
+                                     toml_reader::value_reader read)
 {
     return [&r, &places, key = std::move(key), read = std::move(read)](const toml::node& node) {
         places.of[key] = r.place(node.source());
@@ -95,13 +95,13 @@ toml_reader::value_reader placed(toml_reader& r, written_places& places, std::st
     };
 }
 
-/// Keys that may stand below [headers] by mistake, where they would be names of headers.
+/// Keys that an operator may write below [headers] by mistake, where TOML makes them part of that table.
 constexpr std::array<std::string_view, 25> keys_of_sites{
     "root",  "index",   "try",    "listing",  "cache_control", "headers", "headers_always", "error_pages", "route",
     "names", "default", "listen", "workers",  "spare_workers", "io",      "control",        "user",        "group",
     "log",   "stats",   "cache",  "patience", "limits",        "proxy",   "links_into"};
 
-/// Whether a header protects a site only if every page has it, error pages too.
+/// Security headers, which must also be sent with error pages.
 bool protects_every_page(std::string_view name)
 {
     constexpr std::array<std::string_view, 3> known{"Content-Security-Policy", "Strict-Transport-Security",
@@ -109,9 +109,9 @@ bool protects_every_page(std::string_view name)
     return std::ranges::any_of(known, [&](auto k) { return http::equal_ignoring_case(k, name); });
 }
 
-/// The key that a header's name is probably a slip for. Few names of fields are that long, in lower case, and without a
-/// hyphen.
-std::optional<std::string_view> meant_key(std::string_view name)
+/// The key of which a header's name is probably a misspelling. Only names of at least five lower-case letters without a
+/// hyphen count: few headers are written so.
+std::optional<std::string_view> misspelled_key(std::string_view name)
 {
     const bool is_like_a_key =
         name.size() > 4 && std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; });
@@ -120,8 +120,8 @@ std::optional<std::string_view> meant_key(std::string_view name)
     return near == keys_of_sites.end() ? std::nullopt : std::optional(*near);
 }
 
-/// Complains of a header whose name is a key, and warns of one that is probably a slip.
-void look_at_name(toml_reader& r, std::string_view name, std::string_view table, const toml::source_region& at)
+/// Refuses a header whose name is a key, and warns of one that is probably a misspelling.
+void check_header_name(toml_reader& r, std::string_view name, std::string_view table, const toml::source_region& at)
 {
     if (std::ranges::find(keys_of_sites, name) != keys_of_sites.end()) {
         r.complain(at, fmt::format("`{}` is in [{}], which makes it a header: move it above the first [table] of the "
@@ -129,7 +129,7 @@ void look_at_name(toml_reader& r, std::string_view name, std::string_view table,
                                    name, table));
         return;
     }
-    if (const auto near = meant_key(name)) {
+    if (const auto near = misspelled_key(name)) {
         r.warn(at, fmt::format("`{}` is sent as a header; if you mean the key `{}`, move it out of [{}]", name, *near,
                                table));
     } else if (name.contains('_')) {
@@ -158,7 +158,7 @@ toml_reader::value_reader headers(toml_reader& r, std::string_view table, std::v
     };
     return [&r, table, read = r.pairs(table, one)](const toml::node& node) {
         if (const auto* t = node.as_table()) {
-            for (const auto& [name, value] : *t) look_at_name(r, name.str(), table, name.source());
+            for (const auto& [name, value] : *t) check_header_name(r, name.str(), table, name.source());
         }
         read(node);
     };
@@ -181,8 +181,9 @@ toml_reader::value_reader error_pages(toml_reader& r, static_rules& into)
     });
 }
 
-/// Orders the headers of one table so that those of `headers` come after those of `headers_always`: of two of one name
-/// the later counts. The first `inherited` headers are from another table and stay in front.
+/// Moves the headers of `headers` behind those of `headers_always`, in whichever order the tables are written, since a
+/// later header replaces an earlier one of the same name. The first `inherited` headers are from the top level and stay
+/// in front.
 void order_headers(std::vector<header>& all, std::size_t inherited)
 {
     const std::vector<header> own(all.begin() + static_cast<std::ptrdiff_t>(inherited), all.end());
@@ -192,7 +193,7 @@ void order_headers(std::vector<header>& all, std::size_t inherited)
     }
 }
 
-/// A route as it is written, which may do one thing only.
+/// A route as written. A valid one sets at most one of redirect_to, rewrite_to, tries and status.
 struct written_route {
     std::string path;
     std::string redirect_to;
@@ -227,8 +228,8 @@ toml_reader::value_reader redirect_code(toml_reader& r, unsigned& into)
     };
 }
 
-/// What a table needs to be a route.
-void look_at_route(toml_reader& r, const toml::table& table)
+/// Checks which keys are set together.
+void check_route(toml_reader& r, const toml::table& table)
 {
     const auto has = [&](std::string_view name) { return table.contains(name) ? 1 : 0; };
     const int actions = has("redirect") + has("rewrite") + has("status") + has("try");
@@ -250,21 +251,21 @@ void read_route(toml_reader& r, const toml::table& table, static_rules& into)
     const std::size_t number = into.routes.size();
     into.places.of[fmt::format("route.{}", number)] = r.place(table.source());
     r.read(table, "site.route",
-           {{"path", written(r, w.path, read_route_path)},
-            {"redirect", written(r, w.redirect_to, read_redirect)},
+           {{"path", parsed(r, w.path, read_route_path)},
+            {"redirect", parsed(r, w.redirect_to, read_redirect)},
             {"code", redirect_code(r, w.code)},
-            {"rewrite", written(r, w.rewrite_to, read_rewrite)},
-            {"status", r.whole(w.status, 400, 599)},
-            {"try", placed(r, into.places, fmt::format("route.{}.try", number), written(r, w.tries, read_try))},
+            {"rewrite", parsed(r, w.rewrite_to, read_rewrite)},
+            {"status", r.integer(w.status, 400, 599)},
+            {"try", with_place(r, into.places, fmt::format("route.{}.try", number), parsed(r, w.tries, read_try))},
             {"headers", headers(r, "site.route.headers", w.headers, sent_with::success)},
             {"headers_always", headers(r, "site.route.headers_always", w.headers, sent_with::every_answer)}});
-    look_at_route(r, table);
+    check_route(r, table);
     order_headers(w.headers, 0);
     action then = action_of(w);
     into.routes.push_back({std::move(w.path), std::move(then), std::move(w.headers)});
 }
 
-/// Where the tables of a site's routes stand.
+/// The places of a site's [[route]] tables in the file.
 std::vector<toml::source_region> places_of_routes(const toml::table& site)
 {
     std::vector<toml::source_region> places;
@@ -276,7 +277,8 @@ std::vector<toml::source_region> places_of_routes(const toml::table& site)
     return places;
 }
 
-void look_for_hidden(toml_reader& r, const std::vector<route>& routes, const std::vector<toml::source_region>& places)
+void warn_of_unused_routes(toml_reader& r, const std::vector<route>& routes,
+                           const std::vector<toml::source_region>& places)
 {
     hidden_routes so_far;
     for (std::size_t i = 0; i < routes.size(); ++i) {
@@ -287,8 +289,8 @@ void look_for_hidden(toml_reader& r, const std::vector<route>& routes, const std
     }
 }
 
-void look_for_loops(toml_reader& r, const std::vector<route>& routes, const route_table& table,
-                    const std::vector<toml::source_region>& places)
+void refuse_redirect_loops(toml_reader& r, const std::vector<route>& routes, const route_table& table,
+                           const std::vector<toml::source_region>& places)
 {
     for (route_number i = 0; i < routes.size(); ++i) {
         if (!std::holds_alternative<redirect>(routes[i].then) || !kind_of(routes[i].path)) continue;
@@ -305,9 +307,9 @@ void look_for_loops(toml_reader& r, const std::vector<route>& routes, const rout
     }
 }
 
-/// Warns of routes that hide pages of the server itself.
-void look_for_swallowed(toml_reader& r, const std::vector<route>& routes, const route_table& table,
-                        const std::vector<toml::source_region>& places)
+/// Warns of routes that hide pages which the server itself would answer.
+void warn_of_hidden_pages(toml_reader& r, const std::vector<route>& routes, const route_table& table,
+                          const std::vector<toml::source_region>& places)
 {
     constexpr std::array<const char*, 4> own_pages{"/healthz", "/metrics", "/stats.html", "/stats.json"};
     std::map<route_number, std::vector<std::string_view>> taken;
@@ -326,25 +328,26 @@ void look_for_swallowed(toml_reader& r, const std::vector<route>& routes, const 
     }
 }
 
-/// The checks for which all routes of a site must be known.
-void look_at_routes(toml_reader& r, const static_rules& rules, const toml::table& table, const stats_rules& stats)
+/// The checks that need all routes of a site.
+void check_routes(toml_reader& r, const static_rules& rules, const toml::table& table, const stats_rules& stats)
 {
     const auto places = places_of_routes(table);
     const route_table routes(rules.routes);
-    look_for_hidden(r, rules.routes, places);
-    look_for_loops(r, rules.routes, routes, places);
-    if (stats.allow != stats_rules::who::none) look_for_swallowed(r, rules.routes, routes, places);
+    warn_of_unused_routes(r, rules.routes, places);
+    refuse_redirect_loops(r, rules.routes, routes, places);
+    if (stats.allow != stats_rules::who::none) warn_of_hidden_pages(r, rules.routes, routes, places);
 }
 
-/// The keys of a site, which are also those at the top level of the site that has no table of its own.
+/// The keys of a site. They are also valid at the top level: there `root` and the routes make a site of their own, and
+/// the other keys are the defaults of all sites.
 keys site_keys(toml_reader& r, static_rules& into)
 {
-    return {{"root", placed(r, into.places, "root", r.text(into.root))},
-            {"links_into", r.texts(into.links_into)},
-            {"index", placed(r, into.places, "index", written(r, into.index, read_index))},
-            {"try", placed(r, into.places, "try", written(r, into.tries, read_try))},
+    return {{"root", with_place(r, into.places, "root", r.string(into.root))},
+            {"links_into", r.strings(into.links_into)},
+            {"index", with_place(r, into.places, "index", parsed(r, into.index, read_index))},
+            {"try", with_place(r, into.places, "try", parsed(r, into.tries, read_try))},
             {"listing", r.choice(into.directories, {{"off", listing::off}, {"on", listing::on}})},
-            {"cache_control", r.text(into.cache_control)},
+            {"cache_control", r.string(into.cache_control)},
             {"headers", headers(r, "headers", into.headers, sent_with::success)},
             {"headers_always", headers(r, "headers_always", into.headers, sent_with::every_answer)},
             {"error_pages", error_pages(r, into)},
@@ -358,7 +361,7 @@ bool is_site_name(std::string_view name)
     return parts && parts->host == name && !name.contains('*');
 }
 
-/// All sites, once it is known what they have in common.
+/// Reads the sites. REQUIRES: the keys at the top level have been read, since they are the defaults.
 void read_sites(toml_reader& r, const toml::node& node, settings& s)
 {
     std::set<std::string> taken;
@@ -368,7 +371,7 @@ void read_sites(toml_reader& r, const toml::node& node, settings& s)
     const auto one = [&](const toml::table& table) {
         site next{.names = {}, .is_default = false, .files = common};
         const auto names = [&](const toml::node& written) {
-            r.texts(next.names)(written);
+            r.strings(next.names)(written);
             for (const std::string& name : next.names) {
                 if (!is_site_name(name)) {
                     r.complain(
@@ -381,10 +384,10 @@ void read_sites(toml_reader& r, const toml::node& node, settings& s)
         };
         keys known = site_keys(r, next.files);
         known.push_back({"names", names});
-        known.push_back({"default", r.yes_or_no(next.is_default)});
+        known.push_back({"default", r.boolean(next.is_default)});
         r.read(table, "site", known);
         order_headers(next.files.headers, common.headers.size());
-        look_at_routes(r, next.files, table, s.stats);
+        check_routes(r, next.files, table, s.stats);
         if (!table.contains("root")) r.complain(table.source(), "a site needs a `root`");
         if (next.names.empty() && !next.is_default) {
             r.complain(table.source(), "no request can reach this site: set `names`, or `default = true`");
@@ -407,11 +410,11 @@ toml_reader::value_reader addresses(toml_reader& r, std::vector<std::string>& in
                                                   "address, such as 127.0.0.1:8080, [::1]:8080 or :8080, or unix:/PATH",
                                                   where));
         }
-        const listed_before twice = how_listed(into);
-        if (twice.is == listed_before::how::part) r.complain(node.source(), twice.text);
-        if (twice.is == listed_before::how::same) r.warn(node.source(), twice.text);
+        const address_overlap overlap = overlap_of_last(into);
+        if (overlap.is == address_overlap::kind::included) r.complain(node.source(), overlap.text);
+        if (overlap.is == address_overlap::kind::duplicate) r.warn(node.source(), overlap.text);
     };
-    return [&into, each = r.each_text(one)](const toml::node& node) {
+    return [&into, each = r.each_string(one)](const toml::node& node) {
         into.clear();
         each(node);
     };
@@ -420,30 +423,30 @@ toml_reader::value_reader addresses(toml_reader& r, std::vector<std::string>& in
 toml_reader::value_reader log_target_text(toml_reader& r, std::string& into)
 {
     return [&](const toml::node& node) {
-        r.text(into)(node);
+        r.string(into)(node);
         if (const auto target = parse_log_target(into); !target) r.complain(node.source(), target.error());
     };
 }
 
 keys log_keys(toml_reader& r, log_rules& into, written_places& places)
 {
-    return {{"access", placed(r, places, "log.access", log_target_text(r, into.access))},
-            {"error", placed(r, places, "log.error", log_target_text(r, into.error))},
+    return {{"access", with_place(r, places, "log.access", log_target_text(r, into.access))},
+            {"error", with_place(r, places, "log.error", log_target_text(r, into.error))},
             {"format", r.choice(into.form, {{"combined", log_form::combined}, {"json", log_form::json}})},
             {"request_id",
              r.choice(into.told_ids, {{"errors", ids_in_answers::errors}, {"always", ids_in_answers::always}})}};
 }
 
-/// Where a proxy speaks from: networks, or "unix:" for all that connect to a unix socket.
+/// The addresses that a proxy connects from: networks, or "unix:" for every peer on a unix socket.
 toml_reader::value_reader origins(toml_reader& r, proxy_rule& into, const std::vector<proxy_rule>& all)
 {
-    return r.each_text([&](const std::string& text, const toml::node& node) {
-        const auto warn_of_earlier = [&](bool there_is_one) {
-            if (there_is_one)
+    return r.each_string([&](const std::string& text, const toml::node& node) {
+        const auto warn_if_earlier = [&](bool is_included) {
+            if (is_included)
                 r.warn(node.source(), fmt::format("an earlier [[proxy]] includes `{}` and takes precedence", text));
         };
         if (text == "unix:" || text == "unix") {
-            warn_of_earlier(std::ranges::any_of(all, &proxy_rule::from_unix));
+            warn_if_earlier(std::ranges::any_of(all, &proxy_rule::from_unix));
             into.from_unix = true;
             return;
         }
@@ -458,7 +461,7 @@ toml_reader::value_reader origins(toml_reader& r, proxy_rule& into, const std::v
             return;
         }
         const auto has_it = [&](const http::network& other) { return other.contains(*n); };
-        warn_of_earlier(
+        warn_if_earlier(
             std::ranges::any_of(all, [&](const proxy_rule& p) { return std::ranges::any_of(p.from, has_it); }));
         if (n->contains(*http::parse_network("0.0.0.0/0"))) {
             r.warn(node.source(), fmt::format("`{}` trusts every client to state its own address", text));
@@ -473,7 +476,7 @@ void read_proxy(toml_reader& r, const toml::table& table, std::vector<proxy_rule
     proxy_rule next{.from = {}};
     r.read(table, "proxy",
            {{"from", origins(r, next, into)},
-            {"protocol", r.yes_or_no(next.begins_with_header)},
+            {"protocol", r.boolean(next.begins_with_header)},
             {"header", r.choice(next.field, {{"X-Forwarded-For", std::optional(field_id::x_forwarded_for)},
                                              {"Forwarded", std::optional(field_id::forwarded)}})}});
     const auto* from = table.get("from");
@@ -489,45 +492,46 @@ void read_proxy(toml_reader& r, const toml::table& table, std::vector<proxy_rule
 
 keys all_keys(toml_reader& r, settings& s)
 {
-    keys all{{"listen", addresses(r, s.listen, s.places)},
-             {"workers", r.whole(s.workers, 1, 1024)},
-             {"io", r.choice(s.engine, {{"auto", io::engine_choice::automatic},
-                                        {"uring", io::engine_choice::uring},
-                                        {"epoll", io::engine_choice::epoll}})},
-             {"spare_workers", r.whole(s.spare_workers, 1, 1024)},
-             {"control", placed(r, s.places, "control", r.text(s.control))},
-             {"user", placed(r, s.places, "user", r.text(s.user))},
-             {"group", placed(r, s.places, "group", r.text(s.group))},
-             {"log", r.table("log", log_keys(r, s.log, s.places))},
-             {"stats", r.table("stats", {{"allow", r.choice(s.stats.allow, {{"none", stats_rules::who::none},
-                                                                            {"loopback", stats_rules::who::loopback},
-                                                                            {"all", stats_rules::who::all}})}})},
-             {"cache", r.table("cache", {{"pages", r.whole(s.cache.pages, 1, 1024 * 1024)},
-                                         {"memory_bytes", r.whole(s.cache.memory, 0, 1024 * gigabyte)},
-                                         {"largest_page_bytes", r.whole(s.cache.largest_page, 0, gigabyte)},
-                                         {"largest_text_bytes", r.whole(s.cache.largest_text, 0, gigabyte)}})},
-             {"patience", r.table("patience", {{"idle_seconds", r.seconds(s.patience.idle)},
-                                               {"head_seconds", r.seconds(s.patience.head)},
-                                               {"stall_seconds", r.seconds(s.patience.stall)},
-                                               {"linger_seconds", r.seconds(s.patience.linger)},
-                                               {"grace_seconds", r.seconds(s.patience.grace)},
-                                               {"least_bytes_a_second", r.whole(s.patience.least_rate, 1, gigabyte)}})},
-             {"limits",
-              r.table("limits",
-                      {{"connections", r.whole(s.connections, 1, 10'000'000)},
-                       {"connections_per_address", r.whole(s.clients.connections_per_address, 0, 10'000'000)},
-                       {"requests_per_second_per_address", r.whole(s.clients.requests_per_second, 0, 1'000'000'000)},
-                       {"requests_burst_per_address", r.whole(s.clients.burst, 1, 1'000'000)},
-                       {"target_bytes", r.whole(s.limits.target_bytes, 16, 64 * 1024)},
-                       {"head_bytes", r.whole(s.limits.head_bytes, 256, 1024 * 1024)},
-                       {"fields", r.whole(s.limits.fields, 1, http::max_fields)},
-                       {"body_bytes", r.whole(s.limits.body_bytes, 0, 1024 * gigabyte)}})}};
+    keys all{
+        {"listen", addresses(r, s.listen, s.places)},
+        {"workers", r.integer(s.workers, 1, 1024)},
+        {"io", r.choice(s.engine, {{"auto", io::engine_choice::automatic},
+                                   {"uring", io::engine_choice::uring},
+                                   {"epoll", io::engine_choice::epoll}})},
+        {"spare_workers", r.integer(s.spare_workers, 1, 1024)},
+        {"control", with_place(r, s.places, "control", r.string(s.control))},
+        {"user", with_place(r, s.places, "user", r.string(s.user))},
+        {"group", with_place(r, s.places, "group", r.string(s.group))},
+        {"log", r.table("log", log_keys(r, s.log, s.places))},
+        {"stats", r.table("stats", {{"allow", r.choice(s.stats.allow, {{"none", stats_rules::who::none},
+                                                                       {"loopback", stats_rules::who::loopback},
+                                                                       {"all", stats_rules::who::all}})}})},
+        {"cache", r.table("cache", {{"pages", r.integer(s.cache.pages, 1, 1024 * 1024)},
+                                    {"memory_bytes", r.integer(s.cache.memory, 0, 1024 * gigabyte)},
+                                    {"largest_page_bytes", r.integer(s.cache.largest_page, 0, gigabyte)},
+                                    {"largest_text_bytes", r.integer(s.cache.largest_text, 0, gigabyte)}})},
+        {"patience", r.table("patience", {{"idle_seconds", r.seconds(s.patience.idle)},
+                                          {"head_seconds", r.seconds(s.patience.head)},
+                                          {"stall_seconds", r.seconds(s.patience.stall)},
+                                          {"linger_seconds", r.seconds(s.patience.linger)},
+                                          {"grace_seconds", r.seconds(s.patience.grace)},
+                                          {"least_bytes_a_second", r.integer(s.patience.least_rate, 1, gigabyte)}})},
+        {"limits",
+         r.table("limits",
+                 {{"connections", r.integer(s.connections, 1, 10'000'000)},
+                  {"connections_per_address", r.integer(s.clients.connections_per_address, 0, 10'000'000)},
+                  {"requests_per_second_per_address", r.integer(s.clients.requests_per_second, 0, 1'000'000'000)},
+                  {"requests_burst_per_address", r.integer(s.clients.burst, 1, 1'000'000)},
+                  {"target_bytes", r.integer(s.limits.target_bytes, 16, 64 * 1024)},
+                  {"head_bytes", r.integer(s.limits.head_bytes, 256, 1024 * 1024)},
+                  {"fields", r.integer(s.limits.fields, 1, http::max_fields)},
+                  {"body_bytes", r.integer(s.limits.body_bytes, 0, 1024 * gigabyte)}})}};
     all.push_back({"proxy", r.tables("proxy", [&](const toml::table& t) { read_proxy(r, t, s.proxies); })});
     for (key& k : site_keys(r, s.files)) all.push_back(std::move(k));
     return all;
 }
 
-/// Whether everything that is sent to the one address comes to the other too.
+/// Whether a listener on `all` would also receive the connections to `one`.
 bool covers(const io::address& all, const io::address& one)
 {
     if (all == one) return true;
@@ -538,20 +542,20 @@ bool covers(const io::address& all, const io::address& one)
 
 }  // namespace
 
-listed_before how_listed(const std::vector<std::string>& all)
+address_overlap overlap_of_last(const std::vector<std::string>& all)
 {
-    using enum listed_before::how;
+    using enum address_overlap::kind;
     if (all.empty()) return {};
     const auto last = io::address::parse(all.back());
     if (!last || (last->family() != AF_UNIX && last->port() == 0)) return {};
     for (const std::string& other : all | std::views::take(all.size() - 1)) {
         const auto before = io::address::parse(other);
         if (!before) continue;
-        if (*before == *last) return {same, fmt::format("`{}` is listed twice: remove one", all.back())};
+        if (*before == *last) return {duplicate, fmt::format("`{}` is listed twice: remove one", all.back())};
         if (covers(*before, *last))
-            return {part, fmt::format("`{}` is included in `{}`: remove it", all.back(), other)};
+            return {included, fmt::format("`{}` is included in `{}`: remove it", all.back(), other)};
         if (covers(*last, *before))
-            return {part, fmt::format("`{}` is included in `{}`: remove it", other, all.back())};
+            return {included, fmt::format("`{}` is included in `{}`: remove it", other, all.back())};
     }
     return {};
 }
@@ -566,11 +570,11 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
     settings s = std::move(base);
     const std::size_t base_headers = s.files.headers.size();
     keys known = all_keys(r, s);
-    // The top level first, wherever it stands: the sites have from it what they do not say.
+    // Sites are read after the other keys, wherever they stand in the file, because those are their defaults.
     known.push_back({"site", [](const toml::node&) {}});
     r.read(*document, "", known);
     order_headers(s.files.headers, base_headers);
-    look_at_routes(r, s.files, *document, s.stats);
+    check_routes(r, s.files, *document, s.stats);
     if (const auto* sites = document->get("site")) read_sites(r, *sites, s);
     if (auto wrong = r.complaints(); !wrong.empty()) return std::unexpected(std::move(wrong));
     s.warnings = r.warnings();
@@ -579,7 +583,7 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
 
 std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name, settings base)
 {
-    errno = 0;  // an empty file fails too, as a stream sees it
+    errno = 0;  // the stream also fails for an empty file, with errno 0
     std::ifstream file(file_name);
     std::ostringstream text;
     if (!file || (!(text << file.rdbuf()) && errno != 0)) {

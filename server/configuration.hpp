@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The configuration file: TOML, each key named as in docs/CONFIGURATION.md. What is wrong is told all at once.
+// Reads the configuration file, which is TOML. docs/CONFIGURATION.md describes the keys. A file with mistakes yields
+// all of them, not only the first.
 #pragma once
 
 #include <cstdint>
@@ -13,24 +14,25 @@
 
 namespace server {
 
-/// One thing wrong, ready to show: "occwserv.toml:7:1: `listne` is not known here; did you mean `listen`?"
+/// The message about one mistake: "occwserv.toml:7:1: unknown key `listne`; did you mean `listen`?"
 using complaint = std::string;
 
-/// Reads `text` on top of `base`; `file_name` is for the complaints only.
+/// Reads `text`. A key that it does not set keeps the value of `base`. `file_name` is used in messages only.
 [[nodiscard]] std::expected<settings, std::vector<complaint>> read_configuration(std::string_view text,
                                                                                  std::string_view file_name,
                                                                                  settings base);
 
-/// The same from a file; that it cannot be read is a complaint too.
+/// Reads a file likewise. If it cannot be read, that is the only complaint.
 [[nodiscard]] std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name,
                                                                                  settings base);
 
-/// Whether the last of these addresses is listed twice, which is superfluous; or whether it and another one overlap, so
-/// that the server cannot listen on both. `text` says so.
-struct listed_before {
-    enum class how : std::uint8_t { not_at_all, same, part } is = how::not_at_all;
-    std::string text{};
+/// How an address relates to the addresses listed before it. A duplicate is superfluous. Of two addresses where one
+/// includes the other, such as :80 and 127.0.0.1:80, the server cannot listen on both.
+struct address_overlap {
+    enum class kind : std::uint8_t { none, duplicate, included } is = kind::none;
+    std::string text{};  // the message for the operator; empty if there is no overlap
 };
-[[nodiscard]] listed_before how_listed(const std::vector<std::string>& all);
+/// The overlap of the last of these addresses with the others.
+[[nodiscard]] address_overlap overlap_of_last(const std::vector<std::string>& all);
 
 }  // namespace server

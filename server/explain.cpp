@@ -30,8 +30,8 @@ namespace {
 
 constexpr int wrong_usage = 2;
 
-/// A name by which a request is for this site; nothing if it is for a name that no site has.
-std::string a_name_of(const site& s)
+/// A host name that selects this site.
+std::string host_name_of(const site& s)
 {
     for (const std::string& name : s.names) {
         if (!name.starts_with("*.")) return name;
@@ -39,37 +39,37 @@ std::string a_name_of(const site& s)
     return s.names.empty() ? "localhost" : fmt::format("www{}", s.names.front().substr(1));
 }
 
-/// The host of an address that names none: the default site's, or else the first site's.
-std::string host_of_path(const settings& s)
+/// The host for an address without one: a name of the default site, or else of the first site.
+std::string default_host(const settings& s)
 {
     const std::vector<site> sites = all_sites(s);
     const auto by_default = std::ranges::find_if(sites, &site::is_default);
-    return a_name_of(by_default != sites.end() ? *by_default : sites.front());
+    return host_name_of(by_default != sites.end() ? *by_default : sites.front());
 }
 
-/// The head of a GET for that address.
-std::string head_for(std::string_view url, const settings& s)
+/// The head of a GET request for this address.
+std::string request_head_for(std::string_view url, const settings& s)
 {
     if (const auto scheme = url.find("://"); scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
     url = url.substr(0, url.find('#'));
     const auto path = std::min(url.find_first_of("/?"), url.size());
-    const std::string host = path == 0 ? host_of_path(s) : std::string(url.substr(0, path));
+    const std::string host = path == 0 ? default_host(s) : std::string(url.substr(0, path));
     const std::string_view target = url.substr(path);
     return fmt::format("GET {}{} HTTP/1.1\r\nHost: {}\r\n\r\n", target.starts_with('/') ? "" : "/", target, host);
 }
 
-void tell(std::string_view what, std::string_view how) { fmt::print("{:<10}{}\n", what, how); }
+void print_row(std::string_view what, std::string_view how) { fmt::print("{:<10}{}\n", what, how); }
 
-void tell_answer(http::status code)
+void print_answer(http::status code)
 {
-    tell("answer", fmt::format("{} {}", http::number(code), http::reason_phrase(code)));
+    print_row("answer", fmt::format("{} {}", http::number(code), http::reason_phrase(code)));
 }
 
-void tell_fields(const response_fields& fields)
+void print_headers(const response_fields& fields)
 {
     std::string_view lines = fields.lines();
     for (auto end = lines.find("\r\n"); end != std::string_view::npos; end = lines.find("\r\n")) {
-        tell("header", lines.substr(0, end));
+        print_row("header", lines.substr(0, end));
         lines.remove_prefix(end + 2);
     }
 }
@@ -92,42 +92,43 @@ std::string name_of(const action& a)
     return "headers only";
 }
 
-void tell_routes(const served_site& here, std::string_view path)
+void print_routes(const served_site& here, std::string_view path)
 {
     const matched met = here.pages.routes.match(path);
     for (const route_number r : met.headers) {
         const route& each = here.pages.files.routes[r];
-        tell("route", fmt::format("{}: {}", each.path, name_of(each.then)));
+        print_row("route", fmt::format("{}: {}", each.path, name_of(each.then)));
     }
-    if (met.headers.empty()) tell("route", "none");
+    if (met.headers.empty()) print_row("route", "none");
 }
 
-csp::step<void> tell_file(const io::directory& root, const static_rules& rules, const found_entry& f)
+csp::step<void> print_file(const io::directory& root, const static_rules& rules, const found_entry& f)
 {
-    tell("file", fmt::format("{}/{}", rules.root, f.name));
+    print_row("file", fmt::format("{}/{}", rules.root, f.name));
     const auto path = io::real_path(f.entry);
     const auto base = io::real_path(root);
-    if (path && base && *path != fmt::format("{}/{}", *base, f.name)) tell("link to", *path);
+    if (path && base && *path != fmt::format("{}/{}", *base, f.name)) print_row("link to", *path);
     if (http::media_type_of(f.name).by_coding == http::compression::in_vain) co_return;
     for (const auto c : {http::coding::brotli, http::coding::zstd, http::coding::gzip}) {
         const auto sidecar = co_await look_at(root, fmt::format("{}{}", f.name, http::suffix(c)));
         if (!sidecar) continue;
-        tell("encoded", fmt::format("{}/{}{}", rules.root, sidecar->name,
-                                    has_content_of(*sidecar, f) ? "" : ": not used, because it is empty or older"));
+        print_row("encoded",
+                  fmt::format("{}/{}{}", rules.root, sidecar->name,
+                              has_content_of(*sidecar, f) ? "" : ": not used, because it is empty or older"));
     }
 }
 
-/// Why a route, or the file that was found, is the answer.
-csp::step<void> tell_way(const exchange_record& x)
+/// Prints the file that answers the request, if one does.
+csp::step<void> print_found_file(const exchange_record& x)
 {
     const page_rules& rules = x.of_site().pages;
     const auto file = co_await find_file(x.root(), rules.files, x.asked);
     if (!file) co_return;
     const auto* const f = std::get_if<found_entry>(&*file);
     if (f == nullptr) co_return;
-    co_await tell_file(x.root(), rules.files, *f);
+    co_await print_file(x.root(), rules.files, *f);
     if (f->is_fallback)
-        tell("", "is the fallback for a missing file: cache lifetimes set for the requested path do not apply");
+        print_row("", "is the fallback for a missing file: cache lifetimes set for the requested path do not apply");
 }
 
 struct row {
@@ -135,8 +136,8 @@ struct row {
     std::string how;
 };
 
-/// What the cache makes of the page. The caller collects this before the page becomes a part of the answer, and prints
-/// it later.
+/// Whether and under which key the cache keeps the page. The caller collects these rows before it moves the page into
+/// the response, and prints them after the headers.
 std::vector<row> rows_about_cache(const exchange_record& x, const std::optional<page_or_error>& found,
                                   std::size_t largest_page)
 {
@@ -150,36 +151,36 @@ std::vector<row> rows_about_cache(const exchange_record& x, const std::optional<
             {"cache", fmt::format("not kept: larger than {} bytes, sent from the disk", largest_page)}};
 }
 
-csp::step<void> tell_error(const exchange_record& x, http::error why)
+csp::step<void> print_error(const exchange_record& x, http::error why)
 {
     const static_rules& rules = x.of_site().pages.files;
     const auto acting = x.of_site().pages.routes.match(x.asked.path.view()).acting;
     if (!why.text.empty()) {
-        tell("why", why.text);
+        print_row("why", why.text);
     } else if (acting && std::holds_alternative<fixed_status>(rules.routes[*acting].then)) {
-        tell("why", fmt::format("the route {} sets this status", rules.routes[*acting].path));
+        print_row("why", fmt::format("the route {} sets this status", rules.routes[*acting].path));
     }
     const auto own = co_await find_error_page(x.root(), rules, why.code);
-    tell("page", own ? fmt::format("{}/{}", rules.root, own->name) : "built into the server");
+    print_row("page", own ? fmt::format("{}/{}", rules.root, own->name) : "built into the server");
 }
 
-/// Answers the request as the server does, and tells what came of it.
+/// Answers the request as the server does, and prints the result.
 csp::process explanation(exchange x, std::size_t largest_page)
 {
     std::optional<page_or_error> found;
     if (wants_page(*x)) {
-        co_await tell_way(*x);
+        co_await print_found_file(*x);
         found = co_await get_page(x->root(), x->of_site().pages, x->asked, {});
     }
     const std::vector<row> cached = rows_about_cache(*x, found, largest_page);
     const response r = co_await answer_to(*x, std::move(found));
-    tell_answer(r.code);
-    if (x->refused) co_await tell_error(*x, *x->refused);
-    tell_fields(r.fields);
-    for (const row& each : cached) tell(each.what, each.how);
+    print_answer(r.code);
+    if (x->refused) co_await print_error(*x, *x->refused);
+    print_headers(r.fields);
+    for (const row& each : cached) print_row(each.what, each.how);
 }
 
-/// A request from this machine.
+/// A request from a client on the loopback interface.
 exchange a_request(std::string head, policy by)
 {
     auto from = std::make_unique<connection>(io::socket());
@@ -200,20 +201,20 @@ int explain(const std::string& url, const settings& s)
         for (const std::string& wrong : opened.error()) fmt::print(stderr, "{}\n", wrong);
         return wrong_usage;
     }
-    exchange x = a_request(head_for(url, s), std::move(*opened));
+    exchange x = a_request(request_head_for(url, s), std::move(*opened));
     http::request_head head;
     if (const auto understood = http::parse_head(x->asked.own_head, x->by->limits, head); !understood) {
-        tell_answer(understood.error().code);
-        tell("why", understood.error().text);
+        print_answer(understood.error().code);
+        print_row("why", understood.error().text);
         return 0;
     }
-    tell("request", fmt::format("GET {} for {}, from this machine", head.target, head.authority));
+    print_row("request", fmt::format("GET {} for {}, from this machine", head.target, head.authority));
     understand_request(head, *x);
-    tell("site", name_of(s, *x));
-    if (const auto target = http::parse_target(head)) tell_routes(x->of_site(), target->path.view());
+    print_row("site", name_of(s, *x));
+    if (const auto target = http::parse_target(head)) print_routes(x->of_site(), target->path.view());
     if (is_for_stats(*x)) {
-        tell_answer(http::status::ok);
-        tell("why", "the server answers this itself, for the clients that [stats] allows");
+        print_answer(http::status::ok);
+        print_row("why", "the server answers this itself, for the clients that [stats] allows");
         return 0;
     }
     csp::kernel kernel({}, io::engines(io::engine_choice::epoll));

@@ -7,9 +7,9 @@
 
 namespace server {
 
-/// `occwserv explain URL`: tells what a GET for it would meet: the site, the route, the file, the headers, and under
-/// what the cache would have the page. It is found out by the functions that answer requests, so it is what they would
-/// do. Yields the exit code.
+/// `occwserv explain URL`: prints how the server would answer a GET request for this address: site, route, file,
+/// headers, and the key of the page in the cache. It calls the functions that answer requests, so it cannot differ from
+/// them. Returns the exit code.
 [[nodiscard]] int explain(const std::string& url, const settings& s);
 
 }  // namespace server

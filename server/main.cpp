@@ -33,7 +33,7 @@ int fail(const problem& what, const predecessor& before_us = {})
     before_us.tell(what);
     return EXIT_FAILURE;
 }
-int fail(const nothing_to_serve& why, const predecessor& before_us)
+int fail(const early_exit& why, const predecessor& before_us)
 {
     for (const complaint& c : why.mistakes) fmt::print(stderr, "{}\n", c);
     if (!why.mistakes.empty()) before_us.tell(fmt::format("{}", fmt::join(why.mistakes, "; ")));

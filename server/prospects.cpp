@@ -25,8 +25,7 @@ namespace {
 
 using messages = std::vector<std::string>;
 
-/// The directory in which a file is to be made, if it is missing; nothing if it is there, or if that cannot be found
-/// out.
+/// The directory of `file`, if it does not exist. Empty if it exists, or if this user may not find out.
 std::optional<std::string> missing_directory_of(const std::string& file)
 {
     const auto directory = std::filesystem::path(file).parent_path();
@@ -36,8 +35,8 @@ std::optional<std::string> missing_directory_of(const std::string& file)
     return directory.string();
 }
 
-/// systemd may make directories there when it starts the service (RuntimeDirectory=).
-bool is_made_at_start(std::string_view directory)
+/// systemd may create directories there when it starts the service (RuntimeDirectory=).
+bool is_created_by_systemd(std::string_view directory)
 {
     return directory.starts_with("/run/") || directory.starts_with("/var/run/");
 }
@@ -53,7 +52,7 @@ bool is_there(const io::directory& root, std::string_view name)
     return ::faccessat(root.number(), name.empty() ? "." : std::string(name).c_str(), F_OK, 0) == 0;
 }
 
-/// What a look at the files of one site needs.
+/// The rules and the root of one site.
 struct site_files {
     const static_rules& rules;
     const io::directory& root;
@@ -64,16 +63,16 @@ struct site_files {
     }
 };
 
-void look_at_tries(const site_files& at, const std::vector<std::string>& tries, std::string_view key, messages& said)
+void check_tries(const site_files& at, const std::vector<std::string>& tries, std::string_view key, messages& warnings)
 {
     for (const std::string& name : tries) {
         if (name.starts_with("{path}") || at.has(name)) continue;
-        said.push_back(
+        warnings.push_back(
             fmt::format("{}`try` names `{}`, which is not in {}", at.rules.places(key), name, at.rules.root));
     }
 }
 
-/// Whether the start page is a file, a listing, or made by somebody else.
+/// Whether `/` is answered with a file, a listing or the action of a route.
 bool has_start_page(const site_files& at, const route_table& routes)
 {
     const auto in_root = [&](const std::string& name) { return at.has(name); };
@@ -83,33 +82,34 @@ bool has_start_page(const site_files& at, const route_table& routes)
 }
 
 /// Only if `index` is configured: a site of files alone needs no start page.
-void look_at_index(const site_files& at, const route_table& routes, messages& said)
+void check_index(const site_files& at, const route_table& routes, messages& warnings)
 {
     const std::string place = at.rules.places("index");
     if (place.empty() || has_start_page(at, routes)) return;
-    said.push_back(fmt::format("{}there is no {} in {}, and `listing` is off: `/` is answered with 403", place,
-                               fmt::join(at.rules.index, " or "), at.rules.root));
+    warnings.push_back(fmt::format("{}there is no {} in {}, and `listing` is off: `/` is answered with 403", place,
+                                   fmt::join(at.rules.index, " or "), at.rules.root));
 }
 
-void look_at_error_pages(const site_files& at, messages& said)
+void check_error_pages(const site_files& at, messages& warnings)
 {
     for (const auto& [code, name] : at.rules.error_pages) {
         if (at.has(name)) continue;
-        said.push_back(fmt::format("{}the error page `/{}` for {} is not in {}: the server sends its built-in page",
-                                   at.rules.places(fmt::format("error_pages.{}", code)), name, code, at.rules.root));
+        warnings.push_back(fmt::format("{}the error page `/{}` for {} is not in {}: the server sends its built-in page",
+                                       at.rules.places(fmt::format("error_pages.{}", code)), name, code,
+                                       at.rules.root));
     }
 }
 
-/// A rewrite to a fixed page. Not if `try` adds endings, since then another file may answer.
-void look_at_rewrite(const site_files& at, std::size_t number, messages& said)
+/// Checks a rewrite to a fixed page, unless `try` is set: then the file that answers may have another name.
+void check_rewrite(const site_files& at, std::size_t number, messages& warnings)
 {
     const route& r = at.rules.routes[number];
     const auto* const to = std::get_if<rewrite>(&r.then);
     if (to == nullptr || to->to.contains('{') || at.rules.tries != static_rules().tries) return;
     const auto path = http::canonicalize(to->to);
     if (!path || at.has(path->view())) return;
-    said.push_back(fmt::format("{}the route `{}` rewrites to `{}`, which is not in {}",
-                               at.rules.places(fmt::format("route.{}", number)), r.path, to->to, at.rules.root));
+    warnings.push_back(fmt::format("{}the route `{}` rewrites to `{}`, which is not in {}",
+                                   at.rules.places(fmt::format("route.{}", number)), r.path, to->to, at.rules.root));
 }
 
 }  // namespace
@@ -121,7 +121,7 @@ std::vector<std::string> missing_on_this_machine(const settings& s)
         const std::string place = s.places(who.error().is_group ? "group" : "user");
         wrong.push_back(fmt::format("{}{}", place, who.error().text));
     }
-    if (const auto directory = missing_directory_of(s.control); directory && !is_made_at_start(*directory)) {
+    if (const auto directory = missing_directory_of(s.control); directory && !is_created_by_systemd(*directory)) {
         wrong.push_back(fmt::format("{}{}", s.places("control"), no_directory("control", s.control, *directory)));
     }
     return wrong;
@@ -129,23 +129,23 @@ std::vector<std::string> missing_on_this_machine(const settings& s)
 
 std::vector<std::string> missing_rights(const settings& s)
 {
-    messages said;
+    messages warnings;
     if (const auto who = find_account(s.user, s.group);
         who && *who && ::geteuid() != 0 && ::geteuid() != (*who)->user) {
-        said.push_back(
+        warnings.push_back(
             fmt::format("{}only root can switch to the user `{}`, and you are not root", s.places("user"), s.user));
     }
-    if (const auto directory = missing_directory_of(s.control); directory && is_made_at_start(*directory)) {
-        said.push_back(fmt::format("{}{} (in a systemd unit, RuntimeDirectory= creates it)", s.places("control"),
-                                   no_directory("control", s.control, *directory)));
+    if (const auto directory = missing_directory_of(s.control); directory && is_created_by_systemd(*directory)) {
+        warnings.push_back(fmt::format("{}{} (in a systemd unit, RuntimeDirectory= creates it)", s.places("control"),
+                                       no_directory("control", s.control, *directory)));
     }
-    return said;
+    return warnings;
 }
 
-prospects of_addresses(const settings& s)
+findings check_addresses(const settings& s)
 {
     std::vector<std::string> listen = s.listen;
-    prospects all{.mistakes = {}, .warnings = settle_addresses(listen, {})};
+    findings all{.mistakes = {}, .warnings = settle_addresses(listen, {})};
     for (std::size_t i = 0; i < listen.size(); ++i) {
         const std::string& where = listen[i];
         const std::string place = s.places(fmt::format("listen.{}", s.listen[i]));
@@ -179,22 +179,22 @@ prospects of_addresses(const settings& s)
 
 std::vector<std::string> missing_pages(const policy& p)
 {
-    messages said;
+    messages warnings;
     for (const served_site& each : p.sites) {
         const io::directory& root = p.roots[each.root];
         if (!root) continue;
         const site_files at{.rules = each.pages.files, .root = root};
-        look_at_index(at, each.pages.routes, said);
-        look_at_tries(at, at.rules.tries, "try", said);
-        look_at_error_pages(at, said);
+        check_index(at, each.pages.routes, warnings);
+        check_tries(at, at.rules.tries, "try", warnings);
+        check_error_pages(at, warnings);
         for (std::size_t i = 0; i < at.rules.routes.size(); ++i) {
-            look_at_rewrite(at, i, said);
+            check_rewrite(at, i, warnings);
             if (const auto* const own = std::get_if<look_for>(&at.rules.routes[i].then)) {
-                look_at_tries(at, own->tries, fmt::format("route.{}.try", i), said);
+                check_tries(at, own->tries, fmt::format("route.{}.try", i), warnings);
             }
         }
     }
-    return said;
+    return warnings;
 }
 
 }  // namespace server

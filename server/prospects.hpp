@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The checks of a configuration that need a look at the machine: users, addresses, directories, files. Each message is
-// a whole line, with its place in the file if it has one.
+// The checks of a configuration that depend on the machine: users, addresses, directories, files. Each message is a
+// whole line, and begins with its place in the configuration file if it has one.
 //
-// A mistake is what the server cannot start with: `check` fails, a start and a reload are refused. A warning is about
-// something that it can start with, but that is probably not meant, or that depends on who starts it and when.
+// A mistake prevents a start: `check` fails, and a start or a reload is refused. A warning does not: the setting is
+// probably not meant, or its effect depends on who starts the server and when.
 #pragma once
 
 #include <string>
@@ -15,20 +15,20 @@
 
 namespace server {
 
-/// Users, groups and directories that are not there.
+/// Mistakes: users, groups and directories that do not exist.
 [[nodiscard]] std::vector<std::string> missing_on_this_machine(const settings& s);
 
-struct prospects {
+struct findings {
     std::vector<std::string> mistakes;
     std::vector<std::string> warnings;
 };
-/// Tries the addresses in `listen`, with the rights of this process. Nothing listens there afterwards.
-[[nodiscard]] prospects of_addresses(const settings& s);
+/// Binds each address of `listen` for a moment, with the rights of this process, and closes it again.
+[[nodiscard]] findings check_addresses(const settings& s);
 
-/// Pages that the configuration names and that are not in the roots, as warnings: they may come later.
+/// Warnings: pages that the configuration names and that do not exist. They may be added later.
 [[nodiscard]] std::vector<std::string> missing_pages(const policy& p);
 
-/// Warnings that depend on the rights of whoever starts the server.
+/// Warnings that depend on the rights of this process, with which the server may not be started.
 [[nodiscard]] std::vector<std::string> missing_rights(const settings& s);
 
 }  // namespace server

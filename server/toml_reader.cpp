@@ -7,7 +7,7 @@
 namespace server {
 namespace {
 
-/// The least number of insertions, deletions and replacements that make one word of the other.
+/// The Levenshtein distance of two words. `row` holds one row of the usual matrix.
 std::size_t distance(std::string_view a, std::string_view b)
 {
     std::vector<std::size_t> row(b.size() + 1);
@@ -22,10 +22,12 @@ std::size_t distance(std::string_view a, std::string_view b)
     return row.back();
 }
 
-// Up to version 3.4.0 toml++ promises the compiler that it never meets most letters from U+0080 to U+FFFF where white
-// space may be, but it does, in valid files as well: the default of the switch in is_non_ascii_horizontal_whitespace().
-// Those above it can tell. So it is given the letters of plane 16, which nobody uses, in place of them, and we put them
-// back: in UTF-8 that is but another first byte, or two. Away with this when that is mended.
+// A workaround for undefined behaviour in toml++ up to version 3.4.0. Its is_non_ascii_horizontal_whitespace() has a
+// switch whose default is marked unreachable, but which most letters from U+0080 to U+FFFF reach, in valid files too.
+// Letters above U+FFFF do not get there. So before parsing, in_plane_16() moves each letter from U+0080 to U+FFFF to
+// the same place in plane 16 (U+100000 and up), a private-use plane; in UTF-8 only the first byte or two change.
+// from_plane_16() moves them back in each string that is read and in each message. Delete both when a version without
+// this switch is the oldest that is supported.
 
 bool continues(std::string_view text, std::size_t at)
 {
@@ -41,8 +43,8 @@ std::string in_plane_16(std::string_view text)
     for (std::size_t at = begin; at < text.size(); ++at) {
         const auto first = static_cast<unsigned char>(text[at]);
         const auto second = continues(text, at + 1) ? static_cast<unsigned char>(text[at + 1]) : 0U;
-        // What is no UTF-8 stays so, for the parser to complain of: too long a form, or half a pair (RFC 3629 section
-        // 4).
+        // Overlong forms and surrogates are not UTF-8 (RFC 3629 section 4). They stay as they are, so that the parser
+        // complains of them.
         if (first >= 0xC2 && first <= 0xDF && second != 0) {
             moved += {'\xF4', '\x80', static_cast<char>(0x80U | (first & 0x1FU)), text[++at]};
         } else if (first >> 4 == 0xE && second >= (first == 0xE0 ? 0xA0U : 0x80U) &&
@@ -76,27 +78,29 @@ std::string from_plane_16(std::string_view text)
     return back;
 }
 
-bool confuses(std::string_view text)
+bool fails_an_assertion(std::string_view text)
 {
     try {
         (void)toml::parse(text);
         return false;
     } catch (const toml::parse_error&) {
-        return false;  // it may have been cut anywhere
-    } catch (const toml_confusion&) {
+        return false;  // expected, since the text may end in the middle of a value
+    } catch (const toml_assertion_failed&) {
         return true;
     }
 }
 
-/// The parser does not say where. It reads from the beginning, so it is the first line with which it happens.
-toml::source_index line_that_confuses(std::string_view text)
+/// The line at which the assertion fails, by binary search: the parser reads forwards, so the assertion fails for every
+/// beginning of the text that includes this line, and for none that ends before it.
+toml::source_index line_of_failed_assertion(std::string_view text)
 {
     std::vector<std::size_t> ends;
     for (std::size_t end = 0; end < text.size();) {
         end = std::min(text.find('\n', end), text.size() - 1) + 1;
         ends.push_back(end);
     }
-    const auto line = std::ranges::partition_point(ends, [&](auto end) { return !confuses(text.substr(0, end)); });
+    const auto line =
+        std::ranges::partition_point(ends, [&](auto end) { return !fails_an_assertion(text.substr(0, end)); });
     return static_cast<toml::source_index>(line - ends.begin() + 1);
 }
 
@@ -116,8 +120,8 @@ std::optional<toml::table> toml_reader::parse(std::string_view written)
         return toml::parse(text, file_);
     } catch (const toml::parse_error& e) {
         complain(e.source(), e.description());
-    } catch (const toml_confusion&) {
-        const toml::source_position at{.line = line_that_confuses(text), .column = 1};
+    } catch (const toml_assertion_failed&) {
+        const toml::source_position at{.line = line_of_failed_assertion(text), .column = 1};
         complain({.begin = at, .end = at, .path = {}}, "expected a table name after [");
     }
     return std::nullopt;
@@ -150,14 +154,14 @@ void toml_reader::unknown(const toml::key& name, std::string_view table_name, co
     complain(name.source(), what);
 }
 
-std::vector<std::string> toml_reader::lines(std::vector<remark>& all) const
+std::vector<std::string> toml_reader::lines(std::vector<message>& all) const
 {
-    // Keys are read in the order of their names.
+    // Messages were added in alphabetical order of the keys, in which toml++ yields them.
     std::ranges::sort(all,
-                      [](const remark& a, const remark& b) { return a.at == b.at ? a.what < b.what : a.at < b.at; });
+                      [](const message& a, const message& b) { return a.at == b.at ? a.what < b.what : a.at < b.at; });
     std::vector<std::string> told;
     told.reserve(all.size());
-    for (const remark& r : all) {
+    for (const message& r : all) {
         told.push_back(fmt::format("{}:{}:{}: {}", file_, r.at.line, r.at.column, from_plane_16(r.what)));
     }
     return told;
@@ -180,7 +184,7 @@ void toml_reader::warn(const toml::source_region& at, std::string_view what)
     warnings_.push_back({at.begin, std::string(what)});
 }
 
-toml_reader::value_reader toml_reader::yes_or_no(bool& into)
+toml_reader::value_reader toml_reader::boolean(bool& into)
 {
     return [this, &into](const toml::node& node) {
         if (const auto value = node.value_exact<bool>()) {
@@ -203,7 +207,7 @@ toml_reader::value_reader toml_reader::seconds(std::chrono::milliseconds& into)
     };
 }
 
-toml_reader::value_reader toml_reader::text(std::string& into)
+toml_reader::value_reader toml_reader::string(std::string& into)
 {
     return [this, &into](const toml::node& node) {
         if (const auto value = string_in(node)) {
@@ -214,7 +218,8 @@ toml_reader::value_reader toml_reader::text(std::string& into)
     };
 }
 
-toml_reader::value_reader toml_reader::each_text(std::function<void(const std::string& value, const toml::node&)> read)
+toml_reader::value_reader toml_reader::each_string(
+    std::function<void(const std::string& value, const toml::node&)> read)
 {
     return [this, read = std::move(read)](const toml::node& node) {
         const auto one = [&](const toml::node& element, std::string_view expected) {
@@ -232,9 +237,9 @@ toml_reader::value_reader toml_reader::each_text(std::function<void(const std::s
     };
 }
 
-toml_reader::value_reader toml_reader::texts(std::vector<std::string>& into)
+toml_reader::value_reader toml_reader::strings(std::vector<std::string>& into)
 {
-    return [read = each_text([&into](const std::string& value, const toml::node&) { into.push_back(value); }),
+    return [read = each_string([&into](const std::string& value, const toml::node&) { into.push_back(value); }),
             &into](const toml::node& node) {
         into.clear();
         read(node);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// How tables of TOML are read: each known key by a reader of its own, and what is wrong told with its place.
+// Reads tables of TOML by a table of known keys, and collects messages with line and column.
+//
+// A caller lists the keys of a table, each with a value_reader: a function that stores the value in a variable or
+// complains of it. The reader never stops at a mistake, so one run finds them all. Variables whose value is wrong keep
+// the value they had.
 #pragma once
 
 #include <chrono>
@@ -17,24 +21,25 @@
 
 namespace server {
 
-/// Thrown where the parser of toml++ would end the process.
-struct toml_confusion {};
-[[noreturn]] inline void toml_is_confused() { throw toml_confusion(); }
+/// Thrown in place of a failed assertion of toml++, which would end the process.
+struct toml_assertion_failed {};
+[[noreturn]] inline void throw_toml_assertion() { throw toml_assertion_failed(); }
 
 }  // namespace server
 
-// Up to version 3.4.0 that parser takes for granted that a name follows "[", by an assertion or, in release builds, by
-// an assumption that makes anything of it: https://github.com/marzer/tomlplusplus/pull/301. Away with this when Debian
-// has that.
+// Versions up to 3.4.0 assert that a name follows "[". In release builds the assertion is an assumption, so that a file
+// with "[=]" is undefined behaviour: https://github.com/marzer/tomlplusplus/pull/301. Delete this when Debian has a
+// version with that change.
 #pragma push_macro("NDEBUG")
 #undef NDEBUG
-#define TOML_ASSERT(condition) ((condition) ? void() : ::server::toml_is_confused())
+#define TOML_ASSERT(condition) ((condition) ? void() : ::server::throw_toml_assertion())
 #include <toml++/toml.h>
 #pragma pop_macro("NDEBUG")
 
 namespace server {
 
-/// Reads one file. Complaints and warnings are whole lines: "occwserv.toml:7:1: what".
+/// Reads one file. Complaints and warnings are whole lines: "occwserv.toml:7:1: what". The readers that it returns
+/// refer to it and to the variables they store into, so they must not outlive these.
 class toml_reader {
   public:
     using value_reader = std::function<void(const toml::node&)>;
@@ -45,24 +50,26 @@ class toml_reader {
 
     explicit toml_reader(std::string_view file) : file_(file) {}
 
-    /// Nothing if it is no TOML, of which is complained.
+    /// Empty, with a complaint, if the text is not TOML.
     [[nodiscard]] std::optional<toml::table> parse(std::string_view written);
+    /// The value of a string; empty if the node is not one. Call this rather than node.value(): see in_plane_16().
     [[nodiscard]] static std::optional<std::string> string_in(const toml::node& node);
-    /// Hands each key of the table to its reader, and complains of every other.
+    /// Calls the reader of each key in the table, and complains of keys that are not in `keys`.
     void read(const toml::table& table, std::string_view table_name, const std::vector<key>& keys);
 
-    /// How a line about this place begins: "occwserv.toml:7:1: ".
+    /// The beginning of a message about this place: "occwserv.toml:7:1: ".
     [[nodiscard]] std::string place(const toml::source_region& at) const;
-    /// Whether one name may be written for another by a slip.
+    /// Whether `written` is probably a misspelling of `name`: at most two letters differ.
     [[nodiscard]] static bool is_near(std::string_view name, std::string_view written);
     void complain(const toml::source_region& at, std::string_view what);
     void warn(const toml::source_region& at, std::string_view what);
-    /// A line each, in the order of the places that they are about.
+    /// The messages, in the order of their places in the file.
     [[nodiscard]] std::vector<std::string> complaints() { return lines(complaints_); }
     [[nodiscard]] std::vector<std::string> warnings() { return lines(warnings_); }
 
+    /// A whole number from `least` to `most`.
     template <std::unsigned_integral Number>
-    value_reader whole(Number& into, std::uint64_t least, std::uint64_t most)
+    value_reader integer(Number& into, std::uint64_t least, std::uint64_t most)
     {
         return [this, &into, least, most](const toml::node& node) {
             const auto value = node.value_exact<std::int64_t>();
@@ -75,6 +82,7 @@ class toml_reader {
         };
     }
 
+    /// One of these strings, stored as the value beside it.
     template <class Value>
     value_reader choice(Value& into, std::vector<std::pair<std::string_view, Value>> among)
     {
@@ -92,31 +100,33 @@ class toml_reader {
         };
     }
 
-    value_reader yes_or_no(bool& into);
+    value_reader boolean(bool& into);
+    /// A number of seconds above 0, with or without a fraction, up to a day.
     value_reader seconds(std::chrono::milliseconds& into);
-    value_reader text(std::string& into);
-    value_reader texts(std::vector<std::string>& into);
-    /// A string, or each of an array of them, with its place.
-    value_reader each_text(std::function<void(const std::string& value, const toml::node&)> read);
+    value_reader string(std::string& into);
+    /// A string, or an array of strings.
+    value_reader strings(std::vector<std::string>& into);
+    /// The same, but calls `read` for each string.
+    value_reader each_string(std::function<void(const std::string& value, const toml::node&)> read);
     value_reader table(std::string_view name, std::vector<key> keys);
-    /// A table of names that are not known beforehand, each with a string.
+    /// A table with any names, whose values are strings.
     value_reader pairs(std::string_view name,
                        std::function<void(const toml::key& name, const std::string& value, const toml::node&)> read);
-    /// Each table of an array of tables: [[name]].
+    /// An array of tables, [[name]]: calls `read` for each.
     value_reader tables(std::string_view name, std::function<void(const toml::table&)> read);
 
   private:
     void unknown(const toml::key& name, std::string_view table_name, const std::vector<key>& keys);
 
-    struct remark {
+    struct message {
         toml::source_position at;
         std::string what;
     };
-    [[nodiscard]] std::vector<std::string> lines(std::vector<remark>& all) const;
+    [[nodiscard]] std::vector<std::string> lines(std::vector<message>& all) const;
 
     std::string_view file_;
-    std::vector<remark> complaints_;
-    std::vector<remark> warnings_;
+    std::vector<message> complaints_;
+    std::vector<message> warnings_;
 };
 
 }  // namespace server

@@ -14,14 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The inodes of the sockets that listen on `port`, out of /proc/net/tcp or tcp6.
+/// Adds the sockets that listen on `port`, as "socket:[INODE]". `table` is /proc/net/tcp or /proc/net/tcp6.
 void add_listening_inodes(const char* table, std::uint16_t port, std::vector<std::string>& inodes)
 {
     constexpr std::string_view listening = "0A";
     const std::string wanted = fmt::format(":{:04X}", port);
     std::ifstream file(table);
     std::string line;
-    std::getline(file, line);  // the columns' names
+    std::getline(file, line);  // skip the column names
     while (std::getline(file, line)) {
         std::istringstream words(line);
         std::string slot, local, remote, state, queues, timer, retransmits, user, timeout, inode;

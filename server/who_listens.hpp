@@ -7,8 +7,8 @@
 
 namespace server {
 
-/// The program that listens on this TCP port, as "nginx (process 123)"; nothing if none does or it may not be seen
-/// (another user's).
+/// The program that listens on this TCP port, as "nginx (process 123)". Empty if there is none, or if it belongs to
+/// another user and this process may not read its entries in /proc.
 [[nodiscard]] std::optional<std::string> who_listens(std::uint16_t port);
 
 }  // namespace server

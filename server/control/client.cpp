@@ -64,7 +64,7 @@ std::expected<io::descriptor, problem> connect_to(const std::string& path)
     }
 }
 
-/// All that the server says, until it closes.
+/// Sends one command and reads the whole reply: the server closes the connection after it.
 std::expected<std::string, problem> ask(int server, const std::string& line)
 {
     if (::send(server, line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
@@ -87,7 +87,7 @@ std::expected<std::string, problem> ask(int server, const std::string& line)
 void wait_for_end(pid_t process)
 {
     const io::descriptor p(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
-    if (!p) return;  // it has gone, or is not to be seen from here
+    if (!p) return;  // it has ended, or is in another PID namespace
     pollfd ended{p.number(), POLLIN, 0};
     while (::poll(&ended, 1, -1) < 0 && errno == EINTR) {
     }

@@ -45,7 +45,7 @@ std::string names_of(const std::vector<command_row>& commands)
 
 // --- bash -----------------------------------------------------------------------------------------------------------
 
-/// How bash finds what may follow an option; "" where anything may.
+/// The command by which bash completes the value of an option; "" if any value is possible.
 std::string bash_values(const option_row& o)
 {
     if (!o.words.empty())
@@ -79,7 +79,7 @@ std::string zsh_values(const option_row& o)
     return "";
 }
 
-/// An argument of zsh's _arguments: the names, what they mean, and what follows.
+/// An argument of zsh's _arguments: names, description and value.
 std::string zsh_argument(const option_row& o)
 {
     std::string what = o.what;
@@ -91,7 +91,7 @@ std::string zsh_argument(const option_row& o)
     if (o.names.empty()) return in_quotes(value);
     const std::string rest = fmt::format("[{}]{}", what, value);
     if (o.names.size() == 1) return in_quotes(o.names.front() + rest);
-    // --listen may be given again, and the others do no harm.
+    // The star allows an option more than once. Only --listen needs it, and for the others it is harmless.
     return fmt::format("'*'{{{}}}{}", join(o.names, ","), in_quotes(rest));
 }
 
@@ -137,7 +137,7 @@ std::string bash_completion(const CLI::App& app)
         for (const option_row& o : c.options) names += " " + join(o.names, " ");
         of_commands += fmt::format("            {}) names='{}' ;;\n", c.name, names);
         for (const option_row& o : c.options) {
-            // What a command shares with the program has the same values.
+            // An option that the program has too is in `cases` already, with the same values.
             if (!o.names.empty() && cases.find(o.names.back() + ")") == std::string::npos) cases += bash_cases({o});
         }
     }

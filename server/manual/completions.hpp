@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a shell offers when somebody types `occwserv ` and then the Tab key.
+// Completion scripts for bash, zsh and fish, made from the table of options and commands.
 #pragma once
 
 #include <string>

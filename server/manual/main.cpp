@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Writes what is told of the command line elsewhere: `occwserv_describe man`, `bash`, `zsh` or `fish`. A program of its
-// own, run when the server is built, so that the server need not carry it.
+// `occwserv_describe man|bash|zsh|fish` prints the manual page or a completion script. It is a separate program, which
+// the build runs, so that the server does not contain this code.
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>

@@ -11,7 +11,7 @@
 namespace server {
 namespace {
 
-/// As it stands: no character of it means anything to the formatter.
+/// Escapes every character that means something to the formatter.
 std::string plain(std::string_view text)
 {
     std::string out;

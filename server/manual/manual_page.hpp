@@ -7,7 +7,8 @@
 
 namespace server {
 
-/// occwserv(8), in the language of man(7), as far as the command line tells of itself.
+/// The part of occwserv(8) that is made from the table of options and commands, as man(7) source. The rest is in
+/// occwserv.8.end.
 [[nodiscard]] std::string manual_page(const CLI::App& app, const std::string& version);
 
 }  // namespace server

@@ -9,7 +9,8 @@
 namespace server {
 namespace {
 
-/// CLI11 writes "TEXT:{on,off}" of an option that must be one of two words, and "UINT:INT in [1 - 9]" of a number.
+/// CLI11 names the type of an option "TEXT:{on,off}" if only certain words are valid, and "UINT:INT in [1 - 9]" for a
+/// number.
 std::vector<std::string> words_of(const std::string& type)
 {
     const auto begin = type.find('{');
