@@ -87,9 +87,25 @@ void timer_queue::sink(std::size_t position, entry e)
     place(position, e);
 }
 
+void timer_queue::make_room(std::size_t for_any, std::size_t for_reserved)
+{
+    const std::size_t needed = for_any + for_reserved;
+    if (needed > heap_.capacity()) heap_.reserve(std::max(needed, 2 * heap_.capacity()));
+}
+
+void timer_queue::reserve(std::size_t timers)
+{
+    make_room(any_, reserved_ + timers);
+    reserved_ += timers;
+}
+
 void timer_queue::set(timer& t, time_point at)
 {
     CSP_CHECK(!t.pending(), "a timer is set once at a time");
+    if (t.room_ == room::any) {
+        make_room(any_ + 1, reserved_);
+        ++any_;
+    }
     heap_.emplace_back();
     rise(heap_.size() - 1, {at, set_so_far_++, &t});
 }
@@ -97,6 +113,7 @@ void timer_queue::set(timer& t, time_point at)
 void timer_queue::cancel(timer& t) noexcept
 {
     if (!t.pending()) return;
+    if (t.room_ == room::any) --any_;
     const std::size_t hole = std::exchange(t.position_, timer::not_queued);
     const entry last = heap_.back();
     heap_.pop_back();
@@ -119,7 +136,8 @@ void timer_queue::expire(time_point now)
 
 // ---- families
 
-/// Has it said on the family's own core.
+/// Has it said on the family's own core. If there is no memory for the notice, the program ends: the family would wait
+/// for ever. This happens only for processes of forking::start_on(), when they end or a fault below them goes unheard.
 void family::post(const char* fault, void (family::*what)(const char*) noexcept) noexcept
 {
     struct notice : mail {

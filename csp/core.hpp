@@ -69,11 +69,17 @@ struct record : mail {
     const char* name = nullptr;  // as the compiler spells the coroutine, or as given with process::named
 };
 
+/// Where a pending timer's place in the queue comes from.
+enum class room : std::uint8_t {
+    any,      // setting it may need memory
+    reserved  // by timer_queue::reserve(), so that setting it cannot fail
+};
+
 /// A moment at which something happens; kept in the core's queue while it is pending. Not movable: the queue points
 /// at it.
 class timer {
   public:
-    explicit timer(void (*expired)(timer&) noexcept) : expired_(expired) {}
+    explicit timer(void (*expired)(timer&) noexcept, room from = room::any) : expired_(expired), room_(from) {}
     timer(const timer&) = delete;
     timer& operator=(const timer&) = delete;
     ~timer();
@@ -85,6 +91,7 @@ class timer {
     static constexpr std::uint32_t not_queued = ~std::uint32_t{0};
     void (*expired_)(timer&) noexcept;
     std::uint32_t position_ = not_queued;
+    room room_;
 };
 
 /// Pending timers, the soonest first: a heap of four children a node, whose entries know their timers and whose
@@ -93,6 +100,9 @@ class timer_queue {
   public:
     void set(timer& t, time_point at);
     void cancel(timer& t) noexcept;
+    /// Keeps room for so many timers of room::reserved, until release().
+    void reserve(std::size_t timers);
+    void release(std::size_t timers) noexcept { reserved_ -= timers; }
     [[nodiscard]] bool empty() const { return heap_.empty(); }
     [[nodiscard]] time_point soonest() const { return heap_.front().at; }
     /// Runs every timer that is due at `now`.
@@ -108,11 +118,14 @@ class timer_queue {
     {
         return a.at != b.at ? a.at < b.at : a.order < b.order;
     }
+    void make_room(std::size_t for_any, std::size_t for_reserved);
     void place(std::size_t position, const entry& e);
     void rise(std::size_t position, entry e);
     void sink(std::size_t position, entry e);
 
     std::vector<entry> heap_;
+    std::size_t any_ = 0;       // pending timers without reserved room
+    std::size_t reserved_ = 0;  // ENSURES: the capacity of the heap is at least any_ + reserved_
     std::uint64_t set_so_far_ = 0;
 };
 

@@ -5,15 +5,17 @@
 #include <deque>
 
 #include "io/acceptor.hpp"
+#include "io/held_back.hpp"
 
 namespace io::detail {
 
 /// What lies behind an acceptor: connections taken from the kernel and not yet by the process.
-class accepting : public accept_source, watch, csp::timer {
+class accepting : public accept_source, public held_back, watch, csp::timer {
   public:
     accepting(descriptor from, in_advance how_many)
-        : watch(may_accept), timer(pause_is_over), from_(std::move(from)), in_advance_(how_many)
+        : watch(may_accept), timer(pause_is_over, csp::room::reserved), from_(std::move(from)), in_advance_(how_many)
     {
+        csp::core::here().timers().reserve(1);
     }
     ~accepting();
 

@@ -51,6 +51,8 @@ bool somebody_waits(int listener)
 accepting::~accepting()
 {
     for (const int fd : waiting_) ::close(fd);
+    if (timer::pending()) csp::core::here().timers().cancel(*this);
+    csp::core::here().timers().release(1);
 }
 
 void accepting::open()

@@ -12,6 +12,8 @@
 #include "csp/core.hpp"
 #include "io/buffer.hpp"
 #include "io/engine.hpp"
+#include "io/held_back.hpp"
+#include "io/list_link.hpp"
 
 namespace io::detail {
 
@@ -29,36 +31,16 @@ enum class membership : std::uint8_t {
     reported  // in the set's queue of events
 };
 
-/// Something that may be linked into one list of a select set.
-struct member_link {
-    member_link* previous = this;
-    member_link* next = this;
+/// Links the members of a select set.
+using member_link = list_link<gathering>;
 
-    member_link() = default;
-    member_link(const member_link&) = delete;
-    member_link& operator=(const member_link&) = delete;
+struct endpoint : member_link, held_back {
+    using member_link::append_to;
+    using member_link::unlink;
 
-    [[nodiscard]] bool alone() const { return next == this; }
-    void unlink()
-    {
-        previous->next = next;
-        next->previous = previous;
-        previous = next = this;
-    }
-    /// As the last one of the list that starts at `head`.
-    void append_to(member_link& head)
-    {
-        previous = head.previous;
-        next = &head;
-        previous->next = this;
-        head.previous = this;
-    }
-};
-
-struct endpoint : member_link {
     /// When a member's time is up. Set lazily: it may go off early and then looks again at `until`.
     struct alarm : csp::timer {
-        explicit alarm(endpoint& e) : timer(gone_off), of(e) {}
+        explicit alarm(endpoint& e) : timer(gone_off, csp::room::reserved), of(e) {}
         static void gone_off(csp::timer& t) noexcept;
         endpoint& of;
         deadline at;  // while pending
@@ -128,7 +110,7 @@ void report_readable(endpoint& e);
 bool fetch_now(endpoint& e) noexcept;
 
 /// Hears, once a start(), that an endpoint may have become readable.
-class watch : waiter {
+class watch : waiter, public list_link<watch> {
   public:
     using listener = void (*)(watch&) noexcept;
     explicit watch(listener told) : waiter(heard), told_(told) {}
@@ -139,6 +121,11 @@ class watch : waiter {
     [[nodiscard]] bool watching() const { return at_ != nullptr; }
     void start(endpoint& e);
     void stop() noexcept;
+
+    // For the engines.
+    /// Who watches `e`, if it is_watched and somebody does.
+    [[nodiscard]] static watch* at(const endpoint& e);
+    void look_again();
 
   private:
     static void heard(waiter& w) noexcept;

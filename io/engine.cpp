@@ -26,6 +26,7 @@ engine::engine(csp::core& home, descriptor bell)
       owned_(new detail::estate(*this)),
       pool_(std::make_unique<detail::file_pool>(*this)),
       pool_of_logs_(std::make_unique<detail::file_pool>(*this)),
+      later_(home),
       bell_(std::move(bell))
 {
     // A peer that has gone is an error of the call. sendfile(2) and write(2) know no other way to be told so.
@@ -63,7 +64,7 @@ void engine::cannot_watch(detail::endpoint& e, detail::side s, int why)
         e.early_error = why;
         detail::report_readable(e);
     } else if (e.is_watched && s == detail::side::read) {
-        later_.unwatched.emplace_back(&e, e.generation);
+        if (detail::watch* const w = detail::watch::at(e); w != nullptr && w->alone()) w->append_to(later_.unwatched);
         if (!later_.pending()) home_.timers().set(later_, home_.now() + pause);
     } else {
         e.refused = why;
@@ -71,17 +72,19 @@ void engine::cannot_watch(detail::endpoint& e, detail::side s, int why)
     }
 }
 
-engine::later::later() : timer(look_again) { unwatched.reserve(most_event_sources); }
+engine::later::later(csp::core& home) : timer(look_again, csp::room::reserved) { home.timers().reserve(1); }
 
 void engine::later::look_again(csp::timer& t) noexcept
 {
-    auto& all = static_cast<later&>(t).unwatched;
-    const auto due = static_cast<std::ptrdiff_t>(all.size());  // those that look in vain are added again, behind these
-    for (std::ptrdiff_t i = 0; i < due; ++i) {
-        const auto [e, generation] = all[static_cast<std::size_t>(i)];
-        if (detail::estate::is_current(*e, generation)) e->tell(detail::side::read);
+    detail::list_link<detail::watch> due;
+    auto& unwatched = static_cast<later&>(t).unwatched;
+    while (!unwatched.alone()) {
+        detail::list_link<detail::watch>& first = *unwatched.next;
+        first.unlink();
+        first.append_to(due);
     }
-    all.erase(all.begin(), all.begin() + due);
+    // Those that look in vain are added to `unwatched` again.
+    while (!due.alone()) static_cast<detail::watch&>(*due.next).look_again();
 }
 
 std::expected<probed, std::string> probe(engine_choice choice)

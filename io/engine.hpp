@@ -11,12 +11,12 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "csp/core.hpp"
 #include "csp/kernel.hpp"
 #include "io/descriptor.hpp"
 #include "io/error.hpp"
+#include "io/list_link.hpp"
 
 namespace io {
 
@@ -27,6 +27,7 @@ class accepting;
 class estate;
 class file_call;
 class file_pool;
+class watch;
 struct endpoint;
 enum class side : std::uint8_t { read, write };
 }  // namespace detail
@@ -53,6 +54,8 @@ class engine : public csp::neighbour {
     virtual void begin_fetch(detail::endpoint& e) = 0;
     /// It leaves. Bytes that come in all the same stay with the endpoint, for its next reader.
     virtual void end_fetch(detail::endpoint& e) noexcept = 0;
+    /// Whether a fetch has taken bytes from the kernel of which nobody has been told yet.
+    [[nodiscard]] virtual bool has_bytes_of(const detail::endpoint& e) = 0;
     virtual void begin_accept(detail::accepting& a) = 0;
     virtual void end_accept(detail::accepting& a) noexcept = 0;
     virtual void start(detail::file_call& c) = 0;
@@ -85,12 +88,11 @@ class engine : public csp::neighbour {
     csp::core& home_;
 
   private:
-    /// Endpoints that the kernel does not watch, and the generation by which each is known to be the same still.
+    /// Who watches an endpoint that the kernel does not.
     struct later : csp::timer {
-        static constexpr std::size_t most_event_sources = 256;
-        later();
+        explicit later(csp::core& home);
         static void look_again(csp::timer& t) noexcept;
-        std::vector<std::pair<detail::endpoint*, std::uint16_t>> unwatched;
+        detail::list_link<detail::watch> unwatched;
     };
 
     std::size_t expected_ = 0;

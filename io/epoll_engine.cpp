@@ -66,6 +66,7 @@ class epoll_engine final : public engine {
         }
     }
     void end_fetch(endpoint& /*e*/) noexcept override {}
+    [[nodiscard]] bool has_bytes_of(const endpoint& /*e*/) override { return false; }
     void begin_accept(accepting& a) override { a.accept_when_readable(); }
     void end_accept(accepting& a) noexcept override { a.stop_waiting_until_readable(); }
     void start(file_call& c) override { pool_for(c).submit(c); }

@@ -31,6 +31,8 @@ estate::~estate() = default;
 endpoint& estate::new_endpoint(int fd)
 {
     if (free_slots_ == nullptr) {
+        // Each has an alarm, which is also set where nothing may fail.
+        owner_->home().timers().reserve(slots_a_slab);
         slot* const slab = slabs_.emplace_back(std::make_unique<slot[]>(slots_a_slab)).get();
         for (slot* s = slab; s < slab + slots_a_slab; ++s) {
             s->generation = 0;
@@ -130,10 +132,23 @@ void watch::start(endpoint& e)
 void watch::stop() noexcept
 {
     if (at_ == nullptr) return;
+    unlink();
     endpoint& e = *std::exchange(at_, nullptr);
     waiter*& slot = e.waiters[static_cast<std::size_t>(side::read)];
     if (slot == this) slot = nullptr;
     if (engine* outside = e.home.owner(); outside != nullptr) outside->expect_no_more();
+}
+
+watch* watch::at(const endpoint& e)
+{
+    waiter* const slot = e.waiters[static_cast<std::size_t>(side::read)];
+    return e.is_watched && slot != nullptr ? static_cast<watch*>(slot) : nullptr;
+}
+
+void watch::look_again()
+{
+    unlink();
+    at_->tell(side::read);
 }
 
 void watch::heard(waiter& w) noexcept

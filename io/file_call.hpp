@@ -15,6 +15,7 @@
 
 #include "csp/core.hpp"
 #include "io/engine.hpp"
+#include "io/held_back.hpp"
 
 namespace io::detail {
 
@@ -27,7 +28,7 @@ enum class file_action : std::uint8_t {
 
 /// Lives in the frame of the process that awaits it. The kernel or a thread works on it until it completes, so it
 /// cannot be given up before.
-class [[nodiscard("await it")]] file_call : csp::timer {
+class [[nodiscard("await it")]] file_call : public held_back, csp::timer {
   public:
     file_call(file_action what, int descriptor, deadline until, std::source_location where)
         : timer(expired), action(what), fd(descriptor), until_(until), where_(where)

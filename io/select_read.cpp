@@ -207,8 +207,10 @@ void select_read::remove(socket& s) noexcept
 bool select_read::has_news_of(const socket& s)
 {
     const detail::endpoint& e = s.at();
+    if (e.member == detail::membership::reported || e.early) return true;
+    // The kernel first: by any system call a ring may take what has come.
     char byte = 0;
-    return e.member == detail::membership::reported || e.early || ::recv(e.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return ::recv(e.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 || e.home.owner()->has_bytes_of(e);
 }
 
 std::size_t select_read::size() const { return state_->size(); }

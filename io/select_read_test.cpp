@@ -344,6 +344,30 @@ process parking_lot()
 }
 TEST_P(select_sets, stand_in_an_alt_beside_channels) { run(parking_lot()); }
 
+/// So many that the ring must be emptied, by which the kernel also takes what has come for others.
+process bytes_that_nobody_has_seen()
+{
+    auto [client, server] = co_await tcp_pair();
+    select_read idle;
+    idle.add(1, server, soon());
+    co_await csp::sleep(1ms);
+    EXPECT_FALSE(select_read::has_news_of(server));
+    EXPECT_EQ(::send(client.number(), "x", 1, 0), 1);
+    EXPECT_TRUE(select_read::has_news_of(server));
+    std::vector<socket> others;
+    for (std::uint64_t i = 0; i < 600; ++i) {
+        auto pair = socket_pair();
+        EXPECT_TRUE(pair.has_value());
+        if (!pair) co_return;
+        others.push_back(std::move(pair->first));
+        others.push_back(std::move(pair->second));
+        idle.add(2, others[2 * i], soon());
+    }
+    EXPECT_TRUE(select_read::has_news_of(server));
+    EXPECT_EQ((co_await idle.next()).bytes.text(), "x");
+}
+TEST_P(select_sets, know_what_has_come_before_they_report_it) { run(bytes_that_nobody_has_seen()); }
+
 TEST(endpoints, are_small) { EXPECT_LE(sizeof(detail::endpoint), 232U); }
 
 }  // namespace

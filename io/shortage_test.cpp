@@ -3,6 +3,9 @@
 // What the kernel refuses for want of something is an error of one call, or is tried again later.
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <string>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -19,8 +22,34 @@
 #include "io/test_engines.hpp"
 #include "io/test_refusals.hpp"
 
+namespace {
+
+thread_local bool memory_is_out = false;
+
+}  // namespace
+
+// NOLINTBEGIN(misc-definitions-in-headers, cppcoreguidelines-no-malloc): these are the program's own
+void* operator new(std::size_t bytes)
+{
+    if (memory_is_out) throw std::bad_alloc();
+    if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+    throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t /*bytes*/) noexcept { std::free(memory); }
+// NOLINTEND(misc-definitions-in-headers, cppcoreguidelines-no-malloc)
+
 namespace io::test {
 namespace {
+
+/// There is no memory as long as it lives.
+class out_of_memory {
+  public:
+    out_of_memory() { memory_is_out = true; }
+    out_of_memory(const out_of_memory&) = delete;
+    out_of_memory& operator=(const out_of_memory&) = delete;
+    ~out_of_memory() { memory_is_out = false; }
+};
 
 void run_alone(engine_choice choice, csp::process&& p)
 {
@@ -146,6 +175,56 @@ TEST(shortage, of_room_in_the_ring_is_waited_out)
 {
     if (const auto probed = probe(engine_choice::uring); !probed) GTEST_SKIP() << probed.error();
     EXPECT_EXIT(run_alone(engine_choice::uring, more_than_the_ring_takes()), testing::ExitedWithCode(0), "");
+}
+
+/// More than the ring has room for is begun and cancelled, and the kernel takes nothing but when it is waited for.
+csp::process dropped_when_the_ring_is_full()
+{
+    constexpr std::size_t many = 1500;
+    std::vector<socket> writers;
+    std::vector<socket> members;
+    select_read idle;
+    refuse({.number = SYS_io_uring_enter, .argument = 3, .mask = IORING_ENTER_GETEVENTS, .value = 0}, EAGAIN);
+    for (std::size_t i = 0; i < many; ++i) {
+        auto pair = socket_pair();
+        EXPECT_TRUE(pair.has_value());
+        if (!pair) co_return;
+        members.push_back(std::move(pair->first));
+        writers.push_back(std::move(pair->second));
+        idle.add(i, members.back(), soon());
+    }
+    socket last = std::move(members.back());
+    {
+        const out_of_memory now;
+        for (socket& s : members) s = {};
+    }
+    co_await put(writers.back(), "x");
+    EXPECT_EQ((co_await idle.next()).token, many - 1);
+}
+
+TEST(shortage, of_memory_and_of_room_in_the_ring_lets_sockets_go)
+{
+    if (const auto probed = probe(engine_choice::uring); !probed) GTEST_SKIP() << probed.error();
+    EXPECT_EXIT(run_alone(engine_choice::uring, dropped_when_the_ring_is_full()), testing::ExitedWithCode(0), "");
+}
+
+struct alarm : csp::timer {
+    explicit alarm(csp::room from = csp::room::any) : timer([](timer&) noexcept {}, from) {}
+};
+
+TEST(shortage, of_memory_does_not_concern_timers_with_a_place)
+{
+    csp::timer_queue queue;
+    std::vector<std::unique_ptr<alarm>> others;
+    alarm reserved(csp::room::reserved);
+    queue.reserve(1);
+    for (int i = 0; i < 100; ++i) {
+        queue.set(*others.emplace_back(std::make_unique<alarm>()), csp::time_point(std::chrono::seconds(i)));
+        const out_of_memory now;
+        queue.set(reserved, {});
+        queue.cancel(reserved);
+    }
+    for (const auto& one : others) queue.cancel(*one);
 }
 
 }  // namespace

@@ -18,7 +18,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <deque>
 #include <poll.h>
 #include <sys/mman.h>
 #include <thread>
@@ -30,6 +29,8 @@
 #include "io/endpoint.hpp"
 #include "io/engines.hpp"
 #include "io/file_call.hpp"
+#include "io/held_back.hpp"
+#include "io/list_link.hpp"
 
 namespace io::detail {
 namespace {
@@ -103,7 +104,7 @@ class uring_engine final : public engine {
     void poll() override
     {
         // With nobody ready the core is about to wait(), which submits as well.
-        if (!held_back_.empty()) queue_held_back();
+        queue_held_back();
         if (home_.has_ready() && (io_uring_sq_ready(&ring_) > 0 || kernel_has_work())) {
             io_uring_submit_and_get_events(&ring_);
         }
@@ -120,10 +121,8 @@ class uring_engine final : public engine {
     {
         bool& in_flight = e.poll_in_flight[static_cast<std::size_t>(s)];
         if (in_flight || (s == side::read && e.fetch_in_flight)) return;
-        io_uring_sqe& sqe = next_submission();
-        io_uring_prep_poll_add(&sqe, e.fd, s == side::read ? POLLIN | POLLRDHUP : POLLOUT);
-        send_off(sqe, tagged(e, poll_on(s)));
         in_flight = true;
+        submit(e, poll_on(s));
     }
 
     void discard(endpoint& e) noexcept override
@@ -137,74 +136,56 @@ class uring_engine final : public engine {
         if (e.time_is_up.pending()) home_.timers().cancel(e.time_is_up);
         expect();
         for (const side s : {side::read, side::write}) {
-            if (e.poll_in_flight[static_cast<std::size_t>(s)]) cancel_by(tagged(e, poll_on(s)));
+            if (e.poll_in_flight[static_cast<std::size_t>(s)]) cancel(e, poll_on(s));
         }
-        if (e.fetch_in_flight && !e.fetch_is_unwanted) cancel_by(tagged(e, about::fetch));
+        if (e.fetch_in_flight && !e.fetch_is_unwanted) cancel(e, about::fetch);
     }
 
     void begin_fetch(endpoint& e) override
     {
         if (e.fetch_in_flight || is_draining_) return;  // an unwanted one; its end sees that it is wanted again
-        io_uring_sqe& sqe = next_submission();
-        io_uring_prep_recv(&sqe, e.fd, nullptr, 0, 0);
-        sqe.flags |= IOSQE_BUFFER_SELECT;
-        sqe.buf_group = 0;
-        // Known to be drained: not worth an attempt before the kernel begins to watch it.
-        if (!e.maybe_readable) sqe.ioprio |= IORING_RECVSEND_POLL_FIRST;
-        send_off(sqe, tagged(e, about::fetch));
         e.fetch_in_flight = true;
         e.fetch_is_unwanted = false;
+        submit(e, about::fetch);
     }
 
     void end_fetch(endpoint& e) noexcept override
     {
         if (!e.fetch_in_flight || e.fetch_is_unwanted) return;
         e.fetch_is_unwanted = true;
-        cancel_by(tagged(e, about::fetch));
+        cancel(e, about::fetch);
     }
 
     void begin_accept(accepting& a) override
     {
         if (a.in_flight || is_draining_) return;
-        io_uring_sqe& sqe = next_submission();
-        constexpr int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-        if (a.takes_many()) {
-            io_uring_prep_multishot_accept(&sqe, a.listening().fd, nullptr, nullptr, flags);
-        } else {
-            io_uring_prep_accept(&sqe, a.listening().fd, nullptr, nullptr, flags);
-        }
-        send_off(sqe, tagged(a, about::accept));
         a.in_flight = true;
         expect();
+        submit(a, about::accept);
     }
 
     void end_accept(accepting& a) noexcept override
     {
         if (!a.in_flight || a.is_ending) return;
         a.is_ending = true;
-        cancel_by(tagged(a, about::accept));
+        cancel(a, about::accept);
     }
 
-    void start(file_call& c) override
+    void start(file_call& c) override { submit(c, about::call); }
+    void cancel(file_call& c) noexcept override { cancel(c, about::call); }
+
+    [[nodiscard]] bool has_bytes_of(const endpoint& e) override
     {
-        io_uring_sqe& sqe = next_submission();
-        switch (c.action) {
-            case file_action::open:
-                io_uring_prep_openat2(&sqe, c.fd, c.path, &c.how);
-                break;
-            case file_action::read:
-                io_uring_prep_read(&sqe, c.fd, c.memory, static_cast<unsigned>(std::min(c.size, most_bytes)), c.offset);
-                break;
-            case file_action::write:
-                io_uring_prep_write(&sqe, c.fd, c.memory, static_cast<unsigned>(std::min(c.size, most_bytes)),
-                                    c.offset);
-                break;
-            case file_action::function:
-                std::unreachable();
+        if (!e.fetch_in_flight) return false;
+        if (kernel_has_work()) io_uring_get_events(&ring_);
+        unsigned head = 0;
+        io_uring_cqe* cqe = nullptr;
+        io_uring_for_each_cqe(&ring_, head, cqe)
+        {
+            if (cqe->user_data == tagged(e, about::fetch) && cqe->res > 0) return true;
         }
-        send_off(sqe, tagged(c, about::call));
+        return false;
     }
-    void cancel(file_call& c) noexcept override { cancel_by(tagged(c, about::call)); }
 
   private:
     static constexpr std::size_t most_bytes = 1U << 30;
@@ -235,40 +216,126 @@ class uring_engine final : public engine {
         io_uring_buf_ring_advance(buffers_, 1);
     }
 
-    [[nodiscard]] io_uring_sqe& next_submission()
+    // ---- submissions
+
+    /// What is done about an operation. By this and the operation the errands of held_back are numbered: a cancellation
+    /// must come after the operation that it is for.
+    enum class errand : std::uint8_t { submission, cancellation };
+    static constexpr unsigned abouts = about_bits + 1;
+    struct doorbell : held_back {};
+
+    template <class T>
+    void submit(T& object, about what)
     {
-        // What was held back goes first: a cancellation must come after the operation that it is for.
-        io_uring_sqe* sqe = held_back_.empty() ? io_uring_get_sqe(&ring_) : nullptr;
-        if (sqe == nullptr && held_back_.empty()) {
-            io_uring_submit(&ring_);
-            sqe = io_uring_get_sqe(&ring_);
-        }
-        // The kernel takes no submission now: it has no memory, or wants its completions handled first, which the
+        ++in_flight_;
+        send(object, what, errand::submission);
+    }
+    template <class T>
+    void cancel(T& object, about what) noexcept
+    {
+        send(object, what, errand::cancellation);
+    }
+    template <class T>
+    void send(T& object, about what, errand e)
+    {
+        if (io_uring_sqe* const sqe = free_submission()) return fill(*sqe, object, what, e);
+        held_back& h = object;
+        if (!h.holds_any()) h.append_to(held_back_);
+        h.hold(static_cast<unsigned>(e) * abouts + static_cast<unsigned>(what));
+    }
+    [[nodiscard]] io_uring_sqe* free_submission()
+    {
+        if (!held_back_.alone()) return nullptr;  // what was held back goes first
+        if (io_uring_sqe* const sqe = io_uring_get_sqe(&ring_)) return sqe;
+        io_uring_submit(&ring_);
+        // None: the kernel takes no submission now. It has no memory, or wants its completions handled first, which the
         // caller may be doing.
-        return sqe != nullptr ? *sqe : held_back_.emplace_back();
+        return io_uring_get_sqe(&ring_);
     }
     void queue_held_back()
     {
-        while (!held_back_.empty()) {
-            io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
-            if (sqe == nullptr) return;
-            *sqe = held_back_.front();
-            held_back_.pop_front();
+        while (!held_back_.alone()) {
+            auto& first = static_cast<held_back&>(*held_back_.next);
+            while (first.holds_any()) {
+                io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
+                if (sqe == nullptr) return;
+                fill(*sqe, first, static_cast<about>(first.first() % abouts),
+                     static_cast<errand>(first.first() / abouts));
+                first.drop_first();
+            }
+            first.unlink();
         }
     }
 
-    /// Fills in whose completion it will be.
-    void send_off(io_uring_sqe& sqe, std::uint64_t user_data)
+    void fill(io_uring_sqe& sqe, held_back& h, about what, errand e)
     {
-        sqe.user_data = user_data;
-        ++in_flight_;
+        switch (what) {
+            case about::nothing:
+                std::unreachable();
+            case about::poll_read:
+            case about::poll_write:
+            case about::fetch:
+                return fill(sqe, static_cast<endpoint&>(h), what, e);
+            case about::accept:
+                return fill(sqe, static_cast<accepting&>(h), what, e);
+            case about::call:
+                return fill(sqe, static_cast<file_call&>(h), what, e);
+            case about::bell:
+                return fill(sqe, static_cast<doorbell&>(h), what, e);
+        }
     }
-
-    void cancel_by(std::uint64_t user_data)
+    template <class T>
+    void fill(io_uring_sqe& sqe, T& object, about what, errand e)
     {
-        io_uring_sqe& sqe = next_submission();
-        io_uring_prep_cancel64(&sqe, user_data, 0);
-        sqe.user_data = static_cast<std::uint64_t>(about::nothing);
+        if (e == errand::cancellation) {
+            io_uring_prep_cancel64(&sqe, tagged(object, what), 0);
+            sqe.user_data = static_cast<std::uint64_t>(about::nothing);
+        } else {
+            prepare(sqe, object, what);
+            sqe.user_data = tagged(object, what);
+        }
+    }
+    static void prepare(io_uring_sqe& sqe, const endpoint& e, about what)
+    {
+        if (what != about::fetch) {
+            io_uring_prep_poll_add(&sqe, e.fd, what == about::poll_read ? POLLIN | POLLRDHUP : POLLOUT);
+            return;
+        }
+        io_uring_prep_recv(&sqe, e.fd, nullptr, 0, 0);
+        sqe.flags |= IOSQE_BUFFER_SELECT;
+        sqe.buf_group = 0;
+        // Known to be drained: not worth an attempt before the kernel begins to watch it.
+        if (!e.maybe_readable) sqe.ioprio |= IORING_RECVSEND_POLL_FIRST;
+    }
+    static void prepare(io_uring_sqe& sqe, accepting& a, about /*what*/)
+    {
+        constexpr int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+        if (a.takes_many()) {
+            io_uring_prep_multishot_accept(&sqe, a.listening().fd, nullptr, nullptr, flags);
+        } else {
+            io_uring_prep_accept(&sqe, a.listening().fd, nullptr, nullptr, flags);
+        }
+    }
+    static void prepare(io_uring_sqe& sqe, file_call& c, about /*what*/)
+    {
+        switch (c.action) {
+            case file_action::open:
+                io_uring_prep_openat2(&sqe, c.fd, c.path, &c.how);
+                break;
+            case file_action::read:
+                io_uring_prep_read(&sqe, c.fd, c.memory, static_cast<unsigned>(std::min(c.size, most_bytes)), c.offset);
+                break;
+            case file_action::write:
+                io_uring_prep_write(&sqe, c.fd, c.memory, static_cast<unsigned>(std::min(c.size, most_bytes)),
+                                    c.offset);
+                break;
+            case file_action::function:
+                std::unreachable();
+        }
+    }
+    void prepare(io_uring_sqe& sqe, const doorbell& /*b*/, about /*what*/) const
+    {
+        io_uring_prep_poll_multishot(&sqe, bell(), POLLIN);
     }
 
     /// Completions that the kernel works off only when asked, or had no room for.
@@ -281,7 +348,7 @@ class uring_engine final : public engine {
     void enter(csp::time_point until)
     {
         queue_held_back();
-        const int done = held_back_.empty() ? submit_and_wait(until) : io_uring_submit_and_get_events(&ring_);
+        const int done = held_back_.alone() ? submit_and_wait(until) : io_uring_submit_and_get_events(&ring_);
         // There is no memory for the submissions, which stay in the queue. An attempt at once would hardly find any.
         if (done == -EAGAIN || done == -ENOMEM || done == -EBUSY) std::this_thread::sleep_for(pause_when_exhausted);
     }
@@ -344,12 +411,7 @@ class uring_engine final : public engine {
         if (cqe.res < 0) std::this_thread::sleep_for(pause_when_exhausted);
         listen_to_bell();
     }
-    void listen_to_bell()
-    {
-        io_uring_sqe& sqe = next_submission();
-        io_uring_prep_poll_multishot(&sqe, bell(), POLLIN);
-        send_off(sqe, tagged(*this, about::bell));
-    }
+    void listen_to_bell() { submit(doorbell_, about::bell); }
 
     void polled(endpoint& e, side s, int events)
     {
@@ -444,11 +506,15 @@ class uring_engine final : public engine {
     void drain()
     {
         is_draining_ = true;
-        io_uring_sqe& sqe = next_submission();
-        io_uring_prep_cancel64(&sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);  // Linux 5.19
-        sqe.user_data = static_cast<std::uint64_t>(about::nothing);
+        bool is_told = false;
         const auto enough = std::chrono::steady_clock::now() + std::chrono::seconds(1);
         while (in_flight_ > 0 && std::chrono::steady_clock::now() < enough) {
+            queue_held_back();
+            if (io_uring_sqe* const sqe = is_told ? nullptr : free_submission()) {
+                io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);  // Linux 5.19
+                sqe->user_data = static_cast<std::uint64_t>(about::nothing);
+                is_told = true;
+            }
             if (io_uring_cq_ready(&ring_) == 0) enter(enough);
             collect();
         }
@@ -458,7 +524,8 @@ class uring_engine final : public engine {
     io_uring_buf_ring* buffers_ = nullptr;
     char* memory_ = nullptr;
     std::size_t in_flight_ = 0;
-    std::deque<io_uring_sqe> held_back_;  // what the ring's queue had no room for; mostly none
+    list_link<held_back> held_back_;  // the objects of which the ring's queue had no room for something; mostly none
+    doorbell doorbell_;
     bool is_made_ = false;
     bool is_draining_ = false;
 };

@@ -93,14 +93,11 @@ class places {
         links_[link_of(place)].was_spared = true;
     }
 
-    /// All that wait for a request of which nothing has come.
-    [[nodiscard]] std::vector<conn> leave_if_idle()
+    [[nodiscard]] std::uint64_t size() const { return all_.size(); }
+    /// Whether one is there that waits for a request of which nothing has come.
+    [[nodiscard]] bool is_idle(std::uint64_t place) const
     {
-        std::vector<conn> idle;
-        for (std::uint64_t place = 0; place < all_.size(); ++place) {
-            if (all_[place] && all_[place]->now == connection::phase::idle) idle.push_back(leave(place));
-        }
-        return idle;
+        return all_[place] && all_[place]->now == connection::phase::idle;
     }
 
   private:
@@ -319,7 +316,11 @@ class lot {
     {
         ending_ = how;
         if (!is_ending_now()) return;
-        for (const conn& idle : parked_.leave_if_idle()) admitted_.on_leaving(*idle);
+        for (std::uint64_t place = 0; place < parked_.size(); ++place) {
+            if (!parked_.is_idle(place)) continue;
+            conn idle = parked_.leave(place);
+            leave(idle);
+        }
     }
     [[nodiscard]] bool is_ending_now() const { return ending_ == stop::manner::now; }
 
