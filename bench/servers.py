@@ -45,6 +45,7 @@ class Load:
     pipeline: int = 1  # requests in one piece
     part: int = 0  # of the file, that each request asks for; 0: all of it
     status: int = 200
+    distinct: bool = False  # each request is for a name of its own
 
     def page(self):
         return f"/{self.key}.{'mp4' if self.part else 'html'}"
@@ -68,6 +69,7 @@ LOADS = [
     Load("1m", "1 MiB, keep-alive", 1 << 20, 32),
     Load("pipeline", "8 KiB, sixteen requests in one piece", 8192, 32, pipeline=16),
     Load("missing", "404", 0, 32, status=404),
+    Load("scan", "404, another name each time", 0, 32, status=404, distinct=True),
     Load("video", "64 KiB ranges of 30 MB, one after the other", 30_000_000, 32, part=65536, status=206),
 ]
 
@@ -132,6 +134,8 @@ def apply_load(generator, core, port, load, seconds, rate):
         command += ["--length", load.length()]
     if load.part:
         command += ["--range-of", load.size]
+    if load.distinct:
+        command += ["--distinct"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=seconds + 60)
     try:
         result = json.loads(done.stdout)

@@ -143,6 +143,7 @@ struct exchange_record : csp::pooled {
     response_fields refused_with;        // and these fields beside those of the page
     frozen_page kept;                    // the page that the cache has for this path
     bool kept_is_fresh = false;          // and it need not be compared with the file
+    bool asked_lately = false;           // nothing is kept for this path, and it was asked for before
     std::size_t ready_sent = 0;          // so many bytes of it, ready made, have gone out: the rest must follow
     branch went_to = branch::pages;
     account sent;

@@ -150,6 +150,16 @@ def test_a_file_that_appears(server):
             wait_until(lambda: c.ask(f"/new-{i}.txt").status == 404, "the file is missed", deadline=10)
 
 
+def test_a_name_that_is_missed_once_is_not_remembered(server):
+    """So a scan for many names costs a look-up each and no more, and a file that appears is seen at once."""
+    with server.connect() as c:
+        for i in range(20):
+            assert c.ask(f"/once-{i}.txt").status == 404
+            (server.site / f"once-{i}.txt").write_text("here")
+            assert c.ask(f"/once-{i}.txt").status == 200
+            (server.site / f"once-{i}.txt").unlink()
+
+
 def test_what_is_said_of_a_missing_page(serve):
     """By its Accept, whether the answer was remembered or not; with an id of its own; and a HEAD without the text."""
     server = serve(files={"error.404.html": "<p>gone fishing", "a.txt": "a"})

@@ -46,6 +46,7 @@ struct options {
     std::optional<std::size_t> length;
     unsigned status = 200;
     std::size_t range_of = 0;
+    bool is_distinct = false;
     unsigned connections = 32;
     unsigned requests_per_connection = 0;
     unsigned pipeline = 1;
@@ -258,14 +259,22 @@ class generator {
     // The requests that are sent in one piece.
     std::string_view text_for(connection& c)
     {
-        if (options_.range_of == 0 && !c.last) return requests_;
+        if (options_.range_of == 0 && !options_.is_distinct && !c.last) return requests_;
         made_up_.clear();
         for (unsigned i = 1; i <= options_.pipeline; ++i) {
-            made_up_ += head_;
+            add_head();
             if (options_.range_of != 0) add_range(c);
             made_up_ += c.last && i == options_.pipeline ? "Connection: close\r\n\r\n" : "\r\n";
         }
         return made_up_;
+    }
+
+    void add_head()
+    {
+        const std::size_t path_ends = head_.find(' ', 4);  // behind "GET "
+        made_up_.append(head_, 0, path_ends);
+        if (options_.is_distinct) fmt::format_to(std::back_inserter(made_up_), "-{}", ++names_);
+        made_up_.append(head_, path_ends);
     }
 
     void add_range(connection& c)
@@ -406,6 +415,7 @@ class generator {
     std::string head_;         // of a request, but for the end
     std::string status_line_;  // of each answer, as far as it is known
     std::string requests_;     // as most are sent
+    std::uint64_t names_ = 0;  // so many have been asked for, where each is asked for once
     std::string made_up_;      // the others
     std::vector<connection> connections_;
     std::vector<connection*> idle_;  // open loop: those without a request under way
@@ -432,6 +442,7 @@ int main(int argc, char** argv)
     auto* const length = app.add_option("--length", o.length, "bytes of the body that must come; else any");
     app.add_option("--status", o.status, "of each answer");
     app.add_option("--range-of", o.range_of, "ask for ranges of a file of so many bytes")->needs(length);
+    app.add_flag("--distinct", o.is_distinct, "add a number to the path, another one for each request");
     app.add_option("--connections", o.connections)->check(CLI::Range(1, 100'000));
     app.add_option("--requests-per-connection", o.requests_per_connection, "0: as many as the time allows");
     app.add_option("--pipeline", o.pipeline, "requests sent in one piece")->check(CLI::Range(1, 1000));

@@ -34,12 +34,27 @@ class slot_table {
     std::unordered_map<std::uint64_t, slot_number> slots_;
 };
 
+/// The paths asked for lately for which nothing is kept, by their hashes. Of those that share a place the last.
+class recent_paths {
+  public:
+    /// Yields whether it was asked for before.
+    [[nodiscard]] bool note(std::uint64_t hash)
+    {
+        return std::exchange(hashes_[hash % hashes_.size()], std::optional(hash)) == hash;
+    }
+
+  private:
+    static constexpr std::size_t places = 1021;
+    std::vector<std::optional<std::uint64_t>> hashes_ = std::vector<std::optional<std::uint64_t>>(places);
+};
+
 }  // namespace
 
 csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> changes,
                                 std::vector<csp::out<cache_work>> to_cache, csp::shared_out<exchange> to_static)
 {
     slot_table table(to_cache.size());
+    recent_paths others;
     bool may_change = true;
     for (;;) {
         const auto chosen = co_await csp::fair_alt(csp::when(may_change, changes), requests);
@@ -50,6 +65,7 @@ csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> chan
             exchange x = std::move(*request);
             const auto slot = x->refused || x->moved ? std::nullopt : table.find(x->asked.path_hash);
             if (slot && co_await to_cache[*slot].output(std::move(x))) continue;
+            if (x && !slot) x->asked_lately = others.note(x->asked.path_hash);
             if (x && !co_await to_static.output(std::move(x))) co_return;
         } else {
             auto held = co_await changes.extended_input();

@@ -10,7 +10,8 @@ namespace server {
 
 /// Stands between the front end and the static farm, and sends each request for a page that is kept to the process
 /// that keeps it (paper, section 2.2). It knows the pages by the hash of their path only; a cache process that is sent
-/// a request for another page of the same hash passes it on.
+/// a request for another page of the same hash passes it on. It also notes which other paths were asked for before, so
+/// that a path without a file is kept only when it is asked for again.
 ///
 ///   requests    exchange     from the front end
 ///   changes     change       from cache_control, in extended rendezvous

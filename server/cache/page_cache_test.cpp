@@ -32,6 +32,7 @@ struct came_out {
     bool answered = false;  // by a cache process
     bool kept = false;      // with its page
     bool fresh = false;
+    bool asked_lately = false;
     std::size_t ready_sent = 0;
     std::uint64_t version = 0;  // that was sent
     csp::time_point at;
@@ -76,9 +77,10 @@ csp::process static_farm_of(csp::in<exchange> requests, csp::shared_out<looked_u
         seen->push_back({.path = path,
                          .kept = static_cast<bool>(x.kept),
                          .fresh = x.kept_is_fresh,
+                         .asked_lately = x.asked_lately,
                          .ready_sent = x.ready_sent,
                          .at = now});
-        if (x.refused || x.kept_is_fresh) continue;
+        if (x.refused || x.kept_is_fresh || path.starts_with("/none")) continue;
         const std::uint64_t version = now.time_since_epoch() < changed_at ? 1 : 2;
         const auto page = test::page_of(content_of(path, version), version);
         telling.start(tells({path, x.asked.path_hash, page, now}, to_cache));
@@ -130,6 +132,22 @@ TEST(PageCache, EveryRequestComesOutOnceAndWithItsOwnPage)
         EXPECT_EQ(seen.size(), 48U);
         EXPECT_GT(std::ranges::count_if(seen, &came_out::answered), 0);
     });
+}
+
+TEST(PageCache, NotesWhichPathsThatAreNotKeptAreAskedForAgain)
+{
+    engine_kernel k(1);
+    diary seen;
+    csp::chan<exchange> plain;
+    k.start(network({.pages = 2}, plain.rx(), notebook(seen), notebook(k)));
+    std::vector<exchange> all;
+    for (const char* path : {"/none-1", "/none-2", "/none-1", "/none-3", "/none-2"})
+        all.push_back(request_for(k, path));
+    k.start(front_end(std::move(all), plain.shared_tx()));
+    k.run();
+    std::vector<bool> again;
+    for (const came_out& c : seen) again.push_back(c.asked_lately);
+    EXPECT_EQ(again, (std::vector{false, false, true, false, true}));
 }
 
 csp::process at_intervals(std::vector<exchange> all, milliseconds interval, csp::shared_out<exchange> to_cache)

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <expected>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -53,6 +54,20 @@ csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_et
     f.about.etag = std::move(answer->tag);
 }
 
+/// None if there is no memory for it either: the error is then answered as it is.
+csp::step<frozen_page> try_to_keep_absence(exchange_record& x, const http::error& why)
+{
+    try {
+        co_return co_await absence_of(x.root(), x.of_site().pages, x.asked, why);
+    } catch (const std::bad_alloc&) {
+        co_return frozen_page();
+    }
+}
+
+/// Whether it is worth the work to keep that there is nothing under this path: it has been asked for before. A scan
+/// asks for each name once.
+bool may_be_missed_again(const exchange_record& x) { return x.asked_lately || x.kept; }
+
 bool is_http1(const exchange_record& x) { return std::holds_alternative<http1_carrier>(x.carrier); }
 
 /// What was found, in a form that can be kept if that is possible.
@@ -62,8 +77,8 @@ csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links&
         co_await ask_for_tag(*file, to.etags);
         if (auto open = page_of(*file)) co_return open;
     }
-    if (!found && found.error().code == http::status::not_found && is_http1(x)) {
-        if (auto nothing = co_await absence_of(x.root(), x.of_site().pages, x.asked, found.error())) co_return nothing;
+    if (!found && found.error().code == http::status::not_found && is_http1(x) && may_be_missed_again(x)) {
+        if (auto nothing = co_await try_to_keep_absence(x, found.error())) co_return nothing;
     }
     co_return found;
 }
@@ -75,13 +90,17 @@ csp::step<page_or_error> look(exchange_record& x, links& to)
     auto looked = co_await get_page(x.root(), x.of_site().pages, x.asked, x.kept);
     auto found = co_await as_page(x, std::move(looked), to);
     const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
-    if (page != nullptr || x.kept) {
-        co_await to.cache.output({.path = x.asked.path.text(),
-                                  .path_hash = x.asked.path_hash,
-                                  .found = page != nullptr ? *page : frozen_page(),
-                                  .when = when,
-                                  .site = x.asked.site_key});
-    }
+    if (page == nullptr && !x.kept) co_return found;
+    // Without memory for the report the cache is told at the next look.
+    std::optional<looked_up> report;
+    csp::attempt([&] {
+        report = looked_up{.path = x.asked.path.text(),
+                           .path_hash = x.asked.path_hash,
+                           .found = page != nullptr ? *page : frozen_page(),
+                           .when = when,
+                           .site = x.asked.site_key};
+    });
+    if (report) co_await to.cache.output(std::move(*report));
     co_return found;
 }
 
