@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "server/page.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "csp/check.hpp"
 #include "http/accept.hpp"
 #include "http/date.hpp"
+#include "http/precondition.hpp"
 #include "http/response.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/lookup.hpp"
@@ -23,6 +25,12 @@ bool is_settled(const file_identity& i, std::chrono::system_clock::time_point no
 {
     const auto age = now.time_since_epoch() - i.changed;
     return std::chrono::abs(age) > quiet;  // far in the future: the times come from another clock than ours
+}
+
+std::optional<std::chrono::sys_seconds> date_of(const file_identity& plain, const file_identity& as_sent,
+                                                std::chrono::system_clock::time_point looked_at)
+{
+    return http::last_modified(std::max(plain.modified, as_sent.modified), looked_at);
 }
 
 response_fields& response_fields::add(std::string_view name, std::string_view value)
@@ -148,11 +156,32 @@ void page::add(http::coding c, std::string_view text)
     place = representation{.about = std::move(about), .whole = std::move(whole)};
 }
 
-void page::set_modified(std::optional<std::chrono::sys_seconds> date)
+page_dates page::dates() const
+{
+    page_dates all;
+    all.fill(as(http::coding::identity).about.modified);
+    for (const auto& r : in) {
+        if (r) all[static_cast<std::size_t>(r->about.coding)] = r->about.modified;
+    }
+    return all;
+}
+
+page_dates page::dates_at(std::chrono::system_clock::time_point looked_at) const
+{
+    const file_identity& plain = made_from.front();
+    page_dates all;
+    all.fill(date_of(plain, plain, looked_at));
+    for (std::size_t c = 0; c < std::min(all.size(), made_from.size()); ++c) {
+        if (in[c] && made_from[c] != file_identity()) all[c] = date_of(plain, made_from[c], looked_at);
+    }
+    return all;
+}
+
+void page::set_dates(const page_dates& dates)
 {
     for (auto& r : in) {
         if (!r) continue;
-        r->about.modified = date;
+        r->about.modified = dates[static_cast<std::size_t>(r->about.coding)];
         r->whole = ready_response(http::status::ok, fields_of_whole(r->about), r->whole.content());
     }
 }

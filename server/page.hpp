@@ -51,11 +51,16 @@ struct file_identity {
 [[nodiscard]] bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now,
                               std::chrono::milliseconds quiet = std::chrono::milliseconds(20));
 
+/// The date of a representation of the file `plain` that is sent from the file `as_sent`, which may be the same: a
+/// change of either makes another version. `looked_at`: when the files were found to be these.
+[[nodiscard]] std::optional<std::chrono::sys_seconds> date_of(const file_identity& plain, const file_identity& as_sent,
+                                                              std::chrono::system_clock::time_point looked_at);
+
 /// What is known of a representation but for its bytes (RFC 9110, section 3.2).
 struct description {
     std::string media_type;
     std::string etag;                                  // strong, in its quotes; empty while it is not known
-    std::optional<std::chrono::sys_seconds> modified;  // by http::last_modified()
+    std::optional<std::chrono::sys_seconds> modified;  // by date_of()
     std::uint64_t bytes = 0;
     http::coding coding = http::coding::identity;
     http::coding stored = http::coding::identity;  // that of the file itself, whoever asks for it, as with .svgz
@@ -115,10 +120,13 @@ struct representation {
     ready_response whole;
 };
 
+/// What is sent in Last-Modified, by coding.
+using page_dates = std::array<std::optional<std::chrono::sys_seconds>, http::codings>;
+
 /// What is under a path, in a form that may be kept: a resource in its existing codings, in memory or, if it is too
 /// large for that, in a file that stays open; or the fact that there is none.
 struct page {
-    std::vector<file_identity> made_from;  // one for each file looked for, in that order; of an absent one the empty
+    std::vector<file_identity> made_from;  // the file, then by coding those beside it; of an absent one the empty
     std::array<std::optional<representation>, http::codings> in;  // by coding; identity is there, or `nothing`
     csp::frozen<io::file> file{};                                 // where the content is; none: it is in memory
     std::optional<absence> nothing{};
@@ -141,12 +149,12 @@ struct page {
     [[nodiscard]] std::optional<http::coding> missing_for(const http::accepted_codings& accepted) const;
     /// Adds what the text is in another coding; if it is empty, or there is one already, does nothing.
     void add(http::coding c, std::string_view text);
-    /// Changes the date of all representations.
-    void set_modified(std::optional<std::chrono::sys_seconds> date);
-    [[nodiscard]] std::optional<std::chrono::sys_seconds> modified() const
-    {
-        return as(http::coding::identity).about.modified;
-    }
+    /// The dates of its representations; of a coding that is not there, that of the text as it is.
+    [[nodiscard]] page_dates dates() const;
+    /// Those that they have if the files were looked at at that time.
+    [[nodiscard]] page_dates dates_at(std::chrono::system_clock::time_point looked_at) const;
+    /// REQUIRES: `dates` are of a page made from the same files.
+    void set_dates(const page_dates& dates);
     [[nodiscard]] std::string_view etag() const { return as(http::coding::identity).about.etag; }
     /// Of a file that is kept open: whether the file is still what it was.
     [[nodiscard]] bool is_unchanged() const;

@@ -97,8 +97,10 @@ TEST(Page, ItsDateMayComeLater)
     for (const auto c : {http::coding::identity, http::coding::gzip}) {
         EXPECT_EQ(p.as(c).whole.fields().find("Last-Modified"), std::string_view::npos);
     }
-    p.set_modified(date);
-    EXPECT_EQ(p.modified(), date);
+    page_dates all;
+    all.fill(date);
+    p.set_dates(all);
+    EXPECT_EQ(p.dates(), all);
     for (const auto c : {http::coding::identity, http::coding::gzip}) {
         EXPECT_EQ(p.as(c).about.modified, date);
         EXPECT_NE(p.as(c).whole.fields().find("Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"),
@@ -106,8 +108,27 @@ TEST(Page, ItsDateMayComeLater)
     }
     EXPECT_EQ(p.as(http::coding::identity).whole.content(), "some text");
     EXPECT_EQ(p.as(http::coding::gzip).whole.content(), "zipped");
-    p.set_modified({});
+    p.set_dates({});
     EXPECT_EQ(p.as(http::coding::gzip).whole.fields().find("Last-Modified"), std::string_view::npos);
+}
+
+TEST(Page, APrecompressedFileHasADateOfItsOwn)
+{
+    using std::chrono::seconds;
+    using std::chrono::sys_seconds;
+    const auto at = [](seconds s) { return std::chrono::system_clock::time_point(s); };
+    page p = page_with("some text");
+    p.made_from = {
+        {.inode = 1, .modified = seconds(784'111'777)}, {.inode = 2, .modified = seconds(784'111'800)}, {}, {}};
+    p.add(http::coding::gzip, "zipped");
+    p.add(http::coding::brotli, "made by us");
+    const sys_seconds plain(seconds(784'111'777));
+    const sys_seconds beside(seconds(784'111'800));
+    EXPECT_EQ(p.dates_at(at(seconds(784'111'900))), (page_dates{plain, beside, plain, plain}));
+    EXPECT_EQ(p.dates_at(at(seconds(784'111'800))), (page_dates{plain, {}, plain, plain})) << "it is too young";
+    EXPECT_EQ(p.dates_at(at(seconds(784'111'777))), page_dates());
+    p.made_from[1].modified = seconds(784'111'000);
+    EXPECT_EQ(p.dates_at(at(seconds(784'111'900))), (page_dates{plain, plain, plain, plain}));
 }
 
 TEST(Page, LacksACodingForWhoRefusesTheOthers)

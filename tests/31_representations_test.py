@@ -572,6 +572,53 @@ def test_tags_of_codings_outlive_the_server(serve, method):
             assert r.status == 200
 
 
+@shows("9110 13.1.1", "If-Match and If-Range with the tag of a coding still hold after a restart")
+@pytest.mark.parametrize("coding", CODINGS)
+def test_conditions_with_tags_of_codings_outlive_the_server(serve, coding):
+    server = serve(files={"page.html": TEXT}, workers=1)
+    wait_for_codings(server, "/page.html")
+    accept = f"Accept-Encoding: {coding}"
+    with server.connect() as c:
+        whole = c.ask("/page.html", accept)
+    tag = whole.get("ETag")
+    for condition, status in ((f"If-Match: {tag}", 200), (f'If-Match: "x{tag[1:]}', 412), (f"If-Range: {tag}", 206)):
+        server.stop()
+        server.exit_code = None
+        server.start()
+        with server.connect() as c:
+            r = c.ask("/page.html", accept, condition, *([RANGE] if status == 206 else []))
+            assert r.status == status
+            if status == 200:
+                assert (r.get("ETag"), r.body) == (tag, whole.body)
+            if status == 206:
+                assert (r.get("ETag"), r.get("Content-Encoding")) == (tag, coding)
+                assert r.get("Content-Range").endswith(f"/{len(whole.body)}") and r.body in whole.body
+
+
+@pytest.mark.parametrize("size", [1, 60], ids=["page", "large"])
+def test_the_date_of_a_precompressed_file(serve, size):
+    """The later of the two dates, since a change of either file makes another version; judged as any other date."""
+    text = TEXT * size
+    server = serve(files={"page.html": text, "page.html.gz": gzipped(text)})
+    later = email.utils.formatdate(MODIFIED + 5, usegmt=True)
+
+    def ask(c, coding, *fields):
+        return c.ask("/page.html", *([f"Accept-Encoding: {coding}"] if coding else []), *fields)
+
+    os.utime(server.site / "page.html", (MODIFIED,) * 2)
+    os.utime(server.site / "page.html.gz", (MODIFIED + 5,) * 2)
+    with server.connect() as c:
+        for _ in range(3):
+            for coding, date, other in ((None, DATE, later), ("gzip", later, DATE)):
+                r = ask(c, coding)
+                assert (r.get("Content-Encoding"), r.get("Last-Modified")) == (coding, date)
+                assert ask(c, coding, RANGE, f"If-Range: {date}").status == 206
+                assert ask(c, coding, RANGE, f"If-Range: {other}").status == 200
+        os.utime(server.site / "page.html.gz", (time.time() + 1000,) * 2)
+        wait_until(lambda: ask(c, "gzip").get("Last-Modified") is None, "its date is in the future")
+        assert ask(c, None).get("Last-Modified") == DATE
+
+
 def test_codings_last(serve):
     """A page keeps its compressed forms, however many ask for it while they are made, until it changes."""
     files = {f"{i}.html": b"%d" % i + TEXT for i in range(30)}

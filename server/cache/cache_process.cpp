@@ -23,7 +23,7 @@ class kept_page {
         stale_from_ = good_until_ - freshness_ / 4;
         // The one at hand may have been compressed since the look began, which is done once only.
         if (has_the_content_of(a)) {
-            if (page_->modified() != a.page->modified()) changeable().set_modified(a.page->modified());
+            if (page_->dates() != a.page->dates()) changeable().set_dates(a.page->dates());
             return;
         }
         path_ = std::move(a.path);

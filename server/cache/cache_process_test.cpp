@@ -85,7 +85,9 @@ cache_work page_made_from(engine_kernel& k, std::uint64_t version, std::string_v
                           std::optional<std::chrono::sys_seconds> date = {})
 {
     page p = *test::page_of(content, version);
-    p.set_modified(date);
+    page_dates dates;
+    dates.fill(date);
+    p.set_dates(dates);
     p.compressible = true;
     p.settled = settled;
     return std::make_unique<assignment>("/a", frozen_page(std::move(p)), k.on().now());

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "http/entity_tag.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/select.hpp"
 
@@ -27,6 +28,16 @@ std::optional<response> not_modified_in_another_coding(const request& asked, con
         if (answer && answer->code == http::status::not_modified) return std::move(*answer);
     }
     return std::nullopt;
+}
+
+bool is_meant(const http::preconditions& given, std::string_view etag)
+{
+    using http::comparison::strong;
+    const auto tag = http::parse_entity_tag(etag);
+    if (given.if_match && http::names(*given.if_match, tag, strong)) return true;
+    const auto part_of =
+        given.if_range && !given.range.empty() ? http::parse_entity_tag(*given.if_range) : std::nullopt;
+    return part_of && tag && http::matches(*part_of, *tag, strong);
 }
 
 /// The answer that `found` gives to `asked`, and whatever its slices are cut from.
@@ -54,6 +65,20 @@ std::expected<response, not_sent> answer_with(const request& asked, found_page f
 }
 
 }  // namespace
+
+std::optional<http::coding> missing_coding(const request& asked, const page& p)
+{
+    if (const auto wanted = p.missing_for(asked.accepted)) return wanted;
+    if (!p.compressible || p.nothing || !(asked.conditions.if_match || asked.conditions.if_range)) return std::nullopt;
+    const http::coding at_hand = p.best(asked.accepted).about.coding;
+    if (is_meant(asked.conditions, p.as(at_hand).about.etag)) return std::nullopt;
+    for (const auto c : {http::coding::brotli, http::coding::zstd, http::coding::gzip}) {
+        if (p.in[static_cast<std::size_t>(c)]) continue;
+        const bool would_be_sent = asked.accepted.choose({at_hand, c}) == c;
+        if (would_be_sent && is_meant(asked.conditions, coded_etag(p.etag(), c))) return c;
+    }
+    return std::nullopt;
+}
 
 bool wants_page(const exchange_record& x) { return !x.moved && !x.refused && x.asked.method != http::method::options; }
 

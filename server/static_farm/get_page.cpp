@@ -142,7 +142,7 @@ void add_headers(response_fields& fields, std::vector<header> headers, const bui
 /// What the descriptions of all representations of a file have in common.
 struct common_description {
     const common_fields& fields;
-    std::optional<std::chrono::sys_seconds> modified;
+    std::chrono::system_clock::time_point looked_at;
     bool varies = false;
 };
 
@@ -151,7 +151,7 @@ description describe(const common_description& common, const found_entry& plain,
     const http::media_type type = http::media_type_of(plain.name);
     return {.media_type = std::string(type.text),
             .etag = {},
-            .modified = common.modified,
+            .modified = date_of(plain.identity(), as_sent.identity(), common.looked_at),
             .bytes = as_sent.what().size,
             .coding = c,
             .stored = type.stored,
@@ -297,12 +297,13 @@ csp::step<std::optional<response>> own_error_page(const io::directory& root, con
     co_return text_response(code, http::media_type_of(own->name).text, std::move(*text));
 }
 
-/// The page that is kept, with its file's present date.
-frozen_page dated(const frozen_page& kept, std::optional<std::chrono::sys_seconds> modified)
+/// The page that is kept, with the present dates of its files.
+frozen_page dated(const frozen_page& kept, std::chrono::system_clock::time_point looked_at)
 {
-    if (kept->modified() == modified) return kept;
+    const page_dates dates = kept->dates_at(looked_at);
+    if (kept->dates() == dates) return kept;
     page p = *kept;
-    p.set_modified(modified);
+    p.set_dates(dates);
     return frozen_page(std::move(p));
 }
 
@@ -328,10 +329,9 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     file_family files = co_await family_of(root, std::move(file));
 
     if (!is_large && may_stand_in && !files.is_known) co_return kept;
-    const auto modified = http::last_modified(files.identity.what().modified, looked_at);
-    if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, modified);
+    if (!is_large && kept && kept->settled && kept->made_from == files.identities()) co_return dated(kept, looked_at);
     const common_fields fields = common_of(rules, asked, files.identity.name, way);
-    const common_description common{.fields = fields, .modified = modified, .varies = files.varies()};
+    const common_description common{.fields = fields, .looked_at = looked_at, .varies = files.varies()};
     if (is_large) {
         auto opened = open_best(common, std::move(files), asked.accepted);
         if (!opened) co_return std::unexpected(refusal(opened.error()));

@@ -136,7 +136,7 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
             found = std::unexpected(http::error(absent->nothing->why));
         }
         auto* const page = *found ? std::get_if<frozen_page>(&**found) : nullptr;
-        const auto missing = page != nullptr ? (*page)->missing_for(x.asked.accepted) : std::nullopt;
+        const auto missing = page != nullptr ? missing_coding(x.asked, **page) : std::nullopt;
         if (missing) push_last_answer(x);
         if (missing) *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
     }
