@@ -41,10 +41,11 @@ template <class Function>
 }
 
 /// For the start of a program: calls `f` in a thread of its own, and waits so long for it. Nothing if it has not
-/// returned by then: the thread is left to itself, so `f` must own all that it uses. Without a thread it is called
-/// here.
+/// returned by then: the thread is left to itself, so `f`, which is copied, must own all that it uses. Without a thread
+/// it is called here.
 template <class Function>
-[[nodiscard]] std::optional<std::invoke_result_t<Function>> within(std::chrono::milliseconds patience, Function f)
+[[nodiscard]] std::optional<std::invoke_result_t<Function>> within(std::chrono::milliseconds patience,
+                                                                   const Function& f)
 {
     std::packaged_task<std::invoke_result_t<Function>()> task(f);
     auto outcome = task.get_future();

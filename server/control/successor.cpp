@@ -154,7 +154,7 @@ csp::step<void> end_successor(successor& s, std::chrono::milliseconds patience)
     if (patience.count() > 0 && s.process.kill(SIGTERM)) {
         if (co_await s.process.exited(csp::core::here().now() + patience)) co_return;
     }
-    (void)s.process.kill(SIGKILL);
+    if (!s.process.kill(SIGKILL)) co_return;
     (void)co_await s.process.exited(csp::core::here().now() + time_to_die);
 }
 
