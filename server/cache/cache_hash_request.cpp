@@ -64,8 +64,8 @@ csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> chan
             if (!request) co_return;
             exchange x = std::move(*request);
             const auto slot = x->refused || x->moved ? std::nullopt : table.find(x->asked.path_hash);
+            if (!slot) x->asked_lately = others.note(x->asked.path_hash);
             if (slot && co_await to_cache[*slot].output(std::move(x))) continue;
-            if (x && !slot) x->asked_lately = others.note(x->asked.path_hash);
             if (x && !co_await to_static.output(std::move(x))) co_return;
         } else {
             auto held = co_await changes.extended_input();
