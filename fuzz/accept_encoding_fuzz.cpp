@@ -66,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_round_trip(accepted);
 
     const auto json = http::acceptance_of(text, "application/json");
-    check(json.liked <= http::full_weight && (json.range != http::acceptance::by::none || json.liked == 0));
-    if (http::prefers_json(text)) check(json.liked > 0);
+    check(json.quality <= http::full_weight && (json.range != http::acceptance::by::none || json.quality == 0));
+    if (http::prefers_json(text)) check(json.quality > 0);
     return 0;
 }

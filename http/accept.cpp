@@ -9,7 +9,7 @@
 namespace http {
 namespace {
 
-// Cuts a text at one character, but not within quoted strings (RFC 9110 section 5.6.4), which parameters may have.
+/// Splits a text at a separator, but not within quoted strings (RFC 9110 section 5.6.4), which parameters may contain.
 class quoted_cursor {
   public:
     quoted_cursor(std::string_view text, char separator) noexcept : rest_(text), separator_(separator) {}
@@ -43,7 +43,7 @@ class quoted_cursor {
     bool ended_ = false;
 };
 
-// How specifically a media-range fits; `none` if it does not.
+/// How specific the match is between a media range and a type; `none` if they do not match.
 acceptance::by fit(std::string_view range, std::string_view type) noexcept
 {
     if (range == "*/*") return acceptance::by::any;
@@ -54,7 +54,7 @@ acceptance::by fit(std::string_view range, std::string_view type) noexcept
     return acceptance::by::none;
 }
 
-// The weight among the parameters; full if there is none, nothing if it is malformed.
+/// The weight among the parameters: full if there is none, nullopt if it is malformed.
 std::optional<weight> weight_in(quoted_cursor parameters) noexcept
 {
     while (const auto parameter = parameters.next())
@@ -71,10 +71,10 @@ acceptance acceptance_of(std::string_view accept, std::string_view type) noexcep
     while (const auto element = list.next()) {
         quoted_cursor parts(*element, ';');
         const auto range = fit(*parts.next(), type);
-        const auto liked = weight_in(parts);
-        if (range == acceptance::by::none || range < best.range || !liked) continue;
-        if (range == best.range && *liked < best.liked) continue;
-        best = {*liked, range};
+        const auto quality = weight_in(parts);
+        if (range == acceptance::by::none || range < best.range || !quality) continue;
+        if (range == best.range && *quality < best.quality) continue;
+        best = {*quality, range};
     }
     return best;
 }
@@ -83,8 +83,8 @@ bool prefers_json(std::string_view accept) noexcept
 {
     const acceptance json = acceptance_of(accept, "application/json");
     const acceptance html = acceptance_of(accept, "text/html");
-    if (json.liked != html.liked) return json.liked > html.liked;
-    return json.liked > 0 && json.range > html.range;
+    if (json.quality != html.quality) return json.quality > html.quality;
+    return json.quality > 0 && json.range > html.range;
 }
 
 }  // namespace http

@@ -7,21 +7,21 @@
 
 namespace http {
 
-// How well an Accept field (RFC 9110 section 12.5.1) speaks of a media type: the weight in the most specific of its
-// ranges that fits, and how specific that is.
+/// What an Accept field (RFC 9110 section 12.5.1) says of one media type: the weight of the most specific media range
+/// that matches it, and how specific that range is.
 struct acceptance {
     enum class by { none, any, any_of_type, name };  // */*, text/*, text/html
 
-    weight liked = 0;
+    weight quality = 0;
     by range = by::none;
 };
 
-// REQUIRES: `type` is a type and a subtype without parameters. Parameters of ranges but for the weight are passed over,
-// malformed elements too.
+/// REQUIRES: `type` is a type and a subtype, without parameters. Malformed elements are ignored, and so are all
+/// parameters of a range except its weight.
 [[nodiscard]] acceptance acceptance_of(std::string_view accept, std::string_view type) noexcept;
 
-// Whether JSON is to be sent where there is HTML too: a client asks for it if it likes application/json more than
-// text/html, or as much but names only the former, as in `application/json, */*`.
+/// Whether to send JSON where HTML is available too. True if the client gives application/json more weight than
+/// text/html, or the same weight but a more specific range, as in `application/json, */*`.
 [[nodiscard]] bool prefers_json(std::string_view accept) noexcept;
 
 }  // namespace http

@@ -40,13 +40,13 @@ TEST(Accept, TheMostSpecificRangeCounts)
 {
     constexpr std::string_view accept =
         "text/*;q=0.3, text/plain;q=0.7, text/plain;format=fixed;q=0.4, */*;q=0.5, application/json ; v=\"1,2;q=0\"";
-    EXPECT_EQ(acceptance_of(accept, "text/plain").liked, 700);
-    EXPECT_EQ(acceptance_of(accept, "text/html").liked, 300);
-    EXPECT_EQ(acceptance_of(accept, "image/jpeg").liked, 500);
-    EXPECT_EQ(acceptance_of(accept, "application/json").liked, 1000);
-    EXPECT_EQ(acceptance_of("text/plain", "text/html").liked, 0);
-    EXPECT_EQ(acceptance_of("TEXT/Html;Q=0.1", "text/html").liked, 100);
-    EXPECT_EQ(acceptance_of("text/html;q=x, te/*, */html, text/htm", "text/html").liked, 0);
+    EXPECT_EQ(acceptance_of(accept, "text/plain").quality, 700);
+    EXPECT_EQ(acceptance_of(accept, "text/html").quality, 300);
+    EXPECT_EQ(acceptance_of(accept, "image/jpeg").quality, 500);
+    EXPECT_EQ(acceptance_of(accept, "application/json").quality, 1000);
+    EXPECT_EQ(acceptance_of("text/plain", "text/html").quality, 0);
+    EXPECT_EQ(acceptance_of("TEXT/Html;Q=0.1", "text/html").quality, 100);
+    EXPECT_EQ(acceptance_of("text/html;q=x, te/*, */html, text/htm", "text/html").quality, 0);
 }
 
 TEST(Accept, WhoPrefersJson)

@@ -9,7 +9,7 @@
 namespace http {
 namespace {
 
-constexpr std::size_t most_text = 4096;  // bytes, of the target; the others are shorter by nature
+constexpr std::size_t most_text = 4096;  // bytes of the target; the other texts are usually shorter
 constexpr std::size_t most_of_others = 2048;
 
 void append_number(std::string& to, std::uint64_t value)
@@ -18,7 +18,7 @@ void append_number(std::string& to, std::uint64_t value)
     to.append(digits.data(), std::to_chars(digits.begin(), digits.end(), value).ptr);
 }
 
-// With zeros before it.
+/// Appends the value, padded with leading zeros to `width` digits.
 void append_digits(std::string& to, std::uint64_t value, std::size_t width)
 {
     std::array<char, 20> digits{};

@@ -89,7 +89,7 @@ TEST(JsonText, Escapes)
     EXPECT_EQ(in_json("a \"b\" \\ /"), R"(a \"b\" \\ /)");
     EXPECT_EQ(in_json("\0\x1f\r\n\t\x7f"sv), R"(\u0000\u001f\u000d\u000a\u0009\u007f)");
     EXPECT_EQ(in_json("caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"), "caf\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80");
-    EXPECT_EQ(in_json("\xC2\x9B[2J\xC2\xA0"), "\\u009b[2J\xC2\xA0");  // what a terminal takes for an order
+    EXPECT_EQ(in_json("\xC2\x9B[2J\xC2\xA0"), "\\u009b[2J\xC2\xA0");  // what a terminal takes for a control sequence
 }
 
 TEST(JsonText, WhatIsNotUtf8IsReplaced)
@@ -97,13 +97,13 @@ TEST(JsonText, WhatIsNotUtf8IsReplaced)
     const std::string r = "\xEF\xBF\xBD";
     EXPECT_EQ(in_json("a\xFFz"), "a" + r + "z");
     EXPECT_EQ(in_json("\x80"), r);
-    EXPECT_EQ(in_json("\xC0\xAF"), r + r);                  // a longer form of /
-    EXPECT_EQ(in_json("\xE0\x80\xAF"), r + r + r);          // and a longer one
+    EXPECT_EQ(in_json("\xC0\xAF"), r + r);                  // an overlong form of /
+    EXPECT_EQ(in_json("\xE0\x80\xAF"), r + r + r);          // a longer overlong form
     EXPECT_EQ(in_json("\xED\xA0\x80"), r + r + r);          // a surrogate
     EXPECT_EQ(in_json("\xF4\x90\x80\x80"), r + r + r + r);  // beyond the last character
     EXPECT_EQ(in_json("\xF5\x80\x80\x80"), r + r + r + r);
     EXPECT_EQ(in_json("\xE2\x82"), r + r);             // its end is missing
-    EXPECT_EQ(in_json("\xE2\x82\""), r + r + "\\\"");  // and a quote is none
+    EXPECT_EQ(in_json("\xE2\x82\""), r + r + "\\\"");  // a quote does not complete it
     EXPECT_EQ(in_json("\xF0\x9F\x98"), r + r + r);
 }
 

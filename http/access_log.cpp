@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view cut_mark = "...";
 
-// How long a byte is once escaped.
+/// The length of a byte after escaping, in bytes.
 std::size_t escaped_length(char c) noexcept { return is_log_char(c) ? 1 : 4; }
 
 class line_writer {
@@ -29,7 +29,7 @@ class line_writer {
         plain({digits.data(), std::to_chars(digits.begin(), digits.end(), value).ptr});
     }
 
-    // The text escaped, or a dash if it is empty, in at most `room` bytes. REQUIRES: room >= 3.
+    /// Writes the text escaped, or a dash if it is empty, in at most `room` bytes. REQUIRES: room >= 3.
     void escaped(std::string_view text, std::size_t room) noexcept
     {
         if (text.empty()) return plain("-");
@@ -85,8 +85,8 @@ std::string_view log_time::text(std::chrono::sys_seconds time) noexcept
 
 std::size_t format_access(const access_entry& entry, std::span<char> into) noexcept
 {
-    // What is left when each text has its least and the numbers their most is shared out in the order of the texts,
-    // so a long request line leaves a mark of the others and not the reverse.
+    // Reserve the least that each text needs and the most that the numbers may need, then give what remains to the
+    // texts in their order. A long request line thus truncates the later texts, and they never truncate it.
     constexpr std::string_view widest = " - - [06/Nov/1994:08:49:37 +0000] \"\" 65535 18446744073709551615 \"\" \"\"\n";
     constexpr std::size_t client_room = 64;
     constexpr std::size_t least = 3;

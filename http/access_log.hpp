@@ -12,7 +12,8 @@
 
 namespace http {
 
-// The time of a line, "06/Nov/1994:08:49:37 +0000". Keeps the text for the other lines of the same second.
+/// Formats the time of a log line, "06/Nov/1994:08:49:37 +0000", and caches the text: most lines have the same second
+/// as the line before.
 class log_time {
   public:
     std::string_view text(std::chrono::sys_seconds time) noexcept;
@@ -22,23 +23,24 @@ class log_time {
     std::array<char, 26> text_{};
 };
 
-// What one line of the log tells. An empty text is written as a dash.
+/// The data of one line of the access log. An empty text is written as a dash.
 struct access_entry {
     std::string_view client;        // address in its text form
-    std::string_view time;          // as log_time writes it
+    std::string_view time;          // as log_time::text() returns it
     std::string_view request_line;  // as sent, without CRLF
     status code = status::ok;
-    std::uint64_t body_bytes = 0;  // content sent
+    std::uint64_t body_bytes = 0;  // of content sent
     std::string_view referer;
     std::string_view user_agent;
 };
 
-// Room for any line whose texts are of usual length.
+/// A buffer of this size holds any line whose texts have a usual length.
 inline constexpr std::size_t access_line_bytes = 4096;
 
-// Writes the entry as a line of the combined log format, its LF included, and yields its length in bytes. Quotes,
-// backslashes and all but printable ASCII come out as \xHH, so no client can forge a line. Texts that do not fit are
-// cut, between characters, and end in "..."; the line itself is always whole. REQUIRES: at least 256 bytes.
+/// Writes the entry as one line of the combined log format, with its LF, and returns its length in bytes. Quotes,
+/// backslashes and everything that is not printable ASCII are written as \xHH, so that a client cannot forge a line.
+/// Texts that do not fit are truncated between characters and end in "..."; the line itself is always complete.
+/// REQUIRES: `into` has at least 256 bytes.
 std::size_t format_access(const access_entry& entry, std::span<char> into) noexcept;
 
 }  // namespace http

@@ -9,13 +9,13 @@
 namespace http {
 namespace {
 
-// RFC 3986 sections 2.2 and 2.3: unreserved / sub-delims.
+/// RFC 3986 sections 2.2 and 2.3: unreserved / sub-delims.
 constexpr char_set name_chars{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;="};
 
 bool is_hex(char c) noexcept { return hex_value(c) >= 0; }
 
-// reg-name (RFC 3986 section 3.2.2), of which IPv4 addresses are a part, though not an empty one: an http URI without
-// a host is invalid (RFC 9110 section 4.2.1).
+/// reg-name (RFC 3986 section 3.2.2), which includes IPv4 addresses. RFC 3986 allows an empty one, but an http URI
+/// without a host is invalid (RFC 9110 section 4.2.1).
 bool is_registered_name(std::string_view text) noexcept
 {
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -26,7 +26,7 @@ bool is_registered_name(std::string_view text) noexcept
     return !text.empty();
 }
 
-// dec-octet: no leading zero, at most 255.
+/// dec-octet: no leading zero, at most 255.
 bool is_octet(std::string_view text) noexcept
 {
     if (text.empty() || text.size() > 3 || !std::ranges::all_of(text, is_digit)) return false;
@@ -44,8 +44,8 @@ bool is_ipv4(std::string_view text) noexcept
     return is_octet(text);
 }
 
-// Counts the groups of 16 bits in h16 *( ":" h16 ), where an IPv4 address may stand for the last two. Nothing if the
-// text is not that; no group if it is empty.
+/// Counts the 16-bit groups in h16 *( ":" h16 ), where an IPv4 address may replace the last two. Returns 0 for an empty
+/// text and nullopt for any other text that does not match.
 std::optional<int> count_groups(std::string_view text, bool may_end_in_ipv4) noexcept
 {
     int groups = 0;
@@ -63,7 +63,7 @@ std::optional<int> count_groups(std::string_view text, bool may_end_in_ipv4) noe
     return groups;
 }
 
-// IPv6address: eight groups, or fewer around one "::", which stands for at least one.
+/// IPv6address: eight groups, or fewer around one "::", which stands for at least one.
 bool is_ipv6(std::string_view text) noexcept
 {
     const auto gap = text.find("::");
@@ -73,7 +73,7 @@ bool is_ipv6(std::string_view text) noexcept
     return before && after && *before + *after <= 7;
 }
 
-// IPvFuture: "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )
+/// IPvFuture: "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )
 bool is_ip_future(std::string_view text) noexcept
 {
     if (text.empty() || to_lower(text[0]) != 'v') return false;
@@ -83,7 +83,7 @@ bool is_ip_future(std::string_view text) noexcept
            std::ranges::all_of(text.substr(dot + 1), [](char c) { return c == ':' || name_chars.contains(c); });
 }
 
-// The length of the host at the text's beginning, brackets included; 0 if none is there.
+/// The length of the host at the beginning of the text, including brackets; 0 if there is none.
 std::size_t host_length(std::string_view text) noexcept
 {
     if (!text.starts_with('[')) {
@@ -96,7 +96,7 @@ std::size_t host_length(std::string_view text) noexcept
     return is_ipv6(literal) || is_ip_future(literal) ? close + 1 : 0;
 }
 
-// REQUIRES: digits only.
+/// REQUIRES: digits only.
 std::optional<std::uint16_t> parse_port(std::string_view digits) noexcept
 {
     std::uint32_t port = 0;

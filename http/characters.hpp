@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-// The character classes of RFC 9110 and RFC 3986, and fast searches for the first byte outside one. For use within
-// http/.
+// The character classes of RFC 9110 and RFC 3986, and fast searches for the first byte that is not in a class. For use
+// within http/.
 
 #include <algorithm>
 #include <array>
@@ -34,14 +34,14 @@ class char_set {
     std::array<bool, 256> in_{};
 };
 
-// RFC 9110 section 5.6.2: tchar.
+/// RFC 9110 section 5.6.2: tchar.
 inline constexpr char_set token_chars{"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"};
 
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 constexpr bool is_alpha(char c) noexcept { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr char to_lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
-// The value of a hexadecimal digit, or -1.
+/// The value of a hexadecimal digit, or -1.
 constexpr int hex_value(char c) noexcept
 {
     if (is_digit(c)) return c - '0';
@@ -49,40 +49,41 @@ constexpr int hex_value(char c) noexcept
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// C0 and DEL. CR, LF and NUL are among them; so is the tab.
+/// Control characters: C0, which includes CR, LF, NUL and the tab, and DEL.
 constexpr bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-// What may stand in a line of fields: anything but control bytes, and the tab (RFC 9110 section 5.5).
+/// The bytes allowed in a field line: the tab, and everything that is not a control character (RFC 9110 section 5.5).
 constexpr bool is_field_char(char c) noexcept { return !is_control(c) || c == '\t'; }
 
-// What may stand anywhere in a request target. RFC 3986 has no place for  " # < > \ ^ ` { | }  and brackets outside a
-// host; but browsers, which follow the WHATWG URL standard, leave some of these as they are in paths and queries.
-// Refused are those which they always encode, a fragment's #, and all that is not ASCII.
+/// The characters allowed anywhere in a request target. RFC 3986 allows none of " # < > \ ^ ` { | } and brackets only
+/// in a host, but browsers, which follow the WHATWG URL standard, leave some of these unencoded in paths and queries.
+/// So only those are refused that browsers always encode, the # of a fragment, and everything that is not ASCII.
 constexpr bool is_target_char(char c) noexcept
 {
     return c > 0x20 && c < 0x7f && c != '"' && c != '#' && c != '<' && c != '>';
 }
 
-// What may stand in a query besides: curl and other programs encode nothing there, and nginx accepts it too. No parser
-// of a request line can take these for its end, so they part nothing.
+/// The further bytes allowed in a query: curl and other programs do not encode them there, and nginx accepts them too.
+/// They are harmless, because no parser takes them for the end of the target.
 constexpr bool is_lenient_query_char(char c) noexcept
 {
     return c == '"' || c == '<' || c == '>' || static_cast<unsigned char>(c) >= 0x80;
 }
 
-// What stands in a line of the log as it is: printable ASCII but for the quote and the backslash.
+/// The bytes written to the access log without escaping: printable ASCII except the quote and the backslash.
 constexpr bool is_log_char(char c) noexcept { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 namespace detail {
 
-// The index of the first byte at or after `from` that is not `good`; the text's size if there is none. `bad` says the
-// same of 16 bytes at once, a mask with FF for each that is not good.
+/// The index of the first byte at or after `from` that is not `good`; the size of the text if there is none. `bad`
+/// tests 16 bytes at once and returns FF for each that is not good.
 template <class Bad, class Good>
 std::size_t find_first_not(std::string_view text, std::size_t from, [[maybe_unused]] Bad bad, Good good) noexcept
 {
 #if defined(__SSE2__)
     while (text.size() >= 16 && from < text.size()) {
-        // The last block overlaps the one before: looking twice at some bytes is cheaper than at each of the rest.
+        // The last block overlaps the one before it: testing some bytes twice is cheaper than testing the remaining
+        // bytes one by one.
         const std::size_t at = std::min(from, text.size() - 16);
         const auto found = static_cast<unsigned>(
             _mm_movemask_epi8(bad(_mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at)))));
@@ -98,13 +99,14 @@ std::size_t find_first_not(std::string_view text, std::size_t from, [[maybe_unus
 #if defined(__SSE2__)
 inline __m128i equal(__m128i bytes, char c) noexcept { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); }
 inline __m128i either(__m128i a, __m128i b) noexcept { return _mm_or_si128(a, b); }
-// Compared as signed, bytes beyond ASCII are below the space.
+/// The comparison is signed, so bytes that are not ASCII are below the space too.
 inline __m128i below(__m128i bytes, char c) noexcept { return _mm_cmplt_epi8(bytes, _mm_set1_epi8(c)); }
 #endif
 
 }  // namespace detail
 
-// The index of the first byte at or after `from` which is no field char; the text's size if there is none.
+/// The index of the first byte at or after `from` for which is_field_char() is false; the size of the text if there is
+/// none.
 inline std::size_t find_not_field_char(std::string_view text, std::size_t from) noexcept
 {
     using namespace detail;
@@ -119,7 +121,8 @@ inline std::size_t find_not_field_char(std::string_view text, std::size_t from) 
     return find_first_not(text, from, bad, is_field_char);
 }
 
-// The index of the first byte at or after `from` which is no target char; the text's size if there is none.
+/// The index of the first byte at or after `from` for which is_target_char() is false; the size of the text if there is
+/// none.
 inline std::size_t find_not_target_char(std::string_view text, std::size_t from) noexcept
 {
     using namespace detail;
@@ -135,7 +138,7 @@ inline std::size_t find_not_target_char(std::string_view text, std::size_t from)
     return find_first_not(text, from, bad, is_target_char);
 }
 
-// The index of the first byte which is no log char; the text's size if there is none.
+/// The index of the first byte for which is_log_char() is false; the size of the text if there is none.
 inline std::size_t find_not_log_char(std::string_view text) noexcept
 {
     using namespace detail;

@@ -7,7 +7,7 @@
 
 namespace {
 
-// The searches look at sixteen bytes at a time and then at single ones: each byte must count the same at each place.
+// The searches test 16 bytes at a time and then single ones: the result for a byte must not depend on its position.
 TEST(Characters, SearchesAgreeWithTheClasses)
 {
     for (int value = 0; value < 256; ++value) {

@@ -8,6 +8,16 @@
 #include "http/characters.hpp"
 
 namespace http {
+
+// How the decoder works. It is a state machine over single bytes: `state_` says which element of the grammar comes
+// next, and `framing` checks one byte against it. So the pieces may be split anywhere, and nothing needs to be
+// buffered: what a state has to remember is a number (the size read so far, the bytes used by extensions and trailers).
+// Content is the exception: in state::data, `feed` takes the rest of the chunk, or of the input, in one step, and
+// returns it as a part of the input. It returns after each such run, because only one fits into a `piece`.
+//
+// Each size is checked against the limit at the end of its digits, before any content of that chunk is accepted; the
+// sum is compared in a form that cannot overflow.
+
 namespace {
 
 constexpr std::uint8_t max_size_digits = 16;
@@ -43,7 +53,7 @@ std::expected<chunked_decoder::piece, error> chunked_decoder::feed(std::span<con
     return taken;
 }
 
-// One byte of anything but content.
+/// Processes one byte that is not content.
 std::expected<void, error> chunked_decoder::framing(char c, const limits& limits) noexcept
 {
     switch (state_) {
@@ -66,7 +76,7 @@ std::expected<void, error> chunked_decoder::framing(char c, const limits& limits
                     error{status::content_too_large, "The chunk extensions are longer than the limit."});
             return extension(c);
         case state::size_lf:
-            if (c != '\n') return bad("The line of a chunk's size does not end in CRLF.");
+            if (c != '\n') return bad("A chunk size line does not end in CRLF.");
             state_ = chunk_left_ > 0 ? state::data : state::trailer_first;
             return {};
         case state::data_cr:
@@ -99,8 +109,8 @@ std::expected<void, error> chunked_decoder::size_digit(char c) noexcept
     return {};
 }
 
-// Where an extension may begin or the line end. RFC 9112 section 7.1.1 has "bad" white space here, which nobody sends
-// and in which two parsers might see different things: refused.
+/// Processes a byte where an extension may begin or the line may end. RFC 9112 section 7.1.1 allows "bad" white space
+/// here; it is refused, because no client sends it and two parsers might disagree about it.
 std::expected<void, error> chunked_decoder::after_size(char c) noexcept
 {
     if (c == '\r') {
@@ -108,12 +118,12 @@ std::expected<void, error> chunked_decoder::after_size(char c) noexcept
     } else if (c == ';') {
         state_ = state::extension_name_first;
     } else {
-        return bad("A chunk size is followed by something else than an extension or CRLF.");
+        return bad("A chunk size is followed by something other than an extension or CRLF.");
     }
     return {};
 }
 
-// chunk-ext = *( ";" token [ "=" ( token / quoted-string ) ] )
+/// chunk-ext = *( ";" token [ "=" ( token / quoted-string ) ] )
 std::expected<void, error> chunked_decoder::extension(char c) noexcept
 {
     constexpr std::string_view complaint = "A chunk extension is malformed.";
@@ -154,7 +164,7 @@ std::expected<void, error> chunked_decoder::extension(char c) noexcept
     }
 }
 
-// trailer-section = *( field-line CRLF ) CRLF, with the field lines as in a head (RFC 9112 section 5).
+/// trailer-section = *( field-line CRLF ) CRLF, with the field lines as in a head (RFC 9112 section 5).
 std::expected<void, error> chunked_decoder::trailer(char c) noexcept
 {
     switch (state_) {

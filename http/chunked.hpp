@@ -13,24 +13,24 @@
 
 namespace http {
 
-// Takes a chunked body apart (RFC 9112 section 7.1), in whatever pieces it arrives. Strict: CRLF and nothing else,
-// sizes of 1 to 16 hexadecimal digits, no white space around them or in extensions, extensions and trailers within
-// their syntax and limits. Extensions are skipped; so are all trailer fields (RFC 9110 section 6.5.1 lets a recipient
-// discard them), hence the forbidden ones can do no harm.
+/// Decodes a chunked body (RFC 9112 section 7.1) that arrives in pieces of any size. It is strict: lines end in CRLF
+/// only, sizes have 1 to 16 hexadecimal digits, there is no white space around sizes or in extensions, and extensions
+/// and trailer fields must be well-formed and within their limits. Extensions and all trailer fields are discarded, as
+/// RFC 9110 section 6.5.1 allows; so a field that is forbidden in a trailer section does no harm.
 class chunked_decoder {
   public:
     struct piece {
-        std::size_t consumed = 0;    // bytes of the input that are dealt with, counting those of `data`
+        std::size_t consumed = 0;    // bytes of the input that were processed, including those of `data`
         std::span<const char> data;  // content, a part of the input; may be empty
         bool done = false;           // the body is complete; input after `consumed` is the next request
     };
 
-    // Takes input up to the end of the first run of content in it. Call again with what was not consumed until `done`
-    // or no input is left; a call with input consumes at least a byte. Errors: 400, 413, 431; after one the decoder
-    // stays at it. REQUIRES: not done.
+    /// Processes the input up to the end of the first run of content in it. Call again with the unprocessed rest until
+    /// `done` is true or no input is left; a call with input processes at least one byte. Errors: 400, 413, 431. An
+    /// error is final: later calls return it again. REQUIRES: no earlier piece had `done` set.
     std::expected<piece, error> feed(std::span<const char> input, const limits& limits) noexcept;
 
-    // Content so far, bytes.
+    /// Bytes of content so far.
     [[nodiscard]] std::uint64_t content_bytes() const noexcept { return content_bytes_; }
 
   private:
@@ -62,7 +62,8 @@ class chunked_decoder {
     std::expected<void, error> extension(char c) noexcept;
     std::expected<void, error> trailer(char c) noexcept;
 
-    std::uint64_t chunk_left_ = 0;  // bytes of this chunk's content to come
+    std::uint64_t chunk_left_ =
+        0;  // remaining bytes of the content of this chunk; while its size is read, the size so far
     std::uint64_t content_bytes_ = 0;
     std::size_t extension_bytes_ = 0;
     std::size_t trailer_bytes_ = 0;
@@ -71,10 +72,10 @@ class chunked_decoder {
     std::uint8_t size_digits_ = 0;
 };
 
-// What stands before the content of a chunk: at most 16 digits and a CRLF.
+/// The line before the content of a chunk: its size in at most 16 hexadecimal digits, and a CRLF.
 class chunk_prefix {
   public:
-    // REQUIRES: bytes > 0, since a chunk of none ends the body.
+    /// REQUIRES: bytes > 0, because an empty chunk ends the body.
     explicit chunk_prefix(std::uint64_t bytes) noexcept;
     [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
 

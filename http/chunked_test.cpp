@@ -12,7 +12,7 @@ using namespace std::string_view_literals;
 using http::chunked_decoder;
 using http::limits;
 
-// What came of a body, however it was fed.
+// The result of decoding a body, which must not depend on how it was split.
 struct decoded {
     std::string content;
     std::size_t consumed = 0;
@@ -44,7 +44,7 @@ decoded decode(std::string_view text, const limits& limits = {})
     decoded result;
     feed(whole, text, limits, result);
     EXPECT_EQ(whole.content_bytes(), result.content.size());
-    if (result.refusal != 0) result.consumed = 0;  // how far it got before an error depends on the split
+    if (result.refusal != 0) result.consumed = 0;  // the position of an error depends on the split
 
     for (std::size_t at = 0; at <= text.size(); ++at) {
         chunked_decoder decoder;

@@ -8,18 +8,18 @@
 namespace http {
 namespace {
 
-// In the order of the enumeration.
+/// In the order of the enumeration.
 constexpr std::array<std::string_view, codings> tokens{"", "gzip", "br", "zstd"};
 constexpr std::array<std::string_view, codings> suffixes{"", ".gz", ".br", ".zst"};
 
-// Brotli packs text tighter than zstd at the levels of precompressed files, and both than gzip.
+/// At the levels used for precompressed files, brotli compresses text better than zstd does, and zstd better than gzip.
 constexpr std::array<coding, codings> preference{coding::brotli, coding::zstd, coding::gzip, coding::identity};
 
 constexpr std::size_t index(coding c) noexcept { return static_cast<std::size_t>(c); }
 
-// A weight or that there is none.
-using heard = std::int16_t;
-constexpr heard unheard = -1;
+/// A weight, or `absent`.
+using optional_weight = std::int16_t;
+constexpr optional_weight absent = -1;
 
 std::optional<coding> parse_coding(std::string_view name) noexcept
 {
@@ -48,7 +48,7 @@ class accept_encoding_parser {
     }
 
   private:
-    // codings [ weight ]; a coding has no other parameters.
+    /// Reads one element: codings [ weight ]. A coding has no other parameters.
     void read(std::string_view element) noexcept
     {
         const std::size_t semicolon = element.find(';');
@@ -56,7 +56,7 @@ class accept_encoding_parser {
         if (semicolon != std::string_view::npos) parsed = parse_weight(trim(element.substr(semicolon + 1)));
         if (!parsed) return;
 
-        const auto q = static_cast<heard>(*parsed);
+        const auto q = static_cast<optional_weight>(*parsed);
         const std::string_view name = trim(element.substr(0, semicolon));
         if (name == "*")
             any_ = std::max(any_, q);
@@ -64,14 +64,14 @@ class accept_encoding_parser {
             weights_[index(*c)] = std::max(weights_[index(*c)], q);
     }
 
-    // RFC 9110 section 12.5.3: * speaks of what was not named. Without it identity alone is acceptable unnamed; less
-    // than anything that was named, since whoever names codings wants them.
+    /// Resolves the codings that were not named (RFC 9110 section 12.5.3). They have the weight of `*`; without a `*`
+    /// only identity is acceptable. It then gets the least weight, because a client that names codings prefers them.
     accepted_codings settle() const noexcept
     {
         std::array<weight, codings> weights{};
         for (std::size_t i = 0; i < codings; ++i) {
-            const heard q = weights_[i] != unheard ? weights_[i] : any_;
-            if (q != unheard)
+            const optional_weight q = weights_[i] != absent ? weights_[i] : any_;
+            if (q != absent)
                 weights[i] = static_cast<weight>(q);
             else
                 weights[i] = i == index(coding::identity) ? 1 : 0;
@@ -79,20 +79,20 @@ class accept_encoding_parser {
         return accepted_codings(weights);
     }
 
-    std::array<heard, codings> weights_{unheard, unheard, unheard, unheard};
-    heard any_ = unheard;
+    std::array<optional_weight, codings> weights_{absent, absent, absent, absent};
+    optional_weight any_ = absent;
 };
 
-// What browsers send, over TLS and without it, and what comes of it: nearly each request is one of these, and comparing
-// costs a tenth of parsing.
-struct usual_field {
+/// The fields that browsers send, with and without TLS, and their meaning. Nearly every request has one of these, and a
+/// comparison costs a tenth of parsing.
+struct common_field {
     std::string_view text;
     accepted_codings meaning;
 };
-constexpr std::array usual{
-    usual_field{"gzip, deflate, br, zstd", accepted_codings({1, full_weight, full_weight, full_weight})},
-    usual_field{"gzip, deflate, br", accepted_codings({1, full_weight, full_weight, 0})},
-    usual_field{"gzip, deflate", accepted_codings({1, full_weight, 0, 0})},
+constexpr std::array common_fields{
+    common_field{"gzip, deflate, br, zstd", accepted_codings({1, full_weight, full_weight, full_weight})},
+    common_field{"gzip, deflate, br", accepted_codings({1, full_weight, full_weight, 0})},
+    common_field{"gzip, deflate", accepted_codings({1, full_weight, 0, 0})},
 };
 
 }  // namespace
@@ -115,7 +115,7 @@ coding accepted_codings::choose(coding_set available) const noexcept
 accepted_codings parse_accept_encoding(std::optional<std::string_view> field) noexcept
 {
     if (!field) return {};
-    for (const usual_field& known : usual)
+    for (const common_field& known : common_fields)
         if (known.text == *field) return known.meaning;
     return accept_encoding_parser{}.parse(*field);
 }

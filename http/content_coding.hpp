@@ -12,17 +12,17 @@
 
 namespace http {
 
-// The content codings (RFC 9110 section 8.4.1) which the server can send.
+/// The content codings (RFC 9110 section 8.4.1) that the server can send.
 enum class coding : std::uint8_t { identity, gzip, brotli, zstd };
 inline constexpr std::size_t codings = 4;
 
-// `br`, as in Content-Encoding. Empty for identity, which is never written there (RFC 9110 section 8.4).
+/// The name in Content-Encoding, such as `br`. Empty for identity, which never appears there (RFC 9110 section 8.4).
 [[nodiscard]] std::string_view token(coding c) noexcept;
 
-// `.br`, of the precompressed file beside the plain one. Empty for identity.
+/// The suffix of a precompressed file, such as `.br`. Empty for identity.
 [[nodiscard]] std::string_view suffix(coding c) noexcept;
 
-// In which codings a representation is to be had.
+/// A set of codings, such as those in which a representation is available.
 class coding_set {
   public:
     constexpr coding_set() noexcept = default;
@@ -40,20 +40,20 @@ class coding_set {
 
 inline constexpr coding_set all_codings{coding::identity, coding::gzip, coding::brotli, coding::zstd};
 
-// What an Accept-Encoding field lets the server send: eight bytes, copied freely.
+/// The codings that an Accept-Encoding field permits, with their weights. Eight bytes, cheap to copy.
 class accepted_codings {
   public:
-    // Without the field any coding would do (RFC 9110 section 12.5.3), but a client that does not say so is likely one
-    // that knows of none; so this permits identity only.
+    /// The value for a request without the field: identity only. RFC 9110 section 12.5.3 permits any coding then, but a
+    /// client that does not send the field probably does not know any.
     constexpr accepted_codings() noexcept = default;
     constexpr explicit accepted_codings(const std::array<weight, codings>& weights) noexcept : weights_(weights) {}
 
     [[nodiscard]] constexpr weight weight_of(coding c) const noexcept { return weights_[static_cast<std::size_t>(c)]; }
     [[nodiscard]] constexpr bool permits(coding c) const noexcept { return weight_of(c) > 0; }
 
-    // The coding to send: of those available the one with the highest weight; among equals br goes first, then
-    // zstd, gzip, identity. Identity if nothing available is permitted: RFC 9110 section 12.5.3 lets a server answer so
-    // even where it was refused, and a page helps the client more than 406 does.
+    /// The coding to send: the available one with the highest weight; if weights are equal, br comes first, then zstd,
+    /// gzip, identity. Returns identity if nothing available is permitted: RFC 9110 section 12.5.3 allows that even for
+    /// a client that refuses identity, and a page helps the client more than 406 does.
     [[nodiscard]] coding choose(coding_set available) const noexcept;
 
     friend constexpr bool operator==(const accepted_codings&, const accepted_codings&) noexcept = default;
@@ -62,8 +62,8 @@ class accepted_codings {
     std::array<weight, codings> weights_{full_weight, 0, 0, 0};
 };
 
-// Reads an Accept-Encoding field (RFC 9110 section 12.5.3), or the lack of one. Of a coding named twice, be it as gzip
-// and x-gzip (8.4.1.3), the higher weight counts; malformed elements do not.
+/// Parses an Accept-Encoding field (RFC 9110 section 12.5.3), or its absence. If a coding is named twice, as with gzip
+/// and x-gzip (8.4.1.3), the higher weight counts. Malformed elements are ignored.
 [[nodiscard]] accepted_codings parse_accept_encoding(std::optional<std::string_view> field) noexcept;
 
 }  // namespace http

@@ -42,7 +42,7 @@ TEST(ContentCoding, Browsers)
     EXPECT_TRUE(parse_accept_encoding(firefox).permits(coding::identity));
 }
 
-// The fields of browsers are known by heart; with a space after them they are parsed.
+// The fields that browsers send are compared as a whole; with a space after them they are parsed.
 TEST(ContentCoding, WhatIsKnownByHeartIsWhatParsingYields)
 {
     for (std::string_view field : {"gzip, deflate, br, zstd", "gzip, deflate, br", "gzip, deflate"})

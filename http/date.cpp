@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "M
 constexpr sys_seconds first_time = sys_days{std::chrono::year{0} / 1 / 1};
 constexpr sys_seconds last_time = sys_days{std::chrono::year{10000} / 1 / 1} - std::chrono::seconds{1};
 
-// What the three forms have in common, still to be checked against the calendar.
+/// The values that all three forms contain, not yet checked against the calendar.
 struct fields {
     unsigned weekday = 0;
     int year = 0;
@@ -32,7 +32,7 @@ struct fields {
     int second = 0;
 };
 
-// Reads a text from left to right; after a mismatch nothing matches any more.
+/// Reads a text from left to right. After a mismatch every further read fails, so callers check once at the end.
 class reader {
   public:
     explicit reader(std::string_view text) noexcept : rest_(text) {}
@@ -55,7 +55,7 @@ class reader {
         return value;
     }
 
-    // asctime pads the day with a space.
+    /// asctime pads the day with a space.
     int day_padded() noexcept
     {
         if (!rest_.starts_with(' ')) return digits(2);
@@ -110,7 +110,7 @@ class reader {
     bool failed_ = false;
 };
 
-// Sun, 06 Nov 1994 08:49:37 GMT
+/// Sun, 06 Nov 1994 08:49:37 GMT
 std::optional<fields> read_imf(std::string_view text) noexcept
 {
     reader in(text);
@@ -128,7 +128,7 @@ std::optional<fields> read_imf(std::string_view text) noexcept
     return in.matched_all() ? std::optional(f) : std::nullopt;
 }
 
-// Sunday, 06-Nov-94 08:49:37 GMT
+/// Sunday, 06-Nov-94 08:49:37 GMT
 std::optional<fields> read_rfc850(std::string_view text, sys_seconds now) noexcept
 {
     reader in(text);
@@ -145,14 +145,14 @@ std::optional<fields> read_rfc850(std::string_view text, sys_seconds now) noexce
     in.literal(" GMT");
     if (!in.matched_all()) return std::nullopt;
 
-    // The latest such year that is not more than 50 years after now (RFC 9110 section 5.6.7).
+    // Choose the latest matching year that is not more than 50 years after now (RFC 9110 section 5.6.7).
     const std::chrono::year_month_day today(std::chrono::floor<days>(std::clamp(now, first_time, last_time)));
     const int latest = static_cast<int>(today.year()) + 50;
     f.year = latest - ((latest - two_digits) % 100 + 100) % 100;
     return f;
 }
 
-// Sun Nov  6 08:49:37 1994
+/// Sun Nov  6 08:49:37 1994
 std::optional<fields> read_asctime(std::string_view text) noexcept
 {
     reader in(text);
@@ -177,13 +177,13 @@ std::optional<sys_seconds> to_time(const fields& f) noexcept
     const sys_days day{date};
     if (std::chrono::weekday{day}.c_encoding() != f.weekday) return std::nullopt;
 
-    // 60 is a leap second, which can only be the last of a day; it counts as the next day's first.
+    // Second 60 is a leap second, which can only be the last of a day. It is taken as the first second of the next day.
     const bool is_leap = f.hour == 23 && f.minute == 59 && f.second == 60;
     if (f.hour > 23 || f.minute > 59 || (f.second > 59 && !is_leap)) return std::nullopt;
     return day + std::chrono::hours{f.hour} + std::chrono::minutes{f.minute} + std::chrono::seconds{f.second};
 }
 
-// Writes texts and numbers one after the other.
+/// Appends texts and numbers to a fixed buffer.
 class writer {
   public:
     explicit writer(date_text& into) noexcept : next_(into.begin()) {}

@@ -8,7 +8,7 @@
 namespace http {
 namespace {
 
-// etagc = %x21 / %x23-7E / obs-text: no space and no escape, unlike a quoted string.
+/// etagc = %x21 / %x23-7E / obs-text: no space and no escapes, unlike a quoted string.
 constexpr bool is_tag_char(char c) noexcept
 {
     const auto byte = static_cast<unsigned char>(c);
@@ -17,7 +17,7 @@ constexpr bool is_tag_char(char c) noexcept
 
 constexpr bool is_space(char c) noexcept { return c == ' ' || c == '\t'; }
 
-// The length of the entity-tag at the text's beginning; 0 if there is none.
+/// The length of the entity-tag at the beginning of the text; 0 if there is none.
 std::size_t tag_length(std::string_view text) noexcept
 {
     std::size_t at = text.starts_with("W/") ? 2 : 0;
@@ -27,7 +27,7 @@ std::size_t tag_length(std::string_view text) noexcept
     return at < text.size() && text[at] == '"' ? at + 1 : 0;
 }
 
-// REQUIRES: `text` is an entity-tag.
+/// REQUIRES: `text` is an entity-tag.
 entity_tag tag_of(std::string_view text) noexcept
 {
     const bool weak = text.front() == 'W';
@@ -50,7 +50,7 @@ bool matches(const entity_tag& a, const entity_tag& b, comparison how) noexcept
 
 std::optional<entity_tag> entity_tag_cursor::next() noexcept
 {
-    // Empty elements are passed over (RFC 9110 section 5.6.1.2), but between two tags there must be a comma.
+    /// Empty elements are skipped (RFC 9110 section 5.6.1.2), but there must be a comma between two tags.
     bool comma = first_;
     first_ = false;
     while (!rest_.empty() && (is_space(rest_.front()) || rest_.front() == ',')) {

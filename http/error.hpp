@@ -7,8 +7,8 @@
 
 namespace http {
 
-// Why a message was refused. `text` is a static sentence which names the rule or the limit that was broken; it
-// goes to the error page and to the log, so it never quotes the client.
+/// The reason why a message was refused. `text` is a static sentence that names the broken rule or limit. It appears on
+/// the error page and in the log, so it never quotes the client.
 struct [[nodiscard]] error {
     status code = status::bad_request;
     std::string_view text;

@@ -12,7 +12,7 @@
 namespace http {
 namespace {
 
-// In the order of the enumeration, in lower case.
+/// In the order of the enumeration, in lower case.
 constexpr std::array<std::string_view, known_fields> names{
     "accept",
     "accept-encoding",
@@ -55,8 +55,8 @@ constexpr std::array<std::string_view, known_fields> names{
 };
 static_assert(std::ranges::is_sorted(names), "the enumeration is alphabetical, so a missing name shows here");
 
-// A perfect hash over length, first and last character: the compiler looks for a multiplier that keeps all names
-// apart, so that a field name is compared with one candidate at most.
+/// A perfect hash over length, first and last character. The compiler searches for a multiplier that gives each name a
+/// slot of its own, so a field name is compared with at most one candidate.
 constexpr std::uint32_t key(std::string_view name) noexcept
 {
     const auto letter = [](char c) { return static_cast<std::uint32_t>(static_cast<unsigned char>(to_lower(c))); };
@@ -81,7 +81,7 @@ constexpr bool keeps_apart(std::uint32_t multiplier)
 
 constexpr std::uint32_t find_multiplier()
 {
-    std::uint32_t multiplier = 0x9E3779B1;  // odd, with its bits well mixed; the next odd ones do as well
+    std::uint32_t multiplier = 0x9E3779B1;  // odd, with well-mixed bits; the odd numbers after it are as good
     while (!keeps_apart(multiplier)) multiplier += 2;
     return multiplier;
 }
@@ -102,8 +102,9 @@ std::uint64_t eight_bytes(const char* from) noexcept
     return bytes;
 }
 
-// Compares with a name of the table, eight bytes at a time. Setting the bit which makes letters lower case maps
-// nothing else in a token onto a letter or a hyphen (a CR it would, onto the hyphen).
+/// Compares a field name with a name of the table, eight bytes at a time. It sets the bit that makes letters lower
+/// case. In a token, that maps no other character to a letter or a hyphen (it would map a CR to the hyphen, but a token
+/// has none).
 bool is_spelling_of(std::string_view known, std::string_view name) noexcept
 {
     constexpr std::uint64_t lower_case = 0x2020202020202020;

@@ -9,7 +9,7 @@
 namespace http {
 namespace {
 
-/// Whether the quote there is one of a quoted string's content (RFC 9110 section 5.6.4).
+/// Whether the quote at this index is escaped, and so is content of a quoted string (RFC 9110 section 5.6.4).
 bool is_escaped(std::string_view text, std::size_t quote)
 {
     std::size_t backslashes = 0;
@@ -17,7 +17,7 @@ bool is_escaped(std::string_view text, std::size_t quote)
     return backslashes % 2 == 1;
 }
 
-/// The last element of a list, in which commas between quotes part nothing.
+/// Removes and returns the last element of a list. Commas within quotes do not separate elements.
 std::string_view take_last(std::string_view& list)
 {
     bool quoted = false;
@@ -32,7 +32,7 @@ std::string_view take_last(std::string_view& list)
     return element;
 }
 
-/// The first "name=value" of an element; the value may be quoted, and have semicolons in it then.
+/// Removes and returns the first "name=value" of an element. A quoted value may contain semicolons.
 std::string_view take_pair(std::string_view& element)
 {
     bool quoted = false;
@@ -52,7 +52,7 @@ std::string_view without_quotes(std::string_view text)
     return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-/// What an element of Forwarded says of its client; empty: nothing.
+/// The value of the `for` parameter in an element of Forwarded; empty if there is none.
 std::string_view client_in(std::string_view element)
 {
     while (!element.empty()) {
@@ -64,7 +64,8 @@ std::string_view client_in(std::string_view element)
     return {};
 }
 
-/// "192.0.2.1", "[2001:db8::1]", either with a port (RFC 7239 section 6); and, as many proxies write it, "2001:db8::1".
+/// Parses "192.0.2.1" or "[2001:db8::1]", either with a port or without (RFC 7239 section 6), and "2001:db8::1", which
+/// many proxies write.
 std::optional<ip_address> parse_node(std::string_view node)
 {
     if (node.starts_with('[')) {
@@ -79,7 +80,7 @@ std::optional<ip_address> parse_node(std::string_view node)
     return parse_ip(has_port ? node.substr(0, colon) : node);
 }
 
-/// The hop that a node stands for. No client has the unspecified address (RFC 4291 section 2.5.2).
+/// The hop that a node denotes. No client has the unspecified address (RFC 4291 section 2.5.2).
 forwarded_hop hop_of(std::string_view node)
 {
     auto address = parse_node(node);
@@ -87,34 +88,34 @@ forwarded_hop hop_of(std::string_view node)
     return {address};
 }
 
-constexpr std::array<std::string_view, 12> names_of_forwarding{"Forwarded",        "Via",
-                                                               "CDN-Loop",         "X-Real-IP",
-                                                               "X-Client-IP",      "X-Cluster-Client-IP",
-                                                               "True-Client-IP",   "CF-Connecting-IP",
-                                                               "Fastly-Client-IP", "X-Remote-IP",
-                                                               "X-Original-IP",    "X-Original-Host"};
-constexpr std::string_view first_part = "X-Forwarded";  // -For, -Host, -Proto, -Port, -Server, -By, -Prefix, -Ssl
+constexpr std::array<std::string_view, 12> forwarding_fields{"Forwarded",        "Via",
+                                                             "CDN-Loop",         "X-Real-IP",
+                                                             "X-Client-IP",      "X-Cluster-Client-IP",
+                                                             "True-Client-IP",   "CF-Connecting-IP",
+                                                             "Fastly-Client-IP", "X-Remote-IP",
+                                                             "X-Original-IP",    "X-Original-Host"};
+constexpr std::string_view forwarding_prefix = "X-Forwarded";  // -For, -Host, -Proto, -Port, -Server, -By, -Ssl
 
-bool tells_of_forwarding(std::string_view name)
+bool is_forwarding_field(std::string_view name)
 {
-    return equal_ignoring_case(name.substr(0, first_part.size()), first_part) ||
-           std::ranges::any_of(names_of_forwarding, [&](auto known) { return equal_ignoring_case(name, known); });
+    return equal_ignoring_case(name.substr(0, forwarding_prefix.size()), forwarding_prefix) ||
+           std::ranges::any_of(forwarding_fields, [&](auto known) { return equal_ignoring_case(name, known); });
 }
 
 }  // namespace
 
 bool is_passed_on(std::string_view head) noexcept
 {
-    // Each line after the request line (and any empty line before that) is a field.
+    // Every line after the request line is a field line; empty lines may precede the request line.
     while (head.starts_with("\r\n")) head.remove_prefix(2);
     for (auto end = head.find("\r\n"); end != std::string_view::npos; end = head.find("\r\n")) {
         head.remove_prefix(end + 2);
-        if (tells_of_forwarding(head.substr(0, head.find(':')))) return true;
+        if (is_forwarding_field(head.substr(0, head.find(':')))) return true;
     }
     return false;
 }
 
-bool forwarded_hops::go_to_line_before()
+bool forwarded_hops::go_to_previous_line()
 {
     const std::string_view wanted = by_ == field_id::forwarded ? "Forwarded" : "X-Forwarded-For";
     while (!head_.empty()) {
@@ -135,7 +136,7 @@ std::optional<forwarded_hop> forwarded_hops::next()
 {
     for (;;) {
         while (list_.empty()) {
-            if (!go_to_line_before()) return std::nullopt;
+            if (!go_to_previous_line()) return std::nullopt;
         }
         const std::string_view element = take_last(list_);
         if (element.empty()) continue;  // RFC 9110 section 5.6.1.2

@@ -36,7 +36,7 @@ TEST(Forwarded, HopsOfXForwardedFor)
         {"X-Forwarded-For: , 192.0.2.1,, \r\nX-Forwarded-For:", {"192.0.2.1"}},
         {"X-Forwarded-For: 2001:db8::1, [2001:db8::2], [2001:db8::3]:80, 192.0.2.1:80",
          {"192.0.2.1", "2001:db8::3", "2001:db8::2", "2001:db8::1"}},
-        // A node that is no address is a hop without a name, so the hops beyond it are not known.
+        // A node that is not an address is a hop without an address, so the hops before it are unknown.
         {"X-Forwarded-For: 192.0.2.1, unknown, 192.0.2.2", {"192.0.2.2", "?"}},
         {"X-Forwarded-For: 192.0.2.1, \"192.0.2.2\"", {"?"}},
         {"X-Forwarded-For: 192.0.2.1, 192.0.2.256", {"?"}},
@@ -76,7 +76,7 @@ TEST(Forwarded, WhatAClientSendsDoesNotHideWhatIsPutBehindIt)
 {
     for (const std::string sent : {"for=\"", "for=\"\\", "for=\\", "\"", "\"\"\"", "a=\"b\\\"", ";", "for=\"x;"})
         check(field_id::forwarded, {"Forwarded: " + sent + ", for=\"192.0.2.9\"", {"192.0.2.9", "?"}});
-    // What a proxy quotes for a client is not read as its own word.
+    // What a proxy quotes from a client is not read as written by the proxy.
     for (const std::string host : {"\"a;for=192.0.2.1\"", "\"a, for=192.0.2.1\"", "\"a\\\";for=192.0.2.1\"",
                                    "\"a\\\", for=192.0.2.1;x=\\\"\"", "\"\\\\\""})
         check(field_id::forwarded, {"Forwarded: host=" + host + ";for=192.0.2.9", {"192.0.2.9"}});

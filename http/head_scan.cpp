@@ -3,6 +3,13 @@
 #include "http/request.hpp"
 
 namespace http {
+
+// How the scan works. A head ends at the first empty line after the request line. The scan searches for the next byte
+// that cannot be part of a line, 16 bytes at a time; the only one that may come is the CR of a CRLF. `scanned_` is the
+// index of the first byte that has not been examined, so a head that arrives byte by byte is not scanned again from its
+// beginning. A CR whose LF has not arrived yet counts as not examined. All positions are indexes, not pointers, because
+// the buffer may move between two calls.
+
 namespace {
 
 constexpr std::uint8_t max_empty_lines = 2;
@@ -12,8 +19,8 @@ std::unexpected<error> refuse(status code, std::string_view text) { return std::
 
 std::unexpected<error> refuse_first_byte(char c)
 {
-    if (c == tls_handshake) return refuse(status::bad_request, "This port speaks HTTP without TLS.");
-    return refuse(status::bad_request, "A request begins with the name of its method.");
+    if (c == tls_handshake) return refuse(status::bad_request, "This port serves plain HTTP, not HTTPS.");
+    return refuse(status::bad_request, "The request does not begin with the name of a method.");
 }
 
 std::unexpected<error> refuse_control(char c)
@@ -22,7 +29,8 @@ std::unexpected<error> refuse_control(char c)
     return refuse(status::bad_request, "The head contains a control character.");
 }
 
-// The request line is too long: by its target, unless no method has ended within its own limit (RFC 9112 section 3).
+/// The request line is too long. That is the fault of its target, unless the method alone is longer than its own limit
+/// (RFC 9112 section 3).
 std::unexpected<error> refuse_line(std::string_view line, const limits& limits)
 {
     if (!line.substr(0, limits.method_bytes + 1).contains(' '))
@@ -44,7 +52,8 @@ std::expected<std::optional<std::size_t>, error> head_scan::feed(std::span<const
             part_ = part::request_line;
         }
 
-        // Limits come before what ends the run, whichever way it was split: the first byte in error decides.
+        // Check the limits before the byte that ended the run: the first wrong byte decides the answer, so that it does
+        // not depend on how the bytes were split.
         const std::size_t at = find_not_field_char(text, scanned_);
         if (part_ == part::request_line && at - line_begin_ > longest_line)
             return refuse_line(text.substr(line_begin_), limits);
@@ -63,7 +72,7 @@ std::expected<std::optional<std::size_t>, error> head_scan::feed(std::span<const
         line_begin_ = scanned_;
         if (is_empty && part_ == part::fields) return scanned_;
         if (is_empty && ++empty_lines_ > max_empty_lines)
-            return refuse(status::bad_request, "Too many empty lines stand before the request line.");
+            return refuse(status::bad_request, "Too many empty lines precede the request line.");
         if (!is_empty) part_ = part::fields;
     }
     return std::nullopt;

@@ -17,7 +17,7 @@ using answer = std::expected<std::optional<std::size_t>, http::error>;
 
 const answer not_yet = std::nullopt;
 
-// Feeds all of `text` in two steps, split before `at`; stops where the server would.
+// Feeds all of `text` in two steps, split before `at`; stops at the end of the head or at an error, as the server does.
 answer feed_split(std::string_view text, std::size_t at, const limits& limits)
 {
     head_scan scan;
@@ -49,7 +49,7 @@ answer feed_all_ways(std::string_view text, const limits& limits = {})
     return whole;
 }
 
-// The status with which a head is refused, however it is fed; 0 if it is not.
+// The status with which a head is refused, for every way to split it; 0 if it is accepted.
 int refusal(std::string_view text, const limits& limits = {})
 {
     const answer got = feed_all_ways(text, limits);
@@ -122,7 +122,7 @@ TEST(HeadScan, HoldsTheRequestLineToItsLimit)
     EXPECT_EQ(refusal(longest + "x", small), 414);
     EXPECT_EQ(refusal("OPTIONS " + std::string(100, '/'), small), 414);
     EXPECT_EQ(refusal(std::string(100, 'X') + " / HTTP/1.1\r\n\r\n", small), 501);
-    // The first byte in error decides.
+    // The first wrong byte decides.
     EXPECT_EQ(refusal("GET /\n" + std::string(100, '/'), small), 400);
     EXPECT_EQ(refusal("GET " + std::string(100, '/') + "\n", small), 414);
 }
@@ -149,7 +149,7 @@ TEST(HeadScan, TellsIdleFromStarted)
     EXPECT_FALSE(scan.started());
 }
 
-// A byte at a time must stay linear: this takes minutes if each call looks at all bytes again.
+// Feeding byte by byte must take linear time: this test takes minutes if each call examines all bytes again.
 TEST(HeadScan, NeverLooksBack)
 {
     limits large;

@@ -21,7 +21,7 @@ void append_control(std::string& to, unsigned char code)
     to.push_back(digits[code & 15]);
 }
 
-// Adds one character, of `bytes` bytes, or the replacement of a byte that belongs to none.
+/// Appends one character of `bytes` bytes, or the replacement character for a byte that does not belong to any.
 void append_character(std::string& to, std::string_view text, std::size_t bytes)
 {
     const char c = text.front();
@@ -46,11 +46,11 @@ void append_json_text(std::string& to, std::string_view text, std::size_t most)
     assert(most >= 16);
     to.push_back('"');
     const std::size_t begin = to.size();
-    if (text.size() <= most && find_not_log_char(text) == text.size()) {  // as nearly always
+    if (text.size() <= most && find_not_log_char(text) == text.size()) {  // the common case
         to.append(text);
         text = {};
     }
-    std::size_t cut_here = begin;  // the last place with room for the mark
+    std::size_t cut_here = begin;  // the last position that leaves room for the mark
     while (!text.empty()) {
         const std::size_t bytes = utf8_character_bytes(text);
         append_character(to, text, bytes);

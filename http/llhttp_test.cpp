@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Compares our parsers with llhttp, the parser of Node.js, in its strict mode: over a table of messages and a great
-// many seeded mutations of them. What we accept llhttp must accept, and understand in the same way. What only llhttp
-// accepts must be refused by us for one of the reasons listed here.
+// Compares our parsers with llhttp, the parser of Node.js, in its strict mode, on a table of messages and many seeded
+// mutations of them. llhttp must accept what we accept, and read it the same way. What only llhttp accepts, we must
+// refuse for one of the reasons listed here.
 
 #include <algorithm>
 #include <array>
@@ -28,7 +28,7 @@ namespace {
 using namespace std::string_view_literals;
 using http::request_head;
 
-// What a parser understood of a message.
+// What a parser read from a message.
 struct understood {
     std::string method;
     std::string target;
@@ -47,7 +47,7 @@ struct understood {
     }
 };
 
-// llhttp, behind one call.
+// Runs llhttp in one call.
 class reference {
   public:
     explicit reference(std::string_view bytes)
@@ -94,7 +94,7 @@ class reference {
 
     int end_field()
     {
-        // Fields of a trailer section come here too, after the head.
+        // llhttp reports the fields of a trailer section here too, after the head.
         if (!has_head_) seen_.fields.emplace_back(name_, http::trim(value_));
         name_.clear();
         value_.clear();
@@ -134,46 +134,46 @@ understood ours(const request_head& head)
     return seen;
 }
 
-// Whether a tab is in or behind a value: llhttp takes only spaces for white space where it reads values itself.
+// Whether a tab is in or after a value: where llhttp parses values itself, it treats only spaces as white space.
 bool has_tab(const http::field& f) { return std::string_view(f.value.data(), f.value.size() + 1).contains('\t'); }
 
-// What we take and llhttp does not, on purpose.
+// What we accept on purpose and llhttp refuses.
 bool only_we_accept(const request_head& head)
 {
     if (head.method == http::method::other) return true;  // it knows no other methods; we leave the 501 to the server
     for (const http::field& f : head.fields())
         if ((f.id == http::field_id::content_length || f.id == http::field_id::transfer_encoding) && has_tab(f))
             return true;
-    // A query with bytes beyond ASCII, as browsers and curl send them.
+    // A query with bytes that are not ASCII, as browsers and curl send it.
     if (std::ranges::any_of(head.line, [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) return true;
     if (head.line.ends_with("/1.0") || head.line.ends_with("/1.1")) return false;
     return true;  // later minor versions (RFC 9110 section 2.5)
 }
 
-// Whether the two differ on persistence, on purpose.
+// Whether the two differ about persistence on purpose.
 bool differs_on_persistence(const request_head& head)
 {
     for (const http::field& f : head.fields())
         if (f.id == http::field_id::connection && has_tab(f)) return true;
-    // With close and keep-alive together llhttp has HTTP/1.0 persist; in RFC 9112 section 9.3 close comes first.
+    // With both close and keep-alive, llhttp lets HTTP/1.0 persist; in RFC 9112 section 9.3 close takes precedence.
     return head.version == http::version::http_1_0 && head.find(http::field_id::connection) && !head.keep_alive;
 }
 
-// Why we refuse what llhttp takes.
+// The reason why we refuse what llhttp accepts.
 const std::set<std::string_view>& strictness()
 {
     static const std::set<std::string_view> reasons{
-        // llhttp passes over any number of empty lines, and over more than one space.
+        // llhttp skips any number of empty lines, and more than one space.
         "The request method is not a token.",
         "The request line is not three words with one space between.",
         "The request line does not end in an HTTP version.",
-        // It takes a bare LF for a line's end in places, and obs-fold for a space.
+        // In places it accepts a bare LF as the end of a line, and obs-fold as a space.
         "A line of the head does not end in CRLF.",
         "A field name is empty or begins with an invalid character.",
         "A field line begins with white space.",
-        // It reads HTTP/0.9, the version without a version, too.
+        // It also accepts HTTP/0.9, which has no version in the request line.
         "The request line has no HTTP version.",
-        // It leaves Host, and thereby the target's authority, to its user.
+        // It leaves Host, and with it the authority of the target, to its user.
         "The request has no Host field.",
         "The request has two Host fields.",
         "The Host field is invalid.",
@@ -183,24 +183,24 @@ const std::set<std::string_view>& strictness()
         "The request target is neither a path nor an http URI.",
         "Only OPTIONS may have an asterisk as target.",
         "The request target contains a character that must be encoded.",
-        // So it does with expectations, and with what is listed in fields.
+        // It also leaves expectations and the contents of list fields to its user.
         "The only expectation that can be met is 100-continue.",
         "The Connection field is not a list of tokens.",
         "The Upgrade field is not a list of protocols.",
-        // It goes by the last coding alone, whatever the version.
+        // It considers the last coding only, for every version.
         "An HTTP/1.0 request has a Transfer-Encoding.",
         "The only transfer coding that is understood is chunked.",
         "The Transfer-Encoding is malformed.",
-        // CONNECT has no body for it, whatever the codings.
+        // For it, CONNECT has no body, whatever the codings are.
         "Where the body ends cannot be told: the last transfer coding is not chunked.",
-        // It reads HTTP/2.0 too, and has no limits.
+        // It also accepts HTTP/2.0, and has no limits.
         "The HTTP version is neither 1.0 nor 1.1.",
         "The Content-Length is above the limit.",
     };
     return reasons;
 }
 
-// One head given to both. True if both accept it.
+// Gives one head to both parsers. True if both accept it.
 bool compare_heads(std::string_view bytes, std::map<std::string_view, int>& stricter)
 {
     http::head_scan scan;
@@ -210,7 +210,7 @@ bool compare_heads(std::string_view bytes, std::map<std::string_view, int>& stri
 
     request_head head;
     const auto parsed = http::parse_head(head_bytes, {}, head);
-    // What the scan refuses the parser must refuse.
+    // The parser must refuse what the scan refuses.
     if (!length) EXPECT_FALSE(parsed) << testing::PrintToString(bytes);
 
     const reference other(head_bytes);
@@ -259,7 +259,7 @@ const std::vector<std::string>& heads()
     return table;
 }
 
-// Changes a few places of a text, mostly with bytes on which parsers stumble.
+// Changes a text in a few places, mostly with bytes that parsers often get wrong.
 class mutator {
   public:
     explicit mutator(std::uint32_t seed) : random_(seed) {}
@@ -328,7 +328,7 @@ class mutator {
         return words[below(words.size())];
     }
 
-    // A line of another text, after one of this text's line ends.
+    // Insert a line of another text after one of the lines of this text.
     void insert_line(std::string& text, const std::string& other)
     {
         const std::size_t from = other.find('\n', below(other.size()));
@@ -352,7 +352,7 @@ TEST(Llhttp, AgreesOnHeads)
     for (int i = 0; i < 400'000; ++i) accepted += compare_heads(mutate(heads()), stricter) ? 1 : 0;
     EXPECT_GT(accepted, 40'000);
     for (const auto& [why, times] : stricter) RecordProperty(std::string(why), times);
-    // A family that no longer occurs is one to take off the list.
+    // If a reason no longer occurs, remove it from the list.
     for (std::string_view why : strictness()) EXPECT_TRUE(stricter.contains(why)) << why;
 }
 
@@ -384,18 +384,17 @@ const std::set<std::string_view>& chunk_strictness()
     static const std::set<std::string_view> reasons{
         "The body is longer than the limit.",
         "A chunk size has more than 16 digits.",
-        // llhttp takes any visible character, and separators in any order.
+        // llhttp accepts any visible character, and separators in any order.
         "A chunk extension is malformed.",
         "A chunk size is followed by something else than an extension or CRLF.",
-        // It takes any empty line for the end of the trailer section, and a field without a name.
+        // It accepts any empty line as the end of the trailer section, and a field without a name.
         "A trailer field has no name.",
     };
     return reasons;
 }
 
-// llhttp 8.1 knows no backslash in the quoted string of an extension, and no extension without a value after one that
-// has a value; and it refuses the framing fields in a trailer
-// section, which we ignore with all the others.
+// llhttp 8.1 does not know the backslash in the quoted string of an extension, nor an extension without a value after
+// one with a value. It refuses framing fields in a trailer section, which we ignore like all the others.
 bool only_we_accept_body(std::string_view body)
 {
     std::string lower(body);

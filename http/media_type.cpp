@@ -19,9 +19,10 @@ constexpr auto compressible = compression::helps;
 constexpr auto opaque = compression::may_help;
 constexpr auto dense = compression::in_vain;
 
-// Types of the IANA registry where it has one, else what browsers send and expect. text/* and SVG say that they are
-// UTF-8, since the default for them has been a guess; JSON and its relatives are always UTF-8 (RFC 8259) and have no
-// such parameter, and XML says it itself. JavaScript is text/javascript (RFC 9239). Source code is shown as plain text.
+/// The types of the IANA registry if it has one, otherwise those that browsers send and expect. text/* and SVG declare
+/// UTF-8, because clients would otherwise guess. JSON and related formats are always UTF-8 (RFC 8259) and have no such
+/// parameter; XML declares its encoding itself. JavaScript is text/javascript (RFC 9239). Source code is shown as plain
+/// text.
 constexpr auto table = std::to_array<row>({
     {"3gp", {"video/3gpp", dense}},
     {"7z", {"application/x-7z-compressed", dense}},

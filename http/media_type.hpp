@@ -8,23 +8,23 @@
 
 namespace http {
 
-// What a content coding does to files of a type.
+/// The effect of a content coding on files of a type.
 enum class compression : std::uint8_t {
     helps,     // text and the like
-    may_help,  // only the author of the file knows
-    in_vain,   // compressed already, or noise
+    may_help,  // depends on the file
+    in_vain,   // already compressed, or random data
 };
 
 struct media_type {
     std::string_view text;  // a whole Content-Type value, with its charset where one applies
     compression by_coding;
-    coding stored = coding::identity;  // in which files of this type are
+    coding stored = coding::identity;  // the coding that files of this type have already, as .svgz has gzip
 
     [[nodiscard]] constexpr bool compressible() const { return by_coding == compression::helps; }
 };
 
-// The media type for a file name or path, by its extension in either case. application/octet-stream if there is none
-// in the table.
+/// The media type for a file name or path, by its extension, ignoring case. application/octet-stream if the extension
+/// is unknown.
 [[nodiscard]] media_type media_type_of(std::string_view file_name) noexcept;
 
 }  // namespace http

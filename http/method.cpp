@@ -7,7 +7,7 @@
 namespace http {
 namespace {
 
-// In the order of the enumeration.
+/// In the order of the enumeration.
 constexpr std::array<std::string_view, 9> names{"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
                                                 "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 static_assert(names.size() == static_cast<std::size_t>(method::other));

@@ -41,7 +41,7 @@ std::string ip_address::text() const
 
 std::optional<ip_address> parse_ip(std::string_view text)
 {
-    std::array<char, INET6_ADDRSTRLEN> room{};  // inet_pton wants a NUL
+    std::array<char, INET6_ADDRSTRLEN> room{};  // inet_pton requires a terminating NUL
     if (text.size() >= room.size() || text.contains('\0')) return std::nullopt;
     text.copy(room.data(), text.size());
     ip_address a;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Addresses of the Internet and sets of them, as values: by which clients are counted and proxies trusted.
+// IP addresses and networks (CIDR), as values. Clients are counted, and proxies trusted, by these.
 #pragma once
 
 #include <array>
@@ -12,8 +12,8 @@
 
 namespace http {
 
-// An IPv6 address; of IPv4 the mapped one, ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). All zero: none, as of a client
-// behind a Unix socket.
+/// An IPv6 address; an IPv4 address is stored as the mapped one, ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). All zero
+/// means none, as for a client on a Unix socket.
 struct ip_address {
     std::array<std::uint8_t, 16> bytes{};
 
@@ -24,15 +24,16 @@ struct ip_address {
     friend auto operator<=>(const ip_address&, const ip_address&) = default;
 };
 
-// "192.0.2.1" or "2001:db8::1", nothing else: no port, no zone, no brackets.
+/// Parses "192.0.2.1" or "2001:db8::1", without port, zone or brackets.
 [[nodiscard]] std::optional<ip_address> parse_ip(std::string_view text);
 
-// Whoever has one IPv6 address has the other 2^64 of its subnet as well (RFC 4291 section 2.5.4), so they count as one.
+/// The address under which a client is counted. A client with one IPv6 address has all 2^64 of its subnet (RFC 4291
+/// section 2.5.4), so these count as one.
 [[nodiscard]] ip_address subscriber_of(ip_address a) noexcept;
 
 struct network {
     ip_address base;
-    unsigned bits = 128;  // of the prefix, counted as for IPv6
+    unsigned bits = 128;  // prefix length for IPv6; an IPv4 prefix length is this minus 96
 
     [[nodiscard]] bool contains(const ip_address& a) const noexcept;
     [[nodiscard]] bool contains(const network& n) const noexcept { return bits <= n.bits && contains(n.base); }
@@ -40,9 +41,10 @@ struct network {
     friend bool operator==(const network&, const network&) = default;
 };
 
-// "10.0.0.0/8", "2001:db8::/32", or one address. Bits beyond the prefix must be zero: they are nearly always a mistake.
+/// Parses "10.0.0.0/8", "2001:db8::/32", or a single address. Bits after the prefix must be zero, because others are
+/// nearly always a mistake.
 [[nodiscard]] std::optional<network> parse_network(std::string_view text);
-// What may have been meant by one that has such bits: the network around the address.
+/// Parses the same, but clears the bits after the prefix. Use it to suggest what may have been meant.
 [[nodiscard]] std::optional<network> network_around(std::string_view text);
 
 [[nodiscard]] bool contains(const std::vector<network>& all, const ip_address& a) noexcept;

@@ -46,7 +46,7 @@ TEST(Network, ContainsWhatHasItsPrefix)
         {"192.0.2.7", "192.0.2.6", false},
         {"192.0.2.7/32", "192.0.2.7", true},
         {"0.0.0.0/0", "255.255.255.255", true},
-        {"0.0.0.0/0", "::1", false},  // all of IPv4, and nothing of IPv6
+        {"0.0.0.0/0", "::1", false},  // all of IPv4, none of IPv6
         {"::/0", "::1", true},
         {"::/0", "192.0.2.1", true},
         {"2001:db8::/32", "2001:db8:ffff::", true},

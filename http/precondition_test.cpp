@@ -88,10 +88,10 @@ TEST(Precondition, EachAlone)
 // RFC 9110 section 13.2.2.
 TEST(Precondition, Precedence)
 {
-    // If-Match silences If-Unmodified-Since, be it true or false.
+    // If-Match overrules If-Unmodified-Since, whether it is true or false.
     check({{.if_match = same, .if_unmodified_since = an_hour_before}, proceed, proceed}, current, __LINE__);
     check({{.if_match = other, .if_unmodified_since = date}, failed, failed}, current, __LINE__);
-    // If-None-Match silences If-Modified-Since.
+    // If-None-Match overrules If-Modified-Since.
     check({{.if_none_match = other, .if_modified_since = date}, proceed, proceed}, current, __LINE__);
     check({{.if_none_match = same, .if_modified_since = an_hour_before}, not_modified, failed}, current, __LINE__);
     check({{.if_none_match = "junk", .if_modified_since = date}, proceed, proceed}, current, __LINE__);
@@ -133,14 +133,14 @@ TEST(Precondition, IfRange)
         EXPECT_FALSE(applies(no)) << no;
     EXPECT_FALSE(applies(weak, {weak, modified, current.now}));
 
-    // Several lines make no date and no tag.
+    // Several lines are neither a date nor a tag.
     EXPECT_FALSE(applies("Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT"));
-    // Section 8.8.2.2: a date that was not sent, as it would not have been strong, is that of another version.
+    // Section 8.8.2.2: a date that was not sent, because it would not have been strong, belongs to another version.
     EXPECT_FALSE(applies(date, {same, {}, modified + 1h}));
     EXPECT_TRUE(applies(same, {same, {}, modified}));
 }
 
-// RFC 9110 section 8.8.2, of times that no file of a test has.
+// RFC 9110 section 8.8.2, with times that a test cannot give to a file.
 TEST(LastModified, IsSentOnlyOnceItIsStrong)
 {
     using std::chrono::nanoseconds;
@@ -155,7 +155,7 @@ TEST(LastModified, IsSentOnlyOnceItIsStrong)
     EXPECT_EQ(http::last_modified(changed, at(changed + 320ms)), modified);
     EXPECT_EQ(http::last_modified(changed, at(changed + 87600h)), modified);
 
-    // A clock that is behind: the date comes when it is right.
+    // If the clock is behind, the date is sent once the clock has reached it.
     EXPECT_EQ(http::last_modified(changed, at(changed - 1h)), std::nullopt);
     EXPECT_EQ(http::last_modified(changed, at(0s)), std::nullopt);
 

@@ -11,14 +11,14 @@ namespace {
 
 using outcome = std::expected<std::optional<proxy_header>, error>;
 
-constexpr error not_a_header{status::bad_request, "The proxy did not say, as it must, whom it speaks for."};
+constexpr error not_a_header{status::bad_request, "The connection does not begin with a valid PROXY protocol header."};
 
 constexpr std::string_view signature_1 = "PROXY ";
 constexpr std::string_view signature_2("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr std::size_t longest_line = 107;  // with its CRLF (section 2.1)
 constexpr std::size_t fixed_part_2 = 16;
 
-/// The next word of a line, each of which one space parts from the one before.
+/// Removes and returns the next word of a line, whose words are separated by single spaces.
 std::string_view next_word(std::string_view& line)
 {
     const auto space = std::min(line.find(' '), line.size());
@@ -34,19 +34,19 @@ bool is_port(std::string_view text)
     return problem == std::errc() && end == text.data() + text.size() && (text.size() == 1 || text.front() != '0');
 }
 
-/// Of a proxy that names its client. No client has the unspecified address (RFC 4291 section 2.5.2).
+/// The header of a proxy that names its client. No client has the unspecified address (RFC 4291 section 2.5.2).
 proxy_header header_of(std::size_t bytes, std::optional<ip_address> client)
 {
     if (client && client->is_none()) client.reset();
     return {.bytes = bytes, .client = client};
 }
 
-/// "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443", without its CRLF.
+/// Parses "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443", without its CRLF.
 outcome parse_line(std::string_view line, std::size_t bytes)
 {
     line.remove_prefix(signature_1.size());
     const std::string_view family = next_word(line);
-    if (family == "UNKNOWN") return header_of(bytes, {});  // whatever follows is to be ignored
+    if (family == "UNKNOWN") return header_of(bytes, {});  // the rest of the line must be ignored
     if (family != "TCP4" && family != "TCP6") return std::unexpected(not_a_header);
     const std::string_view from = next_word(line);
     const std::string_view to = next_word(line);
@@ -78,7 +78,7 @@ outcome parse_version_2(std::string_view input)
     const unsigned family = byte_at(input, 13);
     const std::size_t length = std::size_t{byte_at(input, 14)} << 8 | byte_at(input, 15);
     const std::size_t bytes = fixed_part_2 + length;
-    // Version 2, LOCAL or PROXY; families and protocols that are not assigned must be refused (section 2.2).
+    // Only version 2 with LOCAL or PROXY is valid; unassigned families and protocols must be refused (section 2.2).
     if ((command != 0x20 && command != 0x21) || family >> 4 > 3 || (family & 15) > 2 || bytes > longest_proxy_header) {
         return std::unexpected(not_a_header);
     }

@@ -16,7 +16,7 @@ const std::string ports = "\x12\x34\x00\x50"s;
 
 struct sample {
     std::string header;
-    std::string_view client;  // empty: none is told
+    std::string_view client;  // empty: none is named
 };
 
 const std::vector<sample> good = {
@@ -29,10 +29,10 @@ const std::vector<sample> good = {
     {magic + "\x21\x11\x00\x0f"s + "\xc0\x00\x02\x01\x7f\x00\x00\x01"s + ports + "\x04\x00\x00"s, "192.0.2.1"},
     {magic + "\x21\x21\x00\x24"s + "\x20\x01\x0d\xb8"s + std::string(27, '\0') + "\x01"s + ports, "2001:db8::"},
     {magic + "\x20\x00\x00\x00"s, ""},
-    {magic + "\x20\x11\x00\x03"s + "abc", ""},  // LOCAL: the rest is to be ignored
+    {magic + "\x20\x11\x00\x03"s + "abc", ""},  // LOCAL: the rest must be ignored
     {magic + "\x21\x00\x00\x00"s, ""},
     {magic + "\x21\x31\x00\xd8"s + std::string(216, 'u'), ""},
-    {"PROXY TCP6 :: ::1 1 2\r\n", ""},  // nobody's address
+    {"PROXY TCP6 :: ::1 1 2\r\n", ""},  // the unspecified address
 };
 
 TEST(ProxyHeader, TellsTheClientHoweverItIsCut)
@@ -82,7 +82,7 @@ TEST(ProxyHeader, IsRefusedWhenMalformed)
         magic + "\x21\x13\x00\x0c"s + std::string(12, 'x'),
         magic + "\x21\x11\x00\x0b"s + std::string(11, 'x'),
         magic + "\x21\x21\x00\x23"s + std::string(35, 'x'),
-        magic + "\x21\x11\xff\xff"s,  // not waited for
+        magic + "\x21\x11\xff\xff"s,  // refused without waiting for the rest
     };
     for (const std::string& b : bad) EXPECT_FALSE(parse_proxy_header(b)) << b;
 }

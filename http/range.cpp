@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 
-// 1*DIGIT. A number beyond 64 bits is a valid one and larger than any size, so it is read as the largest.
+/// Parses 1*DIGIT. A number that does not fit in 64 bits is valid and larger than any size, so the largest is returned.
 std::optional<std::uint64_t> parse_number(std::string_view text) noexcept
 {
     if (text.empty()) return std::nullopt;
@@ -27,8 +27,8 @@ std::optional<std::uint64_t> parse_number(std::string_view text) noexcept
     return number;
 }
 
-// int-range / suffix-range (RFC 9110 section 14.1.2), cut to the size: `bytes` is 0 if it cannot be satisfied. Nothing
-// if it is neither, or ends before it begins.
+/// Parses int-range / suffix-range (RFC 9110 section 14.1.2), limited to the size. `bytes` is 0 if the range cannot be
+/// satisfied. Returns nullopt if the text is neither, or if the range ends before it begins.
 std::optional<byte_range> parse_spec(std::string_view spec, std::uint64_t size) noexcept
 {
     const std::size_t dash = spec.find('-');
@@ -59,11 +59,11 @@ byte_range join(const byte_range& a, const byte_range& b) noexcept
     return {first, std::max(a.first + a.bytes, b.first + b.bytes) - first};
 }
 
-// The ranges of one field, no two of which touch.
+/// The ranges of one field. No two of them overlap or are adjacent.
 class collection {
   public:
-    // Those that it touches go into it, at the place of the first. One pass does: what one of them adds to it touches
-    // no other, or these two would have been joined before.
+    /// Joins the range with all those that it touches, at the position of the first of them. One pass is enough: what a
+    /// joined range adds cannot touch another range, or these two would have been joined before.
     void add(byte_range range) noexcept
     {
         std::size_t place = size_;
@@ -95,12 +95,13 @@ class collection {
         ++size_;
     }
 
-    // Room for all that may be written, since a late one may join many of those before it.
+    /// Large enough for all ranges of the field, because a late range may join many earlier ones.
     std::array<byte_range, max_written_ranges> ranges_;
     std::size_t size_ = 0;
 };
 
-// The range-set after `bytes=`; nothing if the field is to be ignored. No ranges: none can be satisfied.
+/// Parses the range-set after `bytes=`. Returns nullopt if the field is to be ignored, and an empty list if no range
+/// can be satisfied.
 std::optional<range_list> parse_set(std::string_view set, std::uint64_t size) noexcept
 {
     collection found;
@@ -192,8 +193,8 @@ std::string multipart_framing::response_type() const
     return std::string("multipart/byteranges; boundary=").append(boundary);
 }
 
-// The CRLF in front belongs to the delimiter (RFC 2046 section 5.1.1). Before the first part it closes an empty
-// preamble, so that all parts begin alike.
+/// The leading CRLF belongs to the delimiter (RFC 2046 section 5.1.1). Before the first part it ends an empty preamble,
+/// so that all parts begin in the same way.
 std::string multipart_framing::part_head(const byte_range& range) const
 {
     assert(is_boundary(boundary));

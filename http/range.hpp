@@ -11,7 +11,7 @@
 
 namespace http {
 
-// A part of a representation. REQUIRES: bytes > 0, since the protocol has no way to write an empty range.
+/// A part of a representation. REQUIRES: bytes > 0, because the protocol cannot express an empty range.
 struct byte_range {
     std::uint64_t first = 0;
     std::uint64_t bytes = 0;
@@ -20,13 +20,13 @@ struct byte_range {
     friend bool operator==(const byte_range&, const byte_range&) = default;
 };
 
-// More parts than a client has use for are a way to make a server work (RFC 9110 section 17.15).
-inline constexpr std::size_t max_ranges = 16;          // that are sent
-inline constexpr std::size_t max_written_ranges = 64;  // as written in the field, before they are joined
+/// A request with more ranges than any client needs is an attempt to overload the server (RFC 9110 section 17.15).
+inline constexpr std::size_t max_ranges = 16;          // in a response
+inline constexpr std::size_t max_written_ranges = 64;  // in the field, before overlapping ranges are joined
 
 class range_list {
   public:
-    // REQUIRES: size() < max_ranges.
+    /// REQUIRES: size() < max_ranges.
     constexpr void add(const byte_range& range) noexcept
     {
         assert(size_ < max_ranges);
@@ -36,7 +36,7 @@ class range_list {
     [[nodiscard]] constexpr const byte_range& operator[](std::size_t i) const noexcept { return ranges_[i]; }
     [[nodiscard]] constexpr const byte_range* begin() const noexcept { return ranges_.data(); }
     [[nodiscard]] constexpr const byte_range* end() const noexcept { return ranges_.data() + size_; }
-    // Their bytes together.
+    /// The sum of the bytes of all ranges.
     [[nodiscard]] std::uint64_t bytes() const noexcept;
 
   private:
@@ -45,23 +45,24 @@ class range_list {
 };
 
 enum class range_answer : std::uint8_t {
-    whole,          // the field is to be ignored: 200
-    parts,          // 206: of one range with Content-Range, of several as multipart/byteranges
+    whole,          // the field is ignored: 200
+    parts,          // 206: one range with Content-Range, several as multipart/byteranges
     unsatisfiable,  // 416 with Content-Range: unsatisfied_range()
 };
 
 struct requested_ranges {
     range_answer answer = range_answer::whole;
-    range_list ranges;  // for `parts`: at least one, within the size, disjoint, no two adjacent
+    range_list ranges;  // for `parts`: at least one; within the size, disjoint and not adjacent
 };
 
-// Reads a Range field (RFC 9110 section 14.2) for a representation of `size` bytes. Ranges that overlap or adjoin are
-// joined, at the place of the first of them; otherwise their order is the client's (15.3.7.2). Ignored are other units
-// than bytes, bad syntax, too many ranges, and any range of a representation without bytes: there -1 is satisfiable
-// (14.1.2) and cannot be written, and clients that add 0- to each request deserve no error. No allocation.
+/// Parses a Range field (RFC 9110 section 14.2) for a representation of `size` bytes. Ranges that overlap or are
+/// adjacent are joined, at the position of the first; otherwise the order of the client is kept (15.3.7.2). The field
+/// is ignored if it has another unit than bytes, bad syntax or too many ranges, and always if the representation is
+/// empty: -1 is satisfiable there (14.1.2) but cannot be expressed, and clients that add 0- to every request deserve no
+/// error. Does not allocate.
 [[nodiscard]] requested_ranges parse_range(std::string_view field, std::uint64_t size) noexcept;
 
-// A Content-Range value (RFC 9110 section 14.4).
+/// A Content-Range value (RFC 9110 section 14.4).
 class content_range_text {
   public:
     [[nodiscard]] std::string_view text() const noexcept { return {text_.data(), size_}; }
@@ -77,30 +78,30 @@ class content_range_text {
     std::size_t size_ = 0;
 };
 
-// `bytes 0-99/1234`, for 206.
+/// `bytes 0-99/1234`, for 206.
 [[nodiscard]] content_range_text content_range(const byte_range& range, std::uint64_t size) noexcept;
 
-// `bytes */1234`, for 416.
+/// `bytes */1234`, for 416.
 [[nodiscard]] content_range_text unsatisfied_range(std::uint64_t size) noexcept;
 
-// What a multipart/byteranges body (RFC 9110 section 14.6) consists of beside the content:
-//
-//     for each range: part_head, its bytes; at the end: closing_line
-//
-// The boundary is of the caller's making: one that does not occur in the content. REQUIRES, for each function: it has 1
-// to 70 characters, all of them letters, digits, - or _ (of RFC 2046 section 5.1.1 those that need no quotes).
+/// The parts of a multipart/byteranges body (RFC 9110 section 14.6) other than the content:
+///
+///     for each range: part_head(), then its bytes; at the end: closing_line()
+///
+/// The caller chooses a boundary that does not occur in the content. REQUIRES, for each function: the boundary has 1 to
+/// 70 characters, all of them letters, digits, - or _ (these need no quotes; RFC 2046 section 5.1.1).
 struct multipart_framing {
     std::string_view boundary;
-    std::string_view content_type;  // of the representation; empty if it has none, then the parts have none
+    std::string_view content_type;  // of the representation; if empty, the parts have no Content-Type
     std::uint64_t size = 0;         // of the representation
 
-    // The Content-Type of the whole response, which then has no Content-Range (RFC 9110 section 15.3.7.2).
+    /// The Content-Type of the whole response, which then has no Content-Range (RFC 9110 section 15.3.7.2).
     [[nodiscard]] std::string response_type() const;
 
     [[nodiscard]] std::string part_head(const byte_range& range) const;
     [[nodiscard]] std::string closing_line() const;
 
-    // The bytes of the whole body, content included: its Content-Length.
+    /// The length of the whole body, including the content: its Content-Length.
     [[nodiscard]] std::uint64_t body_bytes(std::span<const byte_range> ranges) const noexcept;
 };
 

@@ -16,7 +16,7 @@ using http::range_answer;
 
 constexpr std::uint64_t huge = std::numeric_limits<std::uint64_t>::max();
 
-// What is asked for, as "first-last" each; "whole" or "unsatisfiable" otherwise.
+// The requested ranges, each as "first-last"; otherwise "whole" or "unsatisfiable".
 std::string asked(std::string_view field, std::uint64_t size = 10000)
 {
     const auto got = parse_range(field, size);
@@ -36,7 +36,7 @@ std::string many(int count, int step)
     return field;
 }
 
-// The examples of RFC 9110 section 14.1.2, and what lies around them.
+// The examples of RFC 9110 section 14.1.2 and cases near them.
 TEST(Range, One)
 {
     EXPECT_EQ(asked("bytes=0-499"), "0-499");
@@ -105,7 +105,7 @@ TEST(Range, TooManyAreIgnored)
 {
     EXPECT_EQ(parse_range(many(16, 2), 10000).ranges.size(), 16U);
     EXPECT_EQ(asked(many(17, 2)), "whole");
-    EXPECT_EQ(asked(many(64, 1)), "0-63");  // joined, they are one
+    EXPECT_EQ(asked(many(64, 1)), "0-63");  // joined, they are one range
     EXPECT_EQ(asked(many(65, 1)), "whole");
     EXPECT_EQ(asked(many(63, 2) + "0-9000"), "0-9000");
 }

@@ -17,7 +17,7 @@ using outcome = std::expected<void, error>;
 std::unexpected<error> refuse(status code, std::string_view text) { return std::unexpected(error{code, text}); }
 std::unexpected<error> bad(std::string_view text) { return refuse(status::bad_request, text); }
 
-// 1*DIGIT (RFC 9110 section 8.6): no sign, no list, no more than 64 bits.
+/// Parses 1*DIGIT (RFC 9110 section 8.6): no sign, no list, at most 64 bits.
 std::optional<std::uint64_t> parse_length(std::string_view text) noexcept
 {
     constexpr auto most = std::numeric_limits<std::uint64_t>::max();
@@ -32,7 +32,7 @@ std::optional<std::uint64_t> parse_length(std::string_view text) noexcept
     return length;
 }
 
-// protocol-name [ "/" protocol-version ] (RFC 9110 section 7.8).
+/// protocol-name [ "/" protocol-version ] (RFC 9110 section 7.8).
 bool is_protocol(std::string_view text) noexcept
 {
     const auto slash = text.find('/');
@@ -40,7 +40,7 @@ bool is_protocol(std::string_view text) noexcept
     return slash == std::string_view::npos || is_token(text.substr(slash + 1));
 }
 
-// The index of the first byte that cannot be part of a target at the text's beginning.
+/// The length of the target at the beginning of the text.
 std::size_t target_end(std::string_view text) noexcept
 {
     std::size_t end = find_not_target_char(text, 0);
@@ -49,7 +49,7 @@ std::size_t target_end(std::string_view text) noexcept
     return end;
 }
 
-// Takes a head apart line by line. Each function goes on where the one before it stopped.
+/// Parses a head line by line. Each function continues where the one before it stopped.
 class head_parser {
   public:
     head_parser(std::string_view text, const limits& limits, request_head& into) noexcept
@@ -85,8 +85,9 @@ class head_parser {
         head_.repeated = 0;
     }
 
-    // Everything up to the CRLF, which is passed over. Field chars only (RFC 9112 section 2.2: a bare CR or LF may
-    // not end a line, and may not be taken for a space here, since others would see two lines).
+    /// Returns everything up to the CRLF, and skips that. Only field chars are accepted: RFC 9112 section 2.2 does not
+    /// let a bare CR or LF end a line, and replacing it by a space would be unsafe, because other parsers would see two
+    /// lines.
     std::expected<std::string_view, error> rest_of_line() noexcept
     {
         const std::size_t end = find_not_field_char(text_, at_);
@@ -96,7 +97,7 @@ class head_parser {
         return line;
     }
 
-    // method SP request-target SP HTTP-version (RFC 9112 section 3).
+    /// Parses method SP request-target SP HTTP-version (RFC 9112 section 3).
     outcome request_line() noexcept
     {
         auto line = rest_of_line();
@@ -125,15 +126,15 @@ class head_parser {
         if (end > limits_.target_bytes)
             return refuse(status::uri_too_long, "The request target is longer than the limit.");
         if (end == text.size()) return bad("The request line has no HTTP version.");
-        if (text[end] != ' ') return bad("The request target contains a character that must be encoded.");
-        if (end == 0) return bad("The request line is not three words with one space between.");
+        if (text[end] != ' ') return bad("The request target contains a character that must be percent-encoded.");
+        if (end == 0) return bad("The request line is not three words separated by single spaces.");
         head_.target = text.substr(0, end);
 
         if (auto r = http_version(text.substr(end + 1)); !r) return r;
         return target_shape();
     }
 
-    // RFC 9112 section 2.3, in upper case only.
+    /// Parses the version (RFC 9112 section 2.3), in upper case only.
     outcome http_version(std::string_view text) noexcept
     {
         if (text.size() != 8 || !text.starts_with("HTTP/") || !is_digit(text[5]) || text[6] != '.' ||
@@ -145,7 +146,8 @@ class head_parser {
         return {};
     }
 
-    // RFC 9112 section 3.2. A target without a slash in front has its authority here, not in Host.
+    /// RFC 9112 section 3.2. If the target does not begin with a slash, the authority is in the target, and Host is
+    /// overruled.
     outcome target_shape() noexcept
     {
         const std::string_view target = head_.target;
@@ -167,8 +169,8 @@ class head_parser {
         return absolute_target();
     }
 
-    // RFC 9112 section 3.2.2, with the schemes of RFC 9110 section 4.2. User information is an error (4.2.4), which
-    // parse_authority sees to.
+    /// RFC 9112 section 3.2.2, with the schemes of RFC 9110 section 4.2. User information is an error (4.2.4), which
+    /// parse_authority reports.
     outcome absolute_target() noexcept
     {
         head_.form = target_form::absolute;
@@ -205,7 +207,7 @@ class head_parser {
         return {};
     }
 
-    // field-name ":" OWS field-value OWS (RFC 9112 section 5).
+    /// Parses field-name ":" OWS field-value OWS (RFC 9112 section 5).
     outcome field_line() noexcept
     {
         const std::size_t begin = at_;
@@ -224,9 +226,9 @@ class head_parser {
     {
         const char next = at_ < text_.size() ? text_[at_] : '\0';
         const bool is_space = next == ' ' || next == '\t';
-        // RFC 9112 section 5.2: a server must refuse obs-fold or mend it; section 5.1: and refuse the space.
+        // A server must refuse obs-fold or replace it (RFC 9112 section 5.2), and must refuse the space (section 5.1).
         if (is_space && at_ == begin) return bad("A field line begins with white space.");
-        if (is_space) return bad("White space stands between a field name and its colon.");
+        if (is_space) return bad("There is white space between a field name and its colon.");
         if (at_ == begin) return bad("A field name is empty or begins with an invalid character.");
         return bad("A field name is not followed by a colon.");
     }
@@ -244,7 +246,7 @@ class head_parser {
         head_.field_store[head_.field_count++] = f;
     }
 
-    // Reads the fields on which the connection itself depends.
+    /// Interprets the fields that affect the connection itself.
     outcome understand() noexcept
     {
         for (const field& f : head_.fields()) {
@@ -276,8 +278,8 @@ class head_parser {
         return {};
     }
 
-    // RFC 9112 section 3.2: one, and valid, even where the target overrules it (section 3.2.2). What is empty is valid
-    // (RFC 9110 section 7.2), but names no host of which a page might be asked for.
+    /// Checks the Host field: there must be only one, and it must be valid even if the target overrules it (RFC 9112
+    /// sections 3.2 and 3.2.2). An empty one is valid (RFC 9110 section 7.2) but names no host that has a page.
     outcome host(std::string_view value) noexcept
     {
         if (has_host_) return bad("The request has two Host fields.");
@@ -291,14 +293,15 @@ class head_parser {
 
     outcome content_length(std::string_view value) noexcept
     {
-        // RFC 9112 section 6.3 would let equal ones pass; whoever sends them tries to make two parsers disagree.
+        // RFC 9112 section 6.3 permits equal values, but a client that sends them is trying to make two parsers
+        // disagree.
         if (head_.content_length) return bad("The request has two Content-Length fields.");
         head_.content_length = parse_length(value);
         if (!head_.content_length) return bad("The Content-Length is not a number of bytes.");
         return {};
     }
 
-    // Field lines of this name make one list (RFC 9110 section 5.3).
+    /// All field lines with this name form one list (RFC 9110 section 5.3).
     outcome transfer_encoding(std::string_view value) noexcept
     {
         has_transfer_encoding_ = true;
@@ -306,12 +309,12 @@ class head_parser {
         while (auto coding = list.next()) {
             const std::string_view name = trim(coding->substr(0, coding->find(';')));
             if (!is_token(name)) return bad("The Transfer-Encoding is malformed.");
-            if (head_.chunked) return bad("In Transfer-Encoding something follows chunked.");
+            if (head_.chunked) return bad("The Transfer-Encoding field names a coding after chunked.");
             if (!equal_ignoring_case(name, "chunked")) {
                 has_unknown_coding_ = true;
                 continue;
             }
-            if (name.size() != coding->size()) return bad("In Transfer-Encoding chunked has parameters.");
+            if (name.size() != coding->size()) return bad("The Transfer-Encoding field gives chunked parameters.");
             head_.chunked = true;
         }
         return {};
@@ -339,7 +342,8 @@ class head_parser {
         return {};
     }
 
-    // RFC 9110 section 10.1.1: a list, in which none but 100-continue is defined; HTTP/1.0 has none.
+    /// Checks the Expect field (RFC 9110 section 10.1.1): a list, in which only 100-continue is defined. HTTP/1.0 has
+    /// none.
     outcome expect(std::string_view value) noexcept
     {
         if (head_.version == version::http_1_0) return {};
@@ -347,7 +351,7 @@ class head_parser {
         while (auto expectation = list.next()) {
             if (expectation->empty()) continue;  // RFC 9110 section 5.6.1.2
             if (!equal_ignoring_case(*expectation, "100-continue"))
-                return refuse(status::expectation_failed, "The only expectation that can be met is 100-continue.");
+                return refuse(status::expectation_failed, "The only supported expectation is 100-continue.");
             head_.expect_continue = true;
         }
         return {};
@@ -360,17 +364,18 @@ class head_parser {
         return {};
     }
 
-    // RFC 9112 sections 6.1 and 6.3, and 9.3 for persistence.
+    /// Decides how the body is framed (RFC 9112 sections 6.1 and 6.3) and whether the connection persists (section
+    /// 9.3).
     outcome settle_framing() noexcept
     {
         if (has_transfer_encoding_ && head_.version == version::http_1_0)
             return bad("An HTTP/1.0 request has a Transfer-Encoding.");
         if (has_transfer_encoding_ && head_.content_length)
             return bad("The request has both a Transfer-Encoding and a Content-Length.");
-        if (has_unknown_coding_ && !head_.chunked)  // a must, and so before the 501 of section 6.1
-            return bad("Where the body ends cannot be told: the last transfer coding is not chunked.");
+        if (has_unknown_coding_ && !head_.chunked)  // required, and so checked before the 501 of section 6.1
+            return bad("The end of the body is unknown: the last transfer coding is not chunked.");
         if (has_unknown_coding_)
-            return refuse(status::not_implemented, "The only transfer coding that is understood is chunked.");
+            return refuse(status::not_implemented, "The only supported transfer coding is chunked.");
         if (head_.content_length.value_or(0) > limits_.body_bytes)
             return refuse(status::content_too_large, "The Content-Length is above the limit.");
 

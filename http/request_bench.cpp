@@ -12,7 +12,7 @@
 
 namespace {
 
-// What a browser sends for a page: 561 bytes, 13 fields.
+// The head that a browser sends for a page: 561 bytes, 13 fields.
 constexpr std::string_view browser_head =
     "GET /docs/guide/getting-started.html?lang=en HTTP/1.1\r\n"
     "Host: www.example.org\r\n"
@@ -74,7 +74,7 @@ void write_head(benchmark::State& state)
 
 }  // namespace
 
-// Registered by hand: the macros of benchmark 1.7 use __COUNTER__, of which newer compilers warn.
+// Registered by hand, because the macros of benchmark 1.7 use __COUNTER__, about which newer compilers warn.
 int main(int argc, char** argv)
 {
     benchmark::RegisterBenchmark("scan_head/browser", scan_head, browser_head);

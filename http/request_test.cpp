@@ -20,7 +20,7 @@ using http::status;
 using http::target_form;
 using http::version;
 
-// A head that was parsed, with the bytes it points into.
+// A parsed head, with the bytes that it points into.
 struct parsed {
     explicit parsed(std::string_view bytes, const limits& limits = {})
         : text(bytes), result(http::parse_head(text, limits, head))
@@ -31,7 +31,7 @@ struct parsed {
     std::expected<void, http::error> result;
 };
 
-// The status with which a head is refused; 200 if it is not.
+// The status with which a head is refused; 200 if it is accepted.
 int refusal(std::string_view bytes, const limits& limits = {})
 {
     const parsed p(bytes, limits);

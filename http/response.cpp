@@ -61,7 +61,8 @@ std::expected<std::size_t, error> head_writer::finish() noexcept
 {
     put("\r\n");
     if (refused_)
-        return std::unexpected(error{status::internal_server_error, "A response field would split the response."});
+        return std::unexpected(error{status::internal_server_error,
+                                     "A response field contains a character that would split the response."});
     if (overflow_)
         return std::unexpected(error{status::internal_server_error, "The response head is longer than its buffer."});
     return used_;

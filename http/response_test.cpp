@@ -33,7 +33,7 @@ TEST(HeadWriter, WritesAHead)
               "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n");
 }
 
-// RFC 9112 section 4: the space after the code is there even without a phrase.
+// RFC 9112 section 4: the space after the code is required even without a phrase.
 TEST(HeadWriter, UnregisteredCodesHaveNoPhrase)
 {
     std::array<char, 40> buffer{};
@@ -45,7 +45,7 @@ TEST(HeadWriter, NeverWritesBeyondItsRoom)
 {
     const std::string_view whole = "HTTP/1.1 404 Not Found\r\nA: b\r\n\r\n";
     for (std::size_t room = 0; room <= whole.size(); ++room) {
-        std::vector<char> buffer(room);  // of exactly this size, so that a sanitizer sees a byte too many
+        std::vector<char> buffer(room);  // of exactly this size, so that a sanitizer detects an overrun
         const auto bytes = head_writer(buffer).status_line(status::not_found).field("A", "b").finish();
         ASSERT_EQ(bytes.has_value(), room == whole.size()) << room;
         if (!bytes) EXPECT_EQ(bytes.error().code, status::internal_server_error);

@@ -6,7 +6,7 @@
 
 namespace http {
 
-// The status codes of the IANA registry (RFC 9110 section 16.2.1). 306 and 418 are reserved there, and absent here.
+/// The status codes of the IANA registry (RFC 9110 section 16.2.1). 306 and 418 are reserved there, and omitted here.
 enum class status : std::uint16_t {
     continue_ = 100,
     switching_protocols = 101,
@@ -75,11 +75,11 @@ enum class status : std::uint16_t {
     network_authentication_required = 511,
 };
 
-// The registered phrase, or an empty view for a code outside the registry (a CGI script may invent one); an empty
-// phrase is legal on the wire (RFC 9112 section 4).
+/// The registered reason phrase, or an empty view for an unregistered code (a CGI script may send one). An empty phrase
+/// is valid in a status line (RFC 9112 section 4).
 [[nodiscard]] std::string_view reason_phrase(status code) noexcept;
 
-// The code as a number, 100 to 599 for all of the above.
+/// The code as a number, 100 to 599 for all of the above.
 [[nodiscard]] constexpr std::uint16_t number(status code) noexcept { return static_cast<std::uint16_t>(code); }
 
 }  // namespace http

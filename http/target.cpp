@@ -30,7 +30,7 @@ bool is_utf8(std::string_view text) noexcept
     return true;
 }
 
-// The byte which the escape at the text's beginning stands for.
+/// The byte that the escape at the beginning of the text represents.
 std::expected<char, error> escaped_byte(std::string_view text)
 {
     const int high = text.size() > 2 ? hex_value(text[1]) : -1;
@@ -39,17 +39,17 @@ std::expected<char, error> escaped_byte(std::string_view text)
     return static_cast<char>(high * 16 + low);
 }
 
-constexpr char encoded_slash = '\0';  // what stands for it in a canonical path
+constexpr char encoded_slash = '\0';  // represents it in a canonical path
 
-// Bytes that no file name may have here. Some file systems and some clients take the backslash for a slash.
-constexpr bool is_odd(char c) noexcept { return c == '\\' || is_control(c); }
+/// Bytes that are not allowed in a file name. Some file systems and some clients treat the backslash as a slash.
+constexpr bool is_unsafe(char c) noexcept { return c == '\\' || is_control(c); }
 
 struct decoded_path {
     std::string text;
-    bool is_odd = false;  // there is an odd byte, or an encoded slash
+    bool is_unsafe = false;  // the path has such a byte, or an encoded slash
 };
 
-// Decodes the escapes of `raw` into a text of its own, once.
+/// Decodes the escapes of `raw` once, into a new text.
 std::expected<decoded_path, error> decode(std::string_view raw)
 {
     decoded_path path;
@@ -61,30 +61,30 @@ std::expected<decoded_path, error> decode(std::string_view raw)
             const auto byte = escaped_byte(raw.substr(i));
             if (!byte) return std::unexpected(byte.error());
             c = *byte == '/' ? encoded_slash : *byte;
-            // Nothing has a NUL in its name, and many a program behind a fixed page would read the path only so far.
+            // No file name contains a NUL, and many programs would read the path only up to it.
             if (*byte == '\0') return bad("The path contains a NUL.");
             i += 2;
         } else if (c == '\0') {
             return bad("The path contains a NUL.");
         }
-        path.is_odd |= is_odd(c);
+        path.is_unsafe |= is_unsafe(c);
         path.text[used++] = c;
     }
     path.text.resize(used);
     return path;
 }
 
-// Takes the last segment off `path[0, size)`, which ends in a slash; yields the new size, or 0 at the root.
+/// Removes the last segment of `path[0, size)`, which ends in a slash; returns the new size, or 0 at the root.
 std::size_t parent(const std::string& path, std::size_t size) noexcept
 {
     return size == 1 ? 0 : path.rfind('/', size - 2) + 1;
 }
 
-// Merges slashes and removes dot segments, in place: the result is never longer, so it is written over what was read.
-// Slashes are merged first, as file systems do: /a//../b is /b, where RFC 3986 alone has /a/b.
+/// Merges slashes and removes dot segments in place; the result is never longer than the input. Slashes are merged
+/// first, as file systems do: /a//../b becomes /b, while RFC 3986 alone gives /a/b.
 std::expected<void, error> remove_segments(std::string& path)
 {
-    std::size_t size = 1;  // of the result so far, which always ends in a slash here
+    std::size_t size = 1;  // of the result so far, which ends in a slash here
     for (std::size_t at = 1; at < path.size();) {
         const std::size_t slash = path.find('/', at);
         const bool is_last = slash == std::string::npos;
@@ -105,11 +105,11 @@ std::expected<void, error> remove_segments(std::string& path)
     return {};
 }
 
-// What needs no encoding: unreserved, the slash, and those sub-delims which mean nothing in HTML or Markdown. The colon
-// is encoded too, lest a relative reference seem to have a scheme.
+/// The characters that need no encoding: unreserved, the slash, and those sub-delims that have no meaning in HTML or
+/// Markdown. The colon is encoded, because a relative reference with one might be read as having a scheme.
 constexpr char_set plain_path_chars{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/!$+,;=@"};
 
-// pchar, "/", "?" (RFC 3986 section 3.4), and the percent sign of an escape.
+/// pchar, "/", "?" (RFC 3986 section 3.4), and the percent sign of an escape.
 constexpr char_set query_chars{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/!$&'()*+,;=@:?%"};
 
 void append_escape(std::string& to, char c)
@@ -121,7 +121,7 @@ void append_escape(std::string& to, char c)
     to.push_back(digits[byte & 15]);
 }
 
-// The path and the query within the target, apart from scheme and authority.
+/// The path and query of the target, without scheme and authority.
 std::string_view path_and_query(const request_head& head) noexcept
 {
     if (head.form == target_form::origin) return head.target;
@@ -152,8 +152,8 @@ std::expected<canonical_path, error> canonicalize(std::string_view raw_path)
     auto path = decode(raw_path);
     if (!path) return std::unexpected(path.error());
     if (auto r = remove_segments(path->text); !r) return std::unexpected(r.error());
-    // A dot segment may have removed what was odd.
-    const bool names_file = !(path->is_odd && std::ranges::any_of(path->text, is_odd)) && is_utf8(path->text);
+    // Check again, because a dot segment may have removed the unsafe byte.
+    const bool names_file = !(path->is_unsafe && std::ranges::any_of(path->text, is_unsafe)) && is_utf8(path->text);
     return canonical_path(std::move(path->text), names_file);
 }
 

@@ -55,7 +55,7 @@ INSTANTIATE_TEST_SUITE_P(
                     path_case{"/a/../../b", refused}, path_case{"//..", refused}, path_case{"/./..", refused},
                     path_case{"/...", "/..."}, path_case{"/.a", "/.a"}, path_case{"/..a", "/..a"},
                     path_case{"/a..", "/a.."},
-                    // Dots that were encoded are dots all the same.
+                    // Encoded dots are dots too.
                     path_case{"/%2e", "/"}, path_case{"/a/%2E%2e", "/"}, path_case{"/.%2e", refused},
                     path_case{"/%2e%2e/etc/passwd", refused}, path_case{"/a/%2e%2e/%2e%2e/b", refused},
                     path_case{"/long-name-of-a-directory/../x/y", "/x/y"}));
@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(NamesOfNoFile, Path,
                                          path_case{"/a%5c..", "/a\\..", no_file}, path_case{"/%0a", "/\n", no_file},
                                          path_case{"/%1F", "/\x1F", no_file}, path_case{"/%7f", "/\x7F", no_file},
                                          path_case{"/a\n", "/a\n", no_file},
-                                         // An encoded slash makes no dot segment, and a dot segment may remove one.
+                                         // An encoded slash does not make a dot segment, and a dot segment may remove
+                                         // an encoded slash.
                                          path_case{"/..%2Fetc", "/..\0etc"sv, no_file},
                                          path_case{"/a%2F../b", "/a\0../b"sv, no_file}, path_case{"/a%2Fb/../c", "/c"},
                                          path_case{"/%FF/../c", "/c"}, path_case{"/%2F/../..", refused}));

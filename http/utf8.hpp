@@ -6,8 +6,9 @@
 
 namespace http {
 
-// How many bytes the character at the text's beginning has, after the table of RFC 3629 section 4: no overlong forms,
-// no surrogates, nothing above U+10FFFF. 0 if there is none. REQUIRES: the text is not empty.
+/// The length in bytes of the character at the beginning of the text, by the table of RFC 3629 section 4: no overlong
+/// forms, no surrogates, nothing above U+10FFFF. 0 if the text does not begin with a valid character. REQUIRES: the
+/// text is not empty.
 constexpr std::size_t utf8_character_bytes(std::string_view text) noexcept
 {
     const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
