@@ -2,9 +2,9 @@
 """The servers that are compared: for each, its configuration and its command line.
 
 All serve the same files with one worker, long keep-alive, and an access log in the combined format, written in large
-pieces to memory; what cannot do that does what is nearest, and its configuration says so. The floor has neither files
-nor a log. Where a server has a choice of ways, it has the one that took the least CPU time here: the measured
-alternatives are named beside its configuration.
+pieces to memory. A server that cannot do that uses the closest alternative, and its configuration says so. The floor has
+neither files nor a log. Where a server offers alternatives, the one with the least CPU time here is used; comments beside
+the configuration name the measured alternatives.
 """
 
 import os
@@ -18,12 +18,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @dataclass
 class Setting:
-    """What a contender is started with."""
+    """The parameters with which a contender is started."""
 
     port: int
     pages: Path  # the document root
     scratch: Path  # for its configuration and log; also its working directory
-    size: int  # of the page that will be asked for; only the floor must know
+    size: int  # size of the requested page; only the floor needs it
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Contender:
     name: str
     executable: Path | None  # None: not installed
     prepare: Callable[[Path, Setting], list]  # writes the configuration, returns the command
-    other: bool = False  # neither the floor nor ours
+    other: bool = False  # neither the floor nor occwserv
 
 
 def occwserv_command(executable, s, io):
-    """The one place that knows our command line."""
+    """The only place that knows our command line."""
     return [executable, s.pages, "--listen", f"127.0.0.1:{s.port}", "--workers", "1", "--io", io,
             "--access-log", s.scratch / "access.log"]
 
@@ -47,8 +47,8 @@ def floor_command(executable, s, io):
 # The servers that can drop to this user if started as root; Apache refuses to run as root.
 UNPRIVILEGED = "www-data"
 
-# What serves it best on loopback: small pages without sendfile (measured for 8 KiB: 13 us of CPU time an answer instead
-# of 16; for 100 bytes: 10 instead of 14), the large one with sendfile, where tcp_nopush was never a gain.
+# The fastest settings on loopback: small pages without sendfile (for 8 KiB 13 us of CPU time per answer instead of 16,
+# for 100 bytes 10 instead of 14), the large one with sendfile, where tcp_nopush never helped.
 NGINX = """
 {user}
 daemon off;
@@ -138,8 +138,8 @@ def apache_command(executable, s):
     return [executable, "-DFOREGROUND", "-f", config]
 
 
-# No choice served small pages better: of up to 32 KiB are read and written whichever backend is named (12.8 and 12.1 us
-# of CPU time for 8 KiB). For 1 MiB sendfile: 430 us, writev 570. Its log leaves in pieces of 8 KiB.
+# No alternative served small pages faster: files of up to 32 KiB are read and written with every backend (12.8 and 12.1
+# us of CPU time for 8 KiB). For 1 MiB, sendfile took 430 us and writev 570. The log is written in pieces of 8 KiB.
 LIGHTTPD = """
 server.bind = "127.0.0.1"
 server.port = {s.port}
@@ -166,8 +166,8 @@ def lighttpd_command(executable, s):
     return [executable, "-D", "-f", config, "-m", modules]
 
 
-# There is nothing to choose: it keeps files open while requests under way use them, reads and writes (sendfile came in
-# 2.3), and writes each line of its log at once. The log's default form is the combined one.
+# There are no alternatives: it keeps files open while requests use them, reads and writes (sendfile came in 2.3), and
+# writes each log line at once. The default log format is the combined one.
 H2O = """
 {user}
 num-threads: 1
@@ -195,9 +195,9 @@ def h2o_command(executable, s):
     return [executable, "-c", config]
 
 
-# Debian's has no module for the combined format: the log is JSON, of the same and some more, each line written at once
-# (the console format cost as much, within the noise). GOGC=400 took 96 us of CPU time for 8 KiB, the default 100 took
-# 105, and no collection at all 140. It cannot drop privileges.
+# The version in Debian has no module for the combined format: the log is JSON with the same and some more data, each
+# line written at once (the console format cost the same within the noise). GOGC=400 took 96 us of CPU time for 8 KiB,
+# the default 100 took 105, and no collection at all 140. It cannot drop privileges.
 CADDY = """
 {{
     admin off
@@ -237,7 +237,7 @@ def find(name, *places):
 
 
 def contenders(build):
-    """All of them, in the order of the tables. `build` is the directory of a release build."""
+    """All contenders, in the order of the tables. `build` is the directory of a release build."""
     floor = find("", build / "bench/floor")
     ours = find("", build / "occwserv")
     unpacked = PROJECT / "build/bench/debian/usr"

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The hit rate of the server's cache, beside plain LRU of the same number of pages and bytes.
+"""Compares the hit rate of the cache with plain LRU of the same number of pages and bytes.
 
-Three traces, the same at every run: `hot`, where every file is asked for once in random order and ten hot pages
-take a fifth of the requests between; `zipf`, where the k-th favourite file is asked for in proportion to 1/k^0.9; and
-`scan`, the same with a crawler in its middle that asks for every file in order. LRU and a cache without limits are
+Three traces, the same in every run: `hot`, in which every file is requested once in random order and ten hot pages
+get a fifth of all requests; `zipf`, in which the k-th most popular file is requested in proportion to 1/k^0.9; and
+`scan`, the same with a crawler in the middle that requests every file in order. LRU and a cache without limits are
 simulated; the live server gets the same requests over a few keep-alive connections.
 
     hit_rate.py --simulate-only         needs no server
@@ -35,8 +35,8 @@ ZIPF_EXPONENT = 0.9
 SEED = 2003
 SMALLEST, LARGEST = 256, 4096  # bytes of a file
 FILES_A_DIRECTORY = 1000
-PATIENCE_SECONDS = 10  # for one answer
-TELLING_SECONDS = 0.5  # so long after the last answer all are counted
+PATIENCE_SECONDS = 10  # timeout for one answer
+TELLING_SECONDS = 0.5  # by then the last answers are counted
 
 CONFIG = """
 root = "{pages}"
@@ -56,7 +56,7 @@ def sizes(files):
 
 
 def hot_trace(files):
-    """Hot pages are files 0 to 9; each other file comes once."""
+    """Hot pages are files 0 to 9; every other file is requested once."""
     draw = random.Random(SEED)
     once = list(range(HOT_PAGES, files))
     draw.shuffle(once)
@@ -84,7 +84,7 @@ TRACES = {"hot": hot_trace, "zipf": zipf_trace, "scan": scan_trace}
 
 
 def lru_hits(trace, size_of, most_pages, most_bytes):
-    """How many requests find their page in a cache that drops what was not asked for longest."""
+    """The number of hits in a cache that evicts the least recently used page."""
     kept = OrderedDict()
     used = hits = 0
     for file in trace:
@@ -118,12 +118,12 @@ def make_files(root, size_of):
 
 
 def content(file, size):
-    """Begins with the file's number, so that no answer can be taken for another."""
+    """Begins with the number of the file, so that no answer can be mistaken for another."""
     return f"{file:06}".encode().ljust(size, b".")
 
 
 class Client:
-    """One keep-alive connection with at most one request under way."""
+    """A keep-alive connection with at most one request in progress."""
 
     def __init__(self, port):
         self.port = port
@@ -139,7 +139,7 @@ class Client:
         self.socket.sendall(f"GET {path_of(file)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
 
     def receive(self, size):
-        """The answer to what was sent, which must be this file; returns the seconds it took."""
+        """Reads the answer, which must be this file; returns the seconds it took."""
         received = bytearray()
         while (end := received.find(b"\r\n\r\n")) < 0 or len(received) < end + 4 + size:
             piece = self.socket.recv(65536)
@@ -160,9 +160,9 @@ class Client:
 
 
 def replay(trace, size_of, port, connections, seconds):
-    """Sends the trace in its order, one request on each connection at a time; gives up after `seconds`.
+    """Sends the trace in order, one request at a time on each connection; gives up after `seconds`.
 
-    Returns the latencies, one a request, and the time it all took."""
+    Returns the latency of each request, and the total time."""
     clients = [Client(port) for _ in range(connections)]
     latencies = []
     start = time.perf_counter()
@@ -183,7 +183,7 @@ def replay(trace, size_of, port, connections, seconds):
 
 
 def what_the_cache_says(port):
-    """Its hit rate since it began, its pages and bytes, and how many of the hot pages are among its first."""
+    """The hit rate since the start, pages and bytes, and the number of hot pages among the highest-ranked."""
     time.sleep(TELLING_SECONDS)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats.json", timeout=PATIENCE_SECONDS) as answer:
         said = json.load(answer)
@@ -195,7 +195,7 @@ def what_the_cache_says(port):
 
 
 def live(executable, trace, size_of, pages, options):
-    """One line about the live server, begun afresh."""
+    """Starts the live server and prints one line about it."""
     core, _ = two_cores()
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         config = Path(scratch, "occwserv.toml")
@@ -226,7 +226,7 @@ def main():
     options = parser.parse_args()
     if not HOT_PAGES < options.files < 1000000:
         parser.error("between 11 and 999999 files")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped as well
 
     size_of = sizes(options.files)
     executable = options.build.resolve() / "occwserv"

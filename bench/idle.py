@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What an idle keep-alive connection costs a server in memory, each having made one request.
+"""Measures the memory of a server per idle keep-alive connection, after one request on each.
 
-Without a command, all the servers of contenders.py; with one, that server: {port} in it stands for the port.
+Without a command it measures all servers of contenders.py, otherwise that server; {port} is replaced by the port.
     idle.py
     idle.py --path / -- build/release/occwserv site --listen 127.0.0.1:{port}
-Only the memory of its processes is counted, not the kernel's for the sockets, which is the same for all.
+Only the memory of its processes is counted, not that of the kernel for the sockets, which is the same for all.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from servers import directories, running
 
 PAGE = "8k"
 CONNECTIONS_AN_ADDRESS = 20000  # of about 28000 ports
-IP_BIND_ADDRESS_NO_PORT = 24  # Python 3.11 does not name it; without it, bind shuns ports of earlier connections
+IP_BIND_ADDRESS_NO_PORT = 24  # not in Python 3.11; without it, bind avoids the ports of earlier connections
 
 
 def request(client, path):
-    """One request on an open connection, and the whole of its answer."""
+    """Sends one request on an open connection and reads the whole answer."""
     client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     received = b""
     while b"\r\n\r\n" not in received:
@@ -59,7 +59,7 @@ def connect(number, port):
 
 
 def quiet_memory(server):
-    """Its memory when it has used no CPU time for a second and grows no more; at most 20 s later."""
+    """Its memory once it has used no CPU time for a second and no longer grows; waits at most 20 s."""
     before = None
     for _ in range(20):
         now = (server.cpu_seconds(), server.memory())
@@ -72,11 +72,11 @@ def quiet_memory(server):
 
 
 def measure(server, path, count):
-    """Bytes a connection: (RSS, PSS or None)."""
+    """Bytes per connection: (RSS, PSS or None)."""
     clients = []
     try:
         with connect(0, server.port) as client:
-            for _ in range(100):  # what the first requests allocate once is no connection's cost
+            for _ in range(100):  # memory allocated once, by the first requests, does not count
                 request(client, path)
         before = quiet_memory(server)
         for number in range(count):
@@ -118,7 +118,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # the servers inherit it
     if most < options.connections + 100:
         parser.error(f"a process may open {most} files: too few for {options.connections} connections")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped as well
 
     core, _ = two_cores()
     print(f"Bytes an idle connection, of {options.connections}:\n{'':18}{'RSS':>12}{'PSS':>12}")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a large configuration costs: `check`, `reload`, and the CPU time of an answer, beside one of a single site.
+"""Measures the cost of a large configuration: `check`, `reload`, and CPU time per answer, compared with a single site.
 
     many_sites.py [--server build/release/occwserv] [--rounds 5] [--answers 20000]
 
-The figures of an answer are taken in turns and are of a page that the cache keeps. No word is said of elapsed time
-there, since the load is this script.
+The answers are measured in turns, for a cached page. Their elapsed time is not reported, because this script is the
+load.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def site(home, number, routes):
     return text
 
 
-CONFIGURATIONS = {  # sites, and routes of each
+CONFIGURATIONS = {  # number of sites, and of routes in each
     "1 site": (1, 0),
     "1 site, 1000 routes": (1, 1000),
     "1000 sites": (1000, 0),
@@ -42,7 +42,7 @@ CONFIGURATIONS = {  # sites, and routes of each
 
 
 class Served:
-    """A server with that configuration, one worker, and no access log."""
+    """A server with this configuration, one worker, and no access log."""
 
     def __init__(self, binary, engine, home, sites, routes):
         self.home, self.binary, self.host = home, binary, f"s{sites // 2}.example"
@@ -83,12 +83,12 @@ class Served:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def cpu(self):
-        """Nanoseconds of all its threads."""
+        """CPU time of all its threads, nanoseconds."""
         return sum(int((task / "schedstat").read_text().split()[0])
                    for task in Path(f"/proc/{self.process.pid}/task").iterdir())
 
     def cpu_of_an_answer(self, answers):
-        """In microseconds, on kept connections, one request at a time on each."""
+        """CPU time per answer in microseconds, on kept connections with one request at a time."""
         request = f"GET /a.html HTTP/1.1\r\nHost: {self.host}\r\n\r\n".encode()
         clients = [socket.create_connection(("127.0.0.1", self.port), 30) for _ in range(CONNECTIONS)]
         length = 0
@@ -105,7 +105,7 @@ class Served:
             return len(got)
 
         for _ in range(50):
-            round_trip()  # by then it is kept
+            round_trip()  # then the page is cached
         before = self.cpu()
         for _ in range(answers // CONNECTIONS):
             round_trip()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the CSP micro benchmarks of several runtimes in turns (A B C A B C ...) and prints one table of medians.
 
-Each program prints a line a row: name, value, unit, with tabs between; "-" for what the runtime cannot express.
+Each program prints one line per row: name, value and unit, separated by tabs; "-" for what the runtime cannot express.
 """
 
 import argparse
@@ -18,7 +18,7 @@ ROWS = [
 ]
 MORE_IS_BETTER = {"core stream"}
 
-# Published figures, ns: occam-pi's own compiler and runtime (KRoC) on one core, and our prototype.
+# Published figures, ns: KRoC, the compiler and runtime of occam-pi, on one core; and our prototype.
 TARGETS = {
     "commstime sequential": {"KRoC": 8.8, "prototype": 4.1},
     "ring 1000": {"KRoC": 8.4, "prototype": 6.0},
@@ -29,7 +29,7 @@ TARGETS = {
 
 
 def run(name, program, quick):
-    """One run of a program: {row: (value, unit)}."""
+    """Runs a program once: {row: (value, unit)}."""
     command = [str(program)] + (["--quick"] if quick else [])
     done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     if done.returncode != 0:

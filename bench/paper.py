@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The experiment of the paper's section 3, repeated: its Figures 8 and 9.
+"""Repeats the experiment of section 3 of the paper: its Figures 8 and 9.
 
-httperf attempts 20 000 hits on an 8 KiB static page, four requests a connection, at rising rates. Each server has one
-worker on one core, httperf has the other; the servers take turns at each rate. The bare loop of bench/floor runs along
-to show where httperf itself, or the machine, ends.
+httperf attempts 20 000 hits on an 8 KiB static page, four requests per connection, at increasing rates. Each server has
+one worker on one core, and httperf has the other core; the servers take turns at each rate. The bare loop of bench/floor
+shows the limit of httperf itself, or of the machine.
 
 Writes to docs/: figure8.svg, figure9.svg, figures.csv, and the table in BENCHMARKS.md.
 """
@@ -26,11 +26,11 @@ from servers import DISTURBED, LOADS, check_body, directories, running
 HITS = 20000
 REQUESTS_A_CONNECTION = 4
 LOAD = next(load for load in LOADS if load.key == "paper")
-# Twice the paper's range first, then up to where everything here is overrun.
+# First twice the range of the paper, then up to a rate that no server here can handle.
 RATES = [1000, 2000, 3000] + list(range(4000, 46000, 2000))
-# A server keeps up with a rate if it answers at least this part of what was attempted.
+# A server keeps up with a rate if it answers at least this fraction of the attempted requests.
 KEEPS_UP = 0.95
-# No server answered this part of what was attempted: nothing more is to be seen at higher rates.
+# Stop when no server answers this fraction of the attempted requests: higher rates show nothing new.
 OVERRUN = 0.7
 PATIENCE_SECONDS = 5  # of httperf, for each step of a connection
 
@@ -126,7 +126,7 @@ class Experiment:
                 break
 
     def take_turns(self, rate):
-        """A row a server: the medians of all rounds at this rate."""
+        """One row per server: the medians of all rounds at this rate."""
         runs = {c.name: [] for c in self.contenders}
         for number in range(1, self.options.rounds + 1):
             for contender in self.contenders:
@@ -184,7 +184,7 @@ set key at screen 0.86,0.88 left top vertical reverse Left samplen 3 spacing 1.4
 
 
 class Figure:
-    """Two panels side by side over the attempted rate."""
+    """Two panels side by side, both over the attempted rate."""
 
     def __init__(self, output, rows):
         self.rows = rows
@@ -194,7 +194,7 @@ class Figure:
         self.lines += lines
 
     def panel(self, title, column, scale, *first):
-        """A panel of one column of the rows, times `scale`; `first` are curves drawn beneath."""
+        """A panel for one column of the rows, multiplied by `scale`; the curves in `first` are drawn below the others."""
         curves = list(first)
         for name, label, colour, point, dash in SERIES:
             block = f"${column}{len(curves)}"
@@ -216,7 +216,7 @@ def draw_figures(rows, out):
     figure = Figure(out / "figure8.svg", rows)
     figure.say(f"set yrange [0:{top:g}]")
     figure.panel("requests sent, 1000/s", "request_rate", 0.001, ideal)
-    # Where the paper's two servers began to lose.
+    # The rates at which the two servers of the paper began to fail.
     figure.say('set label 1 "2003: occwserv 0.7, Apache 1.3" at graph 0.14, graph 0.06 textcolor rgb "#444444"',
                'set arrow 1 from graph 0.13, graph 0.06 to 1.4, 1.0 size 0.6,20 linecolor rgb "#444444"',
                "$paper << end", "0.7 0.7", "1.3 1.3", "end")
@@ -233,7 +233,7 @@ def draw_figures(rows, out):
 
 
 def kept_up(rows, name):
-    """The highest rate that this server, and at all lower rates too, kept up with; 0 if none."""
+    """The highest rate such that the server kept up with it and all lower rates; 0 if none."""
     highest = 0
     for row in sorted((r for r in rows if r["server"] == name), key=lambda r: r["attempted"]):
         if row["reply_rate"] < KEEPS_UP * row["attempted"]:
@@ -243,7 +243,7 @@ def kept_up(rows, name):
 
 
 def circumstances(rows):
-    """The machine, and how quiet it was."""
+    """Describes the machine, and how idle it was."""
     names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     said = f"{names[0] if names else os.uname().machine}, {len(os.sched_getaffinity(0))} cores."
     disturbed = sum(row["others"] > DISTURBED for row in rows)
@@ -270,7 +270,7 @@ def table(rows):
 
 
 def put_into(path, mark, text):
-    """Replaces what stands between the two comments of that name."""
+    """Replaces the text between the two comments with that name."""
     begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
     before, found, rest = path.read_text().partition(begin)
     _, found_end, after = rest.partition(end)
@@ -289,7 +289,7 @@ def main():
     options = parser.parse_args()
     options.build = options.build.resolve()
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped as well
     failures = []
     if not options.draw:
         with directories() as (pages, scratch):

@@ -31,7 +31,7 @@ def free_port():
 
 
 def core_seconds(core):
-    """The time this core has been busy since boot, whoever it worked for."""
+    """The time this core has been busy since boot, for all processes."""
     for line in Path("/proc/stat").read_text().splitlines():
         name, *ticks = line.split()
         if name == f"cpu{core}":
@@ -48,12 +48,12 @@ def process_table():
             try:
                 table[int(entry.name)] = (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:
-                pass  # it has just ended
+                pass  # the process has just ended
     return table
 
 
 class Server:
-    """A context: the server runs within it, and none of its processes does afterwards."""
+    """A context manager: the server runs within it, and afterwards none of its processes is left."""
 
     def __init__(self, command, port, core, scratch, directory=None):
         self.command = ["taskset", "-c", str(core)] + [str(word) for word in command]
@@ -63,7 +63,7 @@ class Server:
 
     def __enter__(self):
         with self.output.open("wb") as output:
-            # Its own session: that tells its processes from others, even if one has lost its parent.
+            # Its own session identifies its processes, even one that has lost its parent.
             self.process = subprocess.Popen(self.command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=output,
                                             stderr=output, start_new_session=True)
         try:
@@ -112,7 +112,7 @@ class Server:
         if self.process.returncode is None:
             found.add(leader)
         more = True
-        while more:  # descendants in sessions of their own
+        while more:  # descendants in other sessions
             more = {pid for pid, stat in table.items() if int(stat[1]) in found} - found
             found |= more
         return found

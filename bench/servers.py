@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares web servers: CPU time an answer, and the 99th percentile of the latency.
+"""Compares web servers: CPU time per answer, and the 99th percentile of the latency.
 
-Every server has one worker on one core, the load generator has another core. The servers take turns
-(A B C D A B C D ...), each started afresh and warmed up for every measurement, and the table shows medians. First
-comes the closed loop, as fast as each can, then an open loop at one offered rate for all, so that the latencies can
-be compared.
+Every server has one worker on one core, and the load generator has another core. The servers take turns
+(A B C D A B C D ...). Each is restarted and warmed up for every measurement, and the table shows medians. First comes a
+closed loop, in which each server runs as fast as it can, then an open loop with the same offered rate for all, so that
+the latencies can be compared.
 """
 
 import argparse
@@ -26,12 +26,13 @@ import contenders
 from server_process import Failure, Server, core_seconds, free_port, two_cores
 
 WARM_UP_SECONDS = 0.5
-# Of the slowest server's throughput, of those that keep up: the rate at which all are compared for latency.
+# The rate for comparing latencies, as a fraction of the throughput of the slowest server that takes part.
 OFFERED = 0.6
-# Servers below this part of the median throughput take no part in that: they would bring the rate down to where the
-# others have nothing to do.
+# Servers below this fraction of the median throughput do not take part: the rate would be so low that the others were
+# idle.
 TOO_SLOW = 0.25
-# A measurement is not to be trusted if others had more of the server's core than this part of the server's own time.
+# A measurement is unreliable if other processes used the core of the server for more than this fraction of its own
+# time.
 DISTURBED = 0.15
 
 
@@ -42,8 +43,8 @@ class Load:
     size: int
     connections: int
     requests_per_connection: int = 0
-    pipeline: int = 1  # requests in one piece
-    part: int = 0  # of the file, that each request asks for; 0: all of it
+    pipeline: int = 1  # requests in one write
+    part: int = 0  # bytes of the file per request; 0: all of it
     status: int = 200
     distinct: bool = False  # each request is for a name of its own
 
@@ -54,11 +55,11 @@ class Load:
         return self.status != 404
 
     def suits(self, contender):
-        """The floor has one answer only."""
+        """The floor has only one answer."""
         return self.status == 200 or not contender.name.startswith("floor")
 
     def length(self):
-        """Of each answer; None: whatever the server says of an error."""
+        """Length of each answer; None: not checked, for an error page."""
         return (self.part or self.size) if self.exists() else None
 
 
@@ -80,12 +81,12 @@ def body(size):
 
 @contextmanager
 def directories():
-    """The document root, on disk, and a scratch directory in memory where there is one."""
+    """The document root, on disk, and a scratch directory, in memory if possible."""
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="bench-pages-") as pages, \
             tempfile.TemporaryDirectory(prefix="bench-", dir=memory) as scratch:
         for directory in map(Path, (pages, scratch)):
-            directory.chmod(0o755)  # for servers that give up root
+            directory.chmod(0o755)  # for servers that drop privileges
         for load in filter(Load.exists, LOADS):
             Path(pages, load.page()[1:]).write_bytes(body(load.size))
         yield Path(pages), Path(scratch)
@@ -93,7 +94,7 @@ def directories():
 
 @contextmanager
 def running(contender, size, pages, scratch, core):
-    """The server, started with an empty scratch directory of its own."""
+    """Starts the server with its own empty scratch directory."""
     own = scratch / contender.name.replace(" ", "-")
     own.mkdir(mode=0o755)
     try:
@@ -158,12 +159,12 @@ class Comparison:
         self.absent = [c.name for c in wanted if c.executable is None]
         self.contenders = [c for c in wanted if c.executable is not None]
         self.loads = [load for load in LOADS if not options.load or load.key in options.load]
-        self.measured = []  # one dictionary a measurement
+        self.measured = []  # one dictionary per measurement
         self.failures = []  # likewise, with the reason under "failure"
 
     def run(self):
         self.take_turns({load.key: 0 for load in self.loads})
-        if not self.options.no_rate:  # but for requests that come together
+        if not self.options.no_rate:  # except for pipelined requests
             self.take_turns({load.key: self.common_rate(load) for load in self.loads if load.pipeline == 1})
 
     def take_turns(self, rates):
@@ -208,7 +209,7 @@ class Comparison:
         return statistics.median(figures) if figures else None
 
     def keeping_up(self, load):
-        """{name: throughput} without the servers that are too slow."""
+        """{name: throughput}, without the servers that are too slow."""
         all_of_them = {c.name: self.median(load, c.name, "per_second") for c in self.contenders}
         known = {name: throughput for name, throughput in all_of_them.items() if throughput}
         least = TOO_SLOW * statistics.median(known.values()) if known else 0
@@ -218,7 +219,7 @@ class Comparison:
         return int(OFFERED * min(self.keeping_up(load).values(), default=0))
 
     def cheapest_other(self, load):
-        """(CPU time an answer, name) of the cheapest that is neither the floor nor ours; (None, None) without any."""
+        """(CPU time per answer, name) of the cheapest server except the floor and occwserv; (None, None) if there is none."""
         others = [(self.median(load, c.name, "cpu_us"), c.name) for c in self.contenders if c.other]
         return min((o for o in others if o[0]), default=(None, None))
 
@@ -286,7 +287,7 @@ def main():
     options = parser.parse_args()
     options.build = options.build.resolve()
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped as well
     with directories() as (pages, scratch):
         comparison = Comparison(options, pages, scratch)
         try:

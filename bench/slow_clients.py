@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What thousands of slow clients cost the others, and the server.
+"""Measures what thousands of slow clients cost the server and the other clients.
 
-Ordinary requests come at a modest, fixed rate over connections that stay, without slow clients and with them, in turns:
-3000 that send a head, 3000 that send a body and 3000 that take an answer, a little every second, all at once; and some
-more of each that are slower than the server need bear (bench/slow). Then Debian's slowhttptest has a turn in its three
-modes at once. Nobody steady may be cut off, everybody too slow must be, and the ordinary requests shall not notice.
-Server and ordinary requests have a core each. The slow clients are on that of the requests, who go before them as a
-real-time task where that is allowed: else a request would wait for its turn on a core that is busy with slow clients,
-and that wait, some milliseconds, would be taken for the server's.
+Ordinary requests arrive at a modest, fixed rate on kept connections, in turns without and with slow clients: 3000 that
+send a head, 3000 that send a body and 3000 that read an answer, a little every second, all at once; and some more of
+each that are slower than the server tolerates (bench/slow). Then slowhttptest of Debian has a turn in its three modes at
+once. No steady client may be cut off, every client that is too slow must be, and the ordinary requests must not be
+delayed. The server has one core and the ordinary requests the other. The slow clients share the core of the requests,
+which run as a real-time task where that is permitted: otherwise a request would wait some milliseconds for its turn on
+a busy core, and that wait would be attributed to the server.
 """
 
 import argparse
@@ -28,10 +28,10 @@ import contenders
 from server_process import PAGE, Failure, Server, core_seconds, free_port, two_cores
 
 DESCRIPTORS = 20000
-LARGE = 64 * 1024 * 1024  # bytes; more than the kernel buffers for anybody
+LARGE = 64 * 1024 * 1024  # bytes; more than the kernel buffers for any client
 ORDINARY = 8192
-HEAD_SECONDS = STALL_SECONDS = 4  # shorter than the server's own, so that a turn need not take minutes
-SLOW_SECONDS = 16  # two stalls after the last has come, and some more
+HEAD_SECONDS = STALL_SECONDS = 4  # shorter than the defaults, so that a turn does not take minutes
+SLOW_SECONDS = 16  # two stall timeouts after the last client, and some more
 KINDS = ("heads", "bodies", "readers")
 MODES = {"-H": ["-i", "1", "-x", "32"], "-B": ["-i", "1", "-x", "32", "-s", "100000"],
          "-X": ["-w", "256", "-y", "1024", "-n", "1", "-z", "32"]}
@@ -46,7 +46,7 @@ error = "error.log"
 
 
 def tcp_memory():
-    """Bytes that all TCP sockets of this machine have in the kernel."""
+    """Kernel memory of all TCP sockets of this machine, bytes."""
     for line in Path("/proc/net/sockstat").read_text().splitlines():
         if line.startswith("TCP:"):
             return int(line.split()[-1]) * PAGE
@@ -55,13 +55,13 @@ def tcp_memory():
 
 @functools.cache
 def first_in_turn():
-    """What lets a command go before all that is ordinary on its core; nothing where that is not allowed."""
+    """The prefix that gives a command real-time priority; empty if that is not permitted."""
     real_time = ["chrt", "--fifo", "1"]
     return real_time if subprocess.run([*real_time, "true"], capture_output=True).returncode == 0 else []
 
 
 class Engine:
-    """All turns of one server."""
+    """Runs all turns of one server."""
 
     def __init__(self, options, name, scratch):
         self.options = options
@@ -135,7 +135,7 @@ class Engine:
 
 
 class Slow:
-    """Our own slow clients, who have all connected."""
+    """Starts our slow clients, and waits until all are connected."""
 
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -158,7 +158,7 @@ class Slow:
 
 
 class SlowHttpTest:
-    """Debian's, in all its modes at once. It tells whether it found the server's service available."""
+    """Runs slowhttptest of Debian in all its modes at once. It reports whether it found the service available."""
 
     def __init__(self, commands):
         self.processes = [subprocess.Popen(c, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -220,7 +220,7 @@ def print_tables(turns, options):
 
 
 def what_is_wrong(turns):
-    """What must not be, whatever the machine."""
+    """The violations, which must be none on any machine."""
     for t in turns:
         for kind in KINDS:
             if t.get(f"steady_{kind}_cut_off"):
@@ -246,7 +246,7 @@ def main():
     if most < DESCRIPTORS:
         parser.error(f"a process may open {most} files; {DESCRIPTORS} are wanted")
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped as well
     turns, failures = [], []
     with tempfile.TemporaryDirectory(prefix="bench-slow-") as scratch:
         for name in options.engine or ["epoll", "uring"]:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The coding chosen is available, permitted, and none better is; what was understood, written again, is the same. The
-// same bytes are read as an Accept field.
+// Checks that the chosen coding is available and permitted, that no better one is, and that a parsed field written out
+// again parses to the same. The same bytes are also parsed as an Accept field.
 
 #include <cstdint>
 #include <cstdlib>

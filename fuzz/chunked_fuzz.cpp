@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What comes of a chunked body does not depend on how it was split, and content put into chunks again comes out again.
+// Checks that the result of decoding does not depend on how the body was split, and that content survives encoding and
+// decoding.
 
 #include <cstdint>
 #include <cstdlib>
@@ -44,7 +45,7 @@ decoded decode(std::string_view text, const http::limits& limits, std::size_t lo
         const auto piece = decoder.feed(input, limits);
         if (!piece) {
             result.refusal = piece.error().text;
-            result.consumed = 0;  // how far it got depends on the split
+            result.consumed = 0;  // the position of an error depends on the split
             break;
         }
         check(piece->consumed > 0 && piece->consumed <= input.size() && piece->data.size() <= piece->consumed);

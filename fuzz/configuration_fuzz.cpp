@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// No configuration is too broken to be told what is wrong with it; what is accepted can be asked for.
+// Checks that every invalid configuration gets an error message, and that requests find their way through every valid
+// one.
 
 #include <cstdint>
 #include <cstdlib>
@@ -22,7 +23,7 @@ void check_site(const server::static_rules& rules)
     for (const server::route& r : rules.routes) {
         check(server::kind_of(r.path).has_value());
         if (r.path.contains('*') || !r.acts()) continue;
-        // The first of its path is met, or one before it.
+        // The route that matches must be the first with its path, or an earlier one.
         const auto met = table.match(r.path);
         check(met.acting.has_value());
         check(*met.acting <= static_cast<server::route_number>(&r - rules.routes.data()));

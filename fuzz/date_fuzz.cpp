@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A date that can be read is written as one that reads the same; and each time that can be written can be read.
+// Checks that a parsed date, formatted and parsed again, is the same, and that every formatted time can be parsed.
 
 #include <algorithm>
 #include <cstdint>

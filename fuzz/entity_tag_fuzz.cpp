@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a list of entity-tags yields are entity-tags, and names whatever is in it; and preconditions made of the input
-// obey the precedence of RFC 9110 section 13.2.2.
+// Checks that the elements of a parsed list are entity-tags and match the list, and that preconditions built from the
+// input follow the precedence of RFC 9110 section 13.2.2.
 
 #include <algorithm>
 #include <chrono>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A PROXY header is understood the same however it was cut, and what comes behind it does not matter; and the hops of a
+// Checks that a PROXY header is parsed the same however it was split and whatever follows it, and that the hops of a
 // forwarded request do not depend on what its client put before them.
 
 #include <algorithm>
@@ -27,7 +27,7 @@ bool same(const answer& a, const answer& b)
     return (*a)->bytes == (*b)->bytes && (*a)->client == (*b)->client && (*a)->is_local == (*b)->is_local;
 }
 
-// As it comes byte by byte: nothing, until it is decided once and for all.
+// Feed byte by byte: the result is nullopt until it is decided, and then does not change.
 void check_header(std::string_view text)
 {
     const std::string_view looked_at = text.substr(0, std::min(text.size(), http::longest_proxy_header + 16));
@@ -55,7 +55,7 @@ void check_hops(std::string_view text)
         for (http::forwarded_hops all(written, by); all.next(); ++hops) check(hops < written.size());
         if (hops > 0) check(http::is_passed_on(written));
     }
-    // What the proxy adds comes first, whatever the client has sent in its line.
+    // The hop that the proxy adds comes first, whatever the client has sent in the same line.
     if (text.contains('\r') || text.contains('\n')) return;
     const std::string sent(text);
     const auto first = [](const std::string& head, http::field_id by) {

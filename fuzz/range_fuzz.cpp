@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Ranges lie within the size and apart from each other, ask for what was written, and a multipart body made of them is
-// as long as its framing says.
+// Checks that ranges lie within the size, are disjoint and cover what was requested, and that a multipart body has the
+// length that its framing computes.
 
 #include <algorithm>
 #include <cstdint>
@@ -39,7 +39,7 @@ void check_ranges(const http::range_list& ranges, std::uint64_t size)
     check(ranges.bytes() == sum && sum <= size);
 }
 
-// What was understood, written again, is understood as the same.
+// A parsed field, written out again, must parse to the same.
 void check_round_trip(const http::range_list& ranges, std::uint64_t size)
 {
     std::string field = "bytes=";
@@ -54,11 +54,11 @@ void check_framing(const http::range_list& ranges, std::uint64_t size, std::stri
     const http::multipart_framing framing{"0123456789abcdef", content_type, size};
     std::uint64_t sum = framing.closing_line().size();
     for (const byte_range& range : ranges) sum += framing.part_head(range).size() + range.bytes;
-    // The framing of 16 parts is far below the largest number, but content may reach up to it.
+    // Leave room for the framing of 16 parts, because the content may reach up to the largest number.
     check(framing.body_bytes(ranges) == sum);
 }
 
-// Each byte is in the answer if and only if some range as written has it. For small sizes, looked at byte by byte.
+// A byte must be in the answer if and only if a range of the field contains it. Checked byte by byte, for small sizes.
 void check_same_bytes(std::string_view field, const http::range_list& ranges, std::uint64_t size)
 {
     for (const byte_range& range : ranges) {

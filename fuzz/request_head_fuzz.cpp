@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The scan's answer does not depend on how the bytes were split; what it refuses the parser refuses; and a head that
-// was parsed, written out again and parsed is the same.
+// Checks that the result of the scan does not depend on how the bytes were split, that the parser refuses what the scan
+// refuses, and that a parsed head, written out and parsed again, is the same.
 
 #include <algorithm>
 #include <cstdint>
@@ -23,7 +23,7 @@ void check(bool condition)
     if (!condition) std::abort();
 }
 
-// Small enough that inputs of a few hundred bytes meet them.
+// Small enough for inputs of a few hundred bytes to exceed them.
 http::limits small_limits()
 {
     http::limits limits;
@@ -74,7 +74,7 @@ void check_same(const request_head& a, const request_head& b)
     }
 }
 
-// The list of a field has the lines of its id, in their order.
+// The list of a field must have the lines with its id, in their order.
 void check_lists(const request_head& head)
 {
     std::string joined;
@@ -87,7 +87,7 @@ void check_lists(const request_head& head)
     }
 }
 
-// Those of a refused head too: it says in what form the refusal is to be told.
+// Also for a refused head: its fields determine the form of the error response.
 void check_fields(std::string_view text, const request_head& head)
 {
     for (const http::field& f : head.fields()) {

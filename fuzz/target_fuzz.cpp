@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A canonical path has the form it promises, and its encoding canonicalizes to itself.
+// Checks that a canonical path has the documented form, and that its encoding canonicalizes to the same path.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,17 +1,16 @@
-#!/bin/sh
-# SPDX-License-Identifier: MIT
-# Fetches what `make bench` compares us with, on Debian 12. Starts no service and changes no configuration: the
-# packages it installs contain none, and the servers whose packages do are only unpacked into build/bench/debian.
-# Does nothing when all is there. Run it as root, or as a user with sudo.
+# !/bin/sh SPDX-License-Identifier: MIT Fetches the programs that `make bench` compares with, on Debian 12. It starts no
+# service and changes no configuration: the packages that it installs contain none, and the servers whose packages do
+# are only unpacked, into build/bench/debian. It does nothing if everything is installed. Run it as root, or as a user
+# with sudo.
 set -eu
 
 cd "$(dirname "$0")/.."
 unpacked=build/bench/debian
 
-# wrk is not used by our programs: it is there for a second opinion on bench/load.
+# Our programs do not use wrk; it is installed to cross-check bench/load.
 wanted="apache2-bin gnuplot-nox golang-go httperf libboost-fiber-dev python3 slowhttptest wrk"
-# What the unpacked binaries are linked with, and Caddy's and h2o's tables of media types; apt must not be asked for
-# the servers themselves.
+# The libraries of the unpacked binaries, and the media type tables of Caddy and h2o. Apt must not install the servers
+# themselves.
 wanted="$wanted libcrypt1 libnettle8 libpcre2-8-0 libssl3 libstdc++6 libxxhash0 libyaml-0-2 libzstd1 media-types zlib1g"
 
 missing=

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Installs the package that `make deb` has built, runs the service as its unit says, and purges it: what a user of the
-package meets, in order. Needs root, port 80, and that occwserv is not installed; leaves the machine as it was.
+"""Installs the package that `make deb` has built, runs the service as its unit says, and purges it, in the order in which
+a user would. Needs root and port 80, and occwserv must not be installed. Leaves the machine as it was.
 
-There may be no systemd to start the service: then what matters of the unit is done here (its user, its capabilities, its
-directories, its command, the notification socket). What systemd alone can do, it is only asked to judge."""
+There may be no systemd to start the service. The test therefore does what the unit says itself: user, capabilities,
+directories, command, notification socket. For what only systemd can do, it only lets systemd verify the unit."""
 
 import configparser
 import contextlib
@@ -49,7 +49,7 @@ def state():
 
 
 def ours():
-    """Every file that has our name, whoever made it. (Others may install things meanwhile.)"""
+    """Every file with our name, whatever created it. (Other packages may be installed meanwhile.)"""
     places = ["/etc", "/usr", "/lib", "/run", "/var", "/opt", "/srv", "/home"]
     found = subprocess.run(["find", *places, "-xdev", "-iname", "*occwserv*"], capture_output=True, text=True)
     return {f for f in found.stdout.splitlines() if "/fontconfig/" not in f}
@@ -83,17 +83,17 @@ def unit():
 
 
 class Service:
-    """What systemd does for the unit, as far as a test can."""
+    """Does what systemd would do for the unit, as far as a test can."""
 
     def __init__(self):
         self.unit = unit()
-        place = pathlib.Path(tempfile.mkdtemp(dir="/run", prefix="notify-"))  # the service's user must come to it
+        place = pathlib.Path(tempfile.mkdtemp(dir="/run", prefix="notify-"))  # the user of the service must be able to reach it
         self.user = pwd.getpwnam(self.unit["User"])
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.manager.bind(str(place / "notify"))
         os.chmod(place, 0o755)
         os.chmod(place / "notify", 0o777)
-        # Read as they come: the kernel keeps ten for one who does not, and the server waits for nobody.
+        # Read them as they arrive: the kernel queues only ten, and the server does not wait.
         self.heard = []
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
@@ -119,12 +119,12 @@ class Service:
                 self.heard.append(message)
 
     def hears(self, message):
-        """Sooner or later, among signs of life."""
+        """Waits for a message, among those of the watchdog."""
         wait_until(lambda: f"{message}\n" in self.heard, f"the manager hears {message}")
         return True
 
     def end(self):
-        """However often it was upgraded, and ended already."""
+        """Also after upgrades, and if it has already ended."""
         with contextlib.suppress(AssertionError, FileNotFoundError):
             run("occwserv", "stop")
         if self.process.poll() is None:
@@ -230,7 +230,7 @@ def test_fish_completes(installed, tmp_path, line, expected):
 
 @pytest.mark.parametrize("line, expected", COMPLETED)
 def test_zsh_completes(installed, tmp_path, line, expected):
-    """The whole of zsh at a terminal of its own; Tab is pressed, and the line must grow."""
+    """Runs zsh on its own terminal, presses Tab, and checks that the line is completed."""
     (word,) = expected
     added = word.removeprefix(line.split(" ")[-1])
     script = f"""zmodload zsh/zpty; zpty z 'PS1=; zsh -f -i'
@@ -300,7 +300,7 @@ def test_logs_are_rotated(service, tmp_path):
 
 
 def newer(package, place, version):
-    """The same package under another version."""
+    """The same package with another version."""
     run("dpkg-deb", "-R", package, place / version)
     control = place / version / "DEBIAN/control"
     control.write_text(re.sub(r"(?m)^Version: .*", f"Version: {version}", control.read_text()))
@@ -309,7 +309,7 @@ def newer(package, place, version):
 
 
 class Load:
-    """Requests on new connections without a pause; what fails is kept."""
+    """Sends requests on new connections without a pause, and records failures."""
 
     def __enter__(self):
         self.over, self.answers, self.failures = False, 0, []
@@ -330,7 +330,7 @@ class Load:
 
 
 def test_a_new_version_of_the_package(service, package, tmp_path):
-    """It takes over while clients ask, and none is refused."""
+    """The new version takes over under load, and no request is refused."""
     text = CONFIGURATION.read_text()
     with Load() as load:
         wait_until(lambda: load.answers > 20, "answers come")
@@ -381,4 +381,4 @@ def test_purged(installed, service):
     dpkg("--purge", "occwserv")
     assert state() == ""
     assert ours() - installed == set()
-    assert pwd.getpwnam("occwserv").pw_shell == "/usr/sbin/nologin"  # kept: its files may be elsewhere
+    assert pwd.getpwnam("occwserv").pw_shell == "/usr/sbin/nologin"  # kept, because it may own files elsewhere

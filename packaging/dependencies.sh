@@ -1,21 +1,19 @@
-#!/bin/sh
-# SPDX-License-Identifier: MIT
-# Installs what occwserv needs from Debian 12's own packages, for one purpose at a time:
+# !/bin/sh SPDX-License-Identifier: MIT Installs the Debian 12 packages that occwserv needs, for one purpose at a time:
 #
 #   dependencies.sh build        to compile the server
 #   dependencies.sh test         to run the tests as well
-#   dependencies.sh lint         to check form and style
-#   dependencies.sh deb          to make the Debian package, and try it
+#   dependencies.sh lint         to check formatting and style
+#   dependencies.sh deb          to build the Debian package, and test it
 #
-# Says what it installs, and does nothing when all is there. Runs as root, or with sudo. What only `make bench` needs
-# is in bench-dependencies.sh.
+# Prints what it installs, and does nothing if everything is installed. Run it as root, or as a user with sudo. The
+# packages for `make bench` are in bench-dependencies.sh.
 set -eu
 
 build="clang-22 lld-22 llvm-22 cmake ninja-build pkg-config libfmt-dev libcli11-dev libtomlplusplus-dev liburing-dev"
 build="$build zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev"
 tests="libgtest-dev libgmock-dev libclang-rt-22-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client curl wget brotli zstd"
 tests="$tests node-llhttp libbenchmark-dev chromium fonts-font-awesome spin"
-# Debian's npm cannot be installed beside a Node.js of another origin, which brings its own.
+# The npm package of Debian conflicts with a Node.js from another source, which includes npm.
 command -v npm >/dev/null 2>&1 || tests="$tests nodejs npm"
 lint="clang-tidy-22 clang-format-22"
 deb="debhelper go-md2man lintian logrotate man-db python3 python3-pytest zsh fish"
@@ -50,5 +48,5 @@ fi
 echo "Installing with apt:$missing"
 export DEBIAN_FRONTEND=noninteractive
 $as_root apt-get update -qq
-# shellcheck disable=SC2086  # words on purpose
+# shellcheck disable=SC2086 # word splitting is intended
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing

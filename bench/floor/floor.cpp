@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The floor: the least a single-threaded server can do for an answer. One fixed response, no parsing beyond the end of
-// a request head, no files, no log, no deadlines. What another server costs above this is its own.
+// The floor: the minimum that a single-threaded server must do for an answer. One fixed response, no parsing beyond the
+// end of a request head, no files, no log, no deadlines. What another server costs above this is its own work.
 //
 // Two engines: epoll (edge-triggered, recv and send) and io_uring (multishot accept, multishot recv into provided
-// buffers, send). Both send from memory, so for large answers they are the floor only of servers that copy: nginx with
+// buffers, send). Both send from memory, so for large answers they are the floor only for servers that copy: nginx with
 // sendfile took 130-160 us for 1 MiB where this took 165-210.
 //
-// What it does not do, on purpose: `Connection: close` is found only if it arrives in the same piece as the end of its
-// head, and with several requests in one piece the last one decides.
+// Deliberate limitations: `Connection: close` is found only if it arrives in the same piece as the end of its head; and
+// of several requests in one piece the last one decides.
 
 #include <arpa/inet.h>
 #include <array>
@@ -66,18 +66,18 @@ std::string make_response(std::size_t size, std::string_view connection)
 
 struct connection {
     std::uint32_t owed = 0;     // complete requests not yet answered in full
-    std::uint32_t matched = 0;  // how much of CRLFCRLF the received bytes end with
+    std::uint32_t matched = 0;  // number of bytes of CRLFCRLF at the end of the received bytes
     std::size_t sent = 0;       // of the answer being sent
     bool closing = false;       // the client said Connection: close
     bool receiving = false;     // io_uring: its multishot recv is armed
     bool sending = false;       // io_uring: a send is under way
 };
 
-// The number of requests which `data` completes.
+// The number of requests that `data` completes.
 std::uint32_t count_requests(connection& c, std::string_view data)
 {
     static constexpr std::string_view end = "\r\n\r\n";
-    if (c.matched == 0 && data.find(end) + end.size() == data.size()) return 1;  // nearly always
+    if (c.matched == 0 && data.find(end) + end.size() == data.size()) return 1;  // the common case
     std::uint32_t complete = 0;
     for (char byte : data) {
         if (byte == end[c.matched])
@@ -176,12 +176,12 @@ class epoll_server : floor_server {
     void accept_one()
     {
         int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) return;  // the client has gone again, or no descriptor is free
+        if (fd < 0) return;  // the client has left, or no descriptor is free
         at(fd) = connection{};
         watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     }
 
-    // ENSURES: fd is closed, or a recv or a send has come short, so that epoll will tell of it again.
+    // ENSURES: fd is closed, or a recv or a send was short, so that epoll will report it again.
     void serve(int fd, std::uint32_t told)
     {
         connection& c = at(fd);
@@ -200,7 +200,7 @@ class epoll_server : floor_server {
         }
     }
 
-    // False if nothing more is to be read now: the connection is closed, or the answer waits for room.
+    // False if there is nothing more to read now: the connection is closed, or the answer waits for room.
     bool send_owed(int fd, connection& c)
     {
         while (c.owed > 0) {
@@ -368,7 +368,7 @@ class uring_server : floor_server {
             c.sent = 0;
             --c.owed;
         }
-        // Ends the multishot recv, which holds the socket; its last completion closes it.
+        // Ends the multishot recv, which keeps the socket open; its last completion closes the socket.
         if (c.owed == 0 && c.closing) shutdown(fd, SHUT_RDWR);
         go_on(fd, c);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The load generator: N connections on one thread, each answer checked for its status and exact length.
+// The load generator: N connections on one thread. It checks status and exact length of every answer.
 //
 // Closed loop (the default): every connection sends its next request as soon as it has its answer. Open loop
 // (--rate): requests fall due at a steady rate whatever the server does, and a latency counts from the moment its
@@ -56,8 +56,8 @@ struct options {
     bool shares_its_core = false;
 };
 
-constexpr auto patience = 5s;               // for what is late at the end, and again for what is under way then
-constexpr std::uint64_t most_errors = 100;  // then the run is given up
+constexpr auto patience = 5s;               // for late answers at the end, and again for requests in progress then
+constexpr std::uint64_t most_errors = 100;  // then the run is aborted
 
 // Latencies, to the microsecond up to about a second.
 class histogram {
@@ -70,7 +70,7 @@ class histogram {
         max_ = std::max(max_, us);
     }
 
-    // The latency which `part` of all did not exceed.
+    // The latency that the fraction `part` of all did not exceed.
     std::uint64_t quantile(double part) const
     {
         auto wanted = static_cast<std::uint64_t>(part * static_cast<double>(total_));
@@ -106,11 +106,11 @@ struct connection {
 
     state now = state::closed;
     int fd = -1;
-    unsigned made = 0;         // requests on this connection
-    unsigned awaited = 0;      // answers to them that have not come
-    std::size_t range_at = 0;  // where the next range begins
-    steady::time_point since;  // the request under way counts from here
-    std::string head;          // the part of a response head that has come, if it did not come in one piece
+    unsigned made = 0;         // requests sent on this connection
+    unsigned awaited = 0;      // answers to them still outstanding
+    std::size_t range_at = 0;  // offset of the next range
+    steady::time_point since;  // start time of the present request
+    std::string head;          // the part of a response head received so far, if it was split
     std::size_t body_left = 0;
     bool last = false;  // the server will close after this answer
 };
@@ -196,7 +196,7 @@ class generator {
         }
     }
 
-    // The open loop polls where its core is its own: a sleeper would add its waking to each latency.
+    // On a core of its own the open loop polls: sleeping would add the wake-up time to each latency.
     timespec longest_wait() const
     {
         if (!open_loop()) return {.tv_sec = 0, .tv_nsec = 50'000'000};
@@ -256,7 +256,7 @@ class generator {
         send_request(c);
     }
 
-    // The requests that are sent in one piece.
+    // The requests that are sent in one write.
     std::string_view text_for(connection& c)
     {
         if (options_.range_of == 0 && !options_.is_distinct && !c.last) return requests_;
@@ -299,7 +299,7 @@ class generator {
     void receive(connection& c)
     {
         for (;;) {
-            // MSG_TRUNC: TCP throws the bytes away uncopied; a body is counted, not looked at.
+            // MSG_TRUNC: TCP discards the bytes without copying; a body is counted, not inspected.
             bool body = c.now == state::in_body;
             std::size_t wanted = body ? c.body_left : buffer_.size();
             ssize_t n = recv(c.fd, buffer_.data(), wanted, body ? MSG_TRUNC : 0);
@@ -313,11 +313,11 @@ class generator {
                 take({buffer_.data(), count}, c);
             else
                 return fail(c, "bytes beyond the answer");
-            if (c.now != state::in_body || count < wanted) return;  // level-triggered: what is left is told again
+            if (c.now != state::in_body || count < wanted) return;  // level-triggered: the rest is reported again
         }
     }
 
-    // Bytes that begin with a head, or with the rest of one.
+    // Handles bytes that begin with a head, or with the rest of one.
     void take(std::string_view data, connection& c)
     {
         static constexpr std::string_view end_of_head = "\r\n\r\n";
@@ -342,7 +342,7 @@ class generator {
         if (!data.empty()) fail(c, "bytes beyond the answer");
     }
 
-    // Whether it is the head that was expected.
+    // Whether this is the expected head.
     bool take_head(connection& c, std::string_view head)
     {
         const auto wrong = [&](std::string_view why) {
@@ -412,20 +412,20 @@ class generator {
 
     options options_;
     int poll_;
-    std::string head_;         // of a request, but for the end
-    std::string status_line_;  // of each answer, as far as it is known
-    std::string requests_;     // as most are sent
-    std::uint64_t names_ = 0;  // so many have been asked for, where each is asked for once
+    std::string head_;         // of a request, without its end
+    std::string status_line_;  // the expected beginning of each answer
+    std::string requests_;     // the usual requests
+    std::uint64_t names_ = 0;  // distinct paths requested so far, with is_distinct
     std::string made_up_;      // the others
     std::vector<connection> connections_;
-    std::vector<connection*> idle_;  // open loop: those without a request under way
+    std::vector<connection*> idle_;  // open loop: connections without a request in progress
     std::vector<char> buffer_;
     steady::time_point start_;
     steady::time_point end_;
     steady::time_point last_answer_;
     histogram latencies_;
-    std::uint64_t all_due_;    // open loop: the requests that fall due
-    std::uint64_t begun_ = 0;  // open loop: those that found a free connection
+    std::uint64_t all_due_;    // open loop: number of requests that fall due
+    std::uint64_t begun_ = 0;  // open loop: number of those that found a free connection
     std::uint64_t answers_ = 0;
     std::uint64_t errors_ = 0;
     std::string first_error_;

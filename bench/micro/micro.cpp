@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the runtime's primitives cost. A line a row: name, value, unit, with tabs between. Each row is the best of
-// several short runs, because on a shared machine noise only ever adds.
+// Measures the primitives of the runtime. Prints one line per row: name, value and unit, separated by tabs. Each row is
+// the best of several short runs, because noise on a shared machine only ever adds.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -27,7 +27,7 @@ namespace {
 
 using namespace csp;
 
-// What the network that has just run measured. Its processes own nothing in common with main(), and need not.
+// The measurement of the last network. Its processes share nothing else with main().
 double measured;
 
 class stopwatch {
@@ -125,7 +125,7 @@ process ring(int rounds)
     co_await members.join();
 }
 
-// ---- ALT over writers of whom each is always ready
+// ---- ALT over writers that are always ready
 
 process busy_writer(out<int> to_reader)
 {
@@ -193,14 +193,14 @@ process waits_for_ever(in<int> values) { co_await values.input(); }
 process blocked_bytes(int how_many)
 {
     forking all;
-    std::vector<out<int>> writers(static_cast<std::size_t>(how_many));  // and so already resident
+    std::vector<out<int>> writers(static_cast<std::size_t>(how_many));  // touched now, so it is resident
     const std::int64_t before = resident_bytes();
     for (auto& writer : writers) {
         chan<int> c;
         writer = c.tx();
         all.start(waits_for_ever(c.rx()));
     }
-    co_await yield();  // in turn: when this runs again the others have, and wait
+    co_await yield();  // when this runs again, the others have run and wait
     measured = static_cast<double>(resident_bytes() - before) / how_many;
     writers.clear();
     co_await all.join();
@@ -304,7 +304,7 @@ int main(int argc, char** argv)
         fmt::print(stderr, "usage: {} [--quick]\n", argv[0]);
         return 2;
     }
-    // First, while no memory is there to be used again.
+    // First, while there is no memory to reuse.
     kernel({.pinned = true}).run(blocked_bytes(1'000'000 / scale));
     const double bytes = measured;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Slow clients, thousands at once on one thread: some send a head, some a body and some take an answer, a little every
-// second. Of each kind most are steady, as somebody with a bad line is, and some slower than a server need bear. Says
-// "ready" when all have connected, and at the end, in one line of JSON, what became of them.
+// Slow clients, thousands at once on one thread: some send a head, some send a body and some read an answer, a little
+// every second. Most of each kind are steady, like a client on a slow line; some are slower than a server must
+// tolerate. Prints "ready" when all are connected, and at the end one line of JSON with the results.
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -32,7 +32,7 @@ struct options {
     unsigned too_slow = 200;
     double seconds = 14;
     double opening_seconds = 3;
-    unsigned bytes = 200;  // a second, of a steady client that sends
+    unsigned bytes = 200;  // per second, of a steady client that sends
     unsigned too_few = 20;
 };
 
@@ -48,7 +48,7 @@ struct client {
     bool is_steady = true;
     fate now = fate::not_begun;
     steady_clock::time_point since{};
-    double lasted = 0;  // seconds, until it was cut off
+    double lasted = 0;  // seconds until it was cut off
 };
 
 class crowd {
@@ -62,11 +62,11 @@ class crowd {
             line_.push_back("X: " + std::string(bytes - 5, 'x') + "\r\n");
     }
 
-    /// Goes round all clients once a second, and slower the first time, in which they connect.
+    /// Serves all clients once per second; the first round, in which they connect, is slower.
     void run()
     {
         const auto began = steady_clock::now();
-        std::size_t done = 0;  // turns, of all clients in all rounds
+        std::size_t done = 0;  // turns of all clients in all rounds
         bool told = false;
         for (;;) {
             const double now = std::chrono::duration<double>(steady_clock::now() - began).count();
@@ -74,7 +74,7 @@ class crowd {
             const double rounds =
                 now < options_.opening_seconds ? now / options_.opening_seconds : 1 + (now - options_.opening_seconds);
             const auto due = static_cast<std::size_t>(rounds * static_cast<double>(all_.size()));
-            // What cannot be kept up with is left out: nobody shall be silent and then say everything at once.
+            // Skip rounds that cannot be kept up with: no client may be silent and then send everything at once.
             done = std::max(done, due - std::min(due, all_.size()));
             for (; done < due; ++done) take_turn(all_[done % all_.size()]);
             look();
@@ -132,7 +132,7 @@ class crowd {
         c.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         const int on = 1;
         const int small = 4096;
-        const linger reset{.l_onoff = 1, .l_linger = 0};  // leaves no port behind that is waited for
+        const linger reset{.l_onoff = 1, .l_linger = 0};  // leaves no port in TIME_WAIT
         setsockopt(c.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         setsockopt(c.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         if (c.what == reader) setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
@@ -171,7 +171,7 @@ class crowd {
             send_text(c, line_[c.is_steady ? 0 : 1]);
             return;
         }
-        // A window opens only when half of it is free, so a steady reader takes all that is there.
+        // A window opens only when half of it is free, so a steady reader reads everything available.
         const std::size_t most = c.is_steady ? buffer_.size() : options_.too_few;
         const ssize_t got = recv(c.fd, buffer_.data(), most, MSG_DONTWAIT);
         if (got == 0 || (got < 0 && errno != EAGAIN)) end(c, fate::cut_off);
@@ -199,7 +199,7 @@ class crowd {
         if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) {
             end(c, fate::cut_off);
         } else if (c.what != reader && (events & EPOLLIN) != 0) {
-            // Whoever sends a head hears nothing but a refusal; whoever sends a body has been answered before.
+            // A client that sends a head can only receive a refusal; one that sends a body has been answered before.
             const ssize_t got = recv(c.fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
             if (got == 0 || (c.what == head && got > 0)) end(c, fate::cut_off);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The CSP micro benchmarks in Boost.Fiber: the rows of bench/micro, so that the two can stand in one table. One line a
-// row: name, value, unit, with tabs between. Boost.Fiber cannot wait on several channels: it has no `alt 8`.
+// The CSP micro benchmarks in Boost.Fiber, with the rows of bench/micro, so that both fit in one table. One line per
+// row: name, value and unit, separated by tabs. Boost.Fiber cannot wait on several channels: it has no `alt 8`.
 
 #include <algorithm>
 #include <array>
@@ -24,7 +24,7 @@ using boost::fibers::fiber;
 using channel = boost::fibers::unbuffered_channel<int>;
 using steady = std::chrono::steady_clock;
 
-// Enough for these processes, so that a million of them fit into memory.
+// Enough for these processes, and small enough for a million of them.
 constexpr std::size_t stack_bytes = 16384;
 
 template <class Body>
@@ -38,8 +38,8 @@ double ns_since(steady::time_point start)
     return std::chrono::duration<double, std::nano>(steady::now() - start).count();
 }
 
-// A benchmark does its thing n times and returns the ns that took. A channel is closed by its writer only: Boost 1.74
-// schedules a writer twice if its channel is closed under it and then read.
+// A benchmark repeats its operation n times and returns the time in ns. A channel is closed by its writer only: Boost
+// 1.74 schedules a writer twice if its channel is closed under it and then read.
 enum class delta_outputs { sequential, parallel };
 
 template <delta_outputs Outputs>
@@ -79,7 +79,7 @@ double commstime(long n)
     running = false;
     while (to_consume.pop(x) == channel_op_status::success) {
     }
-    from_succ.pop(x);  // succ may be writing to prefix, which has ended
+    from_succ.pop(x);  // succ may still be writing to prefix, which has ended
     for (fiber* f : {&prefix, &delta, &succ}) f->join();
     return ns;
 }
@@ -133,7 +133,7 @@ double resident_bytes()
     return static_cast<double>(pages * sysconf(_SC_PAGESIZE));
 }
 
-// Bytes of memory for each of n processes that wait on a channel of their own.
+// Bytes of memory per process, for n processes that each wait on their own channel.
 double blocked_bytes(long n)
 {
     double before = resident_bytes();
@@ -147,7 +147,7 @@ double blocked_bytes(long n)
             in->pop(x);
         }));
     }
-    boost::this_fiber::yield();  // all the others run, and wait when we are next
+    boost::this_fiber::yield();  // all others run, and are waiting when this continues
     double bytes = resident_bytes() - before;
     for (auto& c : channels) c->close();
     for (fiber& f : processes) f.join();
@@ -191,7 +191,7 @@ double ping_pong(int other_core, long n)
     return ns;
 }
 
-// Messages flow one way, so the writer may run ahead: a channel with a buffer.
+// Messages flow one way, so the writer may run ahead: use a buffered channel.
 double stream(int other_core, long n)
 {
     boost::fibers::buffered_channel<int> messages(1024);
@@ -210,7 +210,7 @@ double stream(int other_core, long n)
     return ns;
 }
 
-// As many processes at once as half of the free memory holds, a million at most.
+// As many concurrent processes as half of the free memory holds, at most a million.
 long most_processes()
 {
     long pages = sysconf(_SC_AVPHYS_PAGES) / 2 / static_cast<long>(1 + stack_bytes / 4096);
@@ -226,7 +226,7 @@ void row(const char* name, std::optional<double> value, const char* unit)
     std::fflush(stdout);
 }
 
-// Warmed up with a tenth, and timed; ns each.
+// Warms up with a tenth of the runs, then measures; ns per operation.
 template <class Benchmark>
 double ns_each(Benchmark benchmark, long n, int communications = 1)
 {
@@ -243,7 +243,7 @@ int main(int argc, char** argv)
     use_core(cores[0]);
     long many = most_processes() / scale;
 
-    // First, while no stack has been recycled.
+    // First, before any stack is reused.
     double blocked = blocked_bytes(many);
     row("commstime sequential", ns_each(commstime<delta_outputs::sequential>, 1'000'000 / scale, 4), "ns");
     row("commstime parallel", ns_each(commstime<delta_outputs::parallel>, 500'000 / scale, 4), "ns");
