@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the program says and how it ends when there is nothing to serve, or a mistake in what it is told."""
+"""Output and exit code of the program if it has nothing to serve, or its arguments or configuration are wrong."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from harness import DEADLINE, Client, binary, fill_tree, free_port, free_ports, 
 
 
 def run(*words, **options):
-    """The program from its start to its end, which must come by itself."""
+    """Runs the program, which must end by itself."""
     return subprocess.run(
         [binary(), *map(str, words)], capture_output=True, text=True, timeout=DEADLINE, stdin=subprocess.DEVNULL,
         **options
@@ -20,7 +20,7 @@ def run(*words, **options):
 
 
 def refused(*words, code):
-    """What it says on standard error when it refuses to run."""
+    """The text on standard error when the program refuses to run."""
     ended = run(*words)
     assert ended.returncode == code, ended
     assert ended.stdout == ""
@@ -29,7 +29,7 @@ def refused(*words, code):
 
 
 def sentence(*words, code):
-    """The same where one sentence is enough."""
+    """The same, if it must be one sentence."""
     said = refused(*words, code=code)
     assert said.startswith("occwserv: ") and said.count("\n") == 1, said
     return said
@@ -43,7 +43,7 @@ def site(place):
 
 @pytest.fixture
 def mistaken(place, site):
-    """What it says to a configuration, each line of it without the name of the file."""
+    """The messages about a configuration, without the name of the file."""
     file = place / "wrong.toml"
 
     def complaints(text):
@@ -100,7 +100,7 @@ def test_wrong_usage_names_the_option(site, words, named):
 def test_an_address_that_is_none(site, where):
     said = sentence(site, "--listen", where, code=2)
     assert f"`{where}` is not an address" in said
-    assert "127.0.0.1:8080" in said  # what one looks like
+    assert "127.0.0.1:8080" in said  # an example of an address
 
 
 def test_nothing_to_serve():
@@ -222,7 +222,7 @@ def test_the_configuration_is_heeded(serve, place):
     assert server.ask("/").body == b"started"
     assert server.ask("/" + "a" * 19).status == 404
     assert server.ask("/" + "a" * 20).status == 414
-    # The command line's addresses stand instead of the file's.
+    # The addresses on the command line replace those in the file.
     with pytest.raises(ConnectionRefusedError):
         Client(other_port)
 
@@ -261,7 +261,7 @@ def test_the_access_log_on_standard_output(serve):
     server = serve(access_log="-")
     server.ask("/a.txt")
     server.stop()
-    assert '"GET /a.txt HTTP/1.1" 200 13' in server.stderr.read_text()  # the harness leads both outputs there
+    assert '"GET /a.txt HTTP/1.1" 200 13' in server.stderr.read_text()  # the harness directs both outputs there
     assert not server.access_log.exists()
 
 

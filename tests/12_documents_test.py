@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the documents say is true: of files, keys, channels, and the configurations that they show."""
+"""Checks the documents against the code: files, keys, channels, and the configurations that they show."""
 
 import getpass
 import grp
@@ -28,7 +28,7 @@ def examples_in(text, language="toml"):
 
 
 def at_home(text, place):
-    """The configuration with its directories in `place`, where they exist, and with a user that there is."""
+    """The configuration with its directories moved to `place`, where they exist, and with an existing user."""
     for directory in ("/srv", "/run", "/var/log", "/usr/share"):
         text = text.replace(f'"{directory}/', f'"{place}{directory}/')
     for directory in re.findall(r'"(/[^"]*/(?:srv|share)/[^"]*)"', text):
@@ -65,7 +65,7 @@ def test_every_file_named_exists(document):
 
 
 def anchors_of(document):
-    """As GitHub makes them from the headings."""
+    """The anchors that GitHub generates from the headings."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(), re.M)
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
@@ -88,7 +88,7 @@ def test_the_tour_covers_the_server():
 # --- the configuration reference --------------------------------------------------------------------------------------
 
 REFERENCE = (HOME / "docs/CONFIGURATION.md").read_text()
-TABLES = {  # by heading: what stands before a key of it in a file
+TABLES = {  # by heading: the text before a key of that table in a file
     "The server": "",
     "Sites": "[[site]]\n",
     "`[[site.route]]`": "[[route]]\n",
@@ -99,12 +99,12 @@ TABLES = {  # by heading: what stands before a key of it in a file
     "`[limits]`": "[limits]\n",
     "`[[proxy]]`": "[[proxy]]\n",
 }
-NEEDS = {  # what makes a table complete, unless it is about that very key
+NEEDS = {  # keys that a table requires, except when that key is tested
     "Sites": {"root": '"/srv/www"', "names": '"a.example"'},
     "`[[site.route]]`": {"path": '"/x/*"'},
     "`[[proxy]]`": {"from": '"192.0.2.1"'},
 }
-NEEDS_TOO = {  # what a key is valid with only
+NEEDS_TOO = {  # further keys that a key requires
     "group": {"user": '"www-data"'},
     "path": {"status": "410"},
     "code": {"redirect": '"/y"'},
@@ -122,7 +122,7 @@ def keys_of(heading):
 
 
 def keys_known(place, beginning):
-    """Told of a key that is none, the server names those that it knows."""
+    """Given an unknown key, the server lists the keys that it knows."""
     (place / "strange.toml").write_text(f"{beginning}quite_another_thing = 1\n")
     said = run("check", "--config", place / "strange.toml").stderr
     return set(re.search(r"unknown key `quite_another_thing`.*; expected one of (.*)", said).group(1).split(", "))
@@ -142,7 +142,7 @@ def test_every_key_is_documented(place):
 
 @pytest.mark.parametrize("heading", TABLES)
 def test_what_is_documented_of_a_key(place, heading):
-    """Its example and its default are valid, and its bounds are those that the server names."""
+    """The example and the default of a key are valid, and its bounds are those that the server reports."""
 
     def checked(name, line):
         beside = NEEDS.get(heading, {}) | NEEDS_TOO.get(name, {})
@@ -180,7 +180,7 @@ def test_the_configuration_of_the_package_is_valid(place):
 
 
 def test_the_manual_has_an_entry_for_every_key():
-    """The page is made from the reference."""
+    """The manual page is generated from the reference."""
     page = subprocess.run([HOME / "packaging/configuration_manual", HOME / "docs/CONFIGURATION.md"],
                           capture_output=True, text=True, check=True).stdout
     assert not re.search(r"^\|", page, re.M), "a table is left"
@@ -219,7 +219,7 @@ def test_what_replaces_a_directive_is_a_key():
 
 @pytest.fixture
 def following(serve, place):
-    """Starts a server by a recipe, at an address of the harness and with its directory as the default site."""
+    """Starts a server with a recipe, at an address of the harness and with its directory as the default site."""
 
     def start(text, files, **options):
         for root in ["site", *re.findall(r'^root = "/(.*)"$', text, re.M)]:
@@ -299,14 +299,14 @@ FARMS = {"front_end_worker": "front_end_farm", "page_worker": "static_farm", "st
 
 
 def rows_of(document, columns):
-    """The rows of its tables of so many columns, without the headings."""
+    """The rows of all tables with this number of columns, without the headings."""
     lines = (HOME / "docs" / document).read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
     return [row for row in rows if len(row) == columns]
 
 
 def channels_declared():
-    """Name and type of each channel that the server's sources declare."""
+    """Name and type of each channel declared in the sources of the server."""
     found = set()
     declaration = re.compile(r"csp::(?:chan|bridge|buffered_bridge)<([\w:]+)> ([\w, ]+)(?:\([^;]*\))?;")
     for source in (HOME / "server").rglob("*.[ch]pp"):
@@ -324,7 +324,7 @@ def test_every_channel_is_documented():
 
 
 def clients_by_channel():
-    """What PROTOCOLS.md says: who is a client of whom along which channel; and who awaits whose answers along which."""
+    """The order in PROTOCOLS.md: which process is a client of which on each channel, and on which channels it waits for answers."""
     waits, answers = set(), set()
     for name, _, writers, readers, kind in rows_of("PROTOCOLS.md", 5):
         if not name.startswith("`") or "never written" in kind:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""HTTP/1.1 on the wire: exact limits, messages that follow each other or come in pieces, and bodies that nobody wants.
+"""HTTP/1.1 on the wire: exact limits, pipelined and split messages, and request bodies that are discarded.
 
-What the RFCs demand is in 21_rfc_test, and what is refused in 22_hostile_test.
+The requirements of the RFCs are in 21_rfc_test, refused requests in 22_hostile_test.
 """
 
 import re
@@ -18,7 +18,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"  #
 
 
 def refusal(server, request, status, saying=None):
-    """The request is answered with that error and the connection closed."""
+    """The request is answered with this error, and the connection is closed."""
     with server.connect() as c:
         r = c.send(request).response()
         assert (r.status, r.closes) == (status, True)
@@ -78,7 +78,7 @@ def test_a_hundred_requests_in_one_write(standing):
         for wanted in expected:
             got = c.response()
             assert (got.status, got.get("Location")) == (wanted.status, wanted.get("Location"))
-            assert got.body == wanted.body or got.status == 404  # an error page shows the request's id
+            assert got.body == wanted.body or got.status == 404  # an error page contains the request id
 
 
 def test_pipelined_requests_cut_anywhere(standing):
@@ -146,7 +146,7 @@ BODIES = {
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body_is_skipped(standing, name):
-    """The body of a request that was answered without it is not taken for the next request."""
+    """The body of a request that was answered without it is not read as the next request."""
     status = 200 if name == "of GET" else 405
     with standing.connect() as c:
         for _ in range(3):
@@ -166,7 +166,7 @@ def test_a_body_byte_by_byte(standing, name):
 
 
 def test_connection_close_with_a_body(standing):
-    """The client gets the whole answer, though the body is still unread: it is not reset away."""
+    """The client gets the whole answer although the body was not read: no reset destroys it."""
     with standing.connect() as c:
         c.send(head("POST /a.txt HTTP/1.1", HOST, "Connection: close", "Content-Length: 200000"))
         c.send(b"x" * 200_000)
@@ -192,7 +192,7 @@ def test_the_refusal_of_a_large_body_reaches_a_client_that_still_sends(standing)
     body = b"x" * (4 * 1024 * 1024)
     with standing.connect() as c:
         c.send(head("PUT /a.txt HTTP/1.1", HOST, f"Content-Length: {len(body)}"))
-        c.send(body[: 1024 * 1024])  # before it looks for an answer
+        c.send(body[: 1024 * 1024])  # before it reads an answer
         r = c.response()
         assert (r.status, r.closes) == (413, True)
         assert "limit" in r.text

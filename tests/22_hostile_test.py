@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Requests about which two parsers might not agree, and others made to do harm.
+"""Requests that two parsers might read differently, and others that are meant to do harm.
 
-Each goes out in one write and byte by byte. Behind each stands another request: where the connection must be closed,
-that one must never be answered; where the request is fine, it must be.
+Each is sent in one write and byte by byte, followed by another request. If the connection must be closed, that request
+must never be answered; otherwise it must be.
 """
 
 import concurrent.futures
@@ -21,7 +21,7 @@ def lines(*all_of_them, end="\r\n"):
 
 
 def line(text):
-    """A request with that for its first line."""
+    """A request with this request line."""
     return head(text, HOST)
 
 
@@ -34,7 +34,7 @@ def field(text):
 
 
 def coded(*values):
-    """A request with these for its transfer codings."""
+    """A request with these transfer codings."""
     return post(*[f"Transfer-Encoding: {value}" for value in values], body="0\r\n\r\n")
 
 
@@ -622,7 +622,7 @@ def test_byte_by_byte(standing, vector):
 
 
 def test_all_at_once_and_what_the_log_says_of_it(serve):
-    """Nothing was taken for a request but what was answered, also when all come together."""
+    """Only what was answered was read as a request, also when all arrive together."""
     server = serve(workers=1)
     vectors = [v for group in GROUPS.values() for v in group]
     with concurrent.futures.ThreadPoolExecutor(32) as pool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files beneath the root: which are served, with what, and which never."""
+"""Files below the root: which are served, with which fields, and which never."""
 
 import concurrent.futures
 import contextlib
@@ -30,7 +30,7 @@ def noise(size, seed=0):
 
 
 def test_fields_of_a_file(standing):
-    os.utime(standing.site / "a.txt", (784_111_777, 784_111_777))  # else it might be too young to have a date
+    os.utime(standing.site / "a.txt", (784_111_777, 784_111_777))  # otherwise it might be too new to have a date
     r = wait_until(lambda: (r := standing.ask("/a.txt")).get("Last-Modified") and r, "the date is noticed")
     assert (r.status, r.reason, r.body) == (200, "OK", b"the letter a\n")
     assert r.get("Content-Type") == "text/plain; charset=utf-8"
@@ -53,13 +53,13 @@ def test_last_modified(server, when, size):
 
 @SIZES
 def test_a_date_that_means_nothing_is_left_out(server, size):
-    """Package managers and image builders set the epoch; a time in the future would have to be replaced (RFC 9110,
-    section 8.8.2.1). None of these is compared with, be it earlier or later than what the client says."""
+    """Package managers and image builders set the epoch; a time in the future would have to be replaced (RFC 9110
+    section 8.8.2.1). None of these dates is used for a comparison, whether earlier or later than the date of the client."""
     name = server.site / "odd.bin"
     name.write_bytes(noise(size))
     with server.connect() as c:
         for when in (0, 1, 86_399, -1, -10**9, -5 * 10**9, 4_102_444_800, 9_300_000_000, 10**10):
-            with contextlib.suppress(OSError):  # of a file system that has no such time
+            with contextlib.suppress(OSError):  # a file system that does not support this time
                 os.utime(name, (when, when))
             for date in ("Thu, 01 Jan 1970 00:00:00 GMT", email.utils.formatdate(time.time() - 60, usegmt=True)):
                 r = c.ask("/odd.bin", f"If-Modified-Since: {date}")
@@ -68,7 +68,7 @@ def test_a_date_that_means_nothing_is_left_out(server, size):
 
 
 def test_a_date_is_told_once_the_clock_has_passed_it(server):
-    """Also of a page that was read before, and is kept: then the clock was behind, or the file's."""
+    """Also for a cached page: then the clock of the server, or that of the file, was behind."""
     when = int(time.time()) + 3
     os.utime(server.site / "a.txt", (when, when))
     with server.connect() as c:
@@ -80,8 +80,8 @@ def test_a_date_is_told_once_the_clock_has_passed_it(server):
 
 @SIZES
 def test_no_date_in_the_second_of_the_change(server, size):
-    """The file may change once more and keep its date, which would make that a weak validator (RFC 9110, section
-    8.8.2.2): with If-Range a client would put two versions together."""
+    """The file may change again and keep its date, which makes the date a weak validator (RFC 9110 section 8.8.2.2):
+    with If-Range a client would mix two versions."""
     name = server.site / "young.bin"
 
     def ask(*fields):
@@ -90,8 +90,8 @@ def test_no_date_in_the_second_of_the_change(server, size):
         assert given is None or date - email.utils.parsedate_to_datetime(given) >= datetime.timedelta(seconds=1)
         return r
 
-    with server.connect() as c:  # so it is one cache that is asked
-        for seed in range(3):  # over the one before, which may be kept for a moment
+    with server.connect() as c:  # so that all requests reach the same cache
+        for seed in range(3):  # replaces the one before, which may be cached for a moment
             name.write_bytes(noise(size, seed))
             written = email.utils.formatdate(name.stat().st_mtime, usegmt=True)
             wait_until(lambda: ask().body == noise(size, seed), "the new version")
@@ -129,7 +129,7 @@ SIZES = [0, 1, 4095, 4096, 65_535, LARGEST_PAGE, LARGEST_PAGE + 1, 1024 * 1024 +
 
 
 def test_sizes(serve):
-    """In the cache and beyond it; the second time from the cache; and whichever comes next on the connection."""
+    """Files that fit in the cache and larger ones; the second time from the cache; and any request after them."""
     files = {f"{size}.bin": noise(size, size) for size in SIZES}
     server = serve(files=files)
     with server.connect() as c:
@@ -170,7 +170,7 @@ def test_a_cache_with_little_room(serve, memory):
 
 
 def test_a_small_receive_buffer(serve):
-    """The response goes out in many pieces."""
+    """The response is sent in many pieces."""
     content = noise(3 * 1024 * 1024)
     server = serve({"cache": {"largest_page_bytes": 2 * 1024 * 1024}},
                    files={"file.bin": content, "page.bin": content[: 2 * 1024 * 1024]})
@@ -236,7 +236,7 @@ NAMES_OF_NO_FILE = [
     "/a%0a.txt", "/a%0d.txt", "/a.txt%7f", "/%01", "/%c0%ae%c0%ae/a.txt", "/%c0%af", "/%e0%80%af", "/%f0%80%80%af",
     "/%c1%bf", "/%ed%a0%80", "/%f4%90%80%80", "/%ff", "/%c3", "/%80.txt", "/a.txt%2f", "/dir%2f",
 ]
-# Files that have just these names, and those that somebody would find who takes an encoded slash for a slash.
+# Files with exactly these names, and those that a server would find if it treated an encoded slash as a slash.
 ODD_FILES = [b"dir\\b.css", b"a\n.txt", b"a\r.txt", b"a.txt\x7f", b"\x01", b"\xff", b"\xc3", b"\x80.txt", b"dir%2fb.css",
              b"dir%2Fb.css", b"a.txt%2f", b"dir%5cb.css", b"%ff", b"a%0a.txt"]
 
@@ -249,17 +249,17 @@ def with_odd_files(serve, settings):
 
 
 def test_paths_that_name_no_file(serve):
-    """They are valid (RFC 3986 section 2.1), so there is just no such page; and the file system never hears of them."""
+    """They are valid (RFC 3986 section 2.1), so the answer is 404; and they are never looked up in the file system."""
     server = with_odd_files(serve, {})
     with server.connect() as c:
         for target in NAMES_OF_NO_FILE:
             for _ in range(2):
                 assert c.ask(target).status == 404, target
-        assert c.ask("/dir%252fb.css").body == b"odd"  # that is a name
+        assert c.ask("/dir%252fb.css").body == b"odd"  # this is a literal name
 
 
 def test_paths_that_name_no_file_have_the_fallback(serve):
-    """As an application's page has, which reads the path by itself."""
+    """As for the page of an application that interprets the path itself."""
     server = with_odd_files(serve, {"try": ["{path}", "{path}.txt", "{path}/index.html", "/index.html"]})
     with server.connect() as c:
         index = c.ask("/").body
@@ -268,7 +268,7 @@ def test_paths_that_name_no_file_have_the_fallback(serve):
                 r = c.ask(target)
                 assert (r.status, r.body) == (200, index), target
         assert c.ask("/dir/b.css").body != index and c.ask("/stats.json").status == 200
-        json.loads(c.ask("/stats.json").text)  # which names the pages that are kept
+        json.loads(c.ask("/stats.json").text)  # which lists the cached pages
         assert c.ask("/..%2fa.txt").status == 403  # a name that begins with a dot
 
 
@@ -292,7 +292,7 @@ def test_the_order_of_index_pages(serve):
                           "odd/first.html/x": "", "odd/second.html": "2"})
     assert server.ask("/").body == b"2"
     assert server.ask("/both/").body == b"1"
-    assert server.ask("/odd/").body == b"2"  # a directory is no page
+    assert server.ask("/odd/").body == b"2"  # a directory is not a page
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_links_to_hidden_names(serve):
 
 
 def test_directories_into_which_links_may_lead(serve, place):
-    """As /usr/share/doc has them to /usr/share/javascript."""
+    """As in /usr/share/doc, with links to /usr/share/javascript."""
     fill_tree(place / "shared", {"j.js": "shared", ".hidden": "secret", "lib/k.js": "shared", "deep/index.html": "shared"})
     fill_tree(place / "other", {"secret.txt": "secret"})
     config = place / "links.toml"
@@ -442,7 +442,7 @@ def test_what_is_no_file_is_refused_and_holds_nobody_up(serve):
             targets += ["/null", "/zero"]
         except PermissionError:
             pass  # in a container without that capability
-    # Who writes to a pipe waits for a reader, and nobody becomes one by asking for it.
+    # A writer of the pipe waits for a reader, and a request must not become one.
     writer = subprocess.Popen(["sh", "-c", 'echo news >"$0"', str(server.site / "fifo")])
     try:
         with server.connect() as c:
@@ -523,7 +523,7 @@ def test_changes_are_noticed(serve, size):
 
         replacement = server.site / "replacement.html"
         replacement.write_bytes(b"2" * size)
-        os.utime(replacement, ns=(page.stat().st_atime_ns, page.stat().st_mtime_ns))  # the very same date and size
+        os.utime(replacement, ns=(page.stat().st_atime_ns, page.stat().st_mtime_ns))  # exactly the same date and size
         replacement.rename(page)
         wait_until(lambda: both_say(200, b"2" * size), "the file that was put there is served")
 
@@ -561,7 +561,7 @@ def test_a_new_index_page(serve):
 
 
 def test_a_file_cut_off_while_it_is_sent(serve):
-    """The length was announced already: all that is left is to close, and the others do not notice."""
+    """The length was announced already, so the server can only close; other clients do not notice."""
     size = 40 * 1024 * 1024
     server = serve(files={"large.bin": b"x" * size})
     with server.connect(receive_buffer=4096) as c:
@@ -574,7 +574,7 @@ def test_a_file_cut_off_while_it_is_sent(serve):
 
 
 def test_a_file_that_ends_before_its_end(serve):
-    """As one does that is cut off while it is read. Here are some that always do."""
+    """As with a file that is truncated while it is read. These files always behave so."""
     site = pathlib.Path("/sys/kernel/mm/transparent_hugepage")
     if not os.access(site / "enabled", os.R_OK) or (site / "enabled").stat().st_size < 1000:
         pytest.skip("this system has no such files")
@@ -583,7 +583,7 @@ def test_a_file_that_ends_before_its_end(serve):
 
 
 def test_files_replaced_under_load(serve):
-    """Every response is one version or another, never a mixture."""
+    """Every response is one version or the other, never a mixture."""
     versions = {bytes([48 + i]) * (1000 * (i + 1)) for i in range(8)}
     server = serve(files={"page.bin": min(versions)})
     page, fresh = server.site / "page.bin", server.site / "fresh.bin"
@@ -617,7 +617,7 @@ def test_files_replaced_under_load(serve):
 
 
 def fetch_all(server, expected, threads=16):
-    """Fetches {target: digest} by so many threads, each on a connection of its own, and compares every byte."""
+    """Fetches {target: digest} with this many threads, each on its own connection, and compares every byte."""
     targets = list(expected)
     random.Random(1).shuffle(targets)
 
@@ -647,13 +647,13 @@ def test_a_generated_tree(serve):
     expected = {f"/{name}": hashlib.sha256(content).digest() for name, content in files.items()}
     before = len(open_descriptors(server))
     fetch_all(server, expected)
-    fetch_all(server, expected)  # now much of it is in the caches
-    # No file stays open. The connections just closed may take a moment to go.
+    fetch_all(server, expected)  # now the caches contain much of it
+    # No file stays open. Closed connections may take a moment to disappear.
     wait_until(lambda: len(open_descriptors(server)) <= before, "all descriptors are closed again")
 
 
 def test_a_documentation_tree(serve):
-    """Whatever is installed here, in a bounded form and with none of our own choosing in the names."""
+    """A bounded part of what is installed on this machine, with names that we did not choose."""
     root = pathlib.Path("/usr/share/doc")
     expected = {}
     for path in sorted(root.glob("**/*")):

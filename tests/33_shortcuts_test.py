@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What makes the server quick, where a client would notice if it were wrong: answers that leave
-together, what is not there and is remembered, files that stay open."""
+"""The optimizations whose errors a client would notice: answers sent together, cached absences,
+and files that stay open."""
 
 import json
 import os
@@ -27,12 +27,12 @@ def get(target, *fields, method="GET"):
 
 
 def segments_received(client):
-    """How many with data have come so far: tcpi_data_segs_in of struct tcp_info."""
+    """The number of segments with data received so far: tcpi_data_segs_in of struct tcp_info."""
     return struct.unpack_from("I", client.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)[0]
 
 
 def test_answers_leave_together(standing):
-    """Sixteen requests in one piece, and one segment with all answers."""
+    """Sixteen requests in one write, and all answers in one segment."""
     with standing.connect() as c:
 
         def come_in_one_segment():
@@ -42,7 +42,7 @@ def test_answers_leave_together(standing):
                 assert c.response().text == SITE["a.txt"]
             return segments_received(c) == before + 1
 
-        # Once a second one of them waits for a look at the file, and what stands before it is sent at once.
+        # Once a second one request waits for a check of the file, and the answers before it are sent at once.
         wait_until(come_in_one_segment, "sixteen answers in one segment")
 
 
@@ -67,16 +67,16 @@ MIXED = [
 
 
 def told(response):
-    """The parts of an answer that are the same for each repetition of the request."""
+    """The parts of an answer that do not differ when the request is repeated."""
     fields = [f for f in response.fields if f[0] not in ("Date", "Last-Modified", "X-Request-Id", "Content-Length")]
     if (response.get("Content-Type") or "").startswith("multipart/"):
         return response.status, len(response.body)
-    body = response.body if response.status < 400 else b""  # an error's may show the request's id
+    body = response.body if response.status < 400 else b""  # that of an error may contain the request id
     return response.status, fields, body
 
 
 def test_all_kinds_in_one_piece(standing):
-    """In any order, each answer is the one that the request has by itself."""
+    """In any order, each request gets the same answer as alone."""
     with standing.connect() as c:
         alone = {text: told(c.send(text).response(to=text.split(" ")[0])) for text in MIXED}
         for seed in range(20):
@@ -97,7 +97,7 @@ def test_a_reader_slower_than_the_answers(standing):
 
 
 def test_the_last_of_several(standing):
-    """Nothing is answered behind the request that closes, and all before it is."""
+    """All requests before the one with close are answered, and none after it."""
     with standing.connect() as c:
         c.send(get("/a.txt") * 3 + get("/a.txt", "Connection: close") + get("/page.html") * 3)
         answers = [c.response() for _ in range(4)]
@@ -161,7 +161,7 @@ def test_a_name_that_is_missed_once_is_not_remembered(server):
 
 
 def test_what_is_said_of_a_missing_page(serve):
-    """By its Accept, whether the answer was remembered or not; with an id of its own; and a HEAD without the text."""
+    """By its Accept field, whether the answer was cached or not; with its own id; and without content for a HEAD."""
     server = serve(files={"error.404.html": "<p>gone fishing", "a.txt": "a"})
     ids = set()
     with server.connect() as c:
@@ -180,7 +180,7 @@ def test_what_is_said_of_a_missing_page(serve):
 
 
 def test_random_names_push_out_no_page(server):
-    """What is asked for often stays in memory, however many names are tried that do not exist."""
+    """Popular pages stay in memory, however many missing names are requested."""
     page = "/dir/b.css"
     text = (server.site / "dir/b.css").read_text()
     with server.connect() as c:
@@ -200,7 +200,7 @@ def test_random_names_push_out_no_page(server):
 
 
 def test_ranges_while_a_file_is_replaced(serve):
-    """Every part belongs to the version that its tag names, whichever way the file changes."""
+    """Every part belongs to the version of its tag, however the file is changed."""
     size, part = 300_000, 50_000
     versions = [random.Random(i).randbytes(size) for i in range(4)]
     server = serve(files={"video.mp4": versions[0]})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients that are slow, silent, many, or gone: each costs itself and nobody else."""
+"""Clients that are slow, silent, numerous or gone: none of them affects other clients."""
 
 import concurrent.futures
 import contextlib
@@ -23,19 +23,19 @@ LARGE = 20 * 1024 * 1024
 
 @contextlib.contextmanager
 def many(server, count, **options):
-    """So many connections at once."""
+    """This many connections at once."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(server.connect(**options)) for _ in range(count)]
 
 
 def large_site(server):
-    """Adds a file that no socket's buffers hold."""
+    """Adds a file that is larger than all socket buffers."""
     with open(server.site / "large.bin", "wb") as f:
         f.truncate(LARGE)
 
 
 def is_cut_off(client):
-    """Whether the server has closed, as whoever goes on sending finds out."""
+    """Whether the server has closed, as a client detects by sending more."""
     try:
         client.socket.send(b"x", socket.MSG_DONTWAIT)
     except (BlockingIOError, TimeoutError):
@@ -49,7 +49,7 @@ def is_cut_off(client):
 
 
 def drip(client, over, data=b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 100_000):
-    """Sends a byte five times a second, until the server has had enough."""
+    """Sends a byte five times a second, until the server closes."""
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
         for i in range(len(data)):
             client.send(data[i : i + 1])
@@ -63,7 +63,7 @@ def test_a_head_that_takes_too_long(serve):
     with server.connect() as c, concurrent.futures.ThreadPoolExecutor(1) as pool:
         sender = pool.submit(drip, c, over)
         try:
-            r = c.response()  # before the drip is over, which would take days
+            r = c.response()  # before all bytes are sent, which would take days
         finally:
             over.set()
         sender.result()
@@ -91,16 +91,16 @@ def test_slow_clients_do_not_hold_up_others(serve):
 
 
 def test_the_time_for_a_head_begins_with_its_first_byte(serve):
-    """A connection that has been idle for longer than head_seconds has all of it for the next head."""
+    """A connection that was idle for longer than head_seconds still has the full time for the next head."""
     server = serve({"patience": {"head_seconds": 2, "idle_seconds": 600}})
 
     def trial(clock):
         with server.connect() as c:
-            # In many writes, so that the server has seen a part of the first head.
+            # Use many writes, so that the server sees a part of the first head.
             c.send_bytewise(GET_A)
             assert c.response().body == A
             clock.stop()
-            c.expect_silence(3)  # in particular no 408: nothing is owed
+            c.expect_silence(3)  # in particular no 408: no request is pending
             assert c.ask("/a.txt").body == A
 
     in_time(1, trial)
@@ -117,7 +117,7 @@ def test_an_idle_connection_is_closed_in_silence(serve):
             used.expect_closed()
 
     in_time(0.25, trial)
-    assert all('" 200 ' in line for line in server.log_lines(1))  # closing was no request
+    assert all('" 200 ' in line for line in server.log_lines(1))  # closing is not logged as a request
 
 
 def test_a_body_that_stalls(serve):
@@ -130,7 +130,7 @@ def test_a_body_that_stalls(serve):
 
 
 def test_lingering_is_bounded(serve):
-    """A client that goes on sending after it was refused does not keep its connection for that."""
+    """A client that continues to send after a refusal cannot keep its connection that way."""
     server = serve({"patience": {"linger_seconds": 0.5}})
     with server.connect() as c:
         c.send("BAD\r\n\r\n")
@@ -151,7 +151,7 @@ def test_a_reader_that_stalls_is_cut_off(serve, readers):
             c.request("/large.bin")
         for _ in range(20):
             assert server.ask("/a.txt").body == A
-        # The log tells when the server has given up, and that not all was sent.
+        # The log shows when the server has given up, and that the response is incomplete.
         lines = server.log_lines(20 + readers)
         sent = [int(line.split('" 200 ')[1].split()[0]) for line in lines if "/large.bin" in line]
         assert len(sent) == readers and all(0 < size < LARGE for size in sent)
@@ -161,7 +161,7 @@ def test_a_reader_that_stalls_is_cut_off(serve, readers):
 
 
 def test_what_a_reader_does_not_take_is_not_kept(serve):
-    """Not much of it while he may still take it, and nothing when he is cut off: he is reset, though he reads nothing."""
+    """It keeps little while the client may still read it, and nothing after the reset, though the client reads nothing."""
     server = serve({"patience": {"stall_seconds": 0.5}})
     large_site(server)
     with server.connect(receive_buffer=4096) as c:
@@ -180,13 +180,13 @@ def test_a_page_from_the_cache_that_stalls(serve):
     in_time(0.25, lambda _: server.ask("/large.bin"))
     with server.connect(receive_buffer=4096) as c:
         c.request("/large.bin")
-        server.log_lines(2)  # it was given up
+        server.log_lines(2)  # the server has given up
         assert len(c.rest()) < LARGE
     server.expect_healthy()
 
 
 def test_a_reader_that_is_slow_but_goes_on(serve):
-    """What makes progress is not cut off, though it takes many times as long as a stall may."""
+    """A transfer that makes progress is not aborted, though it takes many times the stall timeout."""
     server = serve({"patience": {"stall_seconds": 0.5, "least_bytes_a_second": 1000}})
     large_site(server)
 
@@ -201,7 +201,7 @@ def test_a_reader_that_is_slow_but_goes_on(serve):
                 clock.tick()
                 got += len(data)
                 if got < 400_000:
-                    pause.wait(0.1)  # the client's slowness, not a wait for an effect
+                    pause.wait(0.1)  # makes the client slow; not a wait for an effect
 
     in_time(0.25, trial)
     server.expect_healthy()
@@ -209,7 +209,7 @@ def test_a_reader_that_is_slow_but_goes_on(serve):
 
 @pytest.mark.parametrize("bytes_at_once, seconds, buffer", [(200, 0, 4096), (16 * 1024, 0.05, 64 * 1024)])
 def test_a_reader_below_the_least_rate(serve, bytes_at_once, seconds, buffer):
-    """It takes something every now and then, which is not enough; even if the kernel has always room for some more."""
+    """A client that reads only a little now and then is too slow, even if the kernel always accepts more."""
     server = serve({"patience": {"stall_seconds": 0.5, "least_bytes_a_second": 1_000_000}})
     large_site(server)
     with server.connect(receive_buffer=buffer) as c:
@@ -219,7 +219,7 @@ def test_a_reader_below_the_least_rate(serve, bytes_at_once, seconds, buffer):
         def cut_off():
             with contextlib.suppress(ConnectionResetError):
                 c.socket.recv(bytes_at_once)
-            pause.wait(seconds)  # the client's slowness
+            pause.wait(seconds)  # makes the client slow
             return server.access_log.read_text()
 
         entry = wait_until(cut_off, "the server has given up")
@@ -228,7 +228,7 @@ def test_a_reader_below_the_least_rate(serve, bytes_at_once, seconds, buffer):
 
 
 def test_a_client_that_only_asks(serve):
-    """It sends requests without end and reads no answer; the server neither grows nor waits for it."""
+    """A client sends requests without end and reads no answer; the server neither grows nor waits for it."""
     server = serve({"patience": {"stall_seconds": 0.5}}, access_log="")
     with server.connect(receive_buffer=4096) as c:
         c.socket.settimeout(0.5)
@@ -269,7 +269,7 @@ def test_clients_beyond_the_limit_wait(serve):
     server = serve({"limits": {"connections": 4}})
 
     def take_turn(c):
-        """Whoever is answered leaves, and makes room for another."""
+        """An answered client leaves and makes room for another."""
         body = c.response().body
         c.close()
         return body
@@ -282,7 +282,7 @@ def test_clients_beyond_the_limit_wait(serve):
 
 
 def test_the_limit_holds(serve):
-    """For those who are being answered: the others wait until one of them has been."""
+    """The limit applies to clients being answered: others wait until one of them is finished."""
     server = serve({"limits": {"connections": 3}, "patience": {"stall_seconds": 3600}}, workers=1)
     large_site(server)
     with contextlib.ExitStack() as stack:
@@ -296,12 +296,12 @@ def test_the_limit_holds(serve):
             c.request("/a.txt")
         outside[0].expect_silence(0.5)
         inside.pop().close()
-        for c in outside:  # one after the other takes the place of the one before, who is idle by then
+        for c in outside:  # each takes the place of the one before, which is idle by then
             assert c.response().body == A
 
 
 def idle_for_a_while(server, count):
-    """So many connections, each of which may yield."""
+    """This many connections, each of which may be closed to make room."""
     clients = [server.connect() for _ in range(count)]
     time.sleep(0.3)
     return clients
@@ -313,7 +313,7 @@ def test_idle_connections_yield_to_new_ones(serve):
         used = stack.enter_context(server.connect())
         assert used.ask("/a.txt").body == A
         silent = [stack.enter_context(c) for c in idle_for_a_while(server, 4)]
-        assert used.ask("/a.txt").body == A  # the one that has been idle least now
+        assert used.ask("/a.txt").body == A  # now the one that has been idle for the shortest time
         for c in silent:
             assert stack.enter_context(server.connect()).ask("/a.txt").body == A
             c.expect_closed()
@@ -323,7 +323,7 @@ def test_idle_connections_yield_to_new_ones(serve):
 
 
 def test_silent_connections_lock_nobody_out(serve, place):
-    """As many as there are descriptors, and more: clients are answered, and the operator, too."""
+    """More connections than descriptors: clients are answered, and so is the operator."""
     control = place / "control"
     server = serve({"patience": {"grace_seconds": 0.5}}, descriptors=64, arguments=["--control", str(control)],
                    files={"a.txt": A, "l.bin": b"x" * 200_000})
@@ -333,7 +333,7 @@ def test_silent_connections_lock_nobody_out(serve, place):
             stack.enter_context(c)
         for _ in range(20):
             assert server.ask("/a.txt").body == A
-            assert len(server.ask("/l.bin").body) == 200_000  # for which a file is opened
+            assert len(server.ask("/l.bin").body) == 200_000  # which requires opening a file
         for command in ("status", "ps", "reload"):
             assert operate(command, control).returncode == 0
         assert operate("upgrade", control).returncode == 0
@@ -347,7 +347,7 @@ def test_a_page_in_memory_needs_no_descriptor(serve):
         for _ in range(5):
             c.ask("/a.txt")
             c.ask("/b.html", "Accept-Encoding: gzip")
-        time.sleep(1.5)  # what is kept is no longer fresh: its file is to be looked at
+        time.sleep(1.5)  # the cached page is no longer fresh: its file must be checked
         _, most = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (3, most))
         for _ in range(15):
@@ -361,7 +361,7 @@ def test_a_page_in_memory_needs_no_descriptor(serve):
 def test_without_a_descriptor_for_the_next_client_an_idle_one_yields(serve):
     server = serve(workers=1)
     for _ in range(5):
-        server.ask("/a.txt")  # it is in memory then
+        server.ask("/a.txt")  # then it is in memory
     with contextlib.ExitStack() as stack:
         idle = [stack.enter_context(c) for c in idle_for_a_while(server, 20)]
         assert len(idle) == 20
@@ -371,7 +371,7 @@ def test_without_a_descriptor_for_the_next_client_an_idle_one_yields(serve):
         kept = [stack.enter_context(server.connect()) for _ in range(10)]
         for c in kept:
             assert c.ask("/a.txt").body == A
-    if server.engine == "epoll":  # a ring goes by the limit that held when it was asked to accept
+    if server.engine == "epoll":  # a ring uses the limit that was in force when accept was submitted
         said = server.error_log.read_text()
         assert said.count("error: a connection could not be accepted: Too many open files") == 1
 
@@ -383,19 +383,19 @@ def test_connections_of_one_address(serve):
         c = server.connect()
         if c.ask("/a.txt").status == 200:
             return c
-        c.close()  # the look at whether the server has begun is still counted
+        c.close()  # the connection that tested whether the server started still counts
 
     with contextlib.ExitStack() as stack:
         inside = [stack.enter_context(wait_until(admitted, "there is room")) for _ in range(3)]
         for _ in range(3):
             with server.connect() as c:
-                r = c.response()  # unasked: it may not even ask
+                r = c.response()  # before any request: it may not even send one
                 assert (r.status, r.closes, r.get("Retry-After")) == (429, True, "1")
                 assert "connections_per_address" in r.text
                 c.finish_sending()
                 c.expect_closed()
         for c in inside:
-            assert c.ask("/a.txt").body == A  # who is in has lost nothing
+            assert c.ask("/a.txt").body == A  # connected clients are not affected
         inside[0].close()
 
         def has_room():
@@ -407,7 +407,7 @@ def test_connections_of_one_address(serve):
 
 
 def test_a_flood_of_connections_is_not_talked_to(serve):
-    """Only so many are told why at once; the others cost next to nothing. All are forgotten again."""
+    """Only a limited number is told why at once; the others cost almost nothing. No state remains."""
     server = serve({"limits": {"connections_per_address": 2}, "patience": {"linger_seconds": 0.5}}, workers=1)
     server.expect_healthy()
     with many(server, 2) as inside:
@@ -430,7 +430,7 @@ def test_requests_of_one_address(serve):
         r = asks_until_refused(lambda: next(in_turn).ask("/a.txt"), burst=5, a_second=1)
         assert not r.closes and int(r.get("Retry-After")) in (1, 2)
         assert "requests_per_second_per_address" in r.text
-        # What it is told holds.
+        # The time in Retry-After is right.
         wait_until(lambda: c.ask("/a.txt").status == 200, "it may ask again")
 
 
@@ -440,13 +440,13 @@ def test_limits_are_said_once(serve):
         refused = 0
         while refused < 10:
             refused += c.ask("/a.txt").status == 429
-    server.stop()  # now all is in the log
+    server.stop()  # now the log is complete
     lines = [line for line in server.error_log.read_text().splitlines() if "requests_per_second" in line]
     assert len(lines) == 1 and "127.0.0.1" in lines[0]
 
 
 def test_a_body_sent_fast_saves_up_nothing(serve):
-    """Who has sent much may not be silent for as long as that would have taken at the least rate."""
+    """A client that sent much may not then be silent for the time which that would take at the minimum rate."""
     server = serve({"patience": {"stall_seconds": 0.5, "least_bytes_a_second": 100}})
     with server.connect() as c:
         assert c.ask("/a.txt", "Content-Length: 1000000", method="POST", body=b"x" * 999_999).status == 405
@@ -464,7 +464,7 @@ def test_a_head_that_is_slow_but_goes_on(serve):
             for _ in range(20):
                 clock.tick()
                 c.send(b"x" * 50)
-                pause.wait(0.1)  # the client's slowness, not a wait for an effect
+                pause.wait(0.1)  # makes the client slow; not a wait for an effect
             assert c.send("\r\n\r\n").response().body == A
 
     in_time(0.25, trial)
@@ -472,7 +472,7 @@ def test_a_head_that_is_slow_but_goes_on(serve):
 
 
 def test_every_worker_of_a_small_farm_is_busy(serve):
-    """Slow readers hold a worker each; the farm makes more."""
+    """Each slow reader occupies a worker; the farm forks more."""
     server = serve({"spare_workers": 1}, workers=1)
     large_site(server)
     with many(server, 60, receive_buffer=4096) as readers:
@@ -480,7 +480,7 @@ def test_every_worker_of_a_small_farm_is_busy(serve):
             c.request("/large.bin")
         for c in readers:
             while b"\r\n\r\n" not in c.arrived:
-                assert c.more()  # each has a worker of its own now
+                assert c.more()  # now each occupies a worker
         assert server.ask("/a.txt").body == A
 
 
@@ -521,7 +521,7 @@ def test_clients_leave_at_every_stage(serve, stage, leave):
 
 
 def test_a_crowd_that_behaves_in_every_way(serve):
-    """All of the above at once, by chance but always the same; honest clients among them are served."""
+    """All of the above at once, in a fixed random order; well-behaved clients among them are served."""
     server = serve({"patience": {"head_seconds": 1, "stall_seconds": 1, "linger_seconds": 0.5}})
     large_site(server)
     over = threading.Event()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The access log: one whole line in the combined format for each request, whatever its bytes were."""
+"""The access log: one complete line in the combined format for each request, whatever bytes it contains."""
 
 import concurrent.futures
 import datetime
@@ -15,7 +15,7 @@ LINE = re.compile(
 
 
 def parsed(server, count):
-    """All lines of the log, of which there must be `count` in the end and no more."""
+    """All lines of the log, which must be exactly `count` in the end."""
     lines = server.log_lines(count)
     assert len(lines) == count, lines
     matches = [LINE.fullmatch(line) for line in lines]
@@ -65,7 +65,7 @@ def test_every_kind_of_answer(server):
         (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505", "GET / HTTP/2.0"),
         (b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "400", "GET /a b HTTP/1.1"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n", "413", "POST / HTTP/1.1"),
-        (b"GET / HTTP/1.1\nHost: a\r\n\r\n", "400", "-"),  # no line was there to be logged
+        (b"GET / HTTP/1.1\nHost: a\r\n\r\n", "400", "-"),  # there is no request line to log
         (b"GET /" + b"a" * 9000, "414", "-"),
         (b"\x16\x03\x01", "400", "-"),
     ],
@@ -115,7 +115,7 @@ def test_a_client_that_left_is_logged_with_what_it_got(serve):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_lost_at_the_end(serve, number):
-    """As many lines as answers, although the server is told to end right after the last."""
+    """As many lines as answers, although the server is stopped right after the last."""
     server = serve()
     clients, each = 16, 50
 
@@ -153,4 +153,4 @@ def test_a_full_disk_does_not_stop_the_server(serve, log):
     for _ in range(3):
         assert server.ask("/a.txt").status == 200
     server.stop()
-    assert server.stderr.read_text().count("log cannot be written") == 1  # said once
+    assert server.stderr.read_text().count("log cannot be written") == 1  # reported once

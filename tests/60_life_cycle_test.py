@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How the server ends, and what it tells of itself."""
+"""How the server ends, and what it reports about itself."""
 
 import contextlib
 import signal
@@ -23,7 +23,7 @@ def large_site(server):
 
 
 def begin_large(client):
-    """Asks for much and reads as far as the head of the response."""
+    """Requests a large file and reads only the head of the response."""
     client.request("/large.bin")
     while b"\r\n\r\n" not in client.arrived:
         assert client.more()
@@ -56,7 +56,7 @@ def test_right_after_the_start(serve, number):
 
 
 def test_idle_connections_are_closed(serve):
-    """At once: it would have an hour."""
+    """At once, although it would have an hour."""
     server = serve(LONG)
     with contextlib.ExitStack() as stack:
         fresh = [stack.enter_context(server.connect()) for _ in range(50)]
@@ -112,13 +112,13 @@ def test_a_head_under_way_is_answered(serve):
         assert c.ask("/a.txt").body == A
         c.send(GET_A[:20])
         with server.connect() as other:
-            assert other.ask("/a.txt").body == A  # by now the server has most likely seen it
+            assert other.ask("/a.txt").body == A  # by now the server has most likely seen its bytes
         server.signal(signal.SIGTERM)
         told(server, "no new connections")
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             c.send(GET_A[20:])
         answer = c.rest()
-        # If it had not been seen, the connection was idle.
+        # If they had not been seen, the connection was idle.
         assert answer == b"" or (answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(A))
         server.wait()
 
@@ -133,7 +133,7 @@ def test_no_new_connections_while_ending(serve):
         def refused():
             try:
                 with server.connect() as late, contextlib.suppress(ConnectionResetError):
-                    late.request("/a.txt").rest()  # accepted before the signal got through: answered or closed
+                    late.request("/a.txt").rest()  # accepted before the signal arrived: answered or closed
                 return False
             except OSError:
                 return True
@@ -155,7 +155,7 @@ def test_grace_is_over_some_time(serve):
         server.wait()
         assert len(stalled.rest()) < LARGE
     assert "ended while answers were still being sent" in server.error_log.read_text()
-    assert len(server.log_lines(1)) >= 1  # what was finished is in the log
+    assert len(server.log_lines(1)) >= 1  # finished requests are in the log
 
 
 @pytest.mark.parametrize("first", ENDING)
@@ -174,7 +174,7 @@ def test_a_second_signal_ends_it_at_once(serve, first, second):
 
 
 def test_ending_under_load(serve):
-    """Every answer that begins is whole; then comes the end."""
+    """Every answer that begins is completed; then the server ends."""
     server = serve()
     over = threading.Event()
     served = []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The start: with root's rights dropped, with streams and descriptors as a careless parent leaves them, and the
-addresses that depend on the machine."""
+"""Startup: dropping privileges, standard streams and descriptors in any state, and addresses that depend on the
+machine."""
 
 import contextlib
 import ctypes
@@ -23,7 +23,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become som
 @pytest.fixture
 def site(place):
     fill_tree(place / "site", {"a.txt": "the letter a\n"})
-    place.chmod(0o755)  # whoever the server runs as must come to the site
+    place.chmod(0o755)  # the user of the server must be able to reach the site
     return place / "site"
 
 
@@ -39,7 +39,7 @@ def theirs(place):
 
 @pytest.fixture
 def victim(place):
-    """A file of root's that nobody else may have."""
+    """A file of root that no other user may read."""
     file = place / "victim"
     file.write_text("root's\n")
     file.chmod(0o600)
@@ -53,7 +53,7 @@ def untouched(victim):
 
 @contextlib.contextmanager
 def running(*words, **options):
-    """The server with these words; ended, at the latest when the block is."""
+    """Runs the server with these arguments, at most until the end of the block."""
     process = subprocess.Popen([binary(), *map(str, words)], text=True,
                                **{"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE} | options)
     try:
@@ -95,7 +95,7 @@ def test_no_right_is_left_and_none_comes_back(serve, place):
 
 @as_root
 def test_logs_where_only_root_can_write(serve, place):
-    """As in /var/log: opened before root's rights are dropped."""
+    """As in /var/log: opened before privileges are dropped."""
     place.chmod(0o755)
     server = serve(arguments=["--user", "nobody"])
     assert server.ask("/a.txt").status == 200
@@ -104,7 +104,7 @@ def test_logs_where_only_root_can_write(serve, place):
 
 
 def swap_for_links(directory, victim):
-    """Puts a link to `victim` in the place of every new control socket, as fast as can be. Does not return."""
+    """Replaces every new control socket with a link to `victim`, as fast as possible. Does not return."""
     os.setgid(NOBODY)
     os.setuid(NOBODY)
     os.chdir(directory)
@@ -183,7 +183,7 @@ def test_a_control_socket_where_only_root_can_write(site, place):
 
 @as_root
 def test_the_root_is_opened_as_the_user(site, place):
-    """As at each reload: what only root can reach is not served."""
+    """As at each reload: files that only root can reach are not served."""
     (place / "closed").mkdir(mode=0o700)
     (place / "closed/site").mkdir()
     (place / "way").symlink_to("closed/site")
@@ -200,7 +200,7 @@ def descriptors(pid):
 
 @pytest.mark.parametrize("closed", [(2,), (0, 1, 2)], ids=str)
 def test_standard_streams_that_are_closed(site, place, engine, closed):
-    """Their numbers are nobody else's, neither at the start nor when a log or an address has changed."""
+    """Their numbers are never reused, neither at the start nor after a log or an address has changed."""
     control, file, log = place / "c", place / "occwserv.toml", place / "error.log"
     ports = [free_port(), free_port()]
 
@@ -296,7 +296,7 @@ def test_port_0_comes_at_a_reload(site, place, engine):
 
 
 def without_ipv6():
-    """This process and its children get EAFNOSUPPORT where they want a socket of IPv6."""
+    """Makes IPv6 sockets fail with EAFNOSUPPORT in this process and its children."""
     number = {"x86_64": 41, "aarch64": 198}[platform.machine()]  # of socket(2)
     load, jump_if_equal, give = 0x20, 0x15, 0x06
     program = b"".join(struct.pack("HBBI", *line) for line in [
@@ -329,7 +329,7 @@ def test_every_address_where_the_kernel_has_no_ipv6(site, place, engine):
 
 
 def test_a_start_right_after_a_kill(site, place, engine):
-    """The kernel may have the sockets of a killed program some milliseconds longer."""
+    """The kernel may keep the sockets of a killed program for some milliseconds."""
     log, port = place / "error.log", free_port()
     for number in range(10):
         words = [site, "--listen", f"127.0.0.1:{port}", "--io", engine, "--error-log", log, "--access-log", ""]

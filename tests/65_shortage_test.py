@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the system refuses - a descriptor, a thread - is an answer, a line in the log or a start refused with a sentence:
-never an abort, and nothing is left behind."""
+"""If the system refuses a descriptor or a thread, the server sends an error, logs a line, or refuses to start with a
+message. It never aborts, and leaves nothing behind."""
 
 import contextlib
 import os
@@ -17,12 +17,12 @@ from harness import DEADLINE, binary, free_port, wait_until
 
 
 def answers(port, process):
-    """Whether the server serves; None while neither that nor its end has come."""
+    """True if the server serves, false if it ended, None while neither has happened."""
     if process.poll() is not None:
         return "ended"
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 2) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        # An answer or none: with the last descriptor gone a client waits in the kernel's queue.
+        # Accept any outcome: without a free descriptor the client waits in the queue of the kernel.
         client.settimeout(1)
         if client.recv(16).startswith(b"HTTP/1.1 "):
             return "serves"
@@ -53,7 +53,7 @@ def test_a_start_with_few_descriptors_serves_or_says_why_not(place, engine, few)
         if process.poll() is None:
             process.kill()
             process.wait()
-    loader_failed = process.returncode == 127 and "shared libraries" in said  # before our program begins
+    loader_failed = process.returncode == 127 and "shared libraries" in said  # before our program starts
     assert process.returncode in (0, 1) or loader_failed, f"with {few} descriptors: {process.returncode}: {said}"
     if process.returncode == 1:
         assert said.startswith("occwserv: ") and said.count("\n") == 1, said

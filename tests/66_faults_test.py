@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A process without which the server cannot go on faults: the server says so and ends with code 1, at once, and leaves no
-control socket behind. Which faults it survives, server/faults_test.cpp shows."""
+"""When a process that the server cannot do without faults, the server reports it, ends at once with exit code 1, and
+removes its control socket. server/faults_test.cpp tests the faults that it survives."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from harness import DEADLINE, Server, binary, fill_tree, operate, wait_until
 
 @pytest.fixture
 def faulty():
-    """The server whose memory can be made to run out; beside the server under test where that was built."""
+    """The server with injected memory faults, next to the server under test if it was built."""
     path = pathlib.Path(os.environ.get("OCCWSERV_WITH_FAULTS") or
                         pathlib.Path(binary()).parent / "server" / "occwserv_with_faults")
     if not os.access(path, os.X_OK):
@@ -43,7 +43,7 @@ def reopens(server):
 def test_a_fault_that_is_not_survived_ends_the_server(place, engine, faulty, monkeypatch, process, cause):
     home, control, when = place / "home", place / "control", place / "now"
     fill_tree(home / "site", {"a.txt": "a"})
-    # The log survives it that there is no memory for a helper thread, which it may ask for first.
+    # The log survives a failed helper thread, for which it may request memory first.
     monkeypatch.setenv("OCCWSERV_FAULT", "log:3" if process == "log" else process)
     monkeypatch.setenv("OCCWSERV_FAULT_WHEN", str(when))
     server = Server(home, engine, settings={}, arguments=["--control", str(control)])
@@ -89,7 +89,7 @@ def test_a_fault_of_what_serves_a_command_costs_that_command(place, engine, faul
 
 
 def test_an_upgrade_that_faults_leaves_no_socket(place, engine, faulty, monkeypatch):
-    """Although the new server has made its control socket, and taken the name of ours."""
+    """Although the new server has created its control socket in place of ours."""
     home, control, when = place / "home", place / "control", place / "now"
     fill_tree(home / "site", {"a.txt": "a"})
     monkeypatch.setenv("OCCWSERV_FAULT", "attempt")
@@ -119,7 +119,7 @@ def test_an_upgrade_that_faults_leaves_no_socket(place, engine, faulty, monkeypa
 
 
 def test_a_log_writer_without_memory_loses_a_line(place, engine, faulty, monkeypatch):
-    """It is counted, and the server lives on."""
+    """The fault is counted, and the server continues."""
     home, when = place / "home", place / "now"
     fill_tree(home / "site", {"a.txt": "a"})
     monkeypatch.setenv("OCCWSERV_FAULT", "log_writer")
@@ -141,7 +141,7 @@ def test_a_log_writer_without_memory_loses_a_line(place, engine, faulty, monkeyp
 
 
 class HangingDirectory:
-    """A directory that the faulty server takes for a file system that does not answer, until it is gone."""
+    """A directory that this server treats as a file system that does not respond, until the directory is removed."""
 
     def __init__(self, place):
         self.path = place / "hangs"
@@ -185,7 +185,7 @@ def status_of(server):
 
 def test_a_reload_does_not_wait_for_ever_for_a_log(reloading, hanging, place):
     reloading.configure(hanging.log)
-    for _ in range(2):  # the second time it is known at once
+    for _ in range(2):  # the second time it fails at once
         said = operate("reload", reloading.control)
         assert said.returncode == 1 and hanging.sentence in said.stderr, said
         assert "The configuration stays as it was." in said.stderr
@@ -197,7 +197,7 @@ def test_a_reload_does_not_wait_for_ever_for_a_log(reloading, hanging, place):
 
 @pytest.mark.parametrize("how", ["stop", "SIGTERM"])
 def test_the_end_does_not_wait_for_a_log_that_is_to_be_opened(reloading, hanging, how):
-    """While the reload waits the server can be asked, and ended; and the end waits for nothing of it."""
+    """While the reload waits, the server answers commands and can be stopped without waiting for it."""
     reloading.configure(hanging.log)
     asking = subprocess.Popen([binary(), "reload", "--control", str(reloading.control)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -226,7 +226,7 @@ def test_a_start_does_not_wait_for_ever_for_a_log(place, faulty, hanging):
 
 
 def test_the_watchdog_is_told_of_a_server_that_answers(serve, place, monkeypatch):
-    """And the questions that find this out are in no log and no figure."""
+    """And the probes that detect it appear in no log and no statistics."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(place / "manager"))
         manager.settimeout(DEADLINE)

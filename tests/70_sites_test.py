@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sites and routes over real sockets, what `check` and `explain` say of them, and how they change while we look."""
+"""Sites and routes over real sockets, the output of `check` and `explain` for them, and how a reload changes them."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ root = "{place}/two"
 
 
 def with_sites(serve, place, text=SITES):
-    """A server with its default site, and those of the file; yields it and the file."""
+    """A server with its default site and those of a file; yields the server and the file."""
     fill_tree(place / "one", {"index.html": "one", "a.txt": "a of one", "s.css": "b {}", "app.html": "the app",
                               "lost.html": "lost in one"})
     fill_tree(place / "two", {"index.html": "two", "a.txt": "a of two"})
@@ -61,7 +61,7 @@ ODD_PATHS = {  # and what an address says instead
 
 
 def test_routes_of_paths_that_name_no_file(serve, place):
-    """Routes match the path of the request, whether it can name a file or not; an encoded slash separates nothing."""
+    """Routes match the path of the request, whether it can name a file or not; an encoded slash does not separate segments."""
     server, _ = with_sites(serve, place)
     for target, to in ODD_PATHS.items():
         r = ask(server, "one.example", target)
@@ -149,7 +149,7 @@ def test_redirects(serve, place, method):
 
 
 def test_how_long_a_redirect_is_kept(serve, place):
-    """A permanent one as long as a page: without a word it would be for ever, also when it was a mistake."""
+    """A permanent redirect may be cached as long as a page: otherwise browsers would keep a mistake for ever."""
     fill_tree(place / "one/dir", {"index.html": "dir"})
     server, _ = with_sites(serve, place)
     for target, status, wanted in (("/old/a", 308, "no-cache"), ("/old/a.css", 308, "max-age=60"), ("/away", 302, None),
@@ -159,7 +159,7 @@ def test_how_long_a_redirect_is_kept(serve, place):
 
 
 def test_options_has_the_sites_headers(serve, place):
-    """Browsers look there for what a page of another site may do."""
+    """Browsers look there for the permissions of pages of other sites."""
     server, _ = with_sites(serve, place)
     for target, top in (("/a.txt", "the top"), ("/none.css", None), ("*", "the top")):
         r = ask(server, "one.example", target, "OPTIONS")
@@ -261,7 +261,7 @@ def test_a_reload_takes_what_is_new(serve, place):
 
 
 def test_a_reload_follows_a_link_to_another_version(serve, place):
-    """At once, also where the cache has a page of the old one that it need not look at yet."""
+    """At once, even if the cache has a fresh page of the old root."""
     for version in ("1", "2", "3"):
         fill_tree(place / f"version{version}", {"index.html": version})
     link = place / "present"

@@ -27,7 +27,7 @@ JSON = ["--log-format", "json"]
 
 
 def entries(server, count):
-    """All lines of the access log in JSON, of which there must be `count` and no more."""
+    """All lines of the access log in JSON, which must be exactly `count`."""
 
     def enough():
         text = server.access_log.read_bytes().decode("utf-8")
@@ -158,7 +158,7 @@ def test_an_error_has_the_id_that_the_log_has(serve):
 
 
 def test_no_two_requests_have_one_id(serve):
-    """Neither of two cores nor of two starts."""
+    """Neither on two cores nor in two starts."""
     seen = []
     for _ in range(2):
         server = serve()
@@ -177,7 +177,7 @@ def test_what_a_client_calls_its_request_is_not_trusted(server):
 
 @pytest.mark.parametrize("target", ["/a.txt", "/large.bin"])
 def test_always_an_id(serve, target):
-    """Also in answers that are ready made, whether the connection goes on or not."""
+    """Also in cached answers, whether the connection persists or not."""
     server = serve({"log": {"request_id": "always"}}, files={"a.txt": "a\n", "large.bin": b"x" * 300_000})
     ids = []
     with server.connect() as c:
@@ -235,7 +235,7 @@ def test_a_server_without_descriptors_says_so(serve):
 
 
 def test_logs_are_moved_away_under_load(serve):
-    """Nothing is lost: all files together have as many lines as there were requests, and each line is whole."""
+    """Nothing is lost: all files together have one complete line for each request."""
     server = serve()
     clients, moves = 4, 10
     stop = threading.Event()
@@ -337,13 +337,13 @@ def limit_files(server, size):
 
 
 def test_a_log_that_may_not_grow_and_may_again(serve):
-    """As on a disk that is full for a while: said once, counted, resumed; what is lost is what was told to be."""
+    """As on a disk that is full for a while: reported once, counted, resumed; the number of lost lines is right."""
     server = serve(workers=1)
     with server.connect() as c:
         c.ask("/a.txt?early")
         wait_until(lambda: server.access_log.stat().st_size > 0, "the first line")
         size = server.access_log.stat().st_size
-        limit_files(server, size + 20)  # a piece of a line has room
+        limit_files(server, size + 20)  # there is room for a part of a line
         wait_until(lambda: c.ask("/a.txt?lost").status == 200 and "cannot be written" in server.stderr.read_text(),
                    "that the log is full is said")
         for _ in range(50):
@@ -359,7 +359,7 @@ def test_a_log_that_may_not_grow_and_may_again(serve):
     whole = [line for line in text.splitlines() if re.fullmatch(pattern, line)]
     assert len(whole) + int(lost) == asked
     assert "early" in whole[0] and "late" in whole[-1]
-    assert len(text.splitlines()) == len(whole) + 1  # the piece, on a line of its own
+    assert len(text.splitlines()) == len(whole) + 1  # the partial line, ended by a line feed
     assert server.stderr.read_text().count("the access log cannot be written (File too large)") == 1
 
 
@@ -376,7 +376,7 @@ def test_a_full_disk_for_both_logs(serve):
 
 
 class Pipe:
-    """Of the least size; nobody reads it until somebody is asked to."""
+    """A pipe of the minimum size, which is not read until the test starts to."""
 
     def __init__(self):
         self.reads, self.writes = os.pipe()
@@ -388,13 +388,13 @@ class Pipe:
         return not writable
 
     def read(self, most=1 << 20):
-        """What is there, or comes; at the end, when nobody can write to it any more, nothing."""
+        """The next bytes; empty at the end, when there is no writer left."""
         more = os.read(self.reads, most)
         self.came += more
         return more
 
     def read_on(self):
-        """Until the end, in a thread."""
+        """Reads until the end, in a thread."""
 
         def work():
             while self.read():
@@ -423,7 +423,7 @@ LONG_LINE = r'127\.0\.0\.1 - - \[.*\] "GET /a\.txt\?x{1000} HTTP/1\.1" 200 13 "-
 
 
 def account_of(server, text):
-    """How many lines are whole, how many were told to be lost, and how many requests were answered, in the end."""
+    """The final numbers of complete lines, of lines reported lost, and of answered requests."""
     errors = server.error_log.read_text()
     whole = [line for line in text.splitlines() if re.fullmatch(LONG_LINE, line)]
     lost = sum(map(int, re.findall(r"warning: (\d+) lines? of the access log w\w+ lost", errors)))
@@ -431,7 +431,7 @@ def account_of(server, text):
 
 
 def test_nobody_reads_a_pipe_for_a_while(serve, place):
-    """The server does not wait for ever; and goes on to log when somebody does read."""
+    """The server does not wait for ever, and continues to log when a reader appears."""
     with Pipe() as pipe, open(place / "said", "wb") as said:
         server = serve(access_log="-", workers=1, streams=(pipe.writes, said))
         with server.connect() as c:
@@ -448,7 +448,7 @@ def test_nobody_reads_a_pipe_for_a_while(serve, place):
         pipe.thread.join(DEADLINE)
         text = pipe.came.decode()
     whole, lost, answered = account_of(server, text)
-    # How many are lost depends on how many are on their way to the log, which takes them in batches.
+    # The number of lost lines depends on how many are on their way to the log, which writes them in batches.
     assert whole + lost == answered and lost > 0
     assert re.fullmatch(LONG_LINE, text.splitlines()[-1])
     assert (place / "said").read_text().count("cannot be written") == 1
@@ -490,7 +490,7 @@ def test_the_end_while_nobody_reads_the_standard_streams(serve):
 
 
 def test_a_pipe_with_a_name(serve, place):
-    """Nobody need read it yet; and readers may come and go."""
+    """There need not be a reader yet; and readers may come and go."""
     os.mkfifo(place / "pipe")
     server = serve(access_log=str(place / "pipe"), workers=1)
     with server.connect() as c:
@@ -522,7 +522,7 @@ LAUNCHER = ["/usr/bin/python3", "-c", MAY_NOT_OPEN_STREAMS]
 
 @pytest.fixture
 def hanging(serve, place):
-    """A server whose access log hangs, and the pipe that it is."""
+    """A server whose access log hangs, and the pipe that serves as that log."""
     with Pipe() as pipe, open(place / "said", "wb") as said:
         server = serve(access_log="-", workers=1, streams=(pipe.writes, said), launcher=LAUNCHER)
         yield server, pipe
@@ -539,7 +539,7 @@ def ask_many(server, count):
 @pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGTERM, signal.SIGINT]])
 def test_a_log_that_hangs_holds_up_neither_clients_nor_the_end(hanging, place, signals):
     server, pipe = hanging
-    ask_many(server, 9000)  # more than are kept in memory and on the way
+    ask_many(server, 9000)  # more than fit in memory and in the channels
     wait_until(lambda: "the access log cannot be written" in (place / "said").read_text(), "that it hangs is said")
     server.signal(signals[0])
     for number in signals[1:]:
@@ -572,7 +572,7 @@ def test_a_log_that_hangs_and_goes_on(hanging):
 
 
 def test_a_slow_reader_loses_nothing_at_the_end(serve):
-    """It takes longer than a log is waited for that makes no progress."""
+    """This takes longer than the server waits for a log that makes no progress."""
 
     def trial(clock):
         with Pipe() as pipe:
@@ -611,7 +611,7 @@ def test_a_second_signal_ends_the_wait_for_a_reader(serve):
 
 @contextlib.contextmanager
 def datagrams(path):
-    """Reads datagrams for as long as it is open; yields the list that they come into."""
+    """Reads datagrams while it is open; yields the list of those received."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.bind(str(path))
         came = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Proxies that are believed when they name their clients, and all others, which are not."""
+"""Trusted proxies, which may name their clients, and all others, which may not."""
 
 import itertools
 import re
@@ -35,7 +35,7 @@ def logged_clients(server, least):
 
 
 def connect_from(server, address):
-    """A connection from another address of the loopback."""
+    """A connection from another loopback address."""
     c = server.connect()
     c.socket.close()
     c.socket = socket.socket()
@@ -72,7 +72,7 @@ def test_whom_a_header_names(serve, name):
     with server.connect() as c:
         c.send_bytewise(header + GET_A)
         assert c.response().body == A
-        assert c.ask("/a.txt").body == A  # it is said once, for the whole connection
+        assert c.ask("/a.txt").body == A  # the header applies to the whole connection
     assert logged_clients(server, 4) == [client] * 4
     assert "PROXY" not in server.error_log.read_text()
 
@@ -91,7 +91,7 @@ LIMITED = {"limits": {"requests_per_second_per_address": 1, "requests_burst_per_
 
 
 def test_a_client_that_a_header_does_not_name_is_not_the_proxy(serve):
-    """It is counted, at the proxy's address; the proxy itself is not (LOCAL, as a look at our health begins)."""
+    """The client counts at the address of the proxy; the proxy itself does not (LOCAL, as in its health checks)."""
     server = serve(INTRODUCING | LIMITED, workers=1)
     unspecified = b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0"
     headers = itertools.cycle([b"PROXY UNKNOWN\r\n", unspecified, b"PROXY TCP6 :: ::1 1 2\r\n"])
@@ -136,7 +136,7 @@ def test_a_header_has_the_time_of_a_head(serve):
 
 
 def test_a_look_that_asks_nothing(serve):
-    """As those of a proxy that wants to know whether we live; they are no news."""
+    """As from the health check of a proxy; they are not logged."""
     server = serve(INTRODUCING)
     for sent in (b"", version_1()[:10], version_1(), version_2(command=0x20)):
         with server.connect() as c:
@@ -147,7 +147,7 @@ def test_a_look_that_asks_nothing(serve):
 
 
 def test_from_elsewhere_a_header_is_no_header(serve):
-    """The connection comes from an address that is not named."""
+    """The connection comes from an address that is not configured."""
     server = serve({"proxy": [{"from": "127.0.0.2", "protocol": True}]}, workers=1)
     with server.connect() as c:
         assert c.ask("/a.txt").body == A
@@ -161,7 +161,7 @@ def test_from_elsewhere_a_header_is_no_header(serve):
 
 # --- proxies that speak HTTP ------------------------------------------------------------------------------------------
 
-HOPS = [  # what the request says, and whose it is then
+HOPS = [  # fields of the request, and the resulting client
     ([], "127.0.0.1"),
     ([f"X-Forwarded-For: {CLIENT}"], CLIENT),
     ([f"X-Forwarded-For: 192.0.2.1, {CLIENT}"], CLIENT),
@@ -170,7 +170,7 @@ HOPS = [  # what the request says, and whose it is then
     ([f"X-Forwarded-For: 192.0.2.1", f"X-Forwarded-For: {CLIENT}"], CLIENT),
     ([f"X-Forwarded-For: {CLIENT}, nonsense"], "127.0.0.1"),
     ([f"X-Forwarded-For: [2001:db8::7]:80"], "2001:db8::7"),
-    ([f"Forwarded: for={CLIENT}", f"X-Real-IP: {CLIENT}"], "127.0.0.1"),  # not the field that is configured
+    ([f"Forwarded: for={CLIENT}", f"X-Real-IP: {CLIENT}"], "127.0.0.1"),  # not the configured field
 ]
 
 
@@ -230,7 +230,7 @@ def test_a_proxy_on_a_unix_socket(serve, place, written):
     with connect() as c:
         asks_until_refused(lambda: c.ask("/a.txt", f"X-Forwarded-For: {CLIENT}"), burst=2, a_second=1)
         assert [c.ask("/a.txt").status for _ in range(4)] == [200] * 4  # its own
-        hidden = itertools.cycle(["unknown", "_hidden", "", "::"])  # one account for those whom it does not name
+        hidden = itertools.cycle(["unknown", "_hidden", "", "::"])  # one common account for clients that it does not name
         asks_until_refused(lambda: c.ask("/a.txt", f"X-Forwarded-For: {next(hidden)}"), burst=2, a_second=1)
         assert c.ask("/a.txt", "X-Forwarded-For: 203.0.113.8, 192.0.2.1").status == 200
     wait_until(lambda: "203.0.113.8" in logged_clients(server, 0), "the last line")
@@ -283,7 +283,7 @@ def test_requests_are_counted_by_client(serve):
                    f"X-Forwarded-For: {CLIENT}", f"X-Real-IP: {CLIENT}", "Via: 1.1 a"]),
 ])
 def test_a_client_that_is_not_named_is_not_the_proxy(serve, header, hidden):
-    """Nor does it escape the limits: it counts at the address of the last proxy that is known."""
+    """It does not escape the limits either: it counts at the address of the last known proxy."""
     server = serve({"proxy": [{"from": ["127.0.0.1", "10.0.0.2"], "header": header}]} | LIMITED, workers=1)
     with server.connect() as c:
         assert [c.ask("/a.txt").status for _ in range(4)] == [200] * 4

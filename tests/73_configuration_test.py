@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a configuration means: paths, headers, routes; and what `check` and `explain` tell of it."""
+"""The effect of a configuration: paths, headers, routes; and the output of `check` and `explain`."""
 
 import base64
 import getpass
@@ -22,7 +22,7 @@ def run(*words):
 
 @pytest.fixture
 def configured(serve, place):
-    """Starts a server by a configuration alone; {site} in its text is its root."""
+    """Starts a server with only a configuration; {site} in its text is replaced by the root."""
 
     def start(text, files):
         fill_tree(place / "site", files)
@@ -198,7 +198,7 @@ def test_an_error_shows_the_id_of_its_request(server):
 SITE = 'root = "{site}"\n'
 ROUTE = SITE + "[[route]]\n"
 
-MISTAKES = [  # the text, the line, what is said and what to write instead
+MISTAKES = [  # the text, the line, the message, and the correction that it suggests
     (ROUTE + 'path = "//x"\nstatus = 410', 3, "did you mean `/x`?"),
     (ROUTE + 'path = "/a/../b"\nstatus = 410', 3, "did you mean `/b`?"),
     (ROUTE + 'path = "/a?b=c"\nstatus = 410', 3, "write `/a`"),
@@ -254,7 +254,7 @@ def test_check_finds_a_mistake(place, text, line, said):
     assert r.returncode == 2, r
     (told,) = [each for each in r.stderr.splitlines() if said in each]
     assert told.startswith(f"{file}:{line}:"), told
-    # What check calls a mistake, a start refuses.
+    # A start refuses every configuration that check rejects.
     started = run("--config", file)
     assert started.returncode in (1, 2), started
 
@@ -353,12 +353,12 @@ ANSWERS = ["/", "/about", "/about.html", "/about/", "/none", "/none.html", "/gon
 
 
 def test_explain_agrees_with_the_server(configured):
-    """For each of these, status and headers are those that the server sends."""
+    """For each of these, explain prints the status and headers that the server sends."""
     server = configured(EXPLAINED, {"index.html": "i", "about.html": "about", "app.html": "app", "lost.html": "lost",
                                     "dir/a.txt": "a", "large.bin": b"x" * 100_000, "\u00e9": "e", "unreadable": "x"})
     (server.site / "unreadable").chmod(0)
     of_the_connection = {"server", "date", "connection", "x-request-id", "etag", "content-length",
-                         "last-modified"}  # which is not sent as long as the file is new
+                         "last-modified"}  # which is not sent while the file is new
     for host in ("site.example", "a.wild.example"):
         for target in ANSWERS:
             told = run("explain", f"http://{host}{target}", "--config", server.configuration)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the server tells of itself: /stats.json, /metrics, /stats.html and /healthz."""
+"""The statistics of the server: /stats.json, /metrics, /stats.html and /healthz."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ def stats(server):
 
 
 def when_counted(server, enough):
-    """The figures once they are as they should be: the back ends tell theirs some times a second."""
+    """Waits for the expected figures: the back ends report theirs a few times per second."""
 
     def look():
         seen = stats(server)
@@ -56,7 +56,7 @@ def test_requests_that_are_too_many_are_counted(serve):
     with server.connect() as c:
         asks_until_refused(lambda: c.ask("/a.txt"), burst=5, a_second=5)
 
-    def counted():  # asked as often as the limit lets us
+    def counted():  # requested as often as the limit allows
         r = server.ask("/stats.json")
         return r.status == 200 and json.loads(r.body)["limits"]["requests_per_second_per_address"] > 0
 
@@ -197,7 +197,7 @@ HOSTS = {"localhost": 200, "LocalHost.:8080": 200, "127.0.0.1": 200, "127.1.2.3:
 
 @pytest.mark.parametrize("path", FIGURES)
 def test_the_host_is_this_machine(server, path):
-    """A name may lead to 127.0.0.1 and be of a page that a browser here shows: DNS rebinding."""
+    """DNS rebinding: a page in a browser on this machine may use a name that resolves to 127.0.0.1."""
     with server.connect() as c:
         for host, status in HOSTS.items():
             r = c.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").response()
@@ -208,7 +208,7 @@ def test_the_host_is_this_machine(server, path):
 
 
 def test_a_proxy_that_adds_nothing(server):
-    """As nginx passes requests on, if it is not told otherwise."""
+    """As nginx forwards requests by default."""
     for path in PATHS:
         r = server.ask(path, "Connection: close", version="HTTP/1.0")
         assert r.status == (200 if path == "/healthz" else 404)
@@ -225,7 +225,7 @@ def test_while_draining_it_says_so(serve):
     with server.connect(receive_buffer=4096) as slow, server.connect() as c:
         slow.request("/large.bin")
         slow.read_exactly(1000)
-        c.send("GET /healthz HTTP/1.1\r\n")  # a request has begun, so its connection is not closed
+        c.send("GET /healthz HTTP/1.1\r\n")  # a request has begun, so the connection is not closed
         wait_until(lambda: sum(k["connections"]["parked"] for k in stats(server)["cores"]) >= 1, "it is parked")
         server.signal(signal.SIGTERM)
         wait_until(lambda: "no new connections" in server.error_log.read_text(), "it drains")

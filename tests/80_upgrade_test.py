@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Operating a running server: the control socket, upgrades, what it tells a service manager."""
+"""Operating a running server: the control socket, upgrades, and notifications to the service manager."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ import pytest
 from harness import DEADLINE, Client, activate, binary, free_port, operate, wait_until
 
 LONG = {"patience": {"idle_seconds": 3600, "head_seconds": 3600, "stall_seconds": 3600, "grace_seconds": 3600}}
-UPGRADES = 8  # each takes a second, in which the old server looks whether the new one lives on
+UPGRADES = 8  # each takes a second, in which the old server checks that the new one stays alive
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_ps(operated, control):
     assert said.returncode == 0
     for name in ("acceptor", "parking", "cache_process", "back_end", "supervisor", "witness", "compressor"):
         assert re.search(rf"^ +\d+ +\d+  {name} ", said.stdout, re.M), said.stdout
-    assert len(said.stdout.splitlines()) < 200  # a thousand cache processes are a line
+    assert len(said.stdout.splitlines()) < 200  # a thousand cache processes are one line
 
 
 def test_stop_waits_for_the_end(operated, control):
@@ -151,7 +151,7 @@ def test_progress_of_the_end_is_told(serve):
 
 @pytest.fixture
 def manager(place, monkeypatch):
-    """Where a server speaks to its manager."""
+    """The notification socket of a service manager."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.settimeout(DEADLINE)
         s.bind(str(place / "n"))
@@ -208,7 +208,7 @@ def test_socket_activation(place, engine):
 
 
 class Load:
-    """Clients that ask without a pause, on connections that they keep and on new ones, and forgive nothing."""
+    """Clients that send requests without pause, on kept and new connections, and record every error."""
 
     def __init__(self, port, clients=4):
         self.port, self.answers, self.failures, self.over = port, 0, [], threading.Event()
@@ -224,7 +224,7 @@ class Load:
                         self.answers += 1
                         if answer.closes:
                             break
-        except Exception as e:  # noqa: BLE001  whatever it is, it must not have happened
+        except Exception as e:  # noqa: BLE001  any error is a failure
             self.failures.append(repr(e))
 
     def __enter__(self):
@@ -277,7 +277,7 @@ def test_an_idle_client_may_ask_once_more(serve, control):
     with server.connect() as idle:
         idle.ask("/a.txt")
         assert operate("upgrade", control).returncode == 0
-        # Each core hears of the end a moment after the log does; until then its clients are asked back as before.
+        # Each core learns of the end a moment after the log does; until then its connections persist as before.
         wait_until(lambda: idle.ask("/a.txt").closes, "the client is told that this was the last time")
         idle.expect_closed()
     server.process.wait(DEADLINE)
@@ -299,7 +299,7 @@ def test_an_upgrade_that_fails(operated, control, place):
 
 
 def test_an_upgrade_whose_reason_is_told(operated, control):
-    """What the new server cannot do, the caller reads."""
+    """The caller gets the error of the new server."""
     operated.site.rename(operated.site.with_name("moved"))
     said = operate("upgrade", control)
     assert said.returncode == 1
@@ -329,7 +329,7 @@ def program(place, text):
     return file
 
 
-# What a new server says when it serves.
+# The message of a new server when it is ready.
 SAY_READY = "os.write(3 + int(os.environ['OCCWSERV_LISTEN_FDS']), b'ready\\n')\n"
 STAY = "time.sleep(600)\n"
 
@@ -348,7 +348,7 @@ def operating(command, at, *words):
 
 
 def children(pid):
-    """Its processes that live."""
+    """Its living processes."""
     found = []
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -364,7 +364,7 @@ def only_child(server):
 
 
 def goes_on(server, control):
-    """It serves and is operated as if nothing had been, and nothing of the new server is left."""
+    """The old server continues as before, and nothing of the new server remains."""
     server.expect_healthy()
     assert pid_of(operate("status", control)) == server.process.pid
     assert children(server.process.pid) == []
@@ -389,13 +389,13 @@ def test_one_upgrade_at_a_time(operated, control, place):
 @pytest.mark.parametrize("how", ["stop", "SIGTERM"])
 @pytest.mark.parametrize("when", ["before it is ready", "when it is ready"])
 def test_the_end_comes_before_an_upgrade(serve, control, place, how, when):
-    """Nothing serves afterwards, neither the old server nor the new one."""
+    """Afterwards neither the old nor the new server runs."""
     unix = place / "s"
     server = serve(arguments=["--control", str(control), "--listen", f"unix:{unix}"])
     words = [] if when == "when it is ready" else ["--binary", program(place, STAY)]
     with operating("upgrade", control, *words) as asking:
         new = only_child(server)
-        if when == "when it is ready":  # it tells its log what it serves then
+        if when == "when it is ready":  # it logs what it serves at that time
             wait_until(lambda: server.error_log.read_text().count("notice: using ") == 2, "the new server is ready")
             assert pid_of(operate("status", control)) == server.process.pid, "the control socket is still the old one's"
         if how == "stop":
@@ -425,7 +425,7 @@ def test_a_new_server_that_dies_when_it_is_ready(operated, control, place, end, 
     told(operated, f"error: no upgrade: the new server {told_as} just after")
 
 
-# How a new server is told to take the control socket.
+# The message that tells a new server to take the control socket.
 UNTIL_TOLD = """
 line = 3 + int(os.environ['OCCWSERV_LISTEN_FDS'])
 os.set_blocking(line, True)
@@ -443,13 +443,13 @@ os.rename(f"{CONTROL}.{os.getpid()}", CONTROL)
 
 
 @pytest.mark.parametrize("last, reason", [
-    # Its line closes before its end can be seen, as it does when the kernel ends a process.
+    # Its connection closes before its exit can be seen, as when the kernel kills a process.
     ("os.close(line)\ntime.sleep(0.2)\nsys.exit(3)\n", "ended with code 3 just after it had begun to serve"),
     (TAKE + "sys.exit(3)\n", "ended with code 3 just after it had begun to serve"),
     ("os.write(line, b'there is no room\\n')\n" + STAY, "there is no room"),
 ], ids=["before", "between", "cannot"])
 def test_a_new_server_that_fails_when_it_takes_the_place(operated, control, place, last, reason):
-    """The old one has its control socket again."""
+    """The old server has its control socket again."""
     words = f"CONTROL = {str(control)!r}\n" + SAY_READY + UNTIL_TOLD + last
     said = operate("upgrade", control, "--binary", program(place, words))
     assert said.returncode == 1 and reason in said.stderr and "The old server goes on." in said.stderr
@@ -485,7 +485,7 @@ def test_a_new_server_that_never_is_ready_may_be_killed(operated, control, place
 
 
 def test_a_socket_that_is_anothers_by_now_stays(serve, place, control):
-    """Also after an upgrade, of which the new server has not made the file."""
+    """Also after an upgrade, when the file was created by the old server."""
     unix = place / "s"
     server = serve(arguments=["--control", str(control), "--listen", f"unix:{unix}"])
     assert operate("upgrade", control).returncode == 0
@@ -500,7 +500,7 @@ def test_a_socket_that_is_anothers_by_now_stays(serve, place, control):
 
 
 def test_a_silent_client_does_not_hold_up_the_end(operated, control):
-    """It is closed with the server. That nothing waits for it, server/control/control_test.cpp shows."""
+    """Its connection closes with the server. server/control/control_test.cpp tests that nothing waits for it."""
     with contextlib.ExitStack() as clients:
         silent = []
         for words in (b"", b"stat", b"\0"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading the configuration again while the server runs: what changes at once, what is refused, and what load feels."""
+"""Reloading the configuration: what changes at once, what is refused, and the effect on running clients."""
 
 import concurrent.futures
 import contextlib
@@ -20,7 +20,7 @@ RELOADS = int(os.environ.get("OCCWSERV_RELOADS", "20"))
 
 
 class Reloadable:
-    """A server whose addresses are in its file: none is on its command line, where it would go before that."""
+    """A server whose addresses are only in its file: one on the command line would override them."""
 
     def __init__(self, place, engine):
         self.place, self.engine, self.control, self.file = place, engine, place / "c", place / "conf.toml"
@@ -41,7 +41,7 @@ class Reloadable:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: self.process.poll() is not None or "notice: using " in self.log(), "it serves")
         if self.process.returncode is not None:
-            ended, self.process = self.process, None  # there is nothing to stop
+            ended, self.process = self.process, None  # already ended
             with ended.stderr:
                 said = ended.stderr.read()
             if "io_uring" in said:
@@ -97,7 +97,7 @@ def test_addresses_come_and_go(server):
         assert said.returncode == 0
         assert f"http://127.0.0.1:{second} is served from now on\n" in said.stdout
         assert f"http://127.0.0.1:{first} is served no more\n" in said.stdout
-        for _ in range(20):  # on whichever core
+        for _ in range(20):  # on any core
             assert server.answers(second)
         wait_until(lambda: server.refuses(first), "the first address is left")
         assert parked.ask("/a.txt").status == 200, "who has come stays"
@@ -136,7 +136,7 @@ def test_an_address_that_is_taken_changes_nothing(server, place):
 
 
 def test_nobody_is_lost_while_an_address_goes(server):
-    """Who had been let in before is answered, whether he had asked yet or not."""
+    """Connections accepted before are answered, whether they had sent a request yet or not."""
     kept, leaving = free_ports(2)
     server.write(ports=[kept, leaving]).start()
     for _ in range(5):
@@ -188,7 +188,7 @@ def test_an_upgrade_reads_the_addresses_again(server):
 
 
 def test_an_upgrade_to_another_engine(server):
-    """The sockets are the same, whoever made them; and whoever accepts at them meanwhile."""
+    """The sockets stay the same, whichever server created them and whichever accepts on them."""
     other = next(e for e in ENGINES if e != server.engine)
     server.write(f'io = "{server.engine}"\n').start(engine_in_file=True)
     assert server.engine in server.status()
@@ -275,7 +275,7 @@ def test_a_unix_address_at_upgrades(server, place):
 
 
 def test_what_a_manager_has_opened_stays(server, place):
-    """Sockets of systemd's stand for `listen`, at reloads and upgrades as at the start."""
+    """Inherited sockets of systemd replace `listen`, at reloads and upgrades as at the start."""
     with socket.create_server(("127.0.0.1", 0)) as s:
         given = s.getsockname()[1]
         server.write()
@@ -297,7 +297,7 @@ def logs(access, error, form="combined"):
 
 
 def asked_in(file, form="combined"):
-    """What the requests of an access log asked for, of which each line must be whole and in this form."""
+    """The targets in an access log; each line must be complete and in this format."""
     lines = file.read_text().splitlines(keepends=True) if file.exists() else []
     if form == "json":
         return [json.loads(line)["target"] for line in lines if line.endswith("\n")]
@@ -318,7 +318,7 @@ def test_logs_go_elsewhere(server, place):
         assert f"the error log goes to `{other_errors}` from now on\n" in said.stdout
         assert "logs are in JSON form from now on\n" in said.stdout
         assert "started again" not in said.stdout
-        kept = asked_in(first)  # it is complete when the reload is
+        kept = asked_in(first)  # the file is complete when the reload is
         assert [c.ask(target).status for target in after] == [200] * 5
         wait_until(lambda: len(kept) + len(asked_in(second, "json")) == 10, "all lines are written")
         assert kept + asked_in(second, "json") == before + after
@@ -352,7 +352,7 @@ def test_a_log_that_cannot_be_opened_changes_nothing(server, place):
 
 
 def test_logs_change_under_load(server, place):
-    """No line is lost, each is whole, and in the form of its file."""
+    """No line is lost, and each is complete and in the format of its file."""
     files = {"combined": place / "combined", "json": place / "json"}
     server.write(logs(files["combined"], server.error_log)).start(logs_in_file=True)
     over, asked = threading.Event(), [0] * 4
@@ -416,11 +416,11 @@ def test_the_grace_of_the_end(server):
     server.process.send_signal(signal.SIGTERM)
     wait_until(lambda: "what is under way has 77 s to end" in server.log(), "the new grace is in force")
     assert server.process.wait(DEADLINE) == 0
-    server.start()  # for the fixture to stop
+    server.start()  # so that the fixture can stop it
 
 
 def test_the_memory_of_the_cache(server):
-    """Pages leave that have no room any more, and come back when there is some."""
+    """Pages that no longer fit are evicted, and come back when there is room."""
     fill_tree(server.site, {f"{i}.txt": "x" * 10_000 for i in range(20)})
 
     def cache():
@@ -521,7 +521,7 @@ def test_a_thousand_sites_and_routes(server, place):
 
 
 def test_reloads_one_after_another(server):
-    """However many ask at once, each is answered, by what was in the file after it had asked."""
+    """Of any number of concurrent reloads, each reports the result for a file read after it began."""
     server.write().start()
     said = [None] * 20
 
@@ -544,7 +544,7 @@ def test_reloads_one_after_another(server):
 
 
 def test_reloads_under_load(server, place):
-    """Not one request fails or is refused: on kept connections and new ones, of sites old and new."""
+    """No request fails or is refused: on kept and new connections, for old and new sites."""
     kept, *others = free_ports(4)
     fill_tree(place / "one", {"a.txt": "a of one"})
     fill_tree(place / "two", {"a.txt": "a of two"})
@@ -576,7 +576,7 @@ def test_reloads_under_load(server, place):
                         if r.closes:
                             assert not keeps
                             break
-        except Exception as e:  # noqa: BLE001  whatever it is, it must not have happened
+        except Exception as e:  # noqa: BLE001  any error is a failure
             failures.append(repr(e))
 
     threads = [threading.Thread(target=ask, args=(me,)) for me in range(4)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients that people use."""
+"""Common clients."""
 
 import gzip
 import os
@@ -17,7 +17,7 @@ wget_is_there = pytest.mark.skipif(shutil.which("wget") is None, reason="wget is
 
 
 def run(*words, **options):
-    # Not by way of somebody's proxy, nor with his settings.
+    # Ignore the proxies and settings of the user.
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     return subprocess.run(words, capture_output=True, timeout=DEADLINE, env=environment, check=False, **options)
 
@@ -114,7 +114,7 @@ def test_curl_decompresses(serve):
                    workers=1)
 
     def coding(name):
-        # As it is sent, since curl may print a decoded one in its own way.
+        # Compare the response as sent, because curl may print a decoded one differently.
         said = curl("--compressed", "-o", "/dev/null", "-D", "-", address(server, f"/{name}"))
         found = [line.split(": ")[1] for line in said.splitlines() if line.lower().startswith("content-encoding")]
         assert curl("--compressed", address(server, f"/{name}")) == text
@@ -154,7 +154,7 @@ def test_curl_asks_for_news(serve, place):
     assert news("--etag-compare", str(tag)) == "304"
     page.write_text("the letter A\n")
     wait_until(lambda: news("-z", "Sun, 06 Nov 1994 08:49:37 GMT") == "200", "the newer page")
-    # Each core has a cache of its own, and a second for it.
+    # Each core has its own cache, which may be stale for a second.
     wait_until(lambda: news("--etag-compare", str(tag)) == "200", "the newer page, on every core")
     assert got.read_text() == "the letter A\n"
 
@@ -182,7 +182,7 @@ def test_wget_fetches_a_tree(serve):
     got.mkdir()
     ended = run("wget", "--no-config", "--no-proxy", "-q", "-r", "-nH", "-e", "robots=off", "--tries=1",
                 "--restrict-file-names=nocontrol", "-P", str(got), address(server))
-    assert ended.returncode == 8, ended  # one link led nowhere
+    assert ended.returncode == 8, ended  # one link is broken
     found = {str(path.relative_to(got)): path.read_bytes() for path in got.glob("**/*") if path.is_file()}
     wanted = {name: content if isinstance(content, bytes) else content.encode() for name, content in files.items()}
     assert found == wanted
@@ -209,7 +209,7 @@ def test_wget_resumes(serve, place, size):
         got.write_bytes(content[:had])
         ended = wget("-c", "-P", str(place), address(server, "/file.bin"))
         assert (ended.returncode, got.read_bytes() == content) == (0, True), ended
-        # Of what is there already the server says so, and wget takes it for the end.
+        # For a complete file the server answers 416, and wget treats that as the end.
         assert {0: b"200 OK", size: b"416 "}.get(had, b"206 Partial Content") in ended.stderr
 
 

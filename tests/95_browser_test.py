@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a browser makes of the server: Chromium reads a tree of documentation from beginning to end."""
+"""Chromium reads a tree of documentation from beginning to end."""
 
 import json
 import pathlib
@@ -34,7 +34,7 @@ ICON = '<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><circle c
 
 
 def png(side, seed):
-    """A picture that does not compress."""
+    """An image that does not compress."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -64,7 +64,7 @@ def page(title, links, picture):
 
 
 def documentation():
-    """Chapters of pages that lead to each other, by every kind of relative reference."""
+    """Chapters of pages with links between them, in every form of relative reference."""
     files = {
         "static/doc.css": STYLE,
         "static/colours.css": "body { color: #222 }\n",
@@ -79,7 +79,7 @@ def documentation():
         "index.html": page("Contents", [(f"chapter-{c}", f"Chapter {c}") for c in range(CHAPTERS)], "static/large.png"),
     }
     for c in range(CHAPTERS):
-        # The link to the directory has no slash at its end, so the browser is sent there first.
+        # The link to the directory has no trailing slash, so the browser is redirected first.
         links = [(f"p\u00e4ge {p}.html#top", f"Page {p}") for p in range(PAGES)]
         links += [("/", "Contents"), ("?back=%22", "Again")]
         files[f"chapter-{c}/index.html"] = page(f"Chapter {c}", links, "../static/large.png")
@@ -95,7 +95,7 @@ def test_a_browser_reads_everything(serve, place):
     server = serve(files=documentation())
     seen = chromium.run("visit.mjs", place, f"http://127.0.0.1:{server.port}/")
     assert seen["complaints"] == [], "\n".join(seen["complaints"][:50])
-    assert seen["pages"] == 1 + CHAPTERS * (3 + PAGES)  # a chapter's first page has three addresses
+    assert seen["pages"] == 1 + CHAPTERS * (3 + PAGES)  # the first page of a chapter has three URLs
     assert seen["methods"] == [200, 204, 405, 405, 405, 501, 404, 200]
     for kind in ("document", "stylesheet", "script", "image", "font", "fetch"):
         assert seen["requests"][kind] > 0
@@ -103,7 +103,7 @@ def test_a_browser_reads_everything(serve, place):
 
 
 def test_pages_of_the_servers_own_under_a_strict_policy(serve, place):
-    """Errors, listings and the statistics look right whatever the policy of the site, and nobody asks for more."""
+    """Error pages, listings and statistics are styled whatever the policy of the site, and load nothing else."""
     (place / "dir").mkdir()
     (place / "dir" / "a.txt").write_text("a")
     file = place / "strict.toml"
@@ -117,7 +117,7 @@ def test_pages_of_the_servers_own_under_a_strict_policy(serve, place):
     assert [page["status"] for page in seen] == [404, 200, 403, 200]
     for page in seen:
         assert page["styled"], page["address"]
-        # A browser tells of every page that was not found, and that is all it may tell.
+        # A browser reports every page that was not found, and must report nothing else.
         said = [what for what in page["said"] if "the server responded with a status of" not in what]
         assert said == [], page
         own = [address for address in page["requests"] if address != page["address"]]

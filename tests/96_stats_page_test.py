@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page that draws the running network, in Chromium and with the server at work: it moves, and complains of nothing."""
+"""The statistics page in Chromium, with the server under load: it updates, and the browser reports no error."""
 
 import contextlib
 import threading
@@ -14,7 +14,7 @@ SITE["large.bin"] = b"x" * 400_000
 
 @contextlib.contextmanager
 def load(server, clients=4):
-    """Clients that ask for pages, missing ones too, all the time: the first pages more often than the last."""
+    """Clients that continuously request pages, also missing ones, and the first pages more often than the last."""
     over = threading.Event()
 
     def ask(number):
@@ -46,7 +46,7 @@ def test_the_page_moves(serve, place):
     with load(server):
         seen = chromium.run("watch_stats.mjs", place, f"http://127.0.0.1:{server.port}/stats.html", pictures)
     assert seen["complaints"] == []
-    assert seen["elsewhere"] == []  # nothing is loaded but the page and its figures
+    assert seen["elsewhere"] == []  # nothing is loaded except the page and its data
     assert [page["name"] for page in seen["pages"]] == ["wide", "dark", "phone"]
     for page in seen["pages"]:
         assert "page_worker" in page["told"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks a Promela model with spin by exhaustive search, and that the search was not cut short.
+"""Checks a Promela model with spin by exhaustive search, and checks that the search was complete.
 
     check_model.py MODEL --cc CLANG                               expects no error
     check_model.py MODEL --cc CLANG --without NO_X --finds TEXT   with a precaution left out: expects this error
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def search(model, compiler, without):
-    """What the verifier of the model prints."""
+    """Builds and runs the verifier of the model, and returns its output."""
     with tempfile.TemporaryDirectory(prefix="model-") as scratch:
         def run(*command):
             done = subprocess.run(list(map(str, command)), cwd=scratch, text=True, timeout=240,

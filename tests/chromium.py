@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chromium, driven by one of the scripts in tests/browser."""
+"""Runs Chromium with one of the scripts in tests/browser."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ CHROMIUM = shutil.which("chromium")
 
 
 def needed(*files):
-    """Skips the tests where there is no browser, or one of these is missing."""
+    """Skips the tests if there is no browser, or one of these is missing."""
     return pytest.mark.skipif(
         CHROMIUM is None or not all(file.exists() for file in (TOOLS / "node_modules", *files)),
         reason="chromium, a font or playwright-core is not there (packaging/dependencies.sh test, tests/browser/install)",
@@ -27,14 +27,14 @@ def needed(*files):
 
 
 def run(script, place, *words):
-    """What the script tells in the end."""
+    """Runs the script and returns its result."""
     command = ["node", str(HERE / script), str(TOOLS), CHROMIUM, str(place / "profile"), *map(str, words)]
     with open(place / "browser.said", "w+b") as said:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, start_new_session=True) as process:
             try:
                 out, _ = process.communicate(timeout=4 * DEADLINE)
             finally:
-                # Chromium ends by itself when its pipe to the script breaks.
+                # Chromium ends by itself when its pipe to the script is closed.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
         said.seek(0)

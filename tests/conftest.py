@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures: `server` is one with a small site; `serve` starts as many as a test wants, with settings of its choice."""
+"""Fixtures: `server` is a server with a small site; `serve` starts as many servers as a test needs, with its own settings."""
 
 import contextlib
 import pathlib
@@ -17,7 +17,7 @@ SMALL_SITE = {
     "empty/leaf/x": "no index page above\n",
 }
 
-running = []  # servers of which a failing test tells the story
+running = []  # servers whose output a failing test reports
 
 
 def pytest_addoption(parser):
@@ -45,7 +45,7 @@ def pytest_runtest_logfinish():
 
 @contextlib.contextmanager
 def _servers():
-    """Yields what starts a server; in the end all are stopped, and must have ended well."""
+    """Yields a function that starts a server. At the end stops all servers, and checks that they ended without error."""
     with contextlib.ExitStack() as stops:
 
         def start(server):
@@ -58,14 +58,14 @@ def _servers():
 
 @pytest.fixture
 def place():
-    """A directory of the test's own, gone when the test is over."""
+    """A directory for the test, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="occwserv-test-") as name:
         yield pathlib.Path(name).resolve()
 
 
 @pytest.fixture
 def serve(place, engine):
-    """serve(settings, files=…, arguments=…) starts a server of the test's own."""
+    """serve(settings, files=…, arguments=…) starts a server for the test."""
     with _servers() as start:
         count = 0
 
@@ -87,7 +87,7 @@ def server(serve):
 
 @pytest.fixture(scope="module")
 def standing(engine, request):
-    """A server for all tests of a file that change nothing of it, with the file's own SITE or else the small one."""
+    """One server for all tests of a file that do not change it, with SITE of that file or else the small site."""
     with tempfile.TemporaryDirectory(prefix="occwserv-test-") as name, _servers() as start:
         home = pathlib.Path(name).resolve()
         fill_tree(home / "site", getattr(request.module, "SITE", SMALL_SITE), age=3600)

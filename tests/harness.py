@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What the black-box tests share: a server of their own, and a client that sees every byte.
+"""Shared by the black-box tests: a server for each test, and a client that sees every byte.
 
-Nothing here sleeps in order to wait for an effect: what is waited for is polled or read, until DEADLINE. That is
-generous, since the tests also run against binaries with sanitizers; it passes only when something is wrong.
+Nothing here sleeps in order to wait for an effect: the code polls or reads until DEADLINE. That is generous, because
+the tests also run against binaries with sanitizers; it expires only when something is wrong.
 
-A test holds on every machine, however slow, busy or small. So no other bound is in seconds, in requests that must have
-been answered by then, or in what a batch holds. Three tools serve that: ports from `free_port` are nobody else's,
-`in_time` repeats a trial in which the machine held up the client, and `asks_until_refused` knows what a limit per
-second allows in the time that was needed.
+A test must pass on every machine, however slow, busy or small. So there are no other bounds in seconds, on the number
+of requests answered in a time, or on the size of a batch. Three tools help: `free_port` reserves ports, `in_time`
+repeats a trial in which the machine delayed the client, and `asks_until_refused` computes what a limit per second
+allows in the time that was used.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ ENGINES = ("uring", "epoll")
 
 
 def binary():
-    """The server under test: $OCCWSERV, else the release build."""
+    """The server under test: $OCCWSERV, or else the release build."""
     path = os.environ.get("OCCWSERV", "build/release/occwserv")
     if not os.access(path, os.X_OK):
         raise FileNotFoundError(f"no server to test: {path} (set OCCWSERV)")
@@ -39,12 +39,12 @@ def binary():
 
 
 def has_sanitizer():
-    """Whether the binary was built with one, which needs memory of its own."""
+    """Whether the binary was built with a sanitizer, which needs additional memory."""
     return any(name in pathlib.Path(binary()).read_bytes() for name in (b"__asan_init", b"__tsan_init"))
 
 
 def wait_until(condition, what, deadline=DEADLINE):
-    """The first true value of condition(), which is asked again and again."""
+    """Polls condition() and returns its first true value."""
     end = time.monotonic() + deadline
     while True:
         value = condition()
@@ -56,13 +56,13 @@ def wait_until(condition, what, deadline=DEADLINE):
 
 
 class Clock:
-    """Tells whether a client kept its time."""
+    """Records whether a client was late."""
 
     def __init__(self, most):
         self.most, self.last, self.was_late = most, time.monotonic(), False
 
     def start(self):
-        """Only from now on the client has to be on time."""
+        """Starts the clock: from now on the client must be on time."""
         self.last = time.monotonic()
 
     def tick(self):
@@ -71,13 +71,13 @@ class Clock:
         self.last = now
 
     def stop(self):
-        """From now on the client may wait as long as it likes."""
+        """Stops the clock: from now on the client may wait as long as it likes."""
         self.tick()
         self.most = float("inf")
 
 
 def in_time(most, trial):
-    """The result of trial(clock), in which a client does something against the server's patience.
+    """Returns the result of trial(clock), in which a client tests a timeout of the server.
 
     The client calls clock.tick() at least every `most` seconds, or never if `most` is for all of the trial. A trial that
     fails counts only if the client was on time. Otherwise the machine was too busy for it, and it is repeated.
@@ -93,7 +93,7 @@ def in_time(most, trial):
 
 
 def asks_until_refused(ask, burst, a_second):
-    """The first refusal of a limit per second, which must come after as many answers as the limit allows."""
+    """Sends requests until a limit per second refuses one, and checks the number answered before. Returns the refusal."""
     began = time.monotonic()
     answered = 0
     while (r := ask()).status == 200:
@@ -106,15 +106,15 @@ def asks_until_refused(ask, burst, a_second):
 
 # --- ports ------------------------------------------------------------------------------------------------------------
 
-reserved = []  # the sockets that hold them
+reserved = []  # sockets that reserve ports
 
 
 def free_port():
-    """A port that is free now and that nobody else gets before the end of the test.
+    """A port that is free, and reserved until the end of the test.
 
-    A socket that does not listen is bound to it. As it has SO_REUSEADDR, which the server sets too, the server can listen
-    there all the same, once or many times. The kernel, however, gives the port to nobody who asks for any port, whether
-    to listen or to connect. So there is no race, and no need to try another port.
+    A socket that does not listen is bound to it. Because it has SO_REUSEADDR, which the server sets too, the server can
+    listen there, once or many times. But the kernel does not assign the port to a program that asks for any free port,
+    whether to listen or to connect. So there is no race, and no need to try another port.
     """
     for family, host in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):
         with contextlib.suppress(OSError):  # a kernel without IPv6
@@ -133,7 +133,7 @@ def free_ports(count):
 
 
 def release_ports():
-    """At the end of each test. A server that runs on holds its port by listening."""
+    """Releases the ports at the end of each test. A server that continues to run keeps its port by listening."""
     while reserved:
         reserved.pop().close()
 
@@ -142,7 +142,7 @@ def release_ports():
 
 
 def toml(settings):
-    """The text of a configuration; a table for each value that is a dictionary, or is in a list of them."""
+    """The text of a configuration. Dictionaries become tables, and lists of dictionaries arrays of tables."""
     lines, tables = [], []
     for key, value in settings.items():
         if isinstance(value, dict):
@@ -158,7 +158,7 @@ def toml(settings):
 
 
 def operate(command, at, *words):
-    """Runs `occwserv COMMAND` for the server whose control socket is there."""
+    """Runs `occwserv COMMAND` for the server with this control socket."""
     return subprocess.run([binary(), command, "--control", str(at), *map(str, words)], capture_output=True, text=True,
                           timeout=DEADLINE, stdin=subprocess.DEVNULL, check=False)
 
@@ -186,7 +186,7 @@ class Response:
         return [value for key, value in self.fields if key.lower() == name.lower()]
 
     def get(self, name):
-        """The value of a field that may occur once at most."""
+        """The value of a field that may occur at most once."""
         values = self.all(name)
         assert len(values) <= 1, f"{name} occurs {len(values)} times"
         return values[0] if values else None
@@ -201,7 +201,7 @@ class Response:
 
 
 def check_every_response(r):
-    """What is true of all responses."""
+    """Checks what every response must have."""
     assert r.get("Server") == "occwserv"
     assert email.utils.parsedate_to_datetime(r.get("Date")).tzinfo is not None
     assert r.get("Date").endswith(" GMT")
@@ -266,7 +266,7 @@ class Client:
         return self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
     def more(self):
-        """Reads what has come, or waits for it; false at the end."""
+        """Reads what has arrived, or waits for more; false at the end of the connection."""
         data = self.socket.recv(256 * 1024)
         self.arrived += data
         return bool(data)
@@ -305,7 +305,7 @@ class Client:
         return self.request(target, *fields, method=method, version=version, body=body).response(to=method)
 
     def rest(self):
-        """Everything until the server closes; a reset counts as that."""
+        """Reads until the server closes or resets the connection."""
         with contextlib.suppress(ConnectionResetError):
             while self.more():
                 pass
@@ -313,12 +313,12 @@ class Client:
         return rest
 
     def expect_closed(self):
-        """The server closes and has nothing more to say."""
+        """Checks that the server closes without sending more."""
         rest = self.rest()
         assert rest == b"", f"more came before the end: {rest[:200]!r}"
 
     def expect_silence(self, seconds):
-        """Nothing comes in that time, not even the end. It proves little; use it for what must never come."""
+        """Checks that nothing arrives in that time, not even the end. It proves little; use it only for what must never arrive."""
         self.socket.settimeout(seconds)
         try:
             data = self.socket.recv(1)
@@ -333,14 +333,14 @@ class Client:
 
 
 def engine_refused(said):
-    """The kernel does not let us have io_uring: the test is skipped, but not in CI, where that would go unnoticed."""
+    """The kernel does not permit io_uring: skips the test, but not in CI, where the skip would go unnoticed."""
     if os.environ.get("CI"):
         pytest.fail(f"io_uring must be there in CI: {said.strip()}")
     pytest.skip(said.strip())
 
 
 def living_in_group(group):
-    """The processes of the group. One that has ended and waits for its parent to be told of that lives no more."""
+    """The living processes of the group; zombies do not count."""
     found = []
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -351,7 +351,7 @@ def living_in_group(group):
 
 
 class Server:
-    """A running server with a site and logs of its own."""
+    """A running server with its own site and logs."""
 
     def __init__(self, place, engine, settings=None, arguments=(), site=None, access_log=None, workers=2,
                  listing="off", streams=None, launcher=(), descriptors=None):
@@ -362,18 +362,18 @@ class Server:
         self.error_log = place / "error.log"
         self.stderr = place / "stderr"
         self.engine = engine
-        self.streams = streams  # its standard output and error; else both are the file
+        self.streams = streams  # its standard output and error; by default one file for both
         self.process = None
         self.exit_code = None
         words = ["--workers", str(workers), "--io", engine]
         words += ["--access-log", str(self.access_log) if access_log is None else access_log]
         words += ["--error-log", str(self.error_log)]
-        words += [] if listing is None else ["--listing", listing]  # off, as a site has it that is configured
+        words += [] if listing is None else ["--listing", listing]  # off, as it is for a configured site
         if settings is not None:
             (place / "occwserv.toml").write_text(toml(settings))
             words += ["--config", str(place / "occwserv.toml")]
         self.words = [*launcher, binary(), str(self.site), *words, *arguments]
-        self.descriptors = descriptors  # as many as it may have; None: as many as we
+        self.descriptors = descriptors  # its limit of descriptors; None: ours
 
     def start(self):
         self.port = free_port()
@@ -388,7 +388,7 @@ class Server:
             )
         wait_until(lambda: self.process.poll() is not None or self._serves(), "the server serves")
         if self.process.returncode is not None:
-            ended, self.process = self.process, None  # there is nothing to stop
+            ended, self.process = self.process, None  # already ended
             said = self.stderr.read_text()
             if self.engine == "uring" and "io_uring" in said and ended.returncode == 1:
                 engine_refused(said)
@@ -399,7 +399,7 @@ class Server:
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     def _serves(self):
-        """It listens before it says so."""
+        """Waits until the server has reported that it listens."""
         return self.error_log.exists() and f"http://127.0.0.1:{self.port} " in self.error_log.read_text()
 
     def is_alive(self):
@@ -409,7 +409,7 @@ class Server:
         self.process.send_signal(number)
 
     def wait(self):
-        """The server ends by itself, and leaves nothing behind."""
+        """Waits until the server has ended by itself, and checks that it left nothing behind."""
         self.exit_code = self.process.wait(DEADLINE)
         left = living_in_group(self.process.pid)
         for pid in left:
@@ -419,7 +419,7 @@ class Server:
         assert self.exit_code == 0, f"exit code {self.exit_code}"
 
     def stop(self):
-        """Unless the test has seen to it."""
+        """Stops the server unless the test has stopped it."""
         if self.process is None or self.exit_code is not None:
             return
         if not self.is_alive() and self.process.returncode != 0:
@@ -428,7 +428,7 @@ class Server:
             self.signal(signal.SIGTERM)
             self.wait()
         except subprocess.TimeoutExpired:
-            # It is stuck; before it goes it shall say where.
+            # It hangs; make it print its processes before it is killed.
             self.signal(signal.SIGQUIT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(2)
@@ -442,18 +442,18 @@ class Server:
         return Client(self.port, **options)
 
     def ask(self, target="/", *fields, **options):
-        """One request on a connection of its own."""
+        """Sends one request on a new connection."""
         with self.connect() as c:
             return c.ask(target, *fields, **options)
 
     def expect_healthy(self):
-        """It still answers, in every way that we know of."""
+        """Checks that the server still answers, for every kind of answer."""
         with self.connect() as c:
             assert c.ask("/no-such-page").status == 404
             assert c.ask("/", method="OPTIONS").status == 204
 
     def log_lines(self, least=0):
-        """The lines of the access log, when there are at least so many."""
+        """Waits for at least so many lines in the access log, and returns them."""
 
         def enough():
             text = self.access_log.read_bytes().decode("ascii")
@@ -464,7 +464,7 @@ class Server:
         return [line for line in lines if line]
 
     def story(self):
-        """All that it said, for whoever must find out why a test failed."""
+        """The output of the server, for the report of a failed test."""
         parts = [("command", " ".join(self.words))]
         for path in (self.stderr, self.error_log, self.access_log):
             if path.exists():
@@ -473,13 +473,13 @@ class Server:
 
 
 def open_descriptors(server):
-    """The descriptors that the server has open, once it has all that it keeps: it answers before it listens to signals."""
+    """The open descriptors of the server, once it has opened all that it keeps: it answers before it handles signals."""
     wait_until(lambda: "notice: using " in server.error_log.read_text(), "the server has begun")
     return os.listdir(f"/proc/{server.process.pid}/fd")
 
 
 def fill_tree(root, files, age=0):
-    """Makes files, given as {relative name: content}, which were modified `age` seconds ago.
+    """Creates files, given as {relative name: content}, which were modified `age` seconds ago.
 
     What was modified less than a second ago has no Last-Modified yet, so the answers to two requests may differ.
     """

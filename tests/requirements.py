@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a standard requires, and what shows that it is so: docs/RFC.md is made from these."""
+"""Requirements of a standard, and the tests that show them: docs/RFC.md is generated from these."""
 
 import dataclasses
 
@@ -9,11 +9,11 @@ class Requirement:
     section: str  # "9112 3.2": the RFC and its section
     says: str
     vectors: tuple = ()  # of a row
-    test: str = ""  # the name of a test that shows it instead
+    test: str = ""  # name of the test that shows it instead
 
 
 def noting(requirements):
-    """The decorator that marks a test with what it shows, and notes that in the list."""
+    """A decorator that records which requirement a test shows."""
 
     def shows(section, says):
         def note(test):

@@ -7,53 +7,53 @@ import pathlib
 import sys
 
 BEFORE = """\
-# HTTP/1.1 to the letter
+# Conformance to HTTP/1.1
 
-What RFC 9110 and RFC 9112 demand of an origin server, and what shows that it is so: `tests/21_rfc_test.py`, against the
-running server with both engines; for conditional requests, ranges and content codings `tests/31_representations_test.py`.
-`tests/rfc_table.py` makes this page from the tests' own tables, and a test fails when it is out of date. Authentication is not
-in it.
+The requirements of RFC 9110 and RFC 9112 for an origin server, and the tests that show that the server meets them:
+`tests/21_rfc_test.py`, and `tests/31_representations_test.py` for conditional requests, ranges and content codings. Both run
+against the server with both engines. `tests/rfc_table.py` generates this page from the tables in the tests, and a test fails
+when the page is out of date. Authentication is not supported, and not covered.
 
 | section | requirement | shown by |
 |---|---|---|
 """
 
 BETWEEN = """
-## Stricter than the letter
+## Stricter than the RFCs require
 
-* Of the tolerances that RFC 9112 allows, only empty lines before a request line (two of them) are kept. A bare LF, a folded
-  line, white space in the request line or around chunk sizes are 400, and the connection is closed.
+* Of the leniencies that RFC 9112 allows, the server implements only one: up to two empty lines before a request line. A bare
+  LF, a folded line, and white space in the request line or around chunk sizes are answered 400, and the connection is closed.
 * Two Content-Length lines are refused even if they agree, and so is `5, 5` (section 6.3 would let either pass).
 * White space around the semicolon and the equals sign of a chunk extension, which RFC 9110 section 5.6.3 would remove, is
-  refused: other parsers end the size elsewhere.
-* Empty elements in Transfer-Encoding are refused, which RFC 9110 section 5.6.1.2 would ignore: where a body ends shall not
-  depend on a mended list. In Connection they are ignored.
-* A refused CONNECT closes the connection: its client may already have sent bytes into the tunnel that somebody else has
-  chosen. So does the 501 to an unknown method: what follows its head may be anything.
-* A path may not climb above the root, nor have an encoded NUL: 400. A path that is valid (RFC 3986 section 2.1) but names no
+  refused: other parsers may end the size elsewhere.
+* Empty elements in Transfer-Encoding are refused, although RFC 9110 section 5.6.1.2 would ignore them: the end of a body must
+  not depend on a repaired list. In Connection they are ignored.
+* A refused CONNECT closes the connection: the client may already have sent bytes into the tunnel that a third party chose. The
+  501 for an unknown method closes it too, because anything may follow the head.
+* A path that leads above the root or has an encoded NUL is answered 400. A path that is valid (RFC 3986 section 2.1) but names no
   file here – with an encoded slash, a backslash, a control byte, or bytes that are not UTF-8 – is never looked up in the file
   system: routes and fixed pages may answer it, otherwise the answer is 404. An encoded slash does not separate segments.
-* Several lines of a field whose value is not a list make an invalid value: such an If-Modified-Since, If-Unmodified-Since or
+* Several lines of a field whose value is not a list form an invalid value: such an If-Modified-Since, If-Unmodified-Since or
   Range is ignored, such an If-Range is false. An empty If-Match names no page: 412.
-* Last-Modified is sent once it is a strong validator (RFC 9110 section 8.8.2.2), that is, not in the second in which the file
-  changed; and never if the file's time is in the future, or on the first day of 1970 or before. Without it, If-Modified-Since
-  is ignored and If-Range with a date is false.
+* Last-Modified is sent once it is a strong validator (RFC 9110 section 8.8.2.2), that is, after the second in which the file
+  changed. It is never sent if the time of the file is in the future, or on the first day of 1970 or before. Without it,
+  If-Modified-Since is ignored and If-Range with a date is false.
 
-## More lenient than the letter
+## More lenient than the RFCs allow
 
-* In a query `"`, `<`, `>`, `{`, `}`, `|`, `\\`, `^`, a backquote, brackets and bytes beyond ASCII are accepted, which RFC 3986
-  section 3.4 does not allow: curl and other programs encode nothing there, and nginx accepts them, too. None of them ends the
-  target, so parsers cannot disagree about where it ends. In a Location they are encoded. Control bytes, spaces and `#` are
-  refused; in a path, `"`, `<`, `>` and bytes beyond ASCII as well.
-* A client that refuses an uncompressed text (`identity;q=0`) gets it in a coding that it accepts, made at once. Where there
-  is no such coding – for an image, or a file too large to be compressed – it gets the file as it is, rather than 406 (RFC
-  9110 section 12.5.3 lets a server choose): programs that send `gzip, *;q=0` want images all the same.
+* In a query `"`, `<`, `>`, `{`, `}`, `|`, `\\`, `^`, a backquote, brackets and bytes that are not ASCII are accepted, although
+  RFC 3986 section 3.4 does not allow them: curl and other programs do not encode them there, and nginx accepts them too. None
+  of them can end the target, so parsers cannot disagree about its end. In a Location they are encoded. Control characters,
+  spaces and `#` are refused; in a path, `"`, `<`, `>` and bytes that are not ASCII are refused too.
+* A client that refuses an uncompressed text (`identity;q=0`) gets it in a coding that it accepts, compressed on demand. If
+  there is no such coding – for an image, or a file that is too large to be compressed – it gets the file uncompressed instead
+  of 406 (RFC 9110 section 12.5.3 lets the server choose): programs that send `gzip, *;q=0` want images all the same.
 
 ## Hostile requests
 
-`tests/22_hostile_test.py` sends each of these in one write and byte by byte. Behind each stands another request: where the
-connection must be closed it is never answered, nor found in the log; elsewhere it must be. A body that breaks off ends the
-connection without a second answer, since its request has been answered.
+`tests/22_hostile_test.py` sends each of these in one write and byte by byte, followed by another request. If the connection
+must be closed, that request must not be answered and must not appear in the log; otherwise it must be answered. A body that
+ends too early closes the connection without a second answer, because its request has been answered.
 
 | about | vectors | refused, connection closed | answered, next request answered |
 |---|---|---|---|
@@ -63,7 +63,7 @@ TESTS = ("21_rfc_test", "31_representations_test")
 
 
 def named(module):
-    # A program beside the tests, whose names begin with digits.
+    # The names of these modules begin with digits, so they cannot be imported by a statement.
     sys.path.insert(0, str(pathlib.Path(__file__).parent))
     return importlib.import_module(module)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Bytes on the wire and what must become of them: the tables of 21_rfc_test and 22_hostile_test are made of these."""
+"""Requests as bytes, with the answers that they must get: the tables of 21_rfc_test and 22_hostile_test consist of these."""
 
 import contextlib
 import dataclasses
@@ -8,7 +8,7 @@ A = b"the letter a\n"  # /a.txt
 HOST = "Host: localhost"
 GET_A = b"GET /a.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-# What stands behind each vector: it must be answered, or never be taken for a request.
+# This follows each vector. It must be answered, or never be read as a request.
 NEXT = b"GET /a.txt?next HTTP/1.1\r\nHost: localhost\r\n\r\n"
 BEHIND = b"GET /a.txt?behind HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -17,7 +17,7 @@ BEHIND = b"GET /a.txt?behind HTTP/1.1\r\nHost: localhost\r\n\r\n"
 class Vector:
     sent: bytes
     answers: tuple  # the status of each response
-    closes: bool  # behind the last of them
+    closes: bool  # after the last of them
     name: str
 
     @property
@@ -30,7 +30,7 @@ def _bytes(sent):
 
 
 def _name(sent):
-    """What is particular about it."""
+    """A short name: what is special about this vector."""
     usual = ["POST /a.txt HTTP/1.1\r\n", "GET /a.txt HTTP/1.1\r\n", f"{HOST}\r\n", "Transfer-Encoding: chunked\r\n\r\n"]
     for part in usual:
         sent = sent.removeprefix(part.encode())
@@ -38,15 +38,15 @@ def _name(sent):
 
 
 def last(sent, *answers, name=None):
-    """Answered so, and then the connection is closed."""
+    """The server must answer with this status and close the connection."""
     return Vector(_bytes(sent), answers, True, name or _name(_bytes(sent)))
 
 
-refused = last  # where the answer is an error that ends the connection
+refused = last  # for an error that ends the connection
 
 
 def answered(sent, *answers, name=None):
-    """Answered so, and then the next request."""
+    """The server must answer with this status, and then answer the next request."""
     return Vector(_bytes(sent), answers, False, name or _name(_bytes(sent)))
 
 
@@ -64,7 +64,7 @@ def post(*fields, body=""):
 
 
 def chunks(body):
-    """A request with that for a chunked body."""
+    """A request with this chunked body."""
     return post("Transfer-Encoding: chunked", body=body)
 
 
@@ -73,19 +73,19 @@ def at_once(client, data):
 
 
 def bytewise(client, data):
-    # It may be refused, and the connection be closed, before the last byte.
+    # The server may refuse it and close the connection before the last byte.
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         client.send_bytewise(data)
 
 
 def play(server, vector, send=at_once):
-    """Sends it and what stands behind it, and sees what comes of both."""
+    """Sends the vector and BEHIND, and checks the answers to both."""
     with server.connect() as c:
         send(c, vector.whole)
         responses = [c.response() for _ in vector.answers]
         assert tuple(r.status for r in responses) == vector.answers
         if vector.closes:
-            # A body that breaks off is met by closing alone: its request has been answered.
+            # If the body ends too early, the server only closes: the request has been answered.
             assert responses[-1].closes or responses[-1].status == 405
             c.expect_closed()
         else:
