@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Farms: many workers on one shared channel. The farm itself never touches what they work on; it counts the idle and
-// sees to it that some always wait (paper, section 2.1).
+// Farms: many workers on one shared channel. The farm itself never handles a request; it counts the idle workers and
+// ensures that there are always some (paper, section 2.1).
 #pragma once
 
 #include <algorithm>
@@ -18,8 +18,8 @@
 
 namespace server {
 
-/// What a worker reports: that it has taken something up; that it is done with it, to which the farm answers with an
-/// order; or that no more work can come, so that the farm is over too.
+/// What a worker reports: `less`, it has taken a request; `more`, it has finished, and waits for an order; `over`, no
+/// more requests can come, so the farm ends too.
 enum class idle : std::uint8_t { less, more, over };
 enum class order : std::uint8_t { stay, leave };
 
@@ -31,13 +31,13 @@ struct seat {
 
 static_assert(csp::mobile<idle> && csp::mobile<order> && csp::mobile<seat>);
 
-/// The work of a farm's workers. A craft has the ends along which a worker passes on its requests, and whatever it
-/// keeps from one request to the next.
+/// What the workers of a farm do. A craft has the channel ends on which a worker passes on its requests, and whatever
+/// it keeps between requests.
 ///
-///   request      what they take
-///   work(r)      does it; a step, or done at once
-///   pass_on(r)   yields the output by which it is passed on; `r` is left empty
-///   give_up(r)   the same after work() has thrown; it must not fail
+///   request      the type of the requests
+///   work(r)      does the work; a step or an ordinary function
+///   pass_on(r)   returns the output that passes the request on; leaves `r` empty
+///   give_up(r)   the same after work() threw; must not throw
 template <class Craft>
 concept craft =
     csp::mobile<Craft> && csp::mobile<typename Craft::request> && requires(Craft& c, typename Craft::request& r) {
@@ -47,7 +47,7 @@ concept craft =
     };
 
 /// The life of a worker: it takes a request, reports, works, passes the result on, and asks whether to stay.
-/// Promise: an exception in the work costs the request at hand, and nothing else.
+/// Promise: an exception in the work affects the current request only.
 /// Deadlock: a client of its farm, and of the processes that its craft outputs to; a server to those that output
 /// requests.
 template <craft Craft>
@@ -80,7 +80,7 @@ csp::process worker(seat farm, csp::shared_in<typename Craft::request> requests,
     co_await farm.reports.output(idle::over);
 }
 
-/// How many workers wait, and how many did all the time lately: those were not needed.
+/// Counts the idle workers, and those that were idle during a whole period and so are not needed.
 class idle_count {
   public:
     explicit idle_count(std::size_t spare) : spare_(spare) {}
@@ -92,7 +92,7 @@ class idle_count {
         --waiting_;
         fewest_ = std::min(fewest_, waiting_);
     }
-    /// A worker is done. It may leave if that many have been idle for a whole period.
+    /// A worker has finished. It leaves if more than the spare workers were idle during a whole period.
     order more(csp::time_point now)
     {
         if (now >= period_end_) {
@@ -112,14 +112,15 @@ class idle_count {
     static constexpr std::chrono::seconds period{10};
     std::size_t spare_;
     std::size_t waiting_ = 0;
-    std::size_t fewest_ = 0;   // waiting at once in this period
-    std::size_t surplus_ = 0;  // may leave in this period
+    std::size_t fewest_ = 0;   // least number idle at any time in this period
+    std::size_t surplus_ = 0;  // number that may leave in this period
     csp::time_point period_end_;
 };
 
-/// The life of a farm: forks a worker for every `seat` that must be filled, until a worker says that it is over, and
-/// then until all have left. If there is no memory for a worker, it is forked a moment later.
-/// Promise: always takes reports. Deadlock: a pure server to its workers; it waits for nobody but them.
+/// The life of a farm: keeps `spare` workers idle by forking new ones, until a worker reports `over`; then waits until
+/// all have left. If there is no memory for a worker, it tries again 50 ms later.
+/// Promise: always accepts reports.
+/// Deadlock: a pure server to its workers; it waits for no other process.
 template <class ForkOne>
 csp::step<void> keep_idle(std::size_t spare, ForkOne fork_one)
 {
@@ -148,7 +149,7 @@ csp::step<void> keep_idle(std::size_t spare, ForkOne fork_one)
         } else if (*report == idle::more) {
             co_await to_worker.output(count.more(csp::core::here().now()));
         } else {
-            empty_seat.reset();  // nobody new; the channel of reports closes when the last worker has left
+            empty_seat.reset();  // fork no more; the channel of reports closes when the last worker has left
         }
     }
 }

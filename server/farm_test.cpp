@@ -157,7 +157,7 @@ TEST(IdleCount, TheFewestIdleOfAPeriodAreTheSurplusOfTheNext)
     for (int i = 0; i < 5; ++i) count.forked();
     const csp::time_point start = csp::time_point() + seconds(100);
     count.less();
-    EXPECT_EQ(count.more(start), order::stay);  // fewest of the period that begins here: 4
+    EXPECT_EQ(count.more(start), order::stay);  // the minimum of the period that begins here is 4
     int left = 0;
     for (int i = 0; i < 10; ++i) {
         count.less();

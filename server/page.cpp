@@ -14,6 +14,20 @@
 #include "server/static_farm/lookup.hpp"
 
 namespace server {
+
+// How a page is stored. Each representation is a ready_response: one string with the whole head and the content, so
+// that a hit costs one send and no formatting. The string begins with the fields that the server always sends, then
+// come those of the representation, then the content; `fields_at_` and `content_at_` are the offsets of the second and
+// the third part.
+//
+// Only two things change after a page was built. The Date is the last field of the first part and always has 29
+// characters, so set_date() overwrites it in place, at most once a second. Compressed representations are added when
+// the compressor has finished. Both happen in the cache process that owns the page, and only while no worker shares it;
+// otherwise that process first makes a copy (see cache_process.cpp).
+//
+// An absence (a cached 404, for example) is stored in the same way, in HTML and in JSON; `id_at` is where the id of the
+// request has to be inserted.
+
 namespace {
 
 constexpr std::string_view end_of_line = "\r\n";
@@ -24,7 +38,7 @@ constexpr std::size_t date_bytes = std::tuple_size_v<http::date_text>;
 bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now, std::chrono::milliseconds quiet)
 {
     const auto age = now.time_since_epoch() - i.changed;
-    return std::chrono::abs(age) > quiet;  // far in the future: the times come from another clock than ours
+    return std::chrono::abs(age) > quiet;  // far in the future: the times come from a different clock
 }
 
 std::optional<std::chrono::sys_seconds> date_of(const file_identity& plain, const file_identity& as_sent,
@@ -97,7 +111,7 @@ ready_response::ready_response(http::status code, const response_fields& fields,
     head.status_line(code).field("Server", "occwserv").date(date_);
     const auto written = head.finish();
     CSP_CHECK(written, "the beginning of a head has room");
-    fields_at_ = *written - end_of_line.size();  // in place of the empty line the fields follow
+    fields_at_ = *written - end_of_line.size();  // the fields replace the empty line
     content_at_ = fields_at_ + fields.lines().size() + end_of_line.size();
     bytes_.reserve(content_at_ + content.size());
     bytes_.append(room.data(), fields_at_).append(fields.lines()).append(end_of_line).append(content);

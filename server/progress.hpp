@@ -11,32 +11,32 @@
 
 namespace server {
 
-/// Tells slow from stuck, for what is sent. The client must take something within every `stall`, and the least rate
-/// must be kept on the whole; so a transfer of any length may go on as long as it goes on.
+/// Distinguishes slow from stalled clients while the server sends. The client must receive something within every
+/// `stall`, and its average rate must not fall below the minimum; otherwise a transfer may take any time.
 ///
-/// What the kernel takes from us is no measure of that: it buffers much, and has room again only when half of that is
-/// gone, which a slow client needs minutes for. So once in every `stall`, be it silent or not, we ask how much of its
-/// queue the client has taken meanwhile.
+/// What the kernel accepts from us does not measure this: it buffers much, and accepts more only when half of that has
+/// been sent, which takes a slow client minutes. So once in every `stall` we ask how much of the send queue the client
+/// has acknowledged, whether the kernel accepted anything or not.
 class progress {
   public:
     explicit progress(patience limits)
         : stall_(limits.stall), rate_(limits.least_rate), latest_(csp::core::here().now()), look_at_(latest_ + stall_)
     {
     }
-    /// The kernel took so many bytes of us.
+    /// The kernel accepted this many bytes.
     void made(std::uint64_t bytes)
     {
         handed_ += bytes;
         latest_ = csp::core::here().now();
     }
-    /// How long to wait for the kernel.
+    /// The time until which to wait for the kernel.
     [[nodiscard]] csp::time_point next_deadline() const { return latest_ + stall_; }
 
-    /// Whether it is time to look, though the kernel still takes some now and then.
+    /// Whether it is time to call goes_on(), even though the kernel still accepts bytes now and then.
     [[nodiscard]] bool is_due() const { return latest_ >= look_at_; }
 
-    /// That deadline has passed, or it is due, with so many bytes in the kernel's queue: whether to wait on. Yes the
-    /// first time, since there is nothing yet to compare with.
+    /// Call this when the deadline has passed or is_due() is true, with the number of bytes in the send queue of the
+    /// kernel. Returns whether to continue. The first call returns true, because there is nothing to compare with.
     [[nodiscard]] bool goes_on(std::uint64_t queued)
     {
         const csp::time_point now = csp::core::here().now();
@@ -52,7 +52,7 @@ class progress {
   private:
     struct look {
         csp::time_point at;
-        std::int64_t taken = 0;  // by the client, of what we handed; negative while answers before it are queued
+        std::int64_t taken = 0;  // by the client, of what we sent; negative while earlier responses are queued
     };
 
     [[nodiscard]] bool keeps_rate(const look& seen) const

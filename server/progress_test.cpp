@@ -24,7 +24,7 @@ csp::process nothing_gets_through()
 
 csp::process client_takes(std::uint64_t bytes_a_stall, unsigned least_stalls, unsigned most_stalls)
 {
-    // The kernel took a megabyte at once and then nothing more; the client empties its queue bit by bit.
+    // The kernel accepted a megabyte at once and then nothing more; the client drains the queue slowly.
     constexpr std::uint64_t handed = 1'000'000;
     progress p(limits);
     p.made(handed);
@@ -39,7 +39,7 @@ csp::process client_takes(std::uint64_t bytes_a_stall, unsigned least_stalls, un
     EXPECT_LE(lasted, most_stalls);
 }
 
-/// The kernel has room for some more every few seconds, and so is never silent for a stall.
+/// The kernel accepts more every few seconds, so the wait for it never lasts a whole stall.
 csp::process client_takes_a_little_often(std::uint64_t bytes_a_second, bool is_enough)
 {
     progress p(limits);
@@ -49,7 +49,7 @@ csp::process client_takes_a_little_often(std::uint64_t bytes_a_second, bool is_e
     for (int i = 0; i < 100 && goes_on; ++i) {
         co_await csp::sleep(seconds(3));
         EXPECT_GT(p.next_deadline(), csp::core::here().now());
-        p.made(3 * bytes_a_second);  // which has made room for that
+        p.made(3 * bytes_a_second);  // which made room for these bytes
         if (p.is_due()) goes_on = p.goes_on(queued);
     }
     EXPECT_EQ(goes_on, is_enough);
@@ -58,7 +58,7 @@ csp::process client_takes_a_little_often(std::uint64_t bytes_a_second, bool is_e
 csp::process cannot_save_up()
 {
     progress p(limits);
-    p.made(1'000'000);  // worth three hours at the least rate, but a stall is a stall
+    p.made(1'000'000);  // three hours of the minimum rate, but the client must not stall
     EXPECT_EQ(p.next_deadline(), csp::core::here().now() + seconds(10));
     co_await csp::sleep(seconds(9));
     p.made(1);

@@ -10,7 +10,7 @@ namespace server {
 
 connection_ids::connection_ids()
 {
-    std::random_device random;  // the kernel's
+    std::random_device random;  // from the kernel
     const std::uint64_t high = random();
     last_.drawn = (high << 16 ^ random()) & 0xffff'ffff'ffff;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// By what a request is known in the logs and in its answer. It is made of numbers that are at hand anyway, and becomes
-// text only where somebody reads it.
+// The id of a request, in the logs and in its response. It consists of numbers that exist anyway, and is formatted only
+// where it is written.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace server {
 
-/// A connection's: drawn by the acceptor that took it when it began, so that no start of the server and no core has the
-/// same; and the number of the connection there.
+/// The id of a connection: a random number that the acceptor drew when it started, which differs between cores and
+/// between starts of the server, and the number of the connection at that acceptor.
 struct connection_id {
     std::uint64_t drawn = 0;
     std::uint64_t number = 0;
@@ -20,13 +20,13 @@ struct connection_id {
 
 struct request_id {
     connection_id connection;
-    std::uint64_t request = 0;  // of that connection, from 1
+    std::uint64_t request = 0;  // number within the connection, from 1
 };
 static_assert(csp::mobile<request_id>);
 
-/// "3f9c51a20b7e-1a4-3": all requests of a connection begin alike.
+/// "3f9c51a20b7e-1a4-3". All requests of a connection have the same prefix.
 [[nodiscard]] std::string to_string(const request_id& id);
-/// The same into memory that has room for the longest, 46 bytes; yields where it ends.
+/// Writes the same text to `to`, which must have room for 46 bytes, the longest id. Returns the end of the text.
 char* print(const request_id& id, char* to);
 
 /// Numbers the connections of an acceptor.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which representation of a file is sent, and what of it: conditions, ranges, codings; and that it is the present one."""
+"""Which representation of a file is sent: conditions, ranges, codings; and that it is the current version."""
 
 import concurrent.futures
 import email
@@ -47,7 +47,7 @@ def tag_of(server, target, *fields):
 
 
 def dated(server, files):
-    """The same old date for all files: a new one is no strong validator yet."""
+    """Gives all files the same old date, because a new date is not a strong validator yet."""
     for name in files:
         os.utime(server.site / name, (MODIFIED, MODIFIED))
     return server
@@ -119,7 +119,7 @@ METHODS = ("GET", "HEAD")
 
 def check_condition(c, target, content, tag, method, row):
     what, wanted, fields = row
-    # (14.2) To HEAD a range means nothing.
+    # (14.2) For HEAD a range has no meaning.
     status = 200 if (wanted, method) == (206, "HEAD") else wanted
     r = c.ask(target, RANGE, *[f.replace("TAG", tag) for f in fields], method=method)
     assert r.status == status, (what, target, method)
@@ -141,7 +141,7 @@ def check_condition(c, target, content, tag, method, row):
 
 @pytest.fixture(scope="module")
 def conditional(engine, tmp_path_factory):
-    """Three kinds of pages: one that is in the cache, one that is not yet, for each row; and one that never will be."""
+    """For each row three kinds of pages: one in the cache, one not yet in it, and one that is never cached."""
     from conftest import Server, _servers
 
     files = {"warm.html": TEXT, "large.bin": LARGE}
@@ -153,7 +153,7 @@ def conditional(engine, tmp_path_factory):
         yield dated(server, files)
 
 
-@shows("9110 13.2.2", "Preconditions MUST be evaluated in that order, of a page from the cache")
+@shows("9110 13.2.2", "Preconditions MUST be evaluated in that order: for a page from the cache")
 @pytest.mark.parametrize("method", METHODS)
 def test_conditions_of_a_page_in_the_cache(conditional, method):
     with conditional.connect() as c:
@@ -161,10 +161,10 @@ def test_conditions_of_a_page_in_the_cache(conditional, method):
             tag = c.ask("/warm.html").get("ETag")
         for row in CONDITIONS:
             check_condition(c, "/warm.html", TEXT, tag, method, row)
-            assert c.ask("/warm.html").body == TEXT  # so no content came where there should be none
+            assert c.ask("/warm.html").body == TEXT  # so no content was sent where there must be none
 
 
-@shows("9110 13.2.2", "The same of a page that nobody has asked for before")
+@shows("9110 13.2.2", "The same for a page that was not requested before")
 @pytest.mark.parametrize("method", METHODS)
 def test_conditions_of_a_cold_page(conditional, method):
     tag = tag_of(conditional, "/warm.html")
@@ -173,7 +173,7 @@ def test_conditions_of_a_cold_page(conditional, method):
             check_condition(c, f"/cold/{method}/{i}.html", TEXT, tag, method, row)
 
 
-@shows("9110 13.2.2", "The same of a file that is sent from the disk")
+@shows("9110 13.2.2", "The same for a file that is sent from disk")
 @pytest.mark.parametrize("method", METHODS)
 def test_conditions_of_a_large_file(conditional, method):
     tag = tag_of(conditional, "/large.bin")
@@ -182,7 +182,7 @@ def test_conditions_of_a_large_file(conditional, method):
             check_condition(c, "/large.bin", LARGE, tag, method, row)
 
 
-@shows("9110 13.2.1", "Conditions MUST be ignored where the answer without them is no success")
+@shows("9110 13.2.1", "Conditions MUST be ignored if the answer without them is not a success")
 def test_conditions_of_what_is_not_there(conditional):
     with conditional.connect() as c:
         for field in ("If-Match: *", 'If-Match: "a"', "If-None-Match: *", f"If-Modified-Since: {DATE}",
@@ -207,14 +207,14 @@ RANGED = ("page.html", "small.txt", "large.bin")
 
 
 def parts_of(r):
-    """Of a multipart response: (first, last, size, content)."""
+    """The parts of a multipart response: (first, last, size, content)."""
     message = email.message_from_bytes(b"Content-Type: " + r.get("Content-Type").encode() + b"\r\n\r\n" + r.body)
     assert message.get_content_type() == "multipart/byteranges" and not message.defects
     parts = []
     for part in message.get_payload():
         numbers = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", part["Content-Range"]).groups()
         parts.append((*map(int, numbers), part["Content-Type"]))
-    # The content itself from between the boundaries: the email package takes it for text.
+    # Cut the content out between the boundaries: the email package would treat it as text.
     boundary = b"\r\n--" + message.get_boundary().encode()
     pieces = (b"\r\n" + r.body).split(boundary)
     assert pieces[0] == b"" or pieces[0] == b"\r\n", pieces[0]
@@ -224,7 +224,7 @@ def parts_of(r):
     return [(*part, content) for part, content in zip(parts, contents)]
 
 
-@shows("9110 14.2", "A range that is satisfiable is answered 206 with Content-Range and these bytes")
+@shows("9110 14.2", "A satisfiable range is answered 206 with Content-Range and these bytes")
 @pytest.mark.parametrize("name", RANGED)
 def test_one_range(standing, name):
     content = SITE[name]
@@ -262,12 +262,12 @@ def test_several_ranges(standing, name):
 
 @pytest.mark.parametrize("name", RANGED)
 def test_nobody_foresees_a_boundary(standing, name):
-    """Or the content might have been written so that it seems to hold a part more."""
+    """Otherwise content could be crafted that appears to contain another part."""
     with standing.connect() as c:
         assert len({c.ask(f"/{name}", "Range: bytes=0-0,2-2").get("Content-Type") for _ in range(20)}) == 20
 
 
-@shows("9110 14.2", "A range that is not understood, is too much, or is not of GET, MAY and partly MUST be ignored")
+@shows("9110 14.2", "A range that is invalid, excessive, or not for GET MAY, and in some cases MUST, be ignored")
 @pytest.mark.parametrize("name", RANGED)
 def test_ranges_that_are_ignored(standing, name):
     many = ",".join(f"{2 * i}-{2 * i}" for i in range(5 if name == "small.txt" else 17))
@@ -278,7 +278,7 @@ def test_ranges_that_are_ignored(standing, name):
             r = c.ask(f"/{name}", f"Range: {written}")
             assert (r.status, r.body == SITE[name], r.get("Content-Range")) == (200, True, None), written
             assert r.get("Accept-Ranges") == "bytes"
-        r = c.ask(f"/{name}", "Range: bytes=1-2", "Range: bytes=1-2")  # two lines: the field has no list of units
+        r = c.ask(f"/{name}", "Range: bytes=1-2", "Range: bytes=1-2")  # two lines: the field is not a list
         assert (r.status, r.body) == (200, SITE[name])
         for written in ("0-0", "0-0,3-4", "99999999-"):
             r = c.ask(f"/{name}", f"Range: bytes={written}", method="HEAD")
@@ -303,7 +303,7 @@ def test_ranges_of_hardly_anything(standing):
     with standing.connect() as c:
         for written in ("0-", "0-0", "-1", "5-"):
             r = c.ask("/empty.txt", f"Range: bytes={written}")
-            assert (r.status, r.body) == (200, b"")  # there is no way to write a range of nothing
+            assert (r.status, r.body) == (200, b"")  # an empty range cannot be expressed
         for written in ("0-", "0-0", "-1", "0-99", "-5"):
             r = c.ask("/one.txt", f"Range: bytes={written}")
             assert (r.status, r.body, r.get("Content-Range")) == (206, b"1", "bytes 0-0/1")
@@ -333,7 +333,7 @@ CODINGS = ("gzip", "br", "zstd")
 
 
 def wait_for_codings(server, *targets):
-    """The compressor has been through with it, on every core that will be asked."""
+    """Waits until the compressor has finished the page, on every core that will be asked."""
 
     def all_coded(c):
         return all(c.ask(target, "Accept-Encoding: br").get("Content-Encoding") == "br" for target in targets)
@@ -351,12 +351,12 @@ def coded(engine, tmp_path_factory):
              "image.png": TEXT, "large.html": TEXT * 60}
     fill_tree(home / "site", files)
     with _servers() as start:
-        server = start(Server(home, engine, workers=1))  # so there is one cache, whoever asks
+        server = start(Server(home, engine, workers=1))  # so that there is only one cache
         wait_for_codings(server, "/page.html")
         yield server
 
 
-@shows("9110 12.5.3", "The coding is the one that the client likes best; one that it refuses only if there is no other")
+@shows("9110 12.5.3", "The coding has the highest weight; a refused one is sent only if there is no other")
 @pytest.mark.parametrize(
     "field, wanted",
     [
@@ -378,11 +378,11 @@ def coded(engine, tmp_path_factory):
         ("gzip;q=0, *", "br"),
         ("br;q=0, zstd;q=0, *;q=0.1, identity;q=0", "gzip"),
         ("*", "br"),
-        ("*;q=0", None),  # nothing at all would help nobody
+        ("*;q=0", None),  # an error would help nobody
         ("gzip;q=0.5, identity;q=1", None),
         ("identity;q=0.5, gzip;q=0.5", "gzip"),
         ("identity;q=0, gzip", "gzip"),
-        ("gzip;q=2, br;q=0.001", "br"),  # what is malformed is passed over
+        ("gzip;q=2, br;q=0.001", "br"),  # malformed elements are ignored
         (",, gzip ,", "gzip"),
         ("br;q=0.1\r\nAccept-Encoding: gzip", "gzip"),  # two lines
     ],
@@ -399,7 +399,7 @@ def test_accept_encoding(coded, field, wanted):
             assert headed.get(name) == r.get(name)
 
 
-@shows("9110 8.8.3.3", "Each coding has an entity tag of its own, to which conditions and ranges apply")
+@shows("9110 8.8.3.3", "Each coding has its own entity tag, to which conditions and ranges apply")
 def test_a_tag_for_each_coding(coded):
     with coded.connect() as c:
         bodies, tags = {}, {}
@@ -423,7 +423,7 @@ def test_a_tag_for_each_coding(coded):
             assert [part[-1] for part in parts] == [bodies[coding][:10], bodies[coding][-10:]]
 
 
-@shows("9110 12.5.3", "A client that refuses an uncompressed text gets it in a coding, even at the first request for it")
+@shows("9110 12.5.3", "A client that refuses an uncompressed text gets it compressed, even on the first request")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_who_refuses_identity(serve, method):
     files = {f"{coding}.html": TEXT for coding in CODINGS} | {"short.txt": b"short", "image.png": TEXT}
@@ -433,7 +433,7 @@ def test_who_refuses_identity(serve, method):
             refusing = f"Accept-Encoding: {coding}, identity;q=0"
             first = c.ask(f"/{coding}.html", refusing, method=method)
             assert (first.status, first.get("Content-Encoding"), first.get("Vary")) == (200, coding, "Accept-Encoding")
-            again = c.ask(f"/{coding}.html", refusing)  # in the cache by now, and perhaps not compressed there
+            again = c.ask(f"/{coding}.html", refusing)  # now cached, perhaps uncompressed
             assert (again.get("Content-Encoding"), again.get("ETag")) == (coding, first.get("ETag"))
             assert decoded(coding, again.body) == TEXT and (method == "HEAD" or first.body == again.body)
             wait_for_codings(server, f"/{coding}.html")
@@ -443,14 +443,14 @@ def test_who_refuses_identity(serve, method):
             r = c.ask("/short.txt", "Accept-Encoding: gzip, *;q=0")
             assert r.get("Content-Encoding") == "gzip" and decoded("gzip", r.body) == b"short"
             assert c.ask("/short.txt", "Accept-Encoding: gzip").get("Content-Encoding") is None
-            # There is no other: programs that say so take images all the same.
+            # There is no other coding: programs that send this accept images all the same.
             for target, accept in (("/image.png", "gzip, *;q=0"), ("/gzip.html", "*;q=0"), ("/gzip.html", "x, *;q=0")):
                 r = c.ask(target, f"Accept-Encoding: {accept}")
                 assert (r.status, r.get("Content-Encoding"), r.body) == (200, None, TEXT)
 
 
 def test_what_is_not_compressed(coded):
-    """Short texts, those that would not be smaller, what is dense in itself, and what is too large to be kept."""
+    """Short texts, texts that would not become smaller, dense formats, and files that are too large for the cache."""
     with coded.connect() as c:
         for _ in range(5):
             for name in ("short.txt", "noise.txt", "image.png", "large.html"):
@@ -458,7 +458,7 @@ def test_what_is_not_compressed(coded):
                 assert (r.status, r.get("Content-Encoding")) == (200, None), name
                 assert r.get("Vary") == (None if name == "image.png" else "Accept-Encoding")
                 assert r.body == (coded.site / name).read_bytes()
-            wait_for_codings(coded, "/page.html")  # whatever was to be compressed has had its time
+            wait_for_codings(coded, "/page.html")  # what can be compressed has been compressed
 
 
 def gzipped(text):
@@ -468,7 +468,7 @@ def gzipped(text):
 
 @pytest.mark.parametrize("size", [1, 300], ids=["in the cache", "from the disk"])
 def test_precompressed_files(serve, size):
-    """They are used from the first request on, noticed when they change, and when they come and go."""
+    """Precompressed files are used from the first request on, and changes, additions and removals are noticed."""
     text, other = TEXT * size, b"made by hand " * 10_000
     server = serve(files={"page.html": text, "page.html.gz": gzipped(text), "image.png": "i", "image.png.gz": "no"})
     sidecar = server.site / "page.html.gz"
@@ -498,7 +498,7 @@ def test_precompressed_files(serve, size):
 
 @pytest.mark.parametrize("size", [1, 300], ids=["in the cache", "from the disk"])
 def test_what_lies_beside_a_file_but_is_not_of_it(serve, size):
-    """What is older than the file holds what it held before; what is empty is still being written."""
+    """An older precompressed file belongs to an earlier version; an empty one is still being written."""
     text, other = TEXT * size, b"made by hand " * 10_000
     files = {}
     for name in ("older", "empty", "rounded"):
@@ -541,7 +541,7 @@ def test_precompressed_files_of_any_type(serve, size):
 
 @pytest.mark.parametrize("size", [1, 300], ids=["in the cache", "from the disk"])
 def test_an_image_that_is_stored_compressed(serve, size):
-    """As everywhere, it is sent with its coding whatever the client accepts: all browsers do, and there is no other form."""
+    """It is always sent with its coding, as by other servers: all browsers accept it, and there is no other form."""
     content = random.Random(size).randbytes(1000 * size)
     server = serve(files={"drawing.svgz": content})
     with server.connect() as c:
@@ -553,7 +553,7 @@ def test_an_image_that_is_stored_compressed(serve, size):
         assert (part.status, part.get("Content-Encoding"), part.body) == (206, "gzip", content[:10])
 
 
-@shows("9110 8.8.3", "The tag of a coding is still good after a restart, before anything has been compressed anew")
+@shows("9110 8.8.3", "The tag of a coding stays valid after a restart, before anything is compressed again")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_tags_of_codings_outlive_the_server(serve, method):
     server = serve(files={"page.html": TEXT}, workers=1)
@@ -620,7 +620,7 @@ def test_the_date_of_a_precompressed_file(serve, size):
 
 
 def test_codings_last(serve):
-    """A page keeps its compressed forms, however many ask for it while they are made, until it changes."""
+    """A page keeps its compressed forms until it changes, however many clients request it while they are made."""
     files = {f"{i}.html": b"%d" % i + TEXT for i in range(30)}
     server = serve(files=files, workers=1)
 
@@ -681,18 +681,18 @@ def test_tags_are_made_from_content(serve, place):
 def test_the_tag_of_a_very_large_file_comes_later(serve):
     server = serve(files={"huge.bin": LARGE * 6})
     tag = wait_until(lambda: tag_of(server, "/huge.bin"), "the file has been hashed")
-    assert server.ask("/huge.bin", f"If-None-Match: {tag}").status in (200, 304)  # of another core, that is hashing yet
+    assert server.ask("/huge.bin", f"If-None-Match: {tag}").status in (200, 304)  # from another core, which is still hashing
     wait_until(lambda: server.ask("/huge.bin", f"If-None-Match: {tag}").status == 304, "the tag is known")
 
 
 def test_the_tag_of_a_file_too_large_to_be_read_for_it(serve):
-    """It is made from the file's times, once these have not changed for a while; a terabyte is never read through."""
+    """The tag is made from the times of the file once these have not changed for a while; a terabyte is never read."""
     server = serve(files={"sparse.bin": b"begin"})
     os.truncate(server.site / "sparse.bin", 1024**4)
     tag = wait_until(lambda: tag_of(server, "/sparse.bin"), "the file has not changed for two seconds")
     assert tag.startswith('"t-')
     with server.connect() as c:
-        # Another core may have looked at the file when it had no tag, up to a second ago.
+        # Another core may have checked the file up to a second ago, when it had no tag.
         wait_until(lambda: c.ask("/sparse.bin", f"If-None-Match: {tag}", method="HEAD").status == 304, "the tag holds")
         r = c.ask("/sparse.bin", f"If-Range: {tag}", "Range: bytes=-4")
         assert (r.status, r.body) == (206, b"\0\0\0\0")
@@ -702,7 +702,7 @@ def test_the_tag_of_a_file_too_large_to_be_read_for_it(serve):
 
 
 def test_two_versions_within_a_tick_of_the_clock(serve):
-    """A file's times stand still for some milliseconds, in which it may be written, asked for and written once more."""
+    """File times have a resolution of some milliseconds, in which a file may be written, requested and written again."""
     server = serve(files={f"{i}.txt": b"" for i in range(50)})
     with server.connect() as c:
         for i in range(50):
@@ -714,7 +714,7 @@ def test_two_versions_within_a_tick_of_the_clock(serve):
 
 
 def test_changes_are_noticed_under_traffic(serve):
-    """Within a second, by all who ask, while others ask all the time; and nobody gets anything else than a version."""
+    """All clients see a change within a second, under load; and every answer is one of the versions."""
     server = serve(files={"page.html": b"version 0" + TEXT})
     page, fresh = server.site / "page.html", server.site / ".fresh"
     versions = [b"version %d" % i + TEXT for i in range(4)]
@@ -760,14 +760,14 @@ def test_changes_are_noticed_under_traffic(serve):
 @pytest.mark.parametrize("changes", [False, True], ids=["", "the page changes"])
 @pytest.mark.parametrize("how_many", [1, 30])
 def test_a_stopped_client_of_a_page(serve, how_many, changes):
-    """It holds up nobody else, and gets the rest when it goes on: of the version that it was being sent."""
+    """It delays no other client, and gets the rest of the same version when it continues."""
     content = LARGE[: 1024 * 1024 * 5 // 2]
     new = b"new" + content
-    # Who stands still may do so for an hour, and who waited for them would wait as long.
+    # A client may stall for an hour, and a client that had to wait for it would wait as long.
     server = serve({"cache": {"largest_page_bytes": 4 * 1024 * 1024}, "patience": {"stall_seconds": 3600}},
                    files={"page.bin": content})
     for _ in range(6):
-        assert server.ask("/page.bin").body == content  # now it is in the cache of every core
+        assert server.ask("/page.bin").body == content  # now the cache of every core has it
     stopped = [server.connect(receive_buffer=2048) for _ in range(how_many)]
     for c in stopped:
         c.request("/page.bin")
@@ -777,7 +777,7 @@ def test_a_stopped_client_of_a_page(serve, how_many, changes):
         (server.site / "fresh").write_bytes(new)
         (server.site / "fresh").rename(server.site / "page.bin")
         changed = time.monotonic()
-        # Every core has looked at the file again when what it knew is a second old, whichever our probes reach.
+        # Every core checks the file again after a second, whichever core our probes reach.
         wait_until(lambda: server.ask("/page.bin").body == new and time.monotonic() > changed + 1, "the new version")
 
     def ask(_):
@@ -853,7 +853,7 @@ def test_listing_json(serve):
 
 @pytest.mark.parametrize("settings, status", [(None, 200), ({}, 403), ({"listing": "off"}, 403), ({"listing": "on"}, 200)])
 def test_who_is_listed(serve, settings, status):
-    """Who names a directory on the command line wants to see what is in it; a site does not, unless it says so."""
+    """A directory named on the command line is listed; one of a configured site only if the configuration says so."""
     server = serve(settings, files={"d/a.txt": "a", "e/index.html": "index"}, listing=None)
     r = server.ask("/d/")
     assert (r.status, "a.txt" in r.text) == (status, status == 200)
@@ -865,12 +865,12 @@ def test_a_long_listing(serve):
     for_program = "Accept: application/json"
     with server.connect() as c:
         whole = c.ask("/d/")
-        assert "10000 files of 0 B in all<" in whole.text.replace("</", "<")
+        assert "10000 files, 0 B in total<" in whole.text.replace("</", "<")
         assert (whole.get("Link"), c.ask("/d/", for_program).get("Link")) == (None, None)
 
         (server.site / "d/99 & +#?.txt").write_text("")
         (server.site / "d/sub").mkdir()
-        assert "9999 files of 0 B in all, on this page" in c.ask("/d/").text
+        assert "9999 files, 0 B in total, on this page" in c.ask("/d/").text
         for fields, names in (((), lambda r: [urllib.parse.unquote(link[2:]).rstrip("/") for link in links_of(r.text)
                                               if link.startswith("./") and link != "./"]),
                               ((for_program,), lambda r: [e["name"] for e in json.loads(r.text)])):
@@ -897,7 +897,7 @@ def test_a_listing_of_now(serve, target):
 
 
 def test_a_listing_tells_nothing_of_what_is_not_served(serve, place):
-    """What a link leads to outside, pipes, and names that no address has."""
+    """Targets of links outside the root, pipes, and names that no URL can have."""
     fill_tree(place, {"outside/secret.txt": "secret"})
     server = serve(files={"d/a.txt": "1234", "b.txt": "12"}, listing="on")
     d = server.site / "d"
@@ -912,7 +912,7 @@ def test_a_listing_tells_nothing_of_what_is_not_served(serve, place):
     assert entries == {"a.txt": 4, "in": 4, "by-way-of-parent": 2, "up": None}
 
 
-@shows("9110 13.1.1", "A request whose If-Match is false MUST NOT be performed, of a listing neither")
+@shows("9110 13.1.1", "A request whose If-Match is false MUST NOT be performed, also for a listing")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_conditions_of_a_listing(serve, method):
     server = serve(files={"d/a.txt": "a"}, listing="on")
@@ -940,13 +940,13 @@ def test_conditions_of_a_listing(serve, method):
         ("/about", b"about"),
         ("/about?query", b"about"),
         ("/about.html", b"about"),
-        ("/dir", b""),  # a directory goes before dir.html, since it was asked for
+        ("/dir", b""),  # a directory comes before dir.html, because it was requested
         ("/dir/", b"index of dir"),
         ("/dir/page", b"page"),
         ("/script.js", b"script"),
         ("/", b"application"),
         ("/any/where/else", b"application"),
-        ("/about/", b"application"),  # its links would lead elsewhere
+        ("/about/", b"application"),  # its relative links would lead elsewhere
         ("/index.html", b"application"),
     ],
 )
@@ -1036,7 +1036,7 @@ def test_errors_as_json(standing, status, target, fields, method):
     ],
 )
 def test_errors_of_the_head_as_json(standing, status, line, fields):
-    """The head is no good, but what could be read of it says what its sender understands."""
+    """The head is invalid, but the part that could be parsed says which form the client accepts."""
     for accept, media_type in (("application/json", "application/json"), ("text/html", "text/html; charset=utf-8")):
         with standing.connect() as c:
             r = c.send("\r\n".join([line, f"Accept: {accept}", *fields]) + "\r\n\r\n").response()
@@ -1056,7 +1056,7 @@ def test_an_error_page_that_changes(serve):
 
 
 def test_a_documentation_tree_compressed(serve):
-    """3000 files of every kind, some with compressed ones beside them, by 16 connections; cold, then warm."""
+    """3000 files of every kind, some with precompressed files, over 16 connections; with a cold cache, then a warm one."""
     r = random.Random(11)
     files, expected = {}, {}
     for i in range(3000):

@@ -11,14 +11,14 @@
 
 namespace server {
 
-/// A listening socket, and the address for which it was wanted, as io::address writes that.
+/// A listening socket, and its configured address in the text form of io::address.
 struct listening {
     std::string address;
     io::listener socket;
-    socket_identity file = {};  // of a unix path
+    socket_identity file = {};  // of a Unix socket
 };
 
-/// How the addresses change on which somebody has sockets: what is neither opened nor closed stays.
+/// A change of the listening addresses, by a reload. Addresses that are neither opened nor closed stay open.
 struct listening_change {
     std::vector<listening> opened;
     std::vector<std::string> closed;

@@ -7,11 +7,25 @@
 
 namespace server {
 
+// How the contents are organized. `entries_` is a fixed array of 2 * slots entries, which are referred to by number;
+// the unused ones are in `free_entries_`. `by_name_` finds an entry by site and path. An entry with a slot belongs to
+// the upper half: its page is in the cache process of that number. `in_slot_` leads back from a slot to its entry.
+//
+// `kept_` and `competing_` hold the entry numbers of the two halves, sorted by rank: by count, and for equal counts the
+// later request first. A position is found by binary search. The entry must therefore be removed from its ranking
+// before its count changes, and inserted again afterwards, as raise() does.
+//
+// A page that is looked up for the first time gets a competing entry with count 1; if that half is full, its last entry
+// is forgotten. Each further look-up raises the count and lets the page compete: displaced_by() walks the kept pages
+// from the lowest rank upwards until there are a slot and enough memory, and gives up at the first page whose count is
+// not lower. Displaced pages keep their counts and go to the competing half. `bytes_` is the memory for the paths of
+// all entries and for the pages of the upper half.
+
 cache_contents::cache_contents(std::uint32_t slots, slot_number first, std::size_t memory,
                                std::chrono::milliseconds ageing)
     : slots_(slots), first_(first), memory_(memory), ageing_(ageing), entries_(2 * std::size_t{slots}), in_slot_(slots)
 {
-    // All the room that they can need: counting and ranking take no memory.
+    // Reserve all the room that they can need, so that counting and ranking never allocate.
     free_entries_.reserve(entries_.size());
     free_slots_.reserve(slots_);
     kept_.reserve(slots_ + std::size_t{1});
@@ -51,7 +65,7 @@ void cache_contents::remove(ranking& r, entry_number e)
     r.erase(std::ranges::lower_bound(r, e, [this](auto a, auto b) { return ranks_before(a, b); }));
 }
 
-bool cache_contents::is(const entry& e, const looked_up& look) { return e.site == look.site && e.path == look.path; }
+bool cache_contents::is_of(const entry& e, const looked_up& look) { return e.site == look.site && e.path == look.path; }
 
 void cache_contents::raise(entry_number e, std::uint32_t by)
 {
@@ -70,7 +84,7 @@ void cache_contents::age(csp::time_point now)
     aged_at_ = now;
     for (ranking* half : {&kept_, &competing_}) {
         for (const entry_number e : *half) entries_[e].count = std::max(1U, entries_[e].count >> periods);
-        // Counts that were different may be equal now.
+        // Counts that differed may be equal now, so the order may change.
         std::ranges::sort(*half, [this](auto a, auto b) { return ranks_before(a, b); });
     }
 }
@@ -79,7 +93,7 @@ void cache_contents::count(const recent_hits& hits, csp::time_point now)
 {
     for (const auto& [slot, times] : hits) {
         if (slot < first_ || slot >= first_ + slots_) continue;
-        // Of a page that has left meanwhile; who came in its place is not to have its hits.
+        // Hits for a page that was evicted meanwhile must not count for the page that took its slot.
         const entry_number e = in_slot_[slot - first_];
         if (entries_[e].slot == slot) raise(e, times);
     }
@@ -127,7 +141,7 @@ std::optional<std::vector<cache_contents::entry_number>> cache_contents::displac
     return displaced;
 }
 
-/// The page is not kept any more; its entry competes for its place.
+/// Evicts a page; its entry moves to the competing half.
 change cache_contents::release(entry_number number)
 {
     entry& e = entries_[number];
@@ -153,7 +167,7 @@ change cache_contents::keep(entry_number number, looked_up look)
     bytes_ -= e.page_bytes;
     const bool same = e.made_from == look.found->made_from.front();
     e.made_from = look.found->made_from.front();
-    // Of an unchanged page the cache process keeps the one with the compressed texts, whichever came first.
+    // If the page is unchanged, the cache process keeps the copy that has the compressed texts; so count the larger.
     e.page_bytes = same ? std::max(e.page_bytes, look.found->bytes()) : look.found->bytes();
     bytes_ += e.page_bytes;
     return {.slot = e.slot,
@@ -163,13 +177,13 @@ change cache_contents::keep(entry_number number, looked_up look)
 
 void cache_contents::look_again(entry_number e, looked_up&& look, std::vector<change>& changes)
 {
-    // A page that has grown must displace others anew, and one that has gone leaves.
+    // A page that has grown must compete again, and one that no longer exists is evicted.
     const std::size_t before = entries_[e].page_bytes;
     const std::size_t grown = look.found && look.found->bytes() > before ? look.found->bytes() - before : 0;
     if (!look.found || bytes_ + grown > memory_) {
         changes.push_back(release(e));
-        if (!look.found && is(entries_[e], look)) forget(e);
-        if (look.found && is(entries_[e], look)) compete(e, std::move(look), changes);
+        if (!look.found && is_of(entries_[e], look)) forget(e);
+        if (look.found && is_of(entries_[e], look)) compete(e, std::move(look), changes);
         return;
     }
     changes.push_back(keep(e, std::move(look)));

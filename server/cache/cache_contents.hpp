@@ -15,40 +15,41 @@
 
 namespace server {
 
-/// Which pages are kept, and by which process. There are twice as many entries as cache processes: an upper half of
-/// pages that are kept, and a lower half of pages that compete to be. Each has a count that rises by one for every
-/// request and is halved with time, but stays between 1 and the number of cache processes: nobody is evicted through
-/// age alone. A page enters when there is room, or when those it displaces have all been asked for less.
+/// Decides which pages the cache keeps, and in which cache process (paper, section 2.2). There are twice as many
+/// entries as cache processes: an upper half of pages that are kept, and a lower half of pages that compete for a
+/// place. Each entry has a count. It rises by one for every request and is halved as time passes, but stays between 1
+/// and the number of cache processes, so that age alone evicts no page. A page enters the upper half if there is room,
+/// or if all pages that it would displace have a lower count.
 class cache_contents {
   public:
-    /// So many cache processes, from `first` on, and so much memory.
+    /// Manages the cache processes [first, first + slots) and `memory` bytes. Counts are halved every `ageing`.
     cache_contents(std::uint32_t slots, slot_number first, std::size_t memory, std::chrono::milliseconds ageing);
 
     [[nodiscard]] bool knows(const looked_up& look) const { return by_name_.contains({look.site, look.path}); }
 
-    /// Counts the hits of the kept pages, and lets all counts age if it is time.
+    /// Adds hits to the counts of the kept pages, and halves all counts if that is due.
     void count(const recent_hits& hits, csp::time_point now);
-    /// What is to change, in that order, after a worker has found this. It counts as a request if the page is not kept.
+    /// The changes to make, in this order, after a worker looked up a page. This counts as a request if the page is not
+    /// kept.
     [[nodiscard]] std::vector<change> decide(looked_up&& look);
 
-    /// The same after a kept page's text has been compressed. Nothing if the page has left or changed meanwhile, or if
-    /// there is no room.
+    /// The same after the text of a kept page was compressed. Nullopt if the page was evicted or changed meanwhile, or
+    /// if there is no room.
     [[nodiscard]] std::optional<change> decide(compressed&& text);
 
-    /// The same when the pages may have so much memory from now on: who are asked for least leave.
+    /// The same after the memory limit changed. The pages with the lowest counts are evicted first.
     [[nodiscard]] std::vector<change> decide(cache_room room);
 
-    /// From now on nothing is kept, and nothing competes. Needs no memory. The caller still has to tell the cache
-    /// processes.
+    /// Removes all entries. Does not allocate. The caller must then clear the cache processes.
     void forget_all() noexcept;
 
-    /// All the figures, and the first so many of each half by name.
+    /// The statistics, and the `names` highest-ranked pages of each half.
     [[nodiscard]] cache_view view(std::size_t names) const;
 
     struct figures {
         std::size_t kept = 0;
         std::size_t competing = 0;
-        std::size_t bytes = 0;  // of all entries and the kept pages
+        std::size_t bytes = 0;  // the paths of all entries, and the kept pages
     };
     [[nodiscard]] figures now() const { return {kept_.size(), competing_.size(), bytes_}; }
 
@@ -58,13 +59,13 @@ class cache_contents {
         std::uint64_t site = 0;
         std::string path;
         std::uint64_t path_hash = 0;
-        std::uint64_t since = 0;  // among equal counts the later stands higher
+        std::uint64_t since = 0;  // of equal counts the later ranks higher
         file_identity made_from;  // of the kept page
         std::size_t page_bytes = 0;
         std::uint32_t count = 1;
         slot_number slot = none;
     };
-    /// What a page is known by: the site's key, and the path, which points into the entry.
+    /// The key of an entry: the key of the site, and the path, which points into the entry.
     struct page_name {
         std::uint64_t site = 0;
         std::string_view path;
@@ -76,7 +77,7 @@ class cache_contents {
             }
         };
     };
-    /// Entries in the order of their counts, the highest first: the paper's "lookup array".
+    /// Entries sorted by count, highest first: the "lookup array" of the paper.
     using ranking = std::vector<entry_number>;
     static constexpr slot_number none = UINT32_MAX;
 
@@ -84,14 +85,14 @@ class cache_contents {
     void insert(ranking& r, entry_number e);
     void remove(ranking& r, entry_number e);
     [[nodiscard]] ranking& half_of(const entry& e) { return e.slot == none ? competing_ : kept_; }
-    [[nodiscard]] static bool is(const entry& e, const looked_up& look);
+    [[nodiscard]] static bool is_of(const entry& e, const looked_up& look);
     void raise(entry_number e, std::uint32_t by);
     void age(csp::time_point now);
 
-    /// Nothing: there is no room even for its name.
+    /// Creates a competing entry. Nullopt if there is no room even for its path.
     std::optional<entry_number> begin(const looked_up& look);
     void forget(entry_number e);
-    /// The kept pages that would have to go for one of so many bytes and this count; nothing if they may not.
+    /// The kept pages to evict for a page with this count and size; nullopt if their counts do not allow it.
     [[nodiscard]] std::optional<std::vector<entry_number>> displaced_by(std::uint32_t count, std::size_t bytes) const;
     change release(entry_number e);
     change keep(entry_number e, looked_up look);

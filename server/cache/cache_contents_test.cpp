@@ -18,12 +18,12 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// The contents, and what the cache processes were told of them.
+/// The contents, and what the cache processes were told to keep.
 class followed {
   public:
     explicit followed(cache_rules rules) : rules_(rules), contents_(rules.pages, 0, rules.memory, rules.ageing) {}
 
-    /// A worker has found this page; none: it has gone.
+    /// A worker looked up this page; none: it no longer exists.
     void finds(const std::string& path, std::optional<std::size_t> bytes = 100)
     {
         looked_up look{.path = path,
@@ -139,7 +139,7 @@ TEST(CacheContents, CountsAge)
     }
     for (int i = 0; i < 8; ++i) cache.finds("/new");
     EXPECT_FALSE(cache.keeps("/new"));
-    cache.time_passes(seconds(10));  // 4 for all: they age together
+    cache.time_passes(seconds(10));  // now 4 for all: they age together
     cache.finds("/new");             // 5
     EXPECT_TRUE(cache.keeps("/new"));
 }

@@ -60,8 +60,8 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
 
         for (change& c : changes) co_await to_cache.output(std::move(c));
         if (is_sound) continue;
-        // Half a decision was made, and which process keeps what is no longer known for certain. So the cache starts
-        // anew; pages can be found again.
+        // The decision was left half made, so the contents may no longer match what the cache processes keep. Clear the
+        // cache; the pages will be looked up again.
         contents.forget_all();
         for (slot_number slot = 0; slot < rules.cache_processes(); ++slot) {
             co_await to_cache.output({.slot = slot, .path_hash = std::nullopt, .to = std::unique_ptr<assignment>()});

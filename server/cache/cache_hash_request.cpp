@@ -10,7 +10,7 @@
 namespace server {
 namespace {
 
-/// Which slot keeps the page of which hash.
+/// Maps the hash of a path to the slot that keeps the page.
 class slot_table {
   public:
     explicit slot_table(std::size_t slots) : hashes_(slots) {}
@@ -23,7 +23,7 @@ class slot_table {
     }
     void set(slot_number slot, std::optional<std::uint64_t> hash)
     {
-        // Of two pages with one hash the later has the entry, and keeps it when the other goes.
+        // If two pages have the same hash, the later one has the entry, and keeps it when the other leaves.
         if (auto& old = hashes_[slot]; old && find(*old) == slot) slots_.erase(*old);
         hashes_[slot] = hash;
         if (hash) slots_.insert_or_assign(*hash, slot);
@@ -72,7 +72,7 @@ csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> chan
             may_change = static_cast<bool>(held);
             if (!held) continue;
             if (!co_await to_cache[held->slot].output(std::move(held->to))) held->path_hash.reset();
-            // Without an entry the page is not found, which costs no more than a look at its file.
+            // If this fails, the page has no entry and its requests go to the static farm, which is correct but slower.
             csp::attempt([&] { table.set(held->slot, held->path_hash); });
         }
     }

@@ -33,7 +33,7 @@ csp::process cache_hits(std::size_t slots, csp::in<slot_number> hits, csp::in<hi
             if (!co_await answers.output(std::move(recent))) break;
         }
     }
-    // cache_control has ended. The cache processes must still be heard out.
+    // cache_control has ended, but the cache processes must still be able to report hits.
     while (co_await hits.input()) {
     }
 }

@@ -12,24 +12,25 @@
 namespace server {
 namespace {
 
-/// The page, and until when it may be sent without a look at its file.
+/// The page, and the time until which it may be sent without checking its file.
 class kept_page {
   public:
     explicit kept_page(std::chrono::milliseconds freshness) : freshness_(freshness) {}
 
     void keep(assignment a)
     {
-        good_until_ = a.looked_at + freshness_;
-        stale_from_ = good_until_ - freshness_ / 4;
-        // The one at hand may have been compressed since the look began, which is done once only.
-        if (has_the_content_of(a)) {
+        fresh_until_ = a.looked_at + freshness_;
+        check_from_ = fresh_until_ - freshness_ / 4;
+        // Keep the present copy if it has the same content: it may already have the compressed texts, which are made
+        // once.
+        if (has_same_content_as(a)) {
             if (page_->dates() != a.page->dates()) changeable().set_dates(a.page->dates());
             return;
         }
         path_ = std::move(a.path);
         site_ = a.site;
         page_ = std::move(a.page);
-        may_ask_from_ = {};
+        next_job_from_ = {};
     }
     void forget() { page_ = {}; }
     [[nodiscard]] bool is_of(const request& asked) const
@@ -37,31 +38,32 @@ class kept_page {
         return page_ && asked.site_key == site_ && asked.path.view() == path_;
     }
 
-    /// A page that is due for a look, after three quarters of its time, is not fresh once; until that look is reported,
-    /// or should have been, it is fresh for others: one worker goes to the file, not all of them. But for nobody once
-    /// its last look is older than `freshness`.
+    /// After three quarters of its time a page is due for a check. Then this returns false once, so that one worker
+    /// goes to the file, and true for the other requests until the check is reported or should have been. It always
+    /// returns false once the last check is older than `freshness`.
     [[nodiscard]] bool is_fresh(csp::time_point now)
     {
-        if (now < stale_from_) return true;
-        stale_from_ = std::min(now + freshness_ / 4, good_until_);
+        if (now < check_from_) return true;
+        check_from_ = std::min(now + freshness_ / 4, fresh_until_);
         return false;
     }
     [[nodiscard]] const frozen_page& present() const { return page_; }
 
-    /// Until when a file is kept open. After that its name is looked up again anyway; and the file may have been
-    /// removed, in which case an open file would keep all its blocks in use.
+    /// The time until which a file is kept open. After that, its name must be looked up again anyway; and if the file
+    /// has been removed, an open file would keep its blocks allocated.
     [[nodiscard]] std::optional<csp::time_point> open_until() const
     {
-        return page_ && page_->file ? std::optional(good_until_) : std::nullopt;
+        return page_ && page_->file ? std::optional(fresh_until_) : std::nullopt;
     }
 
-    /// Whether `asked` is answered with what is ready: conditions are for what is there (RFC 9110, section 13.2.1).
+    /// Whether a ready response answers this request. Conditions do not apply to an absent page (RFC 9110 section
+    /// 13.2.1).
     [[nodiscard]] bool is_ready_for(const request& asked) const
     {
         if (page_->nothing) return asked.method == http::method::get;
         return !page_->file && asked.is_plain() && !page_->missing_for(asked.accepted);
     }
-    /// The page; what `asked` is answered with has the date of now.
+    /// The page, with the present Date in the response for this request.
     const page& dated_for(const request& asked)
     {
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -71,15 +73,15 @@ class kept_page {
         return *page_;
     }
 
-    /// A job, once for each version, when a client beside the one who was answered from the disk would have taken the
-    /// text compressed.
+    /// A compression job, once for each version of the page. The first request for a version is answered from disk; a
+    /// later one whose client accepts compressed text creates the job.
     std::optional<compression_job> job_for(const request& asked, csp::time_point now,
                                            const csp::bridge_out<compressed>& answers)
     {
-        if (!page_->compressible || !page_->settled || now < may_ask_from_) return std::nullopt;
+        if (!page_->compressible || !page_->settled || now < next_job_from_) return std::nullopt;
         const bool takes_it_compressed = asked.accepted.choose(http::all_codings) != http::coding::identity;
         if (!takes_it_compressed) return std::nullopt;
-        may_ask_from_ = csp::time_point::max();
+        next_job_from_ = csp::time_point::max();
         return compression_job{.path = path_,
                                .of = page_->made_from.front(),
                                .text = std::string(page_->as(http::coding::identity).whole.content()),
@@ -88,22 +90,22 @@ class kept_page {
     }
     void add(const compressed& texts, csp::time_point now)
     {
-        constexpr std::chrono::seconds pause{1};  // a job is a copy of the text: not for each request a new one
+        constexpr std::chrono::seconds pause{1};  // a job copies the text, so do not create one for every request
         if (!page_ || site_ != texts.site || path_ != texts.path || page_->made_from.front() != texts.of) return;
-        if (texts.turned_down) may_ask_from_ = now + pause;
+        if (texts.turned_down) next_job_from_ = now + pause;
         changeable().add(http::coding::gzip, texts.gzip);
         changeable().add(http::coding::brotli, texts.brotli);
         changeable().add(http::coding::zstd, texts.zstd);
     }
 
   private:
-    [[nodiscard]] bool has_the_content_of(const assignment& a) const
+    [[nodiscard]] bool has_same_content_as(const assignment& a) const
     {
-        // A large file's tag may not have been known yet when it was first opened.
+        // The tag of a large file may not have been known when it was first opened.
         return page_ && a.page && page_->settled && site_ == a.site && path_ == a.path &&
                page_->made_from == a.page->made_from && (!page_->file || page_->etag() == a.page->etag());
     }
-    /// The page, to be changed. Who is still being sent the one of now keeps that.
+    /// The page for modification. If a worker still sends the present one, this makes a copy first.
     page& changeable()
     {
         if (page_.sole() == nullptr) page_ = frozen_page(page(*page_));
@@ -114,9 +116,9 @@ class kept_page {
     std::string path_;
     std::uint64_t site_ = 0;
     frozen_page page_;
-    csp::time_point stale_from_;  // somebody is to go and look
-    csp::time_point good_until_;
-    csp::time_point may_ask_from_;  // for the text to be compressed
+    csp::time_point check_from_;  // from then on one worker is sent to check the file
+    csp::time_point fresh_until_;
+    csp::time_point next_job_from_;  // earliest time for a compression job
 };
 
 }  // namespace
@@ -154,7 +156,7 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
             if (job) co_await to.desk.output(std::move(*job));
             x->kept_is_fresh = kept.is_fresh(now);
             if (x->kept_is_fresh && kept.is_ready_for(x->asked)) {
-                // Exceptions come only before anything is sent; then a worker answers.
+                // An exception can only occur before anything is sent; then a worker answers.
                 csp::attempt([&] { answered = send_at_once(*x, kept.dated_for(x->asked)); });
             }
             if (!answered) x->kept = kept.present();

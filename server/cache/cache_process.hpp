@@ -19,20 +19,20 @@ struct cache_process_links {
 };
 static_assert(csp::mobile<cache_process_links>);
 
-/// Keeps one page, or the fact that there is none, and answers requests for it. A ready response is sent in one call.
-/// Everything that takes longer is passed on to the static farm with the page: a client that does not take all of it at
-/// once, a page that is due for a look at its file, conditions, ranges, a file that is kept open.
+/// Keeps one page, or the fact that there is none, and answers requests for it. It sends a complete response with one
+/// system call. Everything that takes longer goes to the static farm together with the page: a client that does not
+/// accept all of it at once, a page that is due for a check of its file, conditions, ranges, an open file.
 ///
 ///   work             cache_work        requests, and what to keep from now on
 ///   to.hits          slot_number       `me`, once for each request for the page
-///   to.desk          compression_job   the page's text, once it is wanted compressed, and again if it was turned down
-///   to.answers       compressed        goes with that job: the answer is for cache_control
-///   to.static_farm   exchange          what a worker is to go on with
-///   to.back_end      exchange          answered
+///   to.desk          compression_job   the text of the page, once a client accepts it compressed; again after a
+///   refusal to.answers       compressed        sent with that job: the answer goes to cache_control to.static_farm
+///   exchange          requests that a worker must continue to.back_end      exchange          answered
 ///
-/// Promise: never waits for a client. A file is not kept open for longer than `freshness` after the last look. A page
-/// is sent without a look at its file only if the last one was within `freshness`. Deadlock: a client of cache_hits, of
-/// the compression desk, of the static farm and of the back end, which all always take; a server to cache_hash_request.
+/// Promise: never waits for a client. Does not keep a file open for longer than `freshness` after the last check, and
+/// does not send a page without a check if the last one is older than `freshness`.
+/// Deadlock: a client of cache_hits, of the compression desk, of the static farm and of the back end, which always
+/// accept; a server to cache_hash_request.
 csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, csp::in<cache_work> work,
                            cache_process_links to);
 

@@ -19,7 +19,7 @@ using csp::notebook;
 using test::engine_kernel;
 using testing::HasSubstr;
 
-/// What a client of the page that is kept after `given` is sent.
+/// What a client receives for the page that is kept after `given`.
 struct outcome {
     std::string sent;
     int jobs = 0;

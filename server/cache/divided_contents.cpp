@@ -8,7 +8,7 @@
 namespace server {
 namespace {
 
-/// The memory of open files and that of absences, each in addition to that of the pages.
+/// The memory for open files, and that for absences; each is in addition to the memory for pages.
 constexpr std::size_t part_of(std::size_t memory) { return memory / 16; }
 
 }  // namespace
@@ -35,7 +35,7 @@ std::vector<change> divided_contents::decide(looked_up&& look)
 {
     std::vector<change> changes;
     cache_contents* const its_own = look.found ? &in(division_of(*look.found)) : nullptr;
-    // First the path leaves the other divisions, which may have an earlier state of it.
+    // First remove the path from the other divisions, which may have an earlier state of it.
     for (cache_contents& each : divisions_) {
         if (&each == its_own || !each.knows(look)) continue;
         std::ranges::move(

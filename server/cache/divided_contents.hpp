@@ -13,9 +13,9 @@
 
 namespace server {
 
-/// All that is kept, in three divisions: pages in memory, large files that stay open, and paths under which there is
-/// nothing. Each has cache processes and memory of its own, so that no kind can push out another: a client that asks
-/// for a million missing names competes only with requests of that kind. A path is in one division at a time.
+/// The whole cache, in three divisions: pages in memory, large files that stay open, and paths that have no page. Each
+/// division has its own cache processes and memory, so that no kind can displace another: a client that requests a
+/// million missing paths competes only with other missing paths. A path is in one division at a time.
 class divided_contents {
   public:
     explicit divided_contents(const cache_rules& rules);
@@ -27,13 +27,12 @@ class divided_contents {
         return in(division::pages).decide(std::move(text));
     }
     [[nodiscard]] std::vector<change> decide(cache_room room);
-    /// From now on nothing is kept, and nothing competes. Needs no memory. The caller still has to tell the cache
-    /// processes.
+    /// Removes all entries. Does not allocate. The caller must then clear the cache processes.
     void forget_all() noexcept
     {
         for (cache_contents& each : divisions_) each.forget_all();
     }
-    /// With the names of pages only.
+    /// The statistics of all divisions; only pages are named.
     [[nodiscard]] cache_view view(std::size_t names) const;
 
   private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The cache's network as a whole, as network.cpp joins it.
+// The whole network of the cache, connected as in network.cpp.
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -26,15 +26,15 @@ using test::engine_kernel;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-/// Where an exchange came out, and how.
+/// Which channel an exchange left on, and in what state.
 struct came_out {
     std::string path;
     bool answered = false;  // by a cache process
-    bool kept = false;      // with its page
+    bool kept = false;      // sent to a worker with its page
     bool fresh = false;
     bool asked_lately = false;
     std::size_t ready_sent = 0;
-    std::uint64_t version = 0;  // that was sent
+    std::uint64_t version = 0;  // of the page sent
     csp::time_point at;
 };
 using diary = std::vector<came_out>;
@@ -65,8 +65,8 @@ csp::process tells(looked_up look, csp::shared_out<looked_up> to_cache) { co_awa
 
 constexpr seconds changed_at{2};
 
-/// Stands for the static farm: always takes, and has somebody tell of a file that was looked at. Files are at
-/// version 1 until they change.
+/// A stand-in for the static farm: always accepts requests, and reports each file that it looked up. Files have version
+/// 1 until they change.
 csp::process static_farm_of(csp::in<exchange> requests, csp::shared_out<looked_up> to_cache, notebook<diary> seen)
 {
     csp::forking telling;
@@ -100,7 +100,7 @@ csp::process back_end_of(csp::in<exchange> answered, notebook<diary> seen, noteb
     }
 }
 
-/// The cache between those stand-ins.
+/// The cache, connected to these stand-ins.
 csp::process network(cache_rules rules, csp::in<exchange> requests, notebook<diary> seen,
                      notebook<engine_kernel> kernel)
 {
@@ -158,7 +158,7 @@ csp::process at_intervals(std::vector<exchange> all, milliseconds interval, csp:
     }
 }
 
-/// Those who were sent the first version when the second was more than a second old.
+/// The clients that received the first version when the second was more than a second old.
 diary old_ones(const diary& seen)
 {
     diary old;
@@ -180,7 +180,8 @@ TEST(PageCache, LooksAtTheFileOncePerPeriodAndSendsTheNewVersion)
         k.start(at_intervals(std::move(all), milliseconds(100), plain.shared_tx()));
         k.run();
         EXPECT_TRUE(k.all_ended()) << k.post_mortem();
-        // In four seconds: the first look, and one every 800 ms, the first moment after three quarters of a second.
+        // In four seconds: the first look-up, then one every 800 ms, which is the first request after three quarters of
+        // a second.
         const auto looks = std::ranges::count_if(seen, [](const came_out& o) { return !o.answered; });
         EXPECT_EQ(looks, 5);
         EXPECT_FALSE(seen.front().answered || seen.front().kept);
@@ -266,7 +267,7 @@ TEST(PageCache, AClientThatDoesNotReadHoldsNobodyUp)
         k.start(network({.pages = 4}, plain.rx(), notebook(seen), notebook(k)));
         std::vector<exchange> all;
         for (int i = 0; i < 5; ++i) all.push_back(request_for(k, "/a"));
-        // The second and the third have room for a part of the page, or for nothing.
+        // The sockets of the second and the third client have room for a part of the page, or for nothing.
         const auto socket_of = [&](std::size_t i) {
             return std::get<http1_carrier>(all[i]->carrier).connection->socket.number();
         };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What travels in the cache's network (paper, Figure 3).
+// The messages in the network of the cache (paper, Figure 3).
 #pragma once
 
 #include <cstdint>
@@ -17,19 +17,19 @@
 
 namespace server {
 
-/// A cache process, by its number.
+/// The number of a cache process.
 using slot_number = std::uint32_t;
 
-/// What a static worker tells after it had to look at a file.
+/// The report of a static worker after it looked up a file.
 struct looked_up {
     std::string path;  // canonical
     std::uint64_t path_hash = 0;
-    frozen_page found;  // the page as it is now; none: there is none that could be kept
+    frozen_page found;  // the present page; empty: there is none that can be kept
     csp::time_point when;
     std::uint64_t site = 0;  // request::site_key
 };
 
-/// What a cache process is to keep from now on; without a page, or where there is no assignment, nothing.
+/// What a cache process keeps from now on. Without a page, or with a null pointer, it keeps nothing.
 struct assignment {
     std::string path;
     frozen_page page;
@@ -37,18 +37,18 @@ struct assignment {
     std::uint64_t site = 0;
 };
 
-/// What a cache process is sent, all along one channel: so that what was sent before a new assignment is answered with
-/// the old page, and what is sent after it with the new one. A compressed text is to be kept beside the page.
+/// Everything that a cache process receives comes on one channel: so requests sent before a new assignment are answered
+/// with the old page, and those sent after it with the new one. A compressed text is kept in addition to the page.
 using cache_work = std::variant<exchange, std::unique_ptr<assignment>, std::unique_ptr<compressed>>;
 
 /// A change to what a cache process keeps.
 struct change {
     slot_number slot = 0;
-    std::optional<std::uint64_t> path_hash;  // of what it keeps; none: no request is to be sent there
+    std::optional<std::uint64_t> path_hash;  // hash of the path; none: send no requests to this process
     cache_work to;                           // an assignment, or a compressed text
 };
 
-/// How often pages were asked for of late.
+/// The number of requests for a page since the last report.
 struct slot_hits {
     slot_number slot = 0;
     std::uint32_t hits = 0;
@@ -56,7 +56,7 @@ struct slot_hits {
 using recent_hits = std::vector<slot_hits>;
 struct hits_question {};
 
-/// How much memory all pages of the core may have from now on.
+/// The new memory limit for all pages of the core.
 struct cache_room {
     std::size_t bytes = 0;
 };

@@ -14,17 +14,17 @@ namespace {
 
 constexpr std::string_view health = "/healthz";
 
-/// Whether the request was made on this machine, as far as that can be told. One that was passed on was not, whoever
-/// connects to us, and a proxy need not be one that the operator has named.
-bool is_from_here(const connection& c)
+/// Whether the request was made on this machine, as far as the server can tell. A forwarded request was not, whoever
+/// opened the connection; the proxy need not be one that the configuration names.
+bool is_from_this_machine(const connection& c)
 {
     if (!c.client.is_loopback() || c.is_unnamed) return false;
     return !http::is_passed_on(c.input.text().substr(0, c.head_bytes));
 }
 
-/// Whether the host is a loopback name or address. A web page in a browser on this machine may have a name that leads
-/// to 127.0.0.1 (DNS rebinding), but then the browser sends that name.
-bool is_own_name(std::string_view authority)
+/// Whether the host is a loopback name or address. This stops DNS rebinding: a web page in a browser on this machine
+/// may use a name that resolves to 127.0.0.1, but then the browser sends that name.
+bool is_loopback_name(std::string_view authority)
 {
     const auto parts = http::parse_authority(authority);
     if (!parts) return false;
@@ -35,15 +35,15 @@ bool is_own_name(std::string_view authority)
     return http::equal_ignoring_case(host, "localhost");
 }
 
-/// nginx passes requests on in HTTP/1.0 unless told otherwise, and adds no field then that would say so.
-bool is_of_a_simple_proxy(const request& asked) { return asked.line.ends_with(" HTTP/1.0"); }
+/// By default nginx forwards requests in HTTP/1.0, and adds no field that would show it.
+bool may_be_from_simple_proxy(const request& asked) { return asked.line.ends_with(" HTTP/1.0"); }
 
 bool may_see(const exchange_record& x)
 {
     const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
-    if (http1 == nullptr || !is_from_here(*http1->connection)) return false;
-    // Health is no secret, and health checks use any host.
-    return x.asked.path.view() == health || (is_own_name(x.asked.authority) && !is_of_a_simple_proxy(x.asked));
+    if (http1 == nullptr || !is_from_this_machine(*http1->connection)) return false;
+    // The health is not confidential, and health checks send any Host.
+    return x.asked.path.view() == health || (is_loopback_name(x.asked.authority) && !may_be_from_simple_proxy(x.asked));
 }
 
 }  // namespace
@@ -51,7 +51,7 @@ bool may_see(const exchange_record& x)
 bool is_for_stats(const exchange_record& x)
 {
     const std::string_view path = x.asked.path.view();
-    // Nearly every request is told apart by its length alone.
+    // The length alone rules out nearly every request.
     if (path.size() != 8 && path.size() != 11) return false;
     if (path != health && path != "/metrics" && path != "/stats.json" && path != "/stats.html") return false;
     if (x.refused || x.asked.method == http::method::options) return false;

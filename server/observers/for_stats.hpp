@@ -5,8 +5,8 @@
 
 namespace server {
 
-/// Whether the request is for the server itself: /stats.html, /stats.json, /metrics, /healthz. By whom it may be asked
-/// for, its policy says; for others these are pages like any.
+/// Whether the request is about the server itself: /stats.html, /stats.json, /metrics or /healthz, from a client that
+/// the policy permits to see them. For other clients these are ordinary paths of the site.
 [[nodiscard]] bool is_for_stats(const exchange_record& x);
 
 }  // namespace server

@@ -19,7 +19,7 @@ response text(http::status code, std::string_view media_type, std::string body)
     return r;
 }
 
-csp::step<picture> look_around(stats_links& to)
+csp::step<picture> collect(stats_links& to)
 {
     picture all;
     all.counted = co_await ask_afar<figures, figures_question>(to.to_stats);
@@ -33,11 +33,12 @@ csp::step<response> answer(const request& asked, stats_links& to)
     const std::string_view path = asked.path.view();
     if (path == "/healthz") {
         const auto mine = co_await ask_here<parking_view, parking_question>(to.to_parking);
-        // Who sends requests here is told to send them elsewhere, while those under way are still answered.
+        // A load balancer should stop sending requests while the server drains. Requests in progress are still
+        // answered.
         if (mine.draining) co_return text(service_unavailable, "text/plain; charset=utf-8", "draining\n");
         co_return text(ok, "text/plain; charset=utf-8", "ok\n");
     }
-    const picture now = co_await look_around(to);
+    const picture now = co_await collect(to);
     if (path == "/stats.json") co_return text(ok, "application/json", as_json(now));
     if (path == "/metrics") co_return text(ok, "text/plain; version=0.0.4; charset=utf-8", as_metrics(now));
     response page = text(ok, "text/html; charset=utf-8", as_page(now));
@@ -47,12 +48,12 @@ csp::step<response> answer(const request& asked, stats_links& to)
     co_return page;
 }
 
-/// Answers for the server itself.
-class teller {
+/// The work of a stats worker.
+class stats_craft {
   public:
     using request = exchange;
 
-    teller(stats_links to, csp::shared_out<exchange> to_back_end)
+    stats_craft(stats_links to, csp::shared_out<exchange> to_back_end)
         : to_(std::move(to)), to_back_end_(std::move(to_back_end))
     {
     }
@@ -80,8 +81,9 @@ class teller {
 csp::process stats_farm(csp::shared_in<exchange> requests, stats_links to, csp::shared_out<exchange> to_back_end)
 {
     csp::forking workers;
-    co_await keep_idle(
-        1, [&](const seat& s) { workers.start(worker(s, requests, teller(to, to_back_end)).named("stats_worker")); });
+    co_await keep_idle(1, [&](const seat& s) {
+        workers.start(worker(s, requests, stats_craft(to, to_back_end)).named("stats_worker"));
+    });
 }
 
 }  // namespace server

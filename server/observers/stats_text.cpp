@@ -19,7 +19,7 @@ void add(std::string& to, fmt::format_string<Parts...> form, Parts&&... parts)
     fmt::format_to(std::back_inserter(to), form, std::forward<Parts>(parts)...);
 }
 
-/// Each of `all` written by `write`, with commas between.
+/// Appends a JSON array: calls `write` for each element and separates the results with commas.
 template <class Range, class Write>
 void add_list(std::string& to, const Range& all, Write write)
 {
@@ -100,7 +100,7 @@ void add_latencies(std::string& to, const latencies& took)
 
 // ---- Prometheus
 
-/// The lines that stand before a metric's values.
+/// Appends the HELP and TYPE lines that precede the values of a metric.
 void describe(std::string& to, std::string_view name, std::string_view type, std::string_view help)
 {
     add(to, "# HELP occwserv_{} {}\n# TYPE occwserv_{} {}\n", name, help, name, type);
@@ -118,10 +118,10 @@ void add_requests(std::string& to, const tally& t)
     for (std::size_t i = 0; i < t.by_class.size(); ++i) {
         add(to, "occwserv_requests_total{{class=\"{}xx\"}} {}\n", i + 1, t.by_class[i]);
     }
-    add_counter(to, "content_sent_bytes_total", "Content of responses, without their heads.", t.content_bytes);
-    add_counter(to, "heads_received_bytes_total", "Heads of requests.", t.head_bytes);
-    add_counter(to, "responses_incomplete_total", "Responses that did not get through to their clients.", t.incomplete);
-    describe(to, "cache_requests_total", "counter", "Requests for pages, by what the cache had.");
+    add_counter(to, "content_sent_bytes_total", "Bytes of response content sent, without heads.", t.content_bytes);
+    add_counter(to, "heads_received_bytes_total", "Bytes of request heads received.", t.head_bytes);
+    add_counter(to, "responses_incomplete_total", "Responses that were not sent completely.", t.incomplete);
+    describe(to, "cache_requests_total", "counter", "Requests for pages, by cache result.");
     add(to, "occwserv_cache_requests_total{{result=\"at_once\"}} {}\n", t.at_once);
     add(to, "occwserv_cache_requests_total{{result=\"kept\"}} {}\n", t.kept);
     add(to, "occwserv_cache_requests_total{{result=\"missed\"}} {}\n", t.missed);
@@ -129,14 +129,15 @@ void add_requests(std::string& to, const tally& t)
 
 void add_durations(std::string& to, const latencies& took)
 {
-    describe(to, "request_duration_seconds", "histogram", "From the head of a request to the end of its response.");
+    describe(to, "request_duration_seconds", "histogram",
+             "Time from the head of a request to the end of its response.");
     std::uint64_t below = 0;
     for (std::size_t i = 0; i < latencies::buckets; ++i) {
         below += took.count_in(i);
         const bool last = i + 1 == latencies::buckets;
         if (last) {
             add(to, "occwserv_request_duration_seconds_bucket{{le=\"+Inf\"}} {}\n", below);
-        } else if (i % 4 == 3) {  // a power of two: closer would be a series for every fifth
+        } else if (i % 4 == 3) {  // powers of two only; finer buckets would make too many series
             add(to, "occwserv_request_duration_seconds_bucket{{le=\"{}\"}} {}\n",
                 static_cast<double>(latencies::bound_us(i)) / 1e6, below);
         }
@@ -152,22 +153,22 @@ void add_moment(std::string& to, const picture& p)
         add(to, "occwserv_connections{{core=\"{}\",state=\"parked\"}} {}\n", c.core, c.connections.parked);
         add(to, "occwserv_connections{{core=\"{}\",state=\"under_way\"}} {}\n", c.core, c.connections.under_way);
     }
-    describe(to, "cache_pages", "gauge", "Pages that the cache keeps, and pages that compete to be kept.");
+    describe(to, "cache_pages", "gauge", "Pages in the cache, and pages that compete for a place in it.");
     for (const core_view& c : p.cores) {
         add(to, "occwserv_cache_pages{{core=\"{}\",half=\"kept\"}} {}\n", c.core, c.cache.kept);
         add(to, "occwserv_cache_pages{{core=\"{}\",half=\"competing\"}} {}\n", c.core, c.cache.competing);
     }
-    describe(to, "cache_bytes", "gauge", "Memory of the cache.");
+    describe(to, "cache_bytes", "gauge", "Memory used by the cache.");
     for (const core_view& c : p.cores) add(to, "occwserv_cache_bytes{{core=\"{}\"}} {}\n", c.core, c.cache.bytes);
     describe(to, "cache_open_files", "gauge", "Large files that the cache keeps open.");
     for (const core_view& c : p.cores) {
         add(to, "occwserv_cache_open_files{{core=\"{}\"}} {}\n", c.core, c.cache.open_files);
     }
-    describe(to, "cache_absences", "gauge", "Paths of which the cache knows that there is nothing.");
+    describe(to, "cache_absences", "gauge", "Missing paths that the cache knows.");
     for (const core_view& c : p.cores) {
         add(to, "occwserv_cache_absences{{core=\"{}\"}} {}\n", c.core, c.cache.absences);
     }
-    describe(to, "processes", "gauge", "Living processes of the network.");
+    describe(to, "processes", "gauge", "Processes of the network.");
     for (const core_view& c : p.cores) {
         for (const auto& kind : c.processes) {
             add(to, "occwserv_processes{{core=\"{}\",name=\"{}\"}} {}\n", c.core, kind.name, kind.count);
@@ -193,34 +194,34 @@ std::string table_of(const picture& p)
     const tally& t = p.counted.sum;
     const parking_view connections = all_connections(p.cores);
     const cache_view cache = all_caches(p);
-    std::string to = "<table>\n<caption>As it stood when this page was asked for</caption>\n<tbody>\n";
+    std::string to = "<table>\n<caption>At the time of this request</caption>\n<tbody>\n";
     add_row(to, "Requests answered", fmt::format("{}", t.exchanges));
-    add_row(to, "of these 2xx, 3xx, 4xx, 5xx",
+    add_row(to, "Of these: 2xx, 3xx, 4xx, 5xx",
             fmt::format("{}, {}, {}, {}", t.by_class[1], t.by_class[2], t.by_class[3], t.by_class[4]));
     add_row(to, "Content sent, bytes", fmt::format("{}", t.content_bytes));
-    add_row(to, "Responses cut short", fmt::format("{}", t.incomplete));
-    add_row(to, "Half of the answers took less than", seconds_of(t.took.percentile_us(.5)));
-    add_row(to, "99 of 100 took less than", seconds_of(t.took.percentile_us(.99)));
+    add_row(to, "Responses not sent completely", fmt::format("{}", t.incomplete));
+    add_row(to, "Response time, median", seconds_of(t.took.percentile_us(.5)));
+    add_row(to, "Response time, 99th percentile", seconds_of(t.took.percentile_us(.99)));
     add_row(to, "Connections accepted", fmt::format("{}", connections.accepted));
-    add_row(to, "parked now", fmt::format("{}", connections.parked));
-    add_row(to, "under way now", fmt::format("{}", connections.under_way));
-    add_row(to, "Limit met: connections", fmt::format("{}", connections.waits_for_room));
-    add_row(to, "Connections closed for new ones", fmt::format("{}", connections.yielded));
+    add_row(to, "Connections that wait for a request", fmt::format("{}", connections.parked));
+    add_row(to, "Connections with a request in progress", fmt::format("{}", connections.under_way));
+    add_row(to, "Limit reached: connections", fmt::format("{}", connections.waits_for_room));
+    add_row(to, "Connections closed to make room for new ones", fmt::format("{}", connections.yielded));
     for (std::size_t i = 0; i < limit_names.size(); ++i) {
-        add_row(to, fmt::format("Limit met: {}", limit_names[i]), fmt::format("{}", t.bitten[i]));
+        add_row(to, fmt::format("Limit reached: {}", limit_names[i]), fmt::format("{}", t.bitten[i]));
     }
-    add_row(to, "Answered by a cache process", fmt::format("{}", t.at_once));
-    add_row(to, "by a worker with the kept page", fmt::format("{}", t.kept));
-    add_row(to, "from the disk", fmt::format("{}", t.missed));
-    add_row(to, "Pages kept", fmt::format("{} of {}", cache.kept, cache.most_pages));
-    add_row(to, "Pages competing", fmt::format("{}", cache.competing));
+    add_row(to, "Requests answered by a cache process", fmt::format("{}", t.at_once));
+    add_row(to, "Requests answered by a worker with a cached page", fmt::format("{}", t.kept));
+    add_row(to, "Requests answered from disk", fmt::format("{}", t.missed));
+    add_row(to, "Pages in the cache", fmt::format("{} of {}", cache.kept, cache.most_pages));
+    add_row(to, "Pages that compete for a place in the cache", fmt::format("{}", cache.competing));
     add_row(to, "Files kept open", fmt::format("{} of {}", cache.open_files, cache.most_open_files));
-    add_row(to, "Missing names kept", fmt::format("{} of {}", cache.absences, cache.most_absences));
+    add_row(to, "Missing paths in the cache", fmt::format("{} of {}", cache.absences, cache.most_absences));
     to += "</tbody>\n</table>\n";
 
     to +=
-        "<table>\n<caption>Living processes</caption>\n<thead><tr><th scope=\"col\">Process</th>"
-        "<th scope=\"col\" class=\"number\">Core</th><th scope=\"col\" class=\"number\">How many</th>"
+        "<table>\n<caption>Processes</caption>\n<thead><tr><th scope=\"col\">Process</th>"
+        "<th scope=\"col\" class=\"number\">Core</th><th scope=\"col\" class=\"number\">Count</th>"
         "<th scope=\"col\">One of them waits for</th></tr></thead>\n<tbody>\n";
     for (const core_view& c : p.cores) {
         for (const auto& kind : c.processes) {
@@ -280,7 +281,8 @@ std::string as_metrics(const picture& p)
     add_durations(to, p.counted.sum.took);
     add_counter(to, "connections_accepted_total", "Connections accepted.", connections.accepted);
     add_counter(to, "connections_yielded_total", "Connections closed to make room for new ones.", connections.yielded);
-    describe(to, "limits_total", "counter", "Times that a limit has met a client, by the limit's key.");
+    describe(to, "limits_total", "counter",
+             "Times that a limit was applied to a client, by the configuration key of the limit.");
     add(to, "occwserv_limits_total{{limit=\"connections\"}} {}\n", connections.waits_for_room);
     for (std::size_t i = 0; i < limit_names.size(); ++i) {
         add(to, "occwserv_limits_total{{limit=\"{}\"}} {}\n", limit_names[i], p.counted.sum.bitten[i]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The statistics in the forms that they are asked for in.
+// Formats the statistics as JSON, as Prometheus metrics and as an HTML page.
 #pragma once
 
 #include <string>
@@ -11,22 +11,22 @@
 
 namespace server {
 
-/// The running network at one moment.
+/// The state of the running network at one time.
 struct picture {
     figures counted;
     std::vector<core_view> cores;
 };
 
 [[nodiscard]] std::string as_json(const picture& p);
-/// In Prometheus' text format, version 0.0.4.
+/// The Prometheus text format, version 0.0.4.
 [[nodiscard]] std::string as_metrics(const picture& p);
-/// The page that draws the network, with the figures of this moment as a table for who runs no scripts.
+/// The page that draws the network. It also has the current figures as tables, for browsers without JavaScript.
 [[nodiscard]] std::string as_page(const picture& p);
 
-/// server/observers/stats.html, as it is embedded.
+/// The contents of server/observers/stats.html.
 extern const std::string_view stats_page;
 
-/// Bytes that are not printable ASCII as %XX: as they stand in a URL, and harmless everywhere.
+/// Writes bytes that are not printable ASCII as %XX, as in a URL, which is safe in every output format.
 [[nodiscard]] std::string printable(std::string_view bytes);
 
 }  // namespace server

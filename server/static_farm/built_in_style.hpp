@@ -5,19 +5,19 @@
 
 namespace server {
 
-/// The style sheet of a page that the server makes itself: the colours and letters of site/style.css. It is sent with
-/// the page, since a site may have no style sheet, and needs no script.
+/// The style sheet of a page that the server generates, with the colours and fonts of site/style.css. It is embedded in
+/// the page, because a site may have no style sheet. The page needs no script.
 struct built_in_style {
     std::string_view sheet;
-    /// The Content-Security-Policy that allows this style sheet, by its hash, and otherwise only an empty icon. It
-    /// replaces the site's own policy, most of which would forbid the style sheet.
+    /// The Content-Security-Policy that permits only this style sheet, by its hash, and an empty icon. It replaces the
+    /// policy of the site, which would usually forbid the style sheet.
     std::string_view policy;
 };
 
 extern const built_in_style style_of_errors;
 extern const built_in_style style_of_listings;
 
-/// What the head of every such page has: its own icon, so that browsers do not ask for /favicon.ico.
+/// The icon element in the head of every such page. It keeps browsers from requesting /favicon.ico.
 inline constexpr std::string_view built_in_icon = "<link rel=\"icon\" href=\"data:,\">\n";
 
 }  // namespace server

@@ -19,8 +19,8 @@ using coded = std::expected<std::string, std::string>;
 
 constexpr std::size_t kib = 1024;
 
-// Levels, for what is done once and sent many times. Thread time in ms and the size in KiB, of this project's own pages
-// and sources, on one core of a small virtual machine:
+// The levels suit a text that is compressed once and sent many times. CPU time in ms and the resulting size in KiB, for
+// pages and sources of this project on one core of a small virtual machine:
 //
 //                gzip 9        zstd 19       zstd 12       brotli 11     brotli 9      brotli 5
 //     64 KiB     3 ->  17.5    14 ->  16.7    3 ->  17.2     79 ->  14.9  108 ->  16.7    2 ->  16.8
@@ -28,14 +28,14 @@ constexpr std::size_t kib = 1024;
 //      1 MiB    62 -> 237     380 -> 187     24 -> 202     1550 -> 180    168 -> 197     25 -> 205
 //      2 MiB   104 -> 426     790 -> 335    204 -> 365                    265 -> 353     60 -> 366
 //
-// So the best up to 128 KiB, where hardly a page is larger, and beyond it what takes no more than a sixth of a second
-// for each MiB. (Text mode made brotli no better.)
+// So use the best level up to 128 KiB, which covers nearly all pages, and above that a level that takes at most a sixth
+// of a second per MiB. (The text mode of brotli did not help.)
 
 coded gzip(std::string_view text)
 {
     constexpr int level = 9;
     constexpr int memory_level = 9;
-    constexpr int window_bits = 15 + 16;  // 16: with gzip's head and trailer
+    constexpr int window_bits = 15 + 16;  // 16: with the header and trailer of gzip
     if (text.size() > std::numeric_limits<uInt>::max()) return std::unexpected("gzip: more than 4 GiB at once");
     z_stream z{};
     if (deflateInit2(&z, level, Z_DEFLATED, window_bits, memory_level, Z_DEFAULT_STRATEGY) != Z_OK) {
@@ -44,7 +44,7 @@ coded gzip(std::string_view text)
     const std::unique_ptr<z_stream, decltype([](z_stream* s) { deflateEnd(s); })> ended(&z);
 
     std::string into(deflateBound(&z, text.size()), '\0');
-    // zlib only reads there, and says so in its type only when it is built for that.
+    // zlib only reads through this pointer, but declares it const only in some builds.
     z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
     z.avail_in = static_cast<uInt>(text.size());
     z.next_out = reinterpret_cast<Bytef*>(into.data());
@@ -70,12 +70,12 @@ coded brotli(std::string_view text)
 
 coded zstd(std::string_view text)
 {
-    constexpr int longest_window = 23;  // 8 MiB: clients need not have more (RFC 9659 section 3)
+    constexpr int longest_window = 23;  // 8 MiB: clients need not support more (RFC 9659 section 3)
     const int level = text.size() <= 128 * kib ? 19 : 12;
     const std::unique_ptr<ZSTD_CCtx, decltype([](ZSTD_CCtx* c) { ZSTD_freeCCtx(c); })> context(ZSTD_createCCtx());
     if (context == nullptr) return std::unexpected("zstd: no memory");
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
-    // Said, though no level used here goes beyond it by itself. A shorter text still has a shorter window.
+    // Set explicitly, although no level used here exceeds it. A shorter text still gets a smaller window.
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_windowLog, longest_window);
 
     std::string into(ZSTD_compressBound(text.size()), '\0');

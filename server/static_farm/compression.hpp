@@ -9,8 +9,8 @@
 
 namespace server {
 
-/// `text` in that coding: as small as can be had in a time fit for something that is done once, away from the hot
-/// path, and then kept. The same text always yields the same bytes. The error is a sentence; identity has none.
+/// Compresses `text` with this coding. The levels favour size: it is done once, away from the hot path, and the result
+/// is cached. The same text always gives the same bytes. The error is a sentence; identity never fails.
 [[nodiscard]] std::expected<std::string, std::string> compress(http::coding c, std::string_view text);
 
 }  // namespace server

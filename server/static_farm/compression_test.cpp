@@ -19,7 +19,7 @@ std::string gunzip(const std::string& coded, std::size_t size)
 {
     std::string text(size + 1, '\0');
     z_stream z{};
-    EXPECT_EQ(inflateInit2(&z, 15 + 16), Z_OK);  // gzip and nothing else
+    EXPECT_EQ(inflateInit2(&z, 15 + 16), Z_OK);  // the gzip format only
     z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(coded.data()));
     z.avail_in = static_cast<uInt>(coded.size());
     z.next_out = reinterpret_cast<Bytef*>(text.data());
@@ -41,7 +41,7 @@ std::string unbrotli(const std::string& coded, std::size_t size)
     return text;
 }
 
-/// As a browser does it: with no longer window than it must have.
+/// Decompresses as a browser does, with the smallest window that it must support.
 std::string unzstd(const std::string& coded, std::size_t size)
 {
     constexpr int longest_window = 23;
@@ -49,7 +49,7 @@ std::string unzstd(const std::string& coded, std::size_t size)
     ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, longest_window);
     std::string text(size + 1, '\0');
     ZSTD_inBuffer from{.src = coded.data(), .size = coded.size(), .pos = 0};
-    // A little at a time, or the library would need no window at all.
+    // Use small steps; with all output in one buffer the library would not need a window.
     ZSTD_outBuffer to{.dst = text.data(), .size = 0, .pos = 0};
     std::size_t left = 1;
     while (left != 0 && to.pos < text.size()) {
@@ -78,7 +78,7 @@ std::string decompress(coding c, const std::string& coded, std::size_t size)
     }
 }
 
-/// That many lines, no two alike.
+/// This many lines, all different.
 std::string lines(std::size_t how_many)
 {
     std::string text;
@@ -119,7 +119,7 @@ TEST_P(Compression, AlwaysYieldsTheSameBytes)
 
 TEST(CompressionByZstd, NeedsNoLongerWindowThanClientsHave)
 {
-    // Longer than the longest window, or the text's own length would be the limit.
+    // The text must be longer than the largest window; otherwise its length would limit the window.
     const std::string text = lines(300) + std::string(20'000'000, ' ') + lines(300);
     const auto coded = compress(coding::zstd, text);
     ASSERT_TRUE(coded.has_value()) << coded.error();

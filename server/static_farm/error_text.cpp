@@ -9,7 +9,7 @@
 namespace server {
 namespace {
 
-/// A network with a channel that leads no further.
+/// Draws a network in which a channel leads to a missing process.
 constexpr std::string_view picture = R"(<svg viewBox="0 0 400 50" aria-hidden="true">
 <path class="way" d="M72 25H146M218 25H266"/><path class="missing" d="M288 25H328"/>
 <rect class="box" x="1" y="7" width="70" height="36" rx="4"/><rect class="box" x="147" y="7" width="70" height="36" rx="4"/>
@@ -17,7 +17,7 @@ constexpr std::string_view picture = R"(<svg viewBox="0 0 400 50" aria-hidden="t
 </svg>
 )";
 
-/// A code outside the registry has no phrase (a CGI script may have made it up).
+/// An unregistered code has no reason phrase (a CGI script may send one).
 std::string_view phrase_of(http::status code)
 {
     const std::string_view phrase = http::reason_phrase(code);
@@ -38,8 +38,9 @@ std::string error_html(http::status code, std::string_view message, std::string_
     page.append(style_of_errors.sheet).append("</style>\n</head>\n<body>\n<main>\n").append(picture);
     page += fmt::format("<p class=\"code\">{}</p>\n<h1>{}</h1>\n", number, phrase);
     if (!message.empty()) page += fmt::format("<p class=\"lead\">{}</p>\n", html_escaped(message));
-    if (!id.empty()) page += fmt::format("<p class=\"id\">Request <code>{}</code></p>\n", html_escaped(id));
-    page += "<p><a href=\"/\">To the start page</a></p>\n</main>\n<footer><p>occwserv</p></footer>\n</body>\n</html>\n";
+    if (!id.empty()) page += fmt::format("<p class=\"id\">Request ID <code>{}</code></p>\n", html_escaped(id));
+    page +=
+        "<p><a href=\"/\">Go to the home page</a></p>\n</main>\n<footer><p>occwserv</p></footer>\n</body>\n</html>\n";
     return page;
 }
 

@@ -8,11 +8,11 @@
 
 namespace server {
 
-/// The page for an error, for a site that has none of its own. `message` is a sentence for the client, in UTF-8, and
-/// may be empty; it is escaped here. `id` is the request's, by which the operator finds it in the logs.
+/// The error page for a site that does not have its own. `message` is a sentence for the client, in UTF-8; it may be
+/// empty, and is escaped here. `id` is the request id, by which the operator finds the request in the logs.
 [[nodiscard]] std::string error_html(http::status code, std::string_view message, std::string_view id);
 
-/// The same for a program:
+/// The same error in JSON:
 ///   {"status":404,"error":"Not Found","message":"There is no such page.","request_id":"3f9c51a20b7e-1a4-3"}
 [[nodiscard]] std::string error_json(http::status code, std::string_view message, std::string_view id);
 

@@ -31,7 +31,7 @@ TEST(ErrorText, Html)
     EXPECT_THAT(page, HasSubstr("<h1>Not Found</h1>"));
     EXPECT_THAT(page, HasSubstr("There is no &lt;such&gt; page."));
     EXPECT_TRUE(page.ends_with("</html>\n"));
-    EXPECT_THAT(page, HasSubstr("Request <code>3f9c51a20b7e-1a4-3</code>"));
+    EXPECT_THAT(page, HasSubstr("Request ID <code>3f9c51a20b7e-1a4-3</code>"));
     EXPECT_LT(page.size(), 5000U);
 }
 

@@ -6,10 +6,10 @@
 
 namespace server {
 
-/// The text for an HTML element or a quoted attribute.
+/// Escapes text for the content of an HTML element or a quoted attribute.
 [[nodiscard]] std::string html_escaped(std::string_view text);
 
-/// The text as a JSON string, with its quotes: http::append_json_text().
+/// The text as a JSON string with its quotes; see http::append_json_text().
 [[nodiscard]] std::string json_quoted(std::string_view text);
 
 }  // namespace server

@@ -23,7 +23,7 @@ using entries_shown = std::vector<io::directory_entry>;
 
 // ---- what is shown
 
-bool can_be_asked_for(const io::directory_entry& e)
+bool has_public_name(const io::directory_entry& e)
 {
     if (e.name.starts_with('.')) return false;
     const auto path = http::canonicalize(http::encode_path("/" + e.name));
@@ -32,22 +32,22 @@ bool can_be_asked_for(const io::directory_entry& e)
 
 entries_shown shown(entries_shown entries)
 {
-    std::erase_if(entries, [](const io::directory_entry& e) { return !can_be_asked_for(e); });
+    std::erase_if(entries, [](const io::directory_entry& e) { return !has_public_name(e); });
     std::ranges::sort(entries, io::comes_before);
     return entries;
 }
 
 // ---- figures
 
-std::chrono::sys_seconds moment(const io::directory_entry& e)
+std::chrono::sys_seconds modification_time(const io::directory_entry& e)
 {
     using std::chrono::nanoseconds, std::chrono::seconds, std::chrono::sys_seconds;
-    // The formatter goes back to nanoseconds, in which the earliest of all seconds has no place.
+    // The formatter converts to nanoseconds, which cannot represent the earliest second.
     return sys_seconds(std::chrono::floor<seconds>(std::max(e.modified, nanoseconds::min() + seconds(1))));
 }
 
 /// "812 B", "1.4 KiB", "23 MiB".
-std::string for_people(std::uint64_t bytes)
+std::string human_readable(std::uint64_t bytes)
 {
     constexpr std::array<std::string_view, 6> units{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     if (bytes < 1024) return fmt::format("{} B", bytes);
@@ -64,8 +64,8 @@ std::string counted(std::size_t n, std::string_view one, std::string_view many)
 
 // ---- the page
 
-/// Each directory on the way, and the root as a plain slash; all but the last are links.
-std::string trail(std::string_view path)
+/// The directories of the path, with the root as a slash. All but the last are links.
+std::string breadcrumbs(std::string_view path)
 {
     std::vector<std::string_view> names;
     for (std::size_t at = 1; at < path.size();) {
@@ -87,14 +87,14 @@ std::string trail(std::string_view path)
 
 void append_row(std::string& to, const io::directory_entry& e)
 {
-    // "./", or a name with a colon would be read as an address with a scheme.
+    // Without "./" a name with a colon would be read as a URL with a scheme.
     const std::string_view slash = e.is_directory ? "/" : "";
-    const auto when = moment(e);
+    const auto when = modification_time(e);
     fmt::format_to(std::back_inserter(to),
                    "<tr{}><th scope=\"row\"><a href=\"./{}{}\"><bdi>{}{}</bdi></a></th><td>{}</td>"
                    "<td><time datetime=\"{:%FT%TZ}\">{:%F %H:%M}</time></td></tr>\n",
                    e.is_directory ? " class=\"d\"" : "", http::encode_path(e.name), slash, html_escaped(e.name), slash,
-                   e.is_directory ? "" : for_people(e.size), when, when);
+                   e.is_directory ? "" : human_readable(e.size), when, when);
 }
 
 std::string summary(const entries_shown& entries, const listing_links& rest)
@@ -106,14 +106,14 @@ std::string summary(const entries_shown& entries, const listing_links& rest)
     for (const io::directory_entry& e : entries) bytes += e.is_directory ? 0 : e.size;
     std::string text =
         fmt::format("{}, {}", counted(directories, "directory", "directories"), counted(files, "file", "files"));
-    if (files > 0) text += fmt::format(" of {} in all", for_people(bytes));
+    if (files > 0) text += fmt::format(", {} in total", human_readable(bytes));
     if (!rest.first.empty() || !rest.next.empty()) text += ", on this page";
     if (!rest.first.empty()) text += fmt::format(R"(; <a href="{}">first page</a>)", rest.first);
     if (!rest.next.empty()) text += fmt::format(R"(; <a rel="next" href="{}">next page</a>)", rest.next);
     return text;
 }
 
-// ---- its parts
+// ---- paging
 
 constexpr std::string_view after = "after=";
 
@@ -124,7 +124,7 @@ int digit(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/// Decodes text that is encoded as in forms: a plus is a space. Invalid escapes stay as they are.
+/// Decodes form encoding, in which a plus is a space. Invalid escapes are kept as they are.
 std::string decoded(std::string_view value)
 {
     std::string text;
@@ -178,7 +178,7 @@ std::string listing_html(const http::canonical_path& path, std::vector<io::direc
     page.append(style_of_listings.sheet);
     page +=
         fmt::format("</style>\n</head>\n<body>\n<header>\n<p>Index of</p>\n<h1>{}</h1>\n</header>\n<main>\n<table>\n",
-                    trail(path.view()));
+                    breadcrumbs(path.view()));
     page +=
         "<thead><tr><th scope=\"col\">Name</th><th scope=\"col\">Size</th><th scope=\"col\">Modified, UTC</th></tr>"
         "</thead>\n<tbody>\n";
@@ -189,7 +189,7 @@ std::string listing_html(const http::canonical_path& path, std::vector<io::direc
     }
     for (const io::directory_entry& e : all) append_row(page, e);
     page += "</tbody>\n</table>\n";
-    if (all.empty()) page += "<p class=\"empty\">There is nothing to see in this directory.</p>\n";
+    if (all.empty()) page += "<p class=\"empty\">This directory has no entries to show.</p>\n";
     page += fmt::format("</main>\n<footer><p>{}</p><p>occwserv</p></footer>\n</body>\n</html>\n", summary(all, rest));
     return page;
 }
@@ -201,7 +201,7 @@ std::string listing_json(std::vector<io::directory_entry> entries)
         fmt::format_to(std::back_inserter(json),
                        "{}\n{{\"name\":{},\"type\":\"{}\",\"size\":{},\"modified\":\"{:%FT%TZ}\"}}",
                        json.size() > 1 ? "," : "", json_quoted(e.name), e.is_directory ? "directory" : "file",
-                       e.is_directory ? "null" : fmt::to_string(e.size), moment(e));
+                       e.is_directory ? "null" : fmt::to_string(e.size), modification_time(e));
     }
     json += json.size() > 1 ? "\n]\n" : "]\n";
     return json;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a directory without an index page answers with, where the operator wants it listed.
+// The listing of a directory that has no index page, if the configuration enables listings.
 #pragma once
 
 #include <optional>
@@ -13,27 +13,28 @@
 
 namespace server {
 
-/// Links to the other parts of a listing with too many entries for one page.
+/// Links between the pages of a listing that has too many entries for one page.
 struct listing_links {
-    std::string first;  // relative addresses; empty: this is the first page, or the last
+    std::string first;  // relative URLs; empty on the first page (`first`) and on the last (`next`)
     std::string next;
 };
 
-/// The entry behind which a listing begins, as the query `after=NAME` says: a directory's name ends with a slash.
+/// The entry after which this page of the listing begins, from the query `after=NAME`. The name of a directory ends
+/// with a slash. Nullopt if the query does not say: the listing begins with the first entry.
 [[nodiscard]] std::optional<io::directory_entry> listing_start(std::string_view query);
-/// The query, with its question mark, of the listing that begins behind `last`.
+/// The query, with its question mark, of the page that begins after `last`.
 [[nodiscard]] std::string listing_after(const io::directory_entry& last);
 
-/// A page to look around with. Directories come first, then all by name; what cannot be asked for is left out: names
-/// with a dot in front, names that are not UTF-8, and those with a control byte or a backslash.
-/// Its links are relative, so it stays right behind a proxy that adds or takes away a prefix.
+/// The listing as an HTML page. Directories come first, and each group is sorted by name. Entries that a client cannot
+/// request are omitted: names that begin with a dot, are not UTF-8, or contain a control character or a backslash. All
+/// links are relative, so they also work behind a proxy that adds or removes a path prefix.
 /// REQUIRES: `path` ends with a slash.
 [[nodiscard]] std::string listing_html(const http::canonical_path& path, std::vector<io::directory_entry> entries,
                                        const listing_links& rest = {});
 
-/// The same for a program: an array of
+/// The listing in JSON: an array of
 ///   {"name":"a.txt","type":"file","size":12,"modified":"2026-11-24T09:00:00Z"}
-/// `type` is "file" or "directory"; a directory's size is null.
+/// `type` is "file" or "directory"; the size of a directory is null.
 [[nodiscard]] std::string listing_json(std::vector<io::directory_entry> entries);
 
 }  // namespace server

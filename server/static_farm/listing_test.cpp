@@ -30,7 +30,7 @@ io::directory_entry directory(std::string name)
     return {.name = std::move(name), .is_directory = true, .size = 4096, .modified = seconds(1'795'000'000)};
 }
 
-/// What stands between each `before` and the next `after`.
+/// The texts between each `before` and the next `after`.
 std::vector<std::string> all_between(std::string_view text, std::string_view before, std::string_view after)
 {
     std::vector<std::string> found;
@@ -58,7 +58,7 @@ TEST(ListingHtml, LeavesOutWhatCannotBeAskedFor)
     const auto html = listing_html(here, {file(".htpasswd"), directory(".git"), directory(".well-known"), file("a\nb"),
                                           file("a\\b"), file("\xFF"), file("x")});
     EXPECT_THAT(rows(html), ElementsAre("x"));
-    EXPECT_THAT(html, HasSubstr("0 directories, 1 file of 12 B in all"));
+    EXPECT_THAT(html, HasSubstr("0 directories, 1 file, 12 B in total"));
 }
 
 TEST(ListingHtml, EscapesNamesAndEncodesLinks)
@@ -113,14 +113,14 @@ TEST(ListingHtml, SaysWhatItHas)
 {
     EXPECT_THAT(listing_html(here, {}), HasSubstr("nothing to see"));
     EXPECT_THAT(listing_html(here, {directory("d"), file("a", 1000), file("b", 1048)}),
-                HasSubstr("1 directory, 2 files of 2.0 KiB in all"));
+                HasSubstr("1 directory, 2 files, 2.0 KiB in total"));
     EXPECT_THAT(listing_html(here, {file("a")}), Not(HasSubstr("page</a>")));
 }
 
 TEST(ListingHtml, LeadsToItsOtherParts)
 {
     const auto html = listing_html(here, {file("a")}, {.first = "./", .next = "?after=a"});
-    EXPECT_THAT(html, HasSubstr("1 file of 12 B in all, on this page"));
+    EXPECT_THAT(html, HasSubstr("1 file, 12 B in total, on this page"));
     EXPECT_THAT(html, HasSubstr("<a href=\"./\">first page</a>"));
     EXPECT_THAT(html, HasSubstr("<a rel=\"next\" href=\"?after=a\">next page</a>"));
 }
