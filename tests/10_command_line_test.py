@@ -97,7 +97,7 @@ def test_wrong_usage_names_the_option(site, words, named):
 
 
 @pytest.mark.parametrize("where", ["localhost:80", "1.2.3:80", "127.0.0.1", "127.0.0.1:65536", "[::1:80", "::1", ""])
-def test_an_address_that_is_none(site, where):
+def test_an_invalid_address(site, where):
     said = sentence(site, "--listen", where, code=2)
     assert f"`{where}` is not an address" in said
     assert "127.0.0.1:8080" in said  # an example of an address

@@ -28,7 +28,7 @@ def refusal(server, request, status, saying=None):
         c.expect_closed()
 
 
-def test_tls_is_named_as_what_it_is(standing):
+def test_a_tls_handshake_is_recognized(standing):
     refusal(standing, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, saying="TLS")
 
 

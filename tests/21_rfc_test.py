@@ -294,7 +294,7 @@ def test_date(answer_head):
 
 
 @shows("9110 5.3", "A sender MUST NOT generate several field lines with the same name, unless the value is a list")
-def test_names_are_not_repeated(answer_head):
+def test_field_lines_are_not_repeated(answer_head):
     names = [one.split(b":")[0].lower() for one in answer_head.split(b"\r\n")[1:]]
     assert len(set(names)) == len(names)
 

@@ -422,7 +422,7 @@ def test_an_index_page_that_leads_out(serve, place):
     assert server.ask("/dir/").status == 403
 
 
-def test_what_is_no_file_is_refused_and_holds_nobody_up(serve):
+def test_special_files_are_refused_at_once(serve):
     server = serve()
     os.mkfifo(server.site / "fifo")
     os.mkfifo(server.site / "index.htm")

@@ -183,7 +183,7 @@ def test_conditions_of_a_large_file(conditional, method):
 
 
 @shows("9110 13.2.1", "Conditions MUST be ignored if the answer without them is not a success")
-def test_conditions_of_what_is_not_there(conditional):
+def test_conditions_of_a_missing_page(conditional):
     with conditional.connect() as c:
         for field in ("If-Match: *", 'If-Match: "a"', "If-None-Match: *", f"If-Modified-Since: {DATE}",
                       f"If-Unmodified-Since: {DATE}", RANGE):
@@ -261,7 +261,7 @@ def test_several_ranges(standing, name):
 
 
 @pytest.mark.parametrize("name", RANGED)
-def test_nobody_foresees_a_boundary(standing, name):
+def test_a_boundary_cannot_be_predicted(standing, name):
     """Otherwise content could be crafted that appears to contain another part."""
     with standing.connect() as c:
         assert len({c.ask(f"/{name}", "Range: bytes=0-0,2-2").get("Content-Type") for _ in range(20)}) == 20
@@ -299,7 +299,7 @@ def test_ranges_beyond_the_end(standing, name):
         assert c.ask(f"/{name}").body == SITE[name]
 
 
-def test_ranges_of_hardly_anything(standing):
+def test_ranges_of_tiny_files(standing):
     with standing.connect() as c:
         for written in ("0-", "0-0", "-1", "5-"):
             r = c.ask("/empty.txt", f"Range: bytes={written}")
@@ -425,7 +425,7 @@ def test_a_tag_for_each_coding(coded):
 
 @shows("9110 12.5.3", "A client that refuses an uncompressed text gets it compressed, even on the first request")
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_who_refuses_identity(serve, method):
+def test_a_client_that_refuses_identity(serve, method):
     files = {f"{coding}.html": TEXT for coding in CODINGS} | {"short.txt": b"short", "image.png": TEXT}
     server = serve(files=files, workers=1)
     with server.connect() as c:
@@ -497,7 +497,7 @@ def test_precompressed_files(serve, size):
 
 
 @pytest.mark.parametrize("size", [1, 300], ids=["in the cache", "from the disk"])
-def test_what_lies_beside_a_file_but_is_not_of_it(serve, size):
+def test_unusable_precompressed_files(serve, size):
     """An older precompressed file belongs to an earlier version; an empty one is still being written."""
     text, other = TEXT * size, b"made by hand " * 10_000
     files = {}
@@ -852,7 +852,7 @@ def test_listing_json(serve):
 
 
 @pytest.mark.parametrize("settings, status", [(None, 200), ({}, 403), ({"listing": "off"}, 403), ({"listing": "on"}, 200)])
-def test_who_is_listed(serve, settings, status):
+def test_which_directories_are_listed(serve, settings, status):
     """A directory named on the command line is listed; one of a configured site only if the configuration says so."""
     server = serve(settings, files={"d/a.txt": "a", "e/index.html": "index"}, listing=None)
     r = server.ask("/d/")
@@ -888,7 +888,7 @@ def test_a_long_listing(serve):
 
 
 @pytest.mark.parametrize("target", ["/d/", "/d/e/"])
-def test_a_listing_of_now(serve, target):
+def test_a_listing_is_current(serve, target):
     server = serve(files={"d/a.txt": "a", "d/e/b.txt": "b"}, listing="on")
     with server.connect() as c:
         assert "new.txt" not in c.ask(target).text
@@ -896,7 +896,7 @@ def test_a_listing_of_now(serve, target):
         assert "new.txt" in c.ask(target).text
 
 
-def test_a_listing_tells_nothing_of_what_is_not_served(serve, place):
+def test_a_listing_shows_only_what_is_served(serve, place):
     """Targets of links outside the root, pipes, and names that no URL can have."""
     fill_tree(place, {"outside/secret.txt": "secret"})
     server = serve(files={"d/a.txt": "1234", "b.txt": "12"}, listing="on")

@@ -151,7 +151,7 @@ def test_a_file_that_appears(server):
 
 
 def test_a_name_that_is_missed_once_is_not_remembered(server):
-    """So a scan for many names costs a look-up each and no more, and a file that appears is seen at once."""
+    """A scan for many names costs only one look-up each, and a file that appears is seen at once."""
     with server.connect() as c:
         for i in range(20):
             assert c.ask(f"/once-{i}.txt").status == 404
@@ -160,7 +160,7 @@ def test_a_name_that_is_missed_once_is_not_remembered(server):
             (server.site / f"once-{i}.txt").unlink()
 
 
-def test_what_is_said_of_a_missing_page(serve):
+def test_the_answer_for_a_missing_page(serve):
     """By its Accept field, whether the answer was cached or not; with its own id; and without content for a HEAD."""
     server = serve(files={"error.404.html": "<p>gone fishing", "a.txt": "a"})
     ids = set()
@@ -179,7 +179,7 @@ def test_what_is_said_of_a_missing_page(serve):
     wait_until(lambda: server.ask("/none").text == "<p>still gone", "the new text", deadline=10)
 
 
-def test_random_names_push_out_no_page(server):
+def test_missing_names_evict_no_page(server):
     """Popular pages stay in memory, however many missing names are requested."""
     page = "/dir/b.css"
     text = (server.site / "dir/b.css").read_text()

@@ -406,7 +406,7 @@ def test_connections_of_one_address(serve):
         wait_until(has_room, "who leaves makes room")
 
 
-def test_a_flood_of_connections_is_not_talked_to(serve):
+def test_a_flood_of_connections_gets_few_answers(serve):
     """Only a limited number is told why at once; the others cost almost nothing. No state remains."""
     server = serve({"limits": {"connections_per_address": 2}, "patience": {"linger_seconds": 0.5}}, workers=1)
     server.expect_healthy()
@@ -434,7 +434,7 @@ def test_requests_of_one_address(serve):
         wait_until(lambda: c.ask("/a.txt").status == 200, "it may ask again")
 
 
-def test_limits_are_said_once(serve):
+def test_limits_are_logged_once(serve):
     server = serve({"limits": {"requests_per_second_per_address": 1, "requests_burst_per_address": 1}}, workers=1)
     with server.connect() as c:
         refused = 0

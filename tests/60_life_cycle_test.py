@@ -143,7 +143,7 @@ def test_no_new_connections_while_ending(serve):
         server.wait()
 
 
-def test_grace_is_over_some_time(serve):
+def test_the_grace_period_ends(serve):
     """A client that never reads does not keep the server from ending, nor does one that never finishes its head."""
     server = serve({"patience": {**LONG["patience"], "grace_seconds": 0.5}})
     large_site(server)

@@ -82,7 +82,7 @@ def status_of(pid):
 
 
 @as_root
-def test_no_right_is_left_and_none_comes_back(serve, place):
+def test_privileges_are_dropped_for_good(serve, place):
     place.chmod(0o755)
     server = serve(arguments=["--user", "nobody"])
     of = status_of(server.process.pid)
@@ -117,7 +117,7 @@ def swap_for_links(directory, victim):
 
 
 @as_root
-def test_no_file_of_roots_is_given_away_for_the_control_socket(site, theirs, victim, engine):
+def test_the_control_socket_changes_no_owner_of_a_file(site, theirs, victim, engine):
     attacker = os.fork()
     if attacker == 0:
         signal.alarm(int(DEADLINE))

@@ -292,7 +292,7 @@ def test_a_reload_with_mistakes_changes_nothing(serve, place):
     assert ask(server, "two.example", "/a.txt").text == "a of two"
 
 
-def test_what_cannot_change_is_said(serve, place):
+def test_settings_that_cannot_change_are_reported(serve, place):
     server, file = with_sites(serve, place)
     file.write_text(SITES.format(place=place).replace("\n[headers]", "spare_workers = 9\n[headers]"))
     server.signal(signal.SIGHUP)

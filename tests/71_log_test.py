@@ -208,7 +208,7 @@ def test_a_reload_decides_on_ids(serve):
         assert c.ask("/a.txt").get("X-Request-Id") is None
 
 
-def test_a_limit_is_in_the_error_log_with_the_id_of_whom_it_bit(serve):
+def test_a_limit_is_logged_with_the_request_id(serve):
     server = serve({"limits": {"requests_per_second_per_address": 1, "requests_burst_per_address": 1}}, workers=1)
     with server.connect() as c:
         r = asks_until_refused(lambda: c.ask("/a.txt"), burst=1, a_second=1)
@@ -269,7 +269,7 @@ def test_logs_are_moved_away_under_load(serve):
     assert server.error_log.read_text().count("notice: the logs were opened anew") == moves
 
 
-def test_a_log_that_cannot_be_opened_anew(serve, place):
+def test_a_log_that_cannot_be_reopened(serve, place):
     (place / "logs").mkdir()
     server = serve(access_log=str(place / "logs" / "access"), workers=1)
     server.ask("/a.txt?before")
@@ -299,7 +299,7 @@ def test_logs_are_moved_away_while_the_server_ends(serve):
     assert "GET /large.bin " in server.access_log.read_text()
 
 
-def test_the_standard_stream_is_not_opened_anew(serve):
+def test_the_standard_stream_is_not_reopened(serve):
     server = serve(access_log="-", workers=1)
     server.ask("/a.txt?before")
     server.signal(signal.SIGUSR1)
@@ -430,7 +430,7 @@ def account_of(server, text):
     return len(whole), lost, int(re.search(r"; (\d+) requests answered", errors).group(1))
 
 
-def test_nobody_reads_a_pipe_for_a_while(serve, place):
+def test_a_pipe_without_a_reader_for_a_while(serve, place):
     """The server does not wait for ever, and continues to log when a reader appears."""
     with Pipe() as pipe, open(place / "said", "wb") as said:
         server = serve(access_log="-", workers=1, streams=(pipe.writes, said))
@@ -502,8 +502,8 @@ def test_a_pipe_with_a_name(serve, place):
 
 # --- a disk that hangs ------------------------------------------------------------------------------------------------
 
-# Has a program find that it may not open its standard streams anew to append to them without blocking. Then it must
-# write to what it was given; and a pipe that nobody reads, and that blocks, is like a file whose disk hangs.
+# Prevents a program from reopening its standard streams for appends that do not block, so that it must write to the
+# streams that it inherited. Then a blocking pipe without a reader behaves like a file on a disk that hangs.
 MAY_NOT_OPEN_STREAMS = '''
 import ctypes, os, platform, struct, sys
 openat = {"x86_64": 257, "aarch64": 56}[platform.machine()]
@@ -660,7 +660,7 @@ def test_the_journal(serve, place):
     assert fields == {"PRIORITY": "6", "SYSLOG_IDENTIFIER": "occwserv", "OCCWSERV_LOG": "access"}
 
 
-def test_nobody_reads_syslog_for_a_while(serve, place):
+def test_syslog_without_a_reader_for_a_while(serve, place):
     server = serve(access_log=f"syslog:{place}/log")
     asked = 0
     with server.connect() as c:
@@ -683,7 +683,7 @@ def test_nobody_reads_syslog_for_a_while(serve, place):
     assert server.stderr.read_text().count("cannot be written") == 1
 
 
-def test_a_reader_who_does_not_read_stops_nobody(serve, place):
+def test_a_reader_that_does_not_read_stops_no_client(serve, place):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
         s.bind(str(place / "log"))
         server = serve(access_log=f"syslog:{place}/log")

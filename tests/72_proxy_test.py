@@ -62,7 +62,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_whom_a_header_names(serve, name):
+def test_the_client_that_a_header_names(serve, name):
     """With the first requests in the same segment, and byte by byte."""
     header, client = HEADERS[name]
     server = serve(INTRODUCING)
@@ -113,7 +113,7 @@ def test_a_client_that_a_header_does_not_name_is_not_the_proxy(serve):
 
 @pytest.mark.parametrize("sent", [GET_A, b"PROXY TCP4 nonsense\r\n" + GET_A, version_2()[:12] + b"\xff" * 100,
                                   b"PROXY " + b"x" * 200])
-def test_who_owes_a_header_is_closed_without_an_answer(serve, sent):
+def test_a_connection_without_its_header_gets_no_answer(serve, sent):
     server = serve(INTRODUCING)
     with server.connect() as c:
         c.send(sent)
@@ -135,7 +135,7 @@ def test_a_header_has_the_time_of_a_head(serve):
     assert logged_clients(server, 0) == []
 
 
-def test_a_look_that_asks_nothing(serve):
+def test_a_health_check_without_a_request(serve):
     """As from the health check of a proxy; they are not logged."""
     server = serve(INTRODUCING)
     for sent in (b"", version_1()[:10], version_1(), version_2(command=0x20)):
@@ -191,7 +191,7 @@ def test_rfc_7239(serve):
     assert logged_clients(server, 3) == [CLIENT, "2001:db8::7", "127.0.0.1"]
 
 
-def test_nobody_else_is_believed(serve):
+def test_only_trusted_proxies_name_clients(serve):
     server = serve({"proxy": [{"from": "127.0.0.2", "header": "X-Forwarded-For"}],
                     "limits": {"requests_per_second_per_address": 1, "requests_burst_per_address": 2}}, workers=1)
     others = itertools.count()

@@ -85,7 +85,7 @@ def test_what_else_the_cache_keeps_is_counted(serve):
     metrics = server.ask("/metrics").text
     assert 'occwserv_cache_open_files{core="0"} 1\n' in metrics and 'occwserv_cache_absences{core="0"} 1\n' in metrics
     page = server.ask("/stats.html").text
-    assert "Files kept open" in page and "Missing names kept" in page
+    assert "Files kept open" in page and "Missing paths in the cache" in page
 
 
 def test_connections_and_processes(server):
@@ -215,7 +215,7 @@ def test_a_proxy_that_adds_nothing(server):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_nobody_but_who_may(serve, path):
+def test_only_permitted_clients_see_statistics(serve, path):
     server = serve(settings={"stats": {"allow": "none"}})
     assert server.ask(path).status == 404
 

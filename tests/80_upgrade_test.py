@@ -85,7 +85,7 @@ def test_nonsense_at_the_control_socket(operated, control, line):
     assert operate("status", control).returncode == 0
 
 
-def test_nobody_there(control):
+def test_no_server_at_the_control_socket(control):
     said = operate("status", control)
     assert said.returncode == 1
     assert said.stderr.startswith(f"occwserv: there is no control socket at {control}")
@@ -100,7 +100,7 @@ def test_a_stale_socket(serve, control):
     assert operate("status", control).returncode == 0
 
 
-def test_what_is_in_the_way(operated, control, place):
+def test_a_file_in_place_of_the_control_socket(operated, control, place):
     words = [binary(), str(operated.site), "--port", str(free_port()), "--control"]
     said = subprocess.run([*words, str(control)], capture_output=True, text=True, timeout=DEADLINE, check=False)
     assert said.returncode == 1 and f"process {operated.process.pid} listens there already" in said.stderr
@@ -159,7 +159,7 @@ def manager(place, monkeypatch):
         yield s
 
 
-def test_what_the_manager_hears(serve, manager, monkeypatch):
+def test_notifications_to_the_manager(serve, manager, monkeypatch):
     monkeypatch.setenv("WATCHDOG_USEC", "200000")
     server = serve()
     assert manager.recv(1000) == b"READY=1\n"
@@ -172,7 +172,7 @@ def test_what_the_manager_hears(serve, manager, monkeypatch):
     server.wait()
 
 
-def test_a_server_that_hangs_is_not_said_to_live(serve, manager, monkeypatch):
+def test_a_server_that_hangs_sends_no_sign_of_life(serve, manager, monkeypatch):
     monkeypatch.setenv("WATCHDOG_USEC", "100000")
     server = serve()
     manager.recv(1000)
@@ -459,7 +459,7 @@ def test_a_new_server_that_fails_when_it_takes_the_place(operated, control, plac
     assert not control.exists()
 
 
-def test_a_real_one_that_is_killed_when_it_is_ready(serve, control, place):
+def test_a_new_occwserv_that_is_killed_when_it_is_ready(serve, control, place):
     unix = place / "s"
     server = serve(arguments=["--control", str(control), "--listen", f"unix:{unix}"])
     for number, deadly in enumerate([signal.SIGKILL, signal.SIGTERM], start=2):
@@ -484,7 +484,7 @@ def test_a_new_server_that_never_is_ready_may_be_killed(operated, control, place
     goes_on(operated, control)
 
 
-def test_a_socket_that_is_anothers_by_now_stays(serve, place, control):
+def test_a_socket_of_another_server_stays(serve, place, control):
     """Also after an upgrade, when the file was created by the old server."""
     unix = place / "s"
     server = serve(arguments=["--control", str(control), "--listen", f"unix:{unix}"])

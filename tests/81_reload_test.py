@@ -135,7 +135,7 @@ def test_an_address_that_is_taken_changes_nothing(server, place):
     assert "new.example" not in server.status() and str(free) not in server.status()
 
 
-def test_nobody_is_lost_while_an_address_goes(server):
+def test_no_client_is_lost_while_an_address_is_removed(server):
     """Connections accepted before are answered, whether they had sent a request yet or not."""
     kept, leaving = free_ports(2)
     server.write(ports=[kept, leaving]).start()
@@ -154,7 +154,7 @@ def test_nobody_is_lost_while_an_address_goes(server):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give rights up")
-def test_a_low_port_after_rights_were_given_up(server, place):
+def test_a_low_port_after_dropping_privileges(server, place):
     with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as f:
         if int(f.read()) <= 3:
             pytest.skip("here everybody may open it")
@@ -439,7 +439,7 @@ def test_the_memory_of_the_cache(server):
     wait_until(lambda: cache()["kept"] >= 20, "all are kept again")
 
 
-def test_what_waits_for_a_new_start(server):
+def test_settings_that_need_a_restart(server):
     server.write().start()
     said = server.write('spare_workers = 9\nuser = "daemon"\n[cache]\npages = 7\n').reload()
     assert said.returncode == 0

@@ -139,7 +139,7 @@ def test_curl_resumes(serve, place, size):
 
 
 @curl_is_there
-def test_curl_asks_for_news(serve, place):
+def test_curl_if_modified(serve, place):
     server = serve()
     page = server.site / "a.txt"
     os.utime(page, (784_111_777, 784_111_777))

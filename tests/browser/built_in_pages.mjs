@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Has Chromium show pages that the server makes itself; prints as JSON what it complained of, what it asked for, and
-// whether the style sheets are in force.
+// Opens pages in Chromium that the server generates; prints as JSON the errors, the requests, and whether the style
+// sheets apply.
 //
 //   node built_in_pages.mjs <directory with playwright-core> <chromium> <directory for a profile> <address>...
 
@@ -30,7 +30,7 @@ try {
         page.on('pageerror', (error) => here.said.push(error.stack));
         page.on('request', (request) => here.requests.push(request.url()));
         here.status = (await page.goto(address, { waitUntil: 'load' })).status();
-        // The style sheets of all these pages give the root their colours.
+        // The style sheets of all these pages define colours on the root.
         here.styled = await page.evaluate(
             () => getComputedStyle(document.documentElement).getPropertyValue('--accent') !== '');
         await page.close();

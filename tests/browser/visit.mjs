@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Has Chromium load a page and all pages of the same server that it leads to; prints as JSON what came of it.
+// Loads a page in Chromium, and all pages of the same server that it links to; prints the result as JSON.
 //
 //   node visit.mjs <directory with playwright-core> <chromium> <directory for a profile> <address>
 
@@ -30,10 +30,10 @@ function watch(page) {
     });
 }
 
-// Yields the addresses that the page leads to.
+// Returns the URLs that the page links to.
 async function visit(page, address) {
     await page.goto(address, { waitUntil: 'load' });
-    // A page says so when its scripts have run, its fonts are there and what it fetched has come.
+    // A page sets a mark when its scripts have run, its fonts are loaded and its fetches are complete.
     await page.waitForFunction(() => document.documentElement.dataset.ready === 'yes');
     ++seen.pages;
     return page.evaluate(() => {
@@ -69,7 +69,7 @@ async function crawl(context) {
     await Promise.all(Array.from({ length: tabs }, tab));
 }
 
-// What a page's script may ask for besides pages.
+// What the script of a page may request besides pages.
 async function other_methods(context) {
     const page = await context.newPage();
     await page.goto(start);

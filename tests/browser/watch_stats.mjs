@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Has Chromium show /stats.html while the server is busy; prints as JSON what was to be seen, and keeps pictures of it.
+// Opens /stats.html in Chromium while the server is busy; prints what the page shows as JSON, and saves pictures of it.
 //
 //   node watch_stats.mjs <directory with playwright-core> <chromium> <directory for a profile> <address> <pictures>
 
