@@ -19,7 +19,7 @@ std::unexpected<error> refuse(status code, std::string_view text) { return std::
 
 std::unexpected<error> refuse_first_byte(char c)
 {
-    if (c == tls_handshake) return refuse(status::bad_request, "This port serves plain HTTP, not HTTPS.");
+    if (c == tls_handshake) return refuse(status::bad_request, "This port serves HTTP without TLS.");
     return refuse(status::bad_request, "The request does not begin with the name of a method.");
 }
 

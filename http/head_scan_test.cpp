@@ -108,7 +108,7 @@ TEST(HeadScan, KnowsOtherProtocolsByTheirFirstByte)
 {
     auto tls = feed_all_ways(std::string_view("\x16\x03\x01\x02\x00\x01", 6));
     ASSERT_FALSE(tls);
-    EXPECT_EQ(tls.error(), (http::error{status::bad_request, "This port speaks HTTP without TLS."}));
+    EXPECT_EQ(tls.error(), (http::error{status::bad_request, "This port serves HTTP without TLS."}));
     for (std::string_view text : {" GET / HTTP/1.1", "\"", "\x80", "(", "/"}) EXPECT_FALSE(feed_all_ways(text)) << text;
 }
 

@@ -165,7 +165,7 @@ const std::set<std::string_view>& strictness()
     static const std::set<std::string_view> reasons{
         // llhttp skips any number of empty lines, and more than one space.
         "The request method is not a token.",
-        "The request line is not three words with one space between.",
+        "The request line is not three words separated by single spaces.",
         "The request line does not end in an HTTP version.",
         // In places it accepts a bare LF as the end of a line, and obs-fold as a space.
         "A line of the head does not end in CRLF.",
@@ -182,17 +182,17 @@ const std::set<std::string_view>& strictness()
         "The target of CONNECT has no port.",
         "The request target is neither a path nor an http URI.",
         "Only OPTIONS may have an asterisk as target.",
-        "The request target contains a character that must be encoded.",
+        "The request target contains a character that must be percent-encoded.",
         // It also leaves expectations and the contents of list fields to its user.
-        "The only expectation that can be met is 100-continue.",
+        "The only supported expectation is 100-continue.",
         "The Connection field is not a list of tokens.",
         "The Upgrade field is not a list of protocols.",
         // It considers the last coding only, for every version.
         "An HTTP/1.0 request has a Transfer-Encoding.",
-        "The only transfer coding that is understood is chunked.",
+        "The only supported transfer coding is chunked.",
         "The Transfer-Encoding is malformed.",
         // For it, CONNECT has no body, whatever the codings are.
-        "Where the body ends cannot be told: the last transfer coding is not chunked.",
+        "The end of the body is unknown: the last transfer coding is not chunked.",
         // It also accepts HTTP/2.0, and has no limits.
         "The HTTP version is neither 1.0 nor 1.1.",
         "The Content-Length is above the limit.",
@@ -386,7 +386,7 @@ const std::set<std::string_view>& chunk_strictness()
         "A chunk size has more than 16 digits.",
         // llhttp accepts any visible character, and separators in any order.
         "A chunk extension is malformed.",
-        "A chunk size is followed by something else than an extension or CRLF.",
+        "A chunk size is followed by something other than an extension or CRLF.",
         // It accepts any empty line as the end of the trailer section, and a field without a name.
         "A trailer field has no name.",
     };
