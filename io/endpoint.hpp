@@ -14,6 +14,7 @@
 #include "io/engine.hpp"
 #include "io/held_back.hpp"
 #include "io/list_link.hpp"
+#include "io/resident_blocks.hpp"
 
 namespace io::detail {
 
@@ -151,6 +152,8 @@ class estate {
     [[nodiscard]] buffer new_buffer();
     void give_back(char* memory) noexcept;
 
+    [[nodiscard]] resident_blocks& seen_in_memory() { return seen_in_memory_; }
+
     /// Memory for a ring of buffers that the engine hands to the kernel. A buffer that lies in it goes back by
     /// `give_back`.
     /// From one buffer to the next: a cache line more than a buffer has, or the first lines of all of them, which are
@@ -182,6 +185,7 @@ class estate {
     std::size_t ring_bytes_ = 0;
     ring_return ring_return_ = nullptr;
     std::vector<std::unique_ptr<char[]>> free_buffers_;
+    resident_blocks seen_in_memory_;
     struct slot;
     std::vector<std::unique_ptr<slot[]>> slabs_;
     slot* free_slots_ = nullptr;

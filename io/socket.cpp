@@ -328,14 +328,17 @@ detail::readiness_call writable(socket& s, deadline until, std::source_location 
     return {s, detail::side::write, until, where};
 }
 
-/// Whether the byte at `offset` can be read without waiting for a disk. Also when that cannot be told: the file
-/// systems without RWF_NOWAIT are mostly those without a disk.
-bool is_in_memory(const file& f, std::uint64_t offset)
+/// Reads a byte, if it can be read without waiting for a disk: 1; 0 at the end of the file, -1 with errno otherwise.
+ssize_t probe_at(const file& f, std::uint64_t offset)
 {
     char byte = 0;
     const iovec one{&byte, 1};
-    return preadv2(f.number(), &one, 1, static_cast<off_t>(offset), RWF_NOWAIT) >= 0 || errno != EAGAIN;
+    return preadv2(f.number(), &one, 1, static_cast<off_t>(offset), RWF_NOWAIT);
 }
+
+/// Whether the byte at `offset` can be read without waiting for a disk. Also when that cannot be told: the file
+/// systems without RWF_NOWAIT are mostly those without a disk.
+bool is_in_memory(const file& f, std::uint64_t offset) { return probe_at(f, offset) >= 0 || errno != EAGAIN; }
 
 /// How much of the part that begins at `offset` is in memory. Looking at the ends of its pieces is enough: read-ahead
 /// and eviction go in order.
@@ -351,16 +354,36 @@ std::size_t bytes_in_memory(const file& f, std::uint64_t offset, std::size_t cou
     return known;
 }
 
+/// Whether all of the blocks that a part lies in are in memory. Not those at the end of the file, which are no whole
+/// blocks.
+bool is_in_seen_blocks(detail::resident_blocks& seen, const file& f, file_key key, std::uint64_t offset,
+                       std::size_t count)
+{
+    using detail::resident_blocks;
+    const csp::time_point now = csp::core::here().now();
+    const std::uint64_t last = (offset + count - 1) / resident_blocks::block_bytes;
+    for (std::uint64_t block = offset / resident_blocks::block_bytes; block <= last; ++block) {
+        if (seen.has(key, block, now)) continue;
+        const std::uint64_t begin = block * resident_blocks::block_bytes;
+        if (probe_at(f, begin) != 1 || probe_at(f, begin + resident_blocks::block_bytes - 1) != 1) return false;
+        seen.add(key, block, now);
+    }
+    return true;
+}
+
 }  // namespace
 
 csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t offset, std::size_t count,
-                                         deadline until)
+                                         deadline until, file_key key)
 {
     count = std::min(count, file_chunk);
     if (count == 0) co_return 0;
     // sendfile(2) waits for the disk whatever the flags, so pages that are missing are brought in by a read that is
     // thrown away.
-    if (const std::size_t known = bytes_in_memory(f, offset, count); known > 0) {
+    const bool is_short = count <= detail::resident_blocks::block_bytes;
+    if (key != file_key::none && is_short && is_in_seen_blocks(s.at().home.seen_in_memory(), f, key, offset, count)) {
+        // All of it is there.
+    } else if (const std::size_t known = bytes_in_memory(f, offset, count); known > 0) {
         count = known;
     } else {
         count = std::min(count, fetched_chunk);

@@ -282,9 +282,11 @@ void push(socket& s);
 
 /// Sends at least one byte of the file, at most `count`; yields how many, 0 when the file ends at `offset`. Each
 /// call returns after some progress, so that its caller can insist on a rate. Pages that are not in memory are
-/// fetched first, without holding up the core.
+/// fetched first, without holding up the core; but of a file with a key, short parts that were in memory within the
+/// last second are taken to be there still.
 [[nodiscard]] csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t offset,
-                                                       std::size_t count, deadline until);
+                                                       std::size_t count, deadline until,
+                                                       file_key key = file_key::none);
 
 /// A connection to where somebody listens.
 [[nodiscard]] csp::step<result<socket>> connect(address where, deadline until);

@@ -315,11 +315,11 @@ file memory_file(const std::string& content)
     EXPECT_EQ(write(d.number(), content.data(), content.size()), static_cast<ssize_t>(content.size()));
     return file(std::move(d));
 }
-process send_whole_file(socket s, file f, std::size_t size)
+process send_whole_file(socket s, file f, std::size_t size, std::size_t part = SIZE_MAX, file_key key = file_key::none)
 {
     std::uint64_t offset = 0;
     while (offset < size) {
-        const auto sent = co_await send_file(s, f, offset, size - offset, soon());
+        const auto sent = co_await send_file(s, f, offset, std::min(part, size - offset), soon(), key);
         EXPECT_TRUE(sent && *sent > 0);
         if (!sent) co_return;
         offset += *sent;
@@ -335,6 +335,18 @@ process files_over_sockets()
                   .faulted,
               0U);
 }
+process file_in_short_parts()
+{
+    const std::string text = pattern(1'000'000);
+    for (int times = 0; times < 2; ++times) {  // the second time, its blocks are known to be in memory
+        auto [client, server] = co_await tcp_pair();
+        EXPECT_EQ((co_await par(send_whole_file(std::move(server), memory_file(text), text.size(), 50'000, file_key{7}),
+                                expect_text(std::move(client), text)))
+                      .faulted,
+                  0U);
+    }
+}
+TEST_P(sockets, send_a_file_in_short_parts) { run(file_in_short_parts()); }
 TEST_P(sockets, send_files) { run(files_over_sockets()); }
 
 process file_to_a_lazy_peer()

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <span>
+#include <type_traits>
 
-#include <fmt/format.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "http/response.hpp"
 #include "server/progress.hpp"
@@ -75,11 +78,21 @@ csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, p
     co_return true;
 }
 
-csp::step<bool> send_file_part(connection& c, const io::file& file, slice part, progress& going,
-                               std::uint64_t& sent_bytes)
+/// Of a file that the cache keeps open.
+io::file_key key_of(const response& r)
 {
+    if (!r.page || !r.page->file) return io::file_key::none;
+    const file_identity& i = r.page->made_from.front();
+    static_assert(std::has_unique_object_representations_v<file_identity>);
+    return io::file_key{XXH3_64bits(&i, sizeof i)};
+}
+
+csp::step<bool> send_file_part(connection& c, const response& r, slice part, progress& going, std::uint64_t& sent_bytes)
+{
+    const io::file_key key = key_of(r);
     while (part.bytes > 0) {
-        const auto sent = co_await io::send_file(c.socket, file, part.offset, part.bytes, going.next_deadline());
+        const auto sent =
+            co_await io::send_file(c.socket, *r.file, part.offset, part.bytes, going.next_deadline(), key);
         // A file that became shorter than its announced length: the response cannot be completed any more.
         if (sent == 0U) co_return false;
         if (sent) {
@@ -122,7 +135,7 @@ csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience l
             if (!co_await send_pieces(c, {text}, more, going)) co_return;
             account.content_bytes += text.size();
         } else if (const auto* part = std::get_if<slice>(&r.content[i])) {
-            if (!co_await send_file_part(c, *r.file, *part, going, account.content_bytes)) co_return;
+            if (!co_await send_file_part(c, r, *part, going, account.content_bytes)) co_return;
             c.is_corked = false;  // sendfile(2) holds nothing back
         }
     }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+//
+// Which blocks of files a core has lately seen in the page cache. To ask the kernel takes two calls for each part of a
+// file that is sent, which cost as much as a tenth of an answer with 64 KiB. What was in memory and has just been sent
+// stays there for a while; if it does not, a call that sends it again waits for the disk once.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "csp/core.hpp"
+
+namespace io {
+
+/// What a file's blocks are remembered by: the same for all its descriptors, another one for another file.
+enum class file_key : std::uint64_t { none = 0 };
+
+namespace detail {
+
+class resident_blocks {
+  public:
+    static constexpr std::uint64_t block_bytes = std::uint64_t{64} * 1024;
+
+    [[nodiscard]] bool has(file_key file, std::uint64_t block, csp::time_point now) const
+    {
+        const std::uint64_t name = name_of(file, block);
+        const entry& e = entries_[place_of(name)];
+        return e.name == name && now < e.until;
+    }
+    void add(file_key file, std::uint64_t block, csp::time_point now)
+    {
+        const std::uint64_t name = name_of(file, block);
+        entries_[place_of(name)] = {name, now + lifetime};
+    }
+
+  private:
+    static constexpr std::chrono::seconds lifetime{1};
+    static constexpr int bits_of_place = 10;
+    static constexpr std::uint64_t mixing = 0x9e37'79b9'7f4a'7c15;  // 2^64 divided by the golden ratio
+
+    [[nodiscard]] static std::uint64_t name_of(file_key file, std::uint64_t block)
+    {
+        return static_cast<std::uint64_t>(file) ^ (block + 1) * mixing;
+    }
+    [[nodiscard]] static std::size_t place_of(std::uint64_t name) { return name * mixing >> (64 - bits_of_place); }
+
+    struct entry {
+        std::uint64_t name = 0;
+        csp::time_point until;
+    };
+    std::array<entry, std::size_t{1} << bits_of_place> entries_{};
+};
+
+}  // namespace detail
+}  // namespace io
