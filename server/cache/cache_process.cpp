@@ -31,6 +31,7 @@ class kept_page {
         site_ = a.site;
         page_ = std::move(a.page);
         next_job_from_ = {};
+        checked_at_ = {};
     }
     void forget() { page_ = {}; }
     [[nodiscard]] bool is_of(const request& asked) const
@@ -46,6 +47,18 @@ class kept_page {
         if (now < check_from_) return true;
         check_from_ = std::min(now + freshness_ / 4, fresh_until_);
         return false;
+    }
+    /// Whether an open file still has the content that the page was made from; always true of a page in memory. The
+    /// file is checked once in a round of the core: the core's clock does not advance during a round, so all its
+    /// answers are made at the same time.
+    [[nodiscard]] bool is_unchanged(csp::time_point now)
+    {
+        if (!page_->file) return true;
+        if (checked_at_ != now) {
+            was_unchanged_ = page_->is_unchanged();
+            checked_at_ = now;
+        }
+        return was_unchanged_;
     }
     [[nodiscard]] const frozen_page& present() const { return page_; }
 
@@ -118,6 +131,8 @@ class kept_page {
     frozen_page page_;
     csp::time_point check_from_;  // from then on one worker is sent to check the file
     csp::time_point fresh_until_;
+    csp::time_point checked_at_;  // the round in which the open file was checked
+    bool was_unchanged_ = false;
     csp::time_point next_job_from_;  // earliest time for a compression job
 };
 
@@ -154,7 +169,7 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
             std::optional<compression_job> job;
             csp::attempt([&] { job = kept.job_for(x->asked, now, to.answers); });
             if (job) co_await to.desk.output(std::move(*job));
-            x->kept_is_fresh = kept.is_fresh(now);
+            x->kept_is_fresh = kept.is_fresh(now) && kept.is_unchanged(now);
             if (x->kept_is_fresh && kept.is_ready_for(x->asked)) {
                 // An exception can only occur before anything is sent; then a worker answers.
                 csp::attempt([&] { answered = send_at_once(*x, kept.dated_for(x->asked)); });

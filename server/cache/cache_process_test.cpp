@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "server/cache/cache_process.hpp"
 
+#include <fcntl.h>
+#include <fstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,6 +12,8 @@
 
 #include "csp/test_support.hpp"
 #include "csp/timer.hpp"
+#include "io/file.hpp"
+#include "server/static_farm/lookup.hpp"
 #include "server/test_support.hpp"
 
 namespace server {
@@ -23,6 +28,7 @@ using testing::HasSubstr;
 struct outcome {
     std::string sent;
     int jobs = 0;
+    bool was_fresh = false;
 };
 
 csp::process gives(std::vector<cache_work> first, std::vector<cache_work> then, csp::out<cache_work> to_cache)
@@ -47,6 +53,7 @@ csp::process reads(csp::in<exchange> answered, notebook<outcome> seen, notebook<
 {
     while (auto x = co_await answered.input()) {
         seen->sent = kernel->sent_to(*std::get<http1_carrier>((*x)->carrier).connection);
+        seen->was_fresh = (*x)->kept_is_fresh;
     }
 }
 
@@ -174,6 +181,26 @@ TEST(CacheProcess, TakesNoPageForTheSameWhoseTimesMayHideAChange)
     const outcome seen = play(k, std::move(given));
     EXPECT_THAT(seen.sent, HasSubstr("another"));
     EXPECT_EQ(seen.jobs, 0) << "nor is its text compressed: it may be the other's";
+}
+
+TEST(CacheProcess, LooksAtAnOpenFileBeforeItIsUsed)
+{
+    const test::scratch_directory here;
+    const std::string name = here.path() + "/file";
+    std::ofstream(name) << "content";
+    const auto fresh_after = [&](std::string_view more) {
+        engine_kernel k(1);
+        page p = *test::page_of_open_file();
+        p.file = csp::frozen<io::file>(io::file(io::descriptor(open(name.c_str(), O_RDONLY | O_CLOEXEC))));
+        p.made_from.front() = identity_of(*io::status(*p.file));
+        std::ofstream(name, std::ios::app) << more;
+        std::vector<cache_work> given;
+        given.emplace_back(std::make_unique<assignment>("/a", frozen_page(std::move(p)), k.on().now()));
+        given.emplace_back(request_of(k));
+        return play(k, std::move(given)).was_fresh;
+    };
+    EXPECT_TRUE(fresh_after(""));
+    EXPECT_FALSE(fresh_after("more")) << "its tag would be sent with other bytes";
 }
 
 }  // namespace

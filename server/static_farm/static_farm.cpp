@@ -104,10 +104,6 @@ csp::step<page_or_error> look(exchange_record& x, links& to)
     co_return found;
 }
 
-/// Whether the page that the cache has may be sent without looking up its name. If it is a file that is kept open, it
-/// may have been written to.
-bool is_good(const exchange_record& x) { return x.kept_is_fresh && (!x.kept->file || x.kept->is_unchanged()); }
-
 /// The page, if it says that there is nothing.
 const page* absence_in(const page_or_error& found)
 {
@@ -124,7 +120,7 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
     if (wants_page(x) && (!x.kept_is_fresh || x.kept->file)) push_last_answer(x);
     std::optional<page_or_error> found;
     if (wants_page(x)) {
-        found = is_good(x) ? page_or_error(x.kept) : co_await look(x, to);
+        found = x.kept_is_fresh ? page_or_error(x.kept) : co_await look(x, to);
         if (const server::page* const absent = absence_in(*found)) {
             if (is_http1(x)) {
                 server::page dated = *absent;
