@@ -261,7 +261,9 @@ class ready_pieces {
         const std::string_view id = add_id(x);
         const bool shows_id = form.id_at != ready_error::nowhere;
         const std::size_t content = most.content().size() + (shows_id ? id.size() : 0);
-        end_ = fmt::format_to(end_, "Content-Length: {}\r\n", content);
+        add("Content-Length: ");
+        end_ = std::to_chars(end_, own_.data() + own_.size(), content).ptr;
+        add(end_of_head);
 
         const std::string_view rest = most.bytes().substr(most.beginning().size());
         const std::size_t head = rest.size() - most.content().size();

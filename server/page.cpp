@@ -83,7 +83,9 @@ response_fields response_fields::without(std::string_view name) const
 
 response_fields fields_of_any(const description& d)
 {
+    constexpr std::size_t usually_enough = 384;  // bytes
     response_fields f;
+    f.reserve(usually_enough + d.more.lines().size());
     if (!d.etag.empty()) f.add("ETag", d.etag);
     if (d.modified) {
         const http::date_text modified = http::format_date(*d.modified);
@@ -95,13 +97,16 @@ response_fields fields_of_any(const description& d)
     return f;
 }
 
-response_fields fields_of_whole(const description& d)
+response_fields fields_of_whole(const description& d) { return fields_of_part(d, d.media_type, d.bytes); }
+
+response_fields fields_of_part(const description& d, std::string_view media_type, std::uint64_t bytes)
 {
     response_fields f = fields_of_any(d);
-    f.add("Content-Type", d.media_type).add("Content-Length", d.bytes);
+    f.add("Content-Type", media_type).add("Content-Length", bytes);
     const http::coding applied = d.coding == http::coding::identity ? d.stored : d.coding;
     if (applied != http::coding::identity) f.add("Content-Encoding", http::token(applied));
-    return f.add("Accept-Ranges", "bytes").add("X-Content-Type-Options", "nosniff");
+    f.add("Accept-Ranges", "bytes").add("X-Content-Type-Options", "nosniff");
+    return f;
 }
 
 ready_response::ready_response(http::status code, const response_fields& fields, std::string_view content)

@@ -2,7 +2,6 @@
 #include "server/back_end/back_end.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -35,6 +34,12 @@ std::optional<limit_kind> limit_of(http::status code)
         default:
             return std::nullopt;
     }
+}
+
+std::string_view client_of(const exchange_record& x)
+{
+    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    return http1 != nullptr ? http1->connection->peer : std::string_view();
 }
 
 /// What is to be told of the hits since the last time.
@@ -110,28 +115,28 @@ class hits {
     void add_line(const exchange_record& x)
     {
         if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);
-        const auto* http1 = std::get_if<http1_carrier>(&x.carrier);
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-        std::array<char, http::access_line_bytes> room;
-        const std::size_t bytes = http::format_access({.client = http1 != nullptr ? http1->connection->peer : "",
-                                                       .time = time_.text(now),
-                                                       .request_line = x.asked.line,
-                                                       .code = x.sent.code,
-                                                       .body_bytes = x.sent.content_bytes,
-                                                       .referer = x.asked.referer,
-                                                       .user_agent = x.asked.user_agent},
-                                                      room);
-        lines_.append(room.data(), bytes);
+        const http::access_entry entry{.client = client_of(x),
+                                       .time = time_.text(now),
+                                       .request_line = x.asked.line,
+                                       .code = x.sent.code,
+                                       .body_bytes = x.sent.content_bytes,
+                                       .referer = x.asked.referer,
+                                       .user_agent = x.asked.user_agent};
+        // Written where it is kept: an array of the longest line's size would be zeroed for every line.
+        const std::size_t before = lines_.size();
+        lines_.resize_and_overwrite(before + http::access_line_bytes, [&](char* text, std::size_t) {
+            return before + http::format_access(entry, {text + before, http::access_line_bytes});
+        });
     }
     void add_json(const exchange_record& x, std::chrono::microseconds took)
     {
         if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);
-        const auto* http1 = std::get_if<http1_carrier>(&x.carrier);
         const std::string id = to_string(id_of(x));
         http::append_access_json(
             lines_, {.when = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()),
                      .request_id = id,
-                     .client = http1 != nullptr ? http1->connection->peer : "",
+                     .client = client_of(x),
                      .host = x.asked.authority,
                      .site = x.of_site().name,
                      .request_line = x.asked.line,

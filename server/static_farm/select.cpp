@@ -15,13 +15,9 @@ namespace {
 
 using http::status;
 
-/// The fields of an answer with a part: those of the whole, with another length (RFC 9110, section 15.3.7).
 response part_of(const description& about, std::string_view media_type, std::uint64_t bytes)
 {
-    description part = about;
-    part.media_type = media_type;
-    part.bytes = bytes;
-    return {status::partial_content, fields_of_whole(part)};
+    return {status::partial_content, fields_of_part(about, media_type, bytes)};
 }
 
 response one_range(const description& about, const http::byte_range& range)
