@@ -14,6 +14,9 @@ struct acceptance {
 
     weight quality = 0;
     by range = by::none;
+
+    /// Whether the field accepts the type by name or by `type/*`, not only by `*/*`.
+    [[nodiscard]] bool is_named() const noexcept { return quality > 0 && range >= by::any_of_type; }
 };
 
 /// REQUIRES: `type` is a type and a subtype, without parameters. Malformed elements are ignored, and so are all

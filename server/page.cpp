@@ -129,7 +129,12 @@ void ready_response::set_date(std::chrono::sys_seconds now)
     bytes_.replace(fields_at_ - end_of_line.size() - date_bytes, date_bytes, text.data(), text.size());
 }
 
-const ready_error& absence::form_for(std::string_view accept) const { return http::prefers_json(accept) ? json : html; }
+error_form preferred_form(std::string_view accept) noexcept
+{
+    if (accept.empty()) return error_form::text;
+    if (http::prefers_json(accept)) return error_form::json;
+    return http::acceptance_of(accept, "text/html").is_named() ? error_form::html : error_form::text;
+}
 
 const ready_response& page::ready_for(const http::accepted_codings& accepted, std::string_view accept) const
 {
@@ -139,7 +144,7 @@ const ready_response& page::ready_for(const http::accepted_codings& accepted, st
 void page::set_date(const http::accepted_codings& accepted, std::string_view accept, std::chrono::sys_seconds now)
 {
     if (nothing) {
-        (http::prefers_json(accept) ? nothing->json : nothing->html).most.set_date(now);
+        nothing->form_for(accept).most.set_date(now);
     } else {
         as(best(accepted).about.coding).whole.set_date(now);
     }
@@ -217,7 +222,9 @@ std::size_t page::bytes() const
     for (const auto& r : in) {
         if (r) bytes += r->whole.bytes().size() + r->about.media_type.size() + r->about.etag.size();
     }
-    if (nothing) bytes += nothing->html.most.bytes().size() + nothing->json.most.bytes().size();
+    if (nothing) {
+        for (const ready_error& form : nothing->in) bytes += form.most.bytes().size();
+    }
     return bytes;
 }
 

@@ -109,14 +109,28 @@ struct ready_error {
     std::size_t id_at = nowhere;  // position of the request id in the content
 };
 
+/// The forms of an error's answer.
+enum class error_form : std::uint8_t { text, html, json };
+inline constexpr std::size_t error_forms = 3;
+
+/// The form for a client with this Accept field. HTML is for clients that name it, as browsers do when they load a
+/// page; scripts, crawlers and browsers that load an image would not show it.
+[[nodiscard]] error_form preferred_form(std::string_view accept) noexcept;
+
 /// Records that a path has no page, with the error response for it.
 struct absence {
     http::error why;
-    ready_error html;
-    ready_error json;
+    std::array<ready_error, error_forms> in;  // by form
 
     /// The form that a client with this Accept field prefers.
-    [[nodiscard]] const ready_error& form_for(std::string_view accept) const;
+    [[nodiscard]] const ready_error& form_for(std::string_view accept) const
+    {
+        return in[static_cast<std::size_t>(preferred_form(accept))];
+    }
+    [[nodiscard]] ready_error& form_for(std::string_view accept)
+    {
+        return in[static_cast<std::size_t>(preferred_form(accept))];
+    }
 };
 
 struct representation {

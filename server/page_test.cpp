@@ -178,5 +178,18 @@ TEST(FileIdentity, IsSettledWhenTheClockOfTheFileSystemHasMovedOn)
     EXPECT_TRUE(is_settled(file_identity(), now)) << "of a file that is not there";
 }
 
+TEST(ErrorForm, IsThatOfTheAccept)
+{
+    for (const std::string_view accept :
+         {"", "*/*", "image/avif,image/webp,*/*;q=0.8", "text/html;q=0", "text/css,*/*;q=0.1"}) {
+        EXPECT_EQ(preferred_form(accept), error_form::text) << accept;
+    }
+    for (const std::string_view accept :
+         {"text/html", "text/*", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}) {
+        EXPECT_EQ(preferred_form(accept), error_form::html) << accept;
+    }
+    EXPECT_EQ(preferred_form("application/json, */*"), error_form::json);
+}
+
 }  // namespace
 }  // namespace server

@@ -149,7 +149,7 @@ inline frozen_page page_of_absence(std::string_view text = "nothing", std::size_
     page p{.made_from = {file_identity()}, .in = {}};
     p.settled = false;
     const ready_error form{ready_response(http::status::not_found, {}, text), id_at};
-    p.nothing = absence{.why = {http::status::not_found, "nothing"}, .html = form, .json = form};
+    p.nothing = absence{.why = {http::status::not_found, "nothing"}, .in = {form, form, form}};
     return frozen_page(std::move(p));
 }
 

@@ -22,7 +22,7 @@ def refusal(server, request, status, saying=None):
     with server.connect() as c:
         r = c.send(request).response()
         assert (r.status, r.closes) == (status, True)
-        assert f"<title>{status} " in r.text
+        assert r.text.startswith(f"{status} {r.reason}\n")
         if saying is not None:
             assert saying in r.text
         c.expect_closed()
@@ -215,7 +215,7 @@ def test_expect_100_continue_is_answered_finally(standing):
 
 
 def test_error_pages_are_html_and_name_no_version(standing):
-    r = standing.ask("/none")
+    r = standing.ask("/none", "Accept: text/html")
     assert r.reason == "Not Found"
     assert re.match(r"<!doctype html>\n<html lang=\"en\">", r.text)
     assert "404 Not Found" in r.text

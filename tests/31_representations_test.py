@@ -1018,6 +1018,9 @@ def test_errors_as_json(standing, status, target, fields, method):
     assert (told["status"], told["error"]) == (status, r.reason) and told["message"]
     r = standing.ask(target, "Accept: text/html, */*;q=0.1", *fields, method=method)
     assert (r.status, r.get("Content-Type"), r.get("Vary")) == (status, "text/html; charset=utf-8", "Accept")
+    r = standing.ask(target, "Accept: */*", *fields, method=method)
+    assert (r.status, r.get("Content-Type"), r.get("Vary")) == (status, "text/plain; charset=utf-8", "Accept")
+    assert r.text == f"{status} {r.reason}\n{told['message']}\nRequest {r.get('X-Request-Id')}\n"
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,20 @@ def test_the_answer_for_a_missing_page(serve):
     wait_until(lambda: server.ask("/none").text == "<p>still gone", "the new text", deadline=10)
 
 
+def test_each_form_of_a_missing_page(server):
+    """Plain text, HTML for clients that name it, JSON for those that prefer it, each with the request's id."""
+    with server.connect() as c:
+        for _ in range(20):
+            text = c.ask("/none")
+            assert text.get("Content-Type") == "text/plain; charset=utf-8"
+            assert text.text == f"404 Not Found\nThere is no such page.\nRequest {text.get('X-Request-Id')}\n"
+            page = c.ask("/none", "Accept: text/html,application/xhtml+xml,*/*;q=0.8")
+            assert page.get("Content-Type") == "text/html; charset=utf-8"
+            assert page.text.startswith("<!doctype html>") and page.get("X-Request-Id") in page.text
+            program = c.ask("/none", "Accept: application/json")
+            assert json.loads(program.text)["request_id"] == program.get("X-Request-Id")
+
+
 def test_missing_names_evict_no_page(server):
     """Popular pages stay in memory, however many missing names are requested."""
     page = "/dir/b.css"

@@ -176,7 +176,7 @@ headers_always = { Content-Security-Policy = "default-src 'self'", content-secur
 def test_a_built_in_page_brings_its_own_policy(configured, target, status):
     server = configured(STRICT, {"dir/a.txt": "a", "index.html": "x"})
     assert ask(server, "/", host="strict.example").get("Content-Security-Policy") == "default-src 'self'"
-    r = ask(server, target, host="strict.example")
+    r = ask(server, target, "Accept: text/html", host="strict.example")
     assert r.status == status
     (style,) = re.findall(r"<style>(.*?)</style>", r.text, re.S)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -187,7 +187,7 @@ def test_a_built_in_page_brings_its_own_policy(configured, target, status):
 
 
 def test_an_error_shows_the_id_of_its_request(server):
-    r = server.ask("/nothing")
+    r = server.ask("/nothing", "Accept: text/html")
     assert f"<code>{r.get('X-Request-Id')}</code>" in r.text
     r = ask(server, "/nothing", "Accept: application/json")
     assert json.loads(r.body)["request_id"] == r.get("X-Request-Id")

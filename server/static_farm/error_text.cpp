@@ -44,6 +44,14 @@ std::string error_html(http::status code, std::string_view message, std::string_
     return page;
 }
 
+std::string error_plain(http::status code, std::string_view message, std::string_view id)
+{
+    std::string text = fmt::format("{} {}\n", http::number(code), phrase_of(code));
+    if (!message.empty()) text += fmt::format("{}\n", message);
+    if (!id.empty()) text += fmt::format("Request {}\n", id);
+    return text;
+}
+
 std::string error_json(http::status code, std::string_view message, std::string_view id)
 {
     return fmt::format("{{\"status\":{},\"error\":{},\"message\":{},\"request_id\":{}}}\n", http::number(code),

@@ -46,6 +46,13 @@ TEST(ErrorText, HtmlNeedsNothingElse)
     EXPECT_THAT(page, Not(HasSubstr("class=\"lead\""))) << "no message, no paragraph";
 }
 
+TEST(ErrorText, Plain)
+{
+    EXPECT_EQ(error_plain(status::not_found, "There is no <such> page.", "a-1-1"),
+              "404 Not Found\nThere is no <such> page.\nRequest a-1-1\n");
+    EXPECT_EQ(error_plain(status::bad_gateway, "", ""), "502 Bad Gateway\n");
+}
+
 TEST(ErrorText, Json)
 {
     EXPECT_EQ(error_json(status::not_found, "There is no \"such\" page.", "a-1-1"),

@@ -31,6 +31,7 @@ using http::status;
 constexpr std::array coded{coding::gzip, coding::brotli, coding::zstd};
 constexpr std::string_view html = "text/html; charset=utf-8";
 constexpr std::string_view json = "application/json";
+constexpr std::string_view plain_text = "text/plain; charset=utf-8";
 constexpr std::string_view methods_of_pages = "GET, HEAD, OPTIONS";
 constexpr std::size_t longest_listing = 10'000;  // entries on one page
 
@@ -382,11 +383,15 @@ csp::step<response> error_page(const io::directory& root, const page_rules& rule
 {
     response r;
     const std::vector<header> headers = headers_of_error(rules.files, asked.routes);
-    if (http::prefers_json(asked.accept)) {
+    const error_form form = preferred_form(asked.accept);
+    if (form == error_form::json) {
         r = text_response(why.code, json, error_json(why.code, why.text, id));
         add_headers(r.fields, headers);
     } else if (auto own = co_await own_error_page(root, rules.files, why.code)) {
         r = std::move(*own);
+        add_headers(r.fields, headers);
+    } else if (form == error_form::text) {
+        r = text_response(why.code, plain_text, error_plain(why.code, why.text, id));
         add_headers(r.fields, headers);
     } else {
         r = text_response(why.code, html, error_html(why.code, why.text, id));

@@ -35,8 +35,8 @@ csp::step<std::expected<found_page, http::error>> get_page(const io::directory& 
 csp::step<std::optional<found_entry>> find_error_page(const io::directory& root, const static_rules& rules,
                                                       http::status code);
 
-/// The page for an error, in the form that `asked` prefers: JSON, or the site's own page, or the server's. JSON and the
-/// server's page show `id`, the request's.
+/// The page for an error, in the form that `asked` prefers: JSON, or the site's own page, or else the server's page or
+/// a few lines of text. All but the site's own page show `id`, the request's.
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
                                http::error why, response_fields with, std::string_view id);
 

@@ -45,13 +45,16 @@ frozen_page page_of(large_file& f)
 csp::step<frozen_page> absence_of(const io::directory& root, const page_rules& rules, const request& asked,
                                   http::error why)
 {
-    auto html = co_await form_of(root, rules, asked, why, "");
-    auto json = co_await form_of(root, rules, asked, why, "application/json");
-    if (!html || !json) co_return frozen_page();
+    absence nothing{.why = why, .in = {}};
+    for (const std::string_view accept : {"", "text/html", "application/json"}) {
+        auto form = co_await form_of(root, rules, asked, why, accept);
+        if (!form) co_return frozen_page();
+        nothing.form_for(accept) = std::move(*form);
+    }
     // There is no file to tell one version of this from another, so a later one always replaces it.
     page p{.made_from = {file_identity()}, .in = {}};
     p.settled = false;
-    p.nothing = absence{.why = why, .html = std::move(*html), .json = std::move(*json)};
+    p.nothing = std::move(nothing);
     co_return frozen_page(std::move(p));
 }
 
