@@ -73,7 +73,7 @@ def read_report(text):
 
 
 def httperf(core, port, rate):
-    """What httperf says of one run. The attempted rate is in requests; httperf wants it in connections."""
+    """The report of httperf for one run. The attempted rate is in requests; httperf wants it in connections."""
     command = ["taskset", "-c", core, "httperf", "--server", "127.0.0.1", "--port", port, "--uri", LOAD.page(),
                "--num-conns", HITS // REQUESTS_A_CONNECTION, "--num-calls", REQUESTS_A_CONNECTION,
                "--rate", rate / REQUESTS_A_CONNECTION, "--timeout", PATIENCE_SECONDS]

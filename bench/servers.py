@@ -46,7 +46,7 @@ class Load:
     pipeline: int = 1  # requests in one write
     part: int = 0  # bytes of the file per request; 0: all of it
     status: int = 200
-    distinct: bool = False  # each request is for a name of its own
+    distinct: bool = False  # each request is for a different name
 
     def page(self):
         return f"/{self.key}.{'mp4' if self.part else 'html'}"

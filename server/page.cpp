@@ -20,10 +20,11 @@ namespace server {
 // come those of the representation, then the content; `fields_at_` and `content_at_` are the offsets of the second and
 // the third part.
 //
-// Only two things change after a page was built. The Date is the last field of the first part and always has 29
+// A page changes in three ways after it was built. The Date is the last field of the first part and always has 29
 // characters, so set_date() overwrites it in place, at most once a second. Compressed representations are added when
-// the compressor has finished. Both happen in the cache process that owns the page, and only while no worker shares it;
-// otherwise that process first makes a copy (see cache_process.cpp).
+// the compressor has finished. If only the Last-Modified dates change, set_dates() builds the responses again. All this
+// happens in the cache process that owns the page, and only while no worker shares it; otherwise that process first
+// makes a copy (see cache_process.cpp).
 //
 // An absence (a cached 404, for example) is stored in the same way, in HTML and in JSON; `id_at` is where the id of the
 // request has to be inserted.

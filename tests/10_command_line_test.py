@@ -107,7 +107,7 @@ def test_nothing_to_serve():
     assert "nothing to serve" in sentence("--port", free_port(), code=2)
 
 
-# --- what cannot be had -----------------------------------------------------------------------------------------------
+# --- unavailable resources --------------------------------------------------------------------------------------------
 
 
 def test_a_directory_that_is_missing(place):

@@ -107,7 +107,7 @@ def test_a_client_that_ends_before_its_request_does(standing, part):
     standing.expect_healthy()
 
 
-# --- one request, cut everywhere --------------------------------------------------------------------------------------
+# --- requests split at every byte -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -206,9 +206,6 @@ def test_expect_100_continue_is_answered_finally(standing):
             assert (r.status, r.closes) == (405, True)
             c.finish_sending()
             c.expect_closed()
-
-
-# --- two who would not agree ------------------------------------------------------------------------------------------
 
 
 # --- responses --------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def noise(size, seed=0):
     return random.Random(seed).randbytes(size)
 
 
-# --- what comes with a file -------------------------------------------------------------------------------------------
+# --- fields of a file -------------------------------------------------------------------------------------------------
 
 
 def test_fields_of_a_file(standing):

@@ -23,7 +23,7 @@ def get(target, *fields, method="GET"):
     return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *fields]) + "\r\n\r\n"
 
 
-# --- answers to requests that came together ---------------------------------------------------------------------------
+# --- pipelined requests -----------------------------------------------------------------------------------------------
 
 
 def segments_received(client):
@@ -136,7 +136,7 @@ def test_clients_that_leave_before_the_last_answer(serve):
         assert status != "200" or int(sent or 0) <= page
 
 
-# --- what is not there, remembered ------------------------------------------------------------------------------------
+# --- cached absences --------------------------------------------------------------------------------------------------
 
 
 def test_a_file_that_appears(server):

@@ -33,7 +33,7 @@ def told(server, what):
     wait_until(lambda: what in server.error_log.read_text(), f"the error log says: {what}")
 
 
-# --- ending -----------------------------------------------------------------------------------------------------------
+# --- stopping ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", ENDING)
@@ -252,7 +252,7 @@ def test_signals_that_mean_nothing(server, number):
     server.expect_healthy()
 
 
-# --- running long -----------------------------------------------------------------------------------------------------
+# --- memory -----------------------------------------------------------------------------------------------------------
 
 
 without_sanitizer = pytest.mark.skipif(has_sanitizer(), reason="sanitizers need memory of their own")

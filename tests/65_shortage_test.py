@@ -60,7 +60,7 @@ def test_a_start_with_few_descriptors_serves_or_says_why_not(place, engine, few)
     assert not control.exists() and not unix.exists(), f"left behind with {few} descriptors: {said}"
 
 
-# The system counts threads for each user, so no other test may run as this one. Of the numbers that belong to nobody.
+# The system counts threads per user, so no other test may use this one. The number is one that belongs to no user.
 USER = 61184 + os.getpid() % 4000
 
 # Gives the directory to the user and becomes that; root opens the program, since it may be where only root may go.
@@ -78,7 +78,7 @@ os.execve(program, sys.argv[3:], os.environ)
 
 
 def limit_threads(server, soft):
-    """As the user of the server, who alone may do this besides root with all its capabilities."""
+    """Runs as the user of the server, because otherwise only root with all its capabilities may do this."""
     script = "import resource as r, sys; n = int(sys.argv[1]); hard = r.prlimit(n, r.RLIMIT_NPROC)[1]; "
     script += "r.prlimit(n, r.RLIMIT_NPROC, (int(sys.argv[2]) if int(sys.argv[2]) else hard, hard))"
     who = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}

@@ -54,7 +54,7 @@ def with_sites(serve, place, text=SITES):
     return serve(arguments=["--config", str(file)]), file
 
 
-ODD_PATHS = {  # and what an address says instead
+ODD_PATHS = {  # and the path in the URL
     "/old/a%2Fb": "/new/a%2Fb", "/old/a%2fb/": "/new/a%2Fb/", "/old/%ff%0A": "/new/%FF%0A", "/old/a%5Cb?q": "/new/a%5Cb?q",
     "/old/x?\"<>": "/new/x?%22%3C%3E",
 }

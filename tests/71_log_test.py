@@ -231,7 +231,7 @@ def test_a_server_without_descriptors_says_so(serve):
     assert line.endswith(f"[request {r.get('X-Request-Id')}]")
 
 
-# --- moved away -------------------------------------------------------------------------------------------------------
+# --- log rotation -----------------------------------------------------------------------------------------------------
 
 
 def test_logs_are_moved_away_under_load(serve):
@@ -309,7 +309,7 @@ def test_the_standard_stream_is_not_reopened(serve):
     assert re.findall(r"\?(\w+)", server.stderr.read_text()) == ["before", "after"]
 
 
-# --- nothing lost -----------------------------------------------------------------------------------------------------
+# --- full disks -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("form", ["combined", "json"])
@@ -568,7 +568,7 @@ def test_a_log_that_hangs_and_goes_on(hanging):
     assert whole + lost == answered and lost > 0
 
 
-# --- the end ----------------------------------------------------------------------------------------------------------
+# --- stopping ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_slow_reader_loses_nothing_at_the_end(serve):
@@ -698,7 +698,7 @@ def test_a_reader_that_does_not_read_stops_no_client(serve, place):
         assert re.search(r"warning: \d+ lines of the access log were lost", server.error_log.read_text())
 
 
-# --- mistakes ---------------------------------------------------------------------------------------------------------
+# --- invalid settings -------------------------------------------------------------------------------------------------
 
 
 def complaint_of(*words):

@@ -159,7 +159,7 @@ def test_from_elsewhere_a_header_is_no_header(serve):
     assert logged_clients(server, 4) == ["127.0.0.1"] * 3 + [CLIENT]
 
 
-# --- proxies that speak HTTP ------------------------------------------------------------------------------------------
+# --- HTTP proxies -----------------------------------------------------------------------------------------------------
 
 HOPS = [  # fields of the request, and the resulting client
     ([], "127.0.0.1"),

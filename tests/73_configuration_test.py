@@ -82,7 +82,7 @@ def test_a_path_has_one_meaning(configured, target, status, location):
     assert location is None or re.fullmatch(r"[!-~]+", location)
 
 
-# --- the headers of what is sent --------------------------------------------------------------------------------------
+# --- response headers -------------------------------------------------------------------------------------------------
 
 APPLICATION = """
 [[site]]
@@ -161,7 +161,7 @@ def test_which_statuses_headers_go_with(configured):
     assert ask(server, "/assets/none.html", host="app.example").get("X-Html-Always") == "1"
 
 
-# --- pages of the server's own ----------------------------------------------------------------------------------------
+# --- built-in pages ---------------------------------------------------------------------------------------------------
 
 STRICT = """
 [[site]]

@@ -129,7 +129,7 @@ def test_another_user_is_refused(operated, control, place):
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-# --- the end ----------------------------------------------------------------------------------------------------------
+# --- stopping ---------------------------------------------------------------------------------------------------------
 
 
 def test_progress_of_the_end_is_told(serve):
@@ -318,7 +318,7 @@ def test_an_upgrade_whose_configuration_is_wrong(serve, control):
     server.expect_healthy()
 
 
-# --- upgrades that meet others, the end, or a new server that does not live ------------------------------------------
+# --- concurrent and failing upgrades ---------------------------------------------------------------------------------
 
 
 def program(place, text):

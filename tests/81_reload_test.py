@@ -166,7 +166,7 @@ def test_a_low_port_after_dropping_privileges(server, place):
     assert server.answers(server.port)
 
 
-# --- and at upgrades --------------------------------------------------------------------------------------------------
+# --- addresses at upgrades --------------------------------------------------------------------------------------------
 
 
 def test_an_upgrade_reads_the_addresses_again(server):
@@ -448,7 +448,7 @@ def test_settings_that_need_a_restart(server):
     assert "listen" not in said.stdout
 
 
-# --- what the caller is told ------------------------------------------------------------------------------------------
+# --- what reload reports ----------------------------------------------------------------------------------------------
 
 
 def test_mistakes_with_their_place(server):

@@ -69,7 +69,7 @@ class followed {
                     << "a slot is released before another page comes";
                 kept_[c.slot] = to.path;
             } else {
-                EXPECT_EQ(kept_.erase(c.slot), 1U) << "only who keeps something is told to stop";
+                EXPECT_EQ(kept_.erase(c.slot), 1U) << "only a process that keeps something is told to stop";
             }
         }
         EXPECT_EQ(contents_.now().kept, kept_.size());
@@ -106,7 +106,7 @@ TEST(CacheContents, APageEntersWhenAnotherWasAskedForLess)
     cache.finds("/b");
     EXPECT_FALSE(cache.keeps("/b"));
     cache.finds("/b");
-    EXPECT_TRUE(cache.keeps("/b")) << "who was displaced competes on, with his count";
+    EXPECT_TRUE(cache.keeps("/b")) << "a displaced page competes again, with its count";
 }
 
 TEST(CacheContents, ScannersDoNotDisplaceWhatIsAskedFor)
@@ -164,10 +164,10 @@ TEST(CacheContents, MemoryIsBounded)
     EXPECT_GT(cache.kept().size(), 4U);
     cache.finds("/large", 90'000);
     cache.finds("/large", 90'000);
-    EXPECT_THAT(cache.kept(), ElementsAre("/large")) << "asked for more often than all that it displaces";
+    EXPECT_THAT(cache.kept(), ElementsAre("/large")) << "requested more often than all that it displaces";
     cache.finds("/huge", 200'000);
     cache.finds("/huge", 200'000);
-    EXPECT_THAT(cache.kept(), ElementsAre("/large")) << "nobody goes for what does not fit in any case";
+    EXPECT_THAT(cache.kept(), ElementsAre("/large")) << "no page is evicted for one that does not fit in any case";
 }
 
 TEST(CacheContents, APageThatGrowsMustCompeteForItsPlace)

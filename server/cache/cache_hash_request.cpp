@@ -34,10 +34,11 @@ class slot_table {
     std::unordered_map<std::uint64_t, slot_number> slots_;
 };
 
-/// The paths asked for lately for which nothing is kept, by their hashes. Of those that share a place the last.
+/// The hashes of recently requested paths for which nothing is kept. A fixed table: a hash replaces an older one in its
+/// place.
 class recent_paths {
   public:
-    /// Yields whether it was asked for before.
+    /// Records a path. Returns whether it was already recorded.
     [[nodiscard]] bool note(std::uint64_t hash)
     {
         return std::exchange(hashes_[hash % hashes_.size()], std::optional(hash)) == hash;
