@@ -1,7 +1,8 @@
-# !/bin/sh SPDX-License-Identifier: MIT Fetches the programs that `make bench` compares with, on Debian 12. It starts no
-# service and changes no configuration: the packages that it installs contain none, and the servers whose packages do
-# are only unpacked, into build/bench/debian. It does nothing if everything is installed. Run it as root, or as a user
-# with sudo.
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Fetches the programs that `make bench` compares with, on Debian 12. It starts no service and changes no configuration:
+# the packages that it installs contain none, and the servers whose packages do are only unpacked, into
+# build/bench/debian. It does nothing if everything is installed. Run it as root, or as a user with sudo.
 set -eu
 
 cd "$(dirname "$0")/.."

@@ -1,4 +1,6 @@
-# !/bin/sh SPDX-License-Identifier: MIT Installs the Debian 12 packages that occwserv needs, for one purpose at a time:
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs the Debian 12 packages that occwserv needs, for one purpose at a time:
 #
 #   dependencies.sh build        to compile the server
 #   dependencies.sh test         to run the tests as well
