@@ -433,8 +433,8 @@ keys log_keys(toml_reader& r, log_rules& into, written_places& places)
     return {{"access", with_place(r, places, "log.access", log_target_text(r, into.access))},
             {"error", with_place(r, places, "log.error", log_target_text(r, into.error))},
             {"format", r.choice(into.form, {{"combined", log_form::combined}, {"json", log_form::json}})},
-            {"request_id",
-             r.choice(into.told_ids, {{"errors", ids_in_answers::errors}, {"always", ids_in_answers::always}})}};
+            {"request_id", r.choice(into.ids_in_responses,
+                                    {{"errors", ids_in_answers::errors}, {"always", ids_in_answers::always}})}};
 }
 
 /// The addresses that a proxy connects from: networks, or "unix:" for every peer on a unix socket.

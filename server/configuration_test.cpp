@@ -74,7 +74,7 @@ body_bytes = 0
     EXPECT_EQ(got->log.access, "");
     EXPECT_EQ(got->log.error, "e.log");
     EXPECT_EQ(got->log.form, log_form::json);
-    EXPECT_EQ(got->log.told_ids, ids_in_answers::always);
+    EXPECT_EQ(got->log.ids_in_responses, ids_in_answers::always);
     EXPECT_EQ(got->cache.memory, 0U);
     EXPECT_EQ(got->cache.largest_page, 1000U);
     EXPECT_EQ(got->patience.idle, milliseconds(1500));

@@ -219,7 +219,7 @@ constexpr std::string_view connection_field(http1_carrier::fate then)
 
 bool is_told_its_id(const exchange_record& x, http::status code)
 {
-    return http::number(code) >= 400 || x.by->told_ids == ids_in_answers::always;
+    return http::number(code) >= 400 || x.by->ids_in_responses == ids_in_answers::always;
 }
 
 /// A page that is ready in pieces, with what the connection and the request add to it.

@@ -18,7 +18,8 @@
 namespace server {
 namespace {
 
-/// Adds up what a site's pages depend on, each with its length, so that no two configurations read the same.
+/// Hashes the settings that a site's pages depend on. Each text is preceded by its length, so that two lists of texts
+/// never give the same input.
 class fingerprint {
   public:
     fingerprint& add(std::string_view text)
@@ -53,13 +54,14 @@ std::uint64_t key_of(const site& s, const cache_rules& cache, const io::director
 {
     const static_rules& f = s.files;
     fingerprint sum;
-    // The name may be that of a link, which leads to another directory by now.
+    // `root` may name a symbolic link that has been changed since, so the name alone is not enough.
     if (const auto what = io::status(root)) sum.add(what->device).add(what->inode);
     sum.add(s.names).add(f.root).add(f.links_into).add(f.index).add(f.tries).add(f.cache_control).add(f.headers);
-    sum.add(f.error_pages.size());  // a remembered miss has one inside
+    sum.add(f.error_pages.size());  // the cache keeps error pages of missing files, too
     for (const auto& [code, page] : f.error_pages) sum.add(static_cast<std::uint64_t>(code)).add(page);
     sum.add(static_cast<std::uint64_t>(f.directories)).add(cache.largest_page).add(cache.largest_text);
-    // What a route redirects or refuses is not kept; which of them add headers is told apart by their numbers.
+    // Only `try` changes which pages are cached: redirects and fixed statuses are not. The routes that add headers to a
+    // page are hashed by number, in the other key_of().
     for (const route& r : f.routes) {
         sum.add(r.path).add(r.headers);
         if (const auto* files = std::get_if<look_for>(&r.then)) sum.add(files->tries);
@@ -67,7 +69,7 @@ std::uint64_t key_of(const site& s, const cache_rules& cache, const io::director
     return sum.sum();
 }
 
-/// Opens the root of a site; adds to `wrong` what cannot be opened.
+/// Opens the root of a site, and adds a message to `wrong` for each directory that cannot be opened.
 io::directory open_root(const static_rules& files, std::vector<std::string>& wrong)
 {
     auto root = io::open_directory(files.root);
@@ -109,7 +111,7 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
              .clients = s.clients.divided_by(std::max(1U, s.workers)),
              .proxies = s.proxies,
              .stats = s.stats,
-             .told_ids = s.log.told_ids};
+             .ids_in_responses = s.log.ids_in_responses};
     p.sites.reserve(sites.size() + 1);
     std::map<std::pair<std::string, std::vector<std::string>>, std::size_t> known;
     for (site& each : sites) {
@@ -146,16 +148,16 @@ std::vector<header> headers_of_error(const static_rules& rules, const std::vecto
 {
     const auto goes_with_it = [](const header& h) { return h.with == sent_with::every_answer; };
     std::vector<header> all;
-    add_up(all, rules.headers | std::views::filter(goes_with_it));
-    for (const route_number r : routes) add_up(all, rules.routes[r].headers | std::views::filter(goes_with_it));
+    set_header(all, rules.headers | std::views::filter(goes_with_it));
+    for (const route_number r : routes) set_header(all, rules.routes[r].headers | std::views::filter(goes_with_it));
     return all;
 }
 
 std::vector<header> headers_of_other(const static_rules& rules, const std::vector<route_number>& routes)
 {
     std::vector<header> all;
-    add_up(all, rules.headers);
-    for (const route_number r : routes) add_up(all, rules.routes[r].headers);
+    set_header(all, rules.headers);
+    for (const route_number r : routes) set_header(all, rules.routes[r].headers);
     std::erase_if(all, [](const header& h) { return is_lifetime(h.name); });
     return all;
 }
@@ -164,7 +166,7 @@ std::vector<header> headers_of_file(const page_rules& rules, const std::vector<r
                                     std::string_view name, way_to_file way)
 {
     std::vector<header> all;
-    add_up(all, rules.files.headers);
+    set_header(all, rules.files.headers);
     if (rules.files.routes.empty()) return all;
     const auto acts = [&](route_number r) { return rules.files.routes[r].acts(); };
     std::vector<route_number> of_file = rules.routes.match(fmt::format("/{}", name)).headers;
@@ -174,8 +176,8 @@ std::vector<header> headers_of_file(const page_rules& rules, const std::vector<r
     for (const route_number r : both) {
         const bool has_a_say = way == way_to_file::by_path || std::ranges::binary_search(of_file, r) ||
                                (way == way_to_file::rewritten && acts(r));
-        add_up(all, rules.files.routes[r].headers |
-                        std::views::filter([&](const header& h) { return has_a_say || !is_lifetime(h.name); }));
+        set_header(all, rules.files.routes[r].headers |
+                            std::views::filter([&](const header& h) { return has_a_say || !is_lifetime(h.name); }));
     }
     return all;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// What a connection or a request is treated by. It travels with them: parking stamps the one in force on every
-// connection that it forwards, and all later stages go by that. So a request is answered wholly by the configuration of
-// the moment in which it was complete, and nobody need be told of a new one but parking.
+// A policy is the part of the configuration that requests depend on, with its directories open and its tables built. It
+// travels with the requests: parking stamps the policy in force on each connection that it forwards, and all later
+// stages use that one. So each request is answered by a single configuration, and a reload hands the new one to parking
+// only.
 #pragma once
 
 #include <cstddef>
@@ -20,66 +21,70 @@
 
 namespace server {
 
-/// What the static farm works by.
+/// The part of a site that the static farm uses.
 struct page_rules {
     static_rules files;
     cache_rules cache;
     patience limits;
-    route_table routes;  // of files.routes
+    route_table routes;  // built from files.routes
 };
 
-/// A site as it is served.
+/// A site, ready to be served.
 struct served_site {
     page_rules pages;
-    std::size_t root = 0;   // which of the roots
-    std::string name;       // for the log: its first name, "default" if it has none; empty: it is no site
-    std::uint64_t key = 0;  // of its configuration and root: what the cache has is found as long as they are the same
+    std::size_t root = 0;   // index in policy::roots
+    std::string name;       // for the log: its first name, or "default"; empty for policy::nowhere()
+    std::uint64_t key = 0;  // hash of its configuration and root: part of the key of its pages in the cache
 };
 
 struct policy {
     site_table names;
-    std::vector<io::directory> roots;  // each once for all sites with the same links_into; the last is none
-    std::vector<served_site> sites;    // as they are written; the last is of requests for a name that no site has
+    std::vector<io::directory> roots;  // shared by sites with the same root and links_into; the last is not open
+    std::vector<served_site> sites;    // in the order written; the last one stands for names that no site has
     server::patience patience;
     http::limits limits;
     std::size_t connections = 0;
-    client_limits clients;  // of the core
+    client_limits clients;  // on one core
     std::vector<proxy_rule> proxies{};
     stats_rules stats;
-    ids_in_answers told_ids = ids_in_answers::errors;
+    ids_in_answers ids_in_responses = ids_in_answers::errors;
 
+    /// The number of the site that stands for names that no site has.
     [[nodiscard]] site_number nowhere() const { return static_cast<site_number>(sites.size() - 1); }
 };
 
 static_assert(csp::mobile<policy>);
 using frozen_policy = csp::frozen<policy>;
 
-/// The sites of the tables, and the one of the top level if that has a root.
+/// The sites of the [[site]] tables, and then the site at the top level if it has a root.
 [[nodiscard]] std::vector<site> all_sites(const settings& s);
 
-/// Opens what is to be served. What cannot be is told, all at once.
+/// Opens the roots of all sites and builds their tables. An error has one message for each directory that cannot be
+/// opened.
 [[nodiscard]] std::expected<policy, std::vector<std::string>> make_policy(const settings& s);
 
 [[nodiscard]] bool has_header(const std::vector<header>& headers, std::string_view name);
-/// Whether a field of this name says how long an answer may be kept: Cache-Control, and its like for caches of one kind
-/// (RFC 9213).
+/// Whether a field of this name says how long a response may be cached: Cache-Control, Expires, Pragma, and the
+/// targeted fields of RFC 9213 such as CDN-Cache-Control.
 [[nodiscard]] bool is_lifetime(std::string_view name);
 
-/// The headers that the site and the routes of `asked` add to an error.
+/// The headers that the site and these routes add to an error response.
 [[nodiscard]] std::vector<header> headers_of_error(const static_rules& rules, const std::vector<route_number>& routes);
-/// And to an answer that is not a file, without the lifetime of files.
+/// The headers for a response that is neither an error nor a file, such as a redirect: without cache lifetimes, which
+/// are meant for files.
 [[nodiscard]] std::vector<header> headers_of_other(const static_rules& rules, const std::vector<route_number>& routes);
 
-/// How a request came to the file that answers it: by its path, or by a rewrite or the last resort of `try`.
+/// How a request led to its file: by its path, by a rewrite, or by the fallback at the end of `try`.
 enum class way_to_file : std::uint8_t { by_path, rewritten, fallback };
-/// And to an answer with the file `name`, beneath the root. Routes that act only by their headers count by the path of
-/// the file as well as by the one that was asked for, so that those of "*.html" reach "/". But a file that stands in
-/// for others has a lifetime of its own: where a script is missing and an application's page is sent, that page must
-/// not be kept as long as a script.
+/// The headers for a response with the file `name`, a path relative to the root. Routes that only add headers apply if
+/// they match the requested path or the path of the file, so that those of "*.html" apply to "/". But cache lifetimes
+/// from the requested path do not apply to a fallback: if the page of an application is sent in place of a missing
+/// script, it must not be cached for as long as a script.
 [[nodiscard]] std::vector<header> headers_of_file(const page_rules& rules, const std::vector<route_number>& routes,
                                                   std::string_view name, way_to_file way);
 
-/// Under what the cache has the pages of a site, when these routes add headers to them.
+/// The key of a site's pages in the cache if these routes add headers to them. It changes with the configuration, so
+/// pages made under another one are not found.
 [[nodiscard]] std::uint64_t key_of(const served_site& s, const std::vector<route_number>& routes);
 
 }  // namespace server

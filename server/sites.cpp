@@ -1,4 +1,14 @@
 // SPDX-License-Identifier: MIT
+//
+// How a look-up works. Every pattern has a fixed part, and the tables are keyed by it. "*.example.org" has the key
+// "example.org", so a host is looked up as it is, and then by each of its parents, the longest first. A route "/a/*"
+// has the key "/a/", so a path is looked up by each of its prefixes that end with a slash; "*.php" has the key ".php",
+// so it is looked up by each of its suffixes that begin with a dot. The tables know the number of labels, slashes and
+// dots in their longest key, and look-ups stop there. So their number is bounded by the configuration: neither the
+// number of routes nor a long path in a request raises it.
+//
+// The look-ups find routes in another order than they are written in. So an entry has the numbers of its routes, and
+// the lowest number of all that are found is the route that acts.
 #include "server/sites.hpp"
 
 #include <algorithm>
@@ -18,8 +28,9 @@ constexpr std::string_view star = "*";
 
 std::size_t count_of(std::string_view text, char c) { return static_cast<std::size_t>(std::ranges::count(text, c)); }
 
-/// All paths of a route, written "/a/b.c", are also those of: itself; "/*", "/a/*" and, as /a is one of "/a/*", of
-/// "/a/b.c/*"; "*.c". An ending has all paths that end so, if they have no star of their own there.
+/// The paths of all possible routes that match every path of the route `path`. For "/a/b.c" these are itself, "/*",
+/// "/a/*",
+/// "/a/b.c/*" (which includes /a/b.c, as "/a/*" includes /a) and "*.c". No extension matches all paths of "/a/*".
 std::vector<std::string> covering(std::string_view path)
 {
     std::vector<std::string> all{std::string(path), "/*", fmt::format("{}/*", path)};
@@ -33,10 +44,10 @@ std::vector<std::string> covering(std::string_view path)
     return all;
 }
 
-/// What needs no encoding as a part of a query's value: RFC 3986's unreserved, and the slash.
+/// Characters that are not encoded in the value of a query: unreserved ones (RFC 3986 section 2.3), and the slash.
 constexpr http::char_set plain_in_values{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"};
 
-/// A path that a request for this route may have.
+/// A path that this route matches.
 std::string an_example_of(std::string_view route_path)
 {
     constexpr std::string_view name = "example";
@@ -80,7 +91,7 @@ std::optional<site_number> site_table::find(std::string_view authority) const
     const auto parts = http::parse_authority(authority);
     const std::string host = canonical_host(parts ? parts->host : authority);
     if (const auto known = by_name_.find(host); known != by_name_.end()) return known->second;
-    // The longest parent first, of those that are no longer than any site's.
+    // Parents that are longer than every key are skipped.
     std::string_view parent = host;
     for (std::size_t labels = 1 + count_of(host, '.'); labels > 1 && deepest_ > 0; --labels) {
         parent.remove_prefix(parent.find('.') + 1);
@@ -152,7 +163,7 @@ matched route_table::match(std::string_view path) const
         look(beneath_, path.substr(0, slash + 1), m);
         slash = path.find('/', slash + 1);
     }
-    // "/a/*" has /a too, which is told to end with a slash in whatever way the rest of the site is.
+    // "/a/*" matches /a too: the name of a directory without its slash belongs to the directory.
     if (deepest_ > 0 && !path.ends_with('/') && count_of(path, '/') < deepest_) {
         look(beneath_, std::string(path) + '/', m);
     }
@@ -162,7 +173,7 @@ matched route_table::match(std::string_view path) const
         look(endings_, path.substr(dot), m);
         dot = path.rfind('.', dot - 1);
     }
-    // One that acts has headers of its own, if it is the first to.
+    // The route that acts may add headers, too.
     if (m.acting) m.headers.push_back(*m.acting);
     std::ranges::sort(m.headers);
     return m;
@@ -242,7 +253,7 @@ std::vector<std::string> redirect_loop(const std::vector<route>& routes, const r
     return way;
 }
 
-void add_up(std::vector<header>& headers, const header& more)
+void set_header(std::vector<header>& headers, const header& more)
 {
     std::erase_if(headers, [&](const header& old) { return http::equal_ignoring_case(old.name, more.name); });
     headers.push_back(more);

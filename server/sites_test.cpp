@@ -201,7 +201,7 @@ TEST(Routes, ARedirectThatComesBackToItself)
 TEST(Headers, OfOneNameTheLaterCounts)
 {
     std::vector<header> all{{"X-A", "1"}, {"X-B", "2"}};
-    add_up(all, std::vector<header>{{"x-a", "3"}, {"X-C", ""}});
+    set_header(all, std::vector<header>{{"x-a", "3"}, {"X-C", ""}});
     EXPECT_THAT(all, ElementsAre(header{"X-B", "2"}, header{"x-a", "3"}, header{"X-C", ""}));
 }
 

@@ -54,7 +54,7 @@ class opening {
         if (auto wrong = take_inherited()) return wrong;
         if (auto wrong = turn(rights::of_start)) return wrong;
         if (becomes_) {
-            if (const auto changed = become(*becomes_); !changed) return changed.error();
+            if (const auto changed = switch_user(*becomes_); !changed) return changed.error();
         }
         if (auto wrong = open_policies()) return wrong;
         if (auto wrong = turn(rights::of_user)) return wrong;
@@ -211,7 +211,7 @@ std::expected<opened, problem> open_all(settings& s, inheritance& given)
         return std::unexpected(fmt::format(
             "/proc/self/fd, by way of which files are opened, is not there ({}): mount /proc", may.error().text));
     }
-    auto becomes = account_to_become(s.user, s.group);
+    auto becomes = account_to_switch_to(s.user, s.group);
     if (!becomes) return std::unexpected(std::move(becomes.error()));
     auto o = opening(s, given, std::move(*becomes)).all();
     if (o) o->logs.form = s.log.form;

@@ -1,4 +1,16 @@
 // SPDX-License-Identifier: MIT
+//
+// How it works. The front end compares paths of the configuration with the path of a request byte by byte, after
+// http::canonicalize() has decoded the latter and removed its empty and dot segments. So each path here goes through
+// the same function. A path that loses segments in it, such as "//x" or "/a/../b", could never match, and is refused
+// with the spelling that would.
+//
+// Parts that are not text of a path are replaced before that, and put back afterwards: the star of a route is cut off,
+// or
+// "/x" stands for it, and for "{path}" at the beginning of an entry of `try`. Rewrites and redirects are only checked
+// in this way. They stay as written, because fill_in() of sites.hpp needs their placeholders for each request.
+//
+// Operators often copy from nginx or Apache. So their variables are refused with the placeholder that means the same.
 #include "server/written_path.hpp"
 
 #include <algorithm>
@@ -26,7 +38,7 @@ constexpr std::array<std::string_view, 3> all_placeholders{"{path}", "{rest}", "
 constexpr std::array<std::string_view, 2> of_rewrites{"{path}", "{rest}"};
 constexpr std::array<std::string_view, 1> of_tries{"{path}"};
 
-/// A variable of another server, and what it is called here.
+/// A variable of another web server, and what to write here instead: a placeholder, words that say so, or nothing.
 struct foreign {
     std::string_view name;
     std::string_view here;
@@ -55,7 +67,7 @@ std::string_view word_at(std::string_view text)
     return {text.begin(), end};
 }
 
-/// nginx's $uri, or Apache's $1.
+/// Refuses variables such as $uri of nginx and $1 of Apache. `known` are the placeholders that are valid here.
 problem foreign_variable(std::string_view text, placeholders known)
 {
     for (auto at = text.find('$'); at != std::string_view::npos; at = text.find('$', at + 1)) {
@@ -71,7 +83,7 @@ problem foreign_variable(std::string_view text, placeholders known)
     return std::nullopt;
 }
 
-/// Braces that are no placeholder of these.
+/// Refuses braces that do not enclose one of these placeholders.
 problem unknown_placeholder(std::string_view text, placeholders known)
 {
     for (auto at = text.find_first_of("{}"); at != std::string_view::npos; at = text.find_first_of("{}", at)) {
@@ -96,14 +108,15 @@ problem wrong_placeholder(std::string_view text, placeholders known)
     return unknown_placeholder(text, known);
 }
 
-/// A canonical path as an operator would write it: plain, but for what means something else.
+/// A canonical path as an operator would write it: only characters that would mean something else are encoded.
 std::string spelled(std::string_view path)
 {
     constexpr std::string_view digits = "0123456789ABCDEF";
     std::string text;
     for (const char c : path) {
         if (std::string_view("%?#{}*\0", 7).contains(c)) {
-            const auto byte = static_cast<unsigned char>(c == '\0' ? '/' : c);  // it stands for an encoded slash
+            const auto byte =
+                static_cast<unsigned char>(c == '\0' ? '/' : c);  // a canonical path has NUL for an encoded slash
             text += {'%', digits[byte >> 4], digits[byte & 15]};
         } else {
             text += c;
@@ -112,7 +125,7 @@ std::string spelled(std::string_view path)
     return text;
 }
 
-/// A sentence as a part of one: "The path contains a backslash." -> "the path contains a backslash".
+/// A sentence, for use after a colon: "The path contains a backslash." -> "the path contains a backslash".
 std::string inside_a_sentence(std::string_view sentence)
 {
     std::string text(sentence.substr(0, sentence.size() - (sentence.ends_with('.') ? 1 : 0)));
@@ -122,7 +135,8 @@ std::string inside_a_sentence(std::string_view sentence)
 
 enum class names : std::uint8_t { a_page, any_path };
 
-/// Apart from placeholders and stars.
+/// Checks a path without placeholders and stars, and makes it canonical. Messages quote `as_a_whole`, the text from
+/// which `written` was made.
 reading canonical(std::string_view written, std::string_view as_a_whole, names what = names::a_page)
 {
     if (!written.starts_with('/')) {
@@ -149,7 +163,7 @@ reading canonical(std::string_view written, std::string_view as_a_whole, names w
                         "character or bytes that are not UTF-8",
                         as_a_whole));
     }
-    // Each escape became one byte; what is shorter still has lost segments.
+    // Each escape of three characters became one byte. If the path is shorter than that, it has lost segments.
     const auto escapes = static_cast<std::size_t>(std::ranges::count(written, '%'));
     if (path->text().size() != written.size() - 2 * escapes) {
         return std::unexpected(
@@ -224,7 +238,7 @@ problem wrong_redirect(std::string_view to)
 {
     if (std::ranges::any_of(to, http::is_control)) return "a redirect target must not contain control characters";
     if (to.contains(' ')) return fmt::format("`{}` contains a space: write %20", to);
-    // A browser takes "//name/" for the address of another host, which the client could then choose.
+    // Browsers take "//name/" as the address of another host, which the client could choose by its path.
     if (to.starts_with("//")) {
         return fmt::format("`{}` leads to another host: if you mean that, write http:{} or https:{}", to, to, to);
     }
@@ -237,7 +251,7 @@ problem wrong_redirect(std::string_view to)
     return wrong_query(to);
 }
 
-/// What try_files of nginx may have.
+/// Refuses what is valid only in try_files of nginx, and placeholders that `try` does not have.
 problem wrong_in_try(std::string_view written)
 {
     if (written.starts_with('=') && written.size() == 4) {
@@ -330,7 +344,8 @@ reading read_rewrite(std::string_view written)
 
 reading read_redirect(std::string_view written)
 {
-    // Of RFC 3986: unreserved, reserved but for brackets, the percent sign; and the braces of the placeholders.
+    // RFC 3986: the unreserved characters, the reserved ones except brackets, and the percent sign; the braces are
+    // those of the placeholders.
     constexpr http::char_set plain{
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#@!$&'()*+,;=%{}"};
     if (auto wrong = wrong_redirect(written)) return std::unexpected(std::move(*wrong));

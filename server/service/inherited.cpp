@@ -26,9 +26,9 @@ namespace {
 
 constexpr const char* from_predecessor = "OCCWSERV_LISTEN_FDS";
 constexpr const char* from_manager_first = "OCCWSERV_LISTEN_FDS_OF_MANAGER";
-constexpr const char* files_of_sockets = "OCCWSERV_LISTEN_FILES";  // "DEVICE:INODE " for each
+constexpr const char* files_of_sockets = "OCCWSERV_LISTEN_FILES";  // "DEVICE:INODE " of each unix socket's file
 
-/// The text in a variable, which is then removed, so that no child of ours takes it for its own.
+/// The value of a variable, which is removed, so that no child process takes it as meant for itself.
 std::optional<std::string> take_text(const char* variable)
 {
     const char* const text = std::getenv(variable);
@@ -42,12 +42,12 @@ std::optional<int> take_number(const char* variable)
 {
     const auto text = take_text(variable);
     if (!text) return std::nullopt;
-    int value = 0;  // also of what is no number
+    int value = 0;  // stays 0 if the text is not a number
     std::from_chars(text->data(), text->data() + text->size(), value);
     return std::max(0, value);
 }
 
-/// As far as they can be read.
+/// Reads identities until the first word that is not one.
 std::vector<socket_identity> read_identities(const std::string& text)
 {
     std::vector<socket_identity> all;
@@ -58,10 +58,10 @@ std::vector<socket_identity> read_identities(const std::string& text)
     return all;
 }
 
-/// Whether the descriptor is open, closed on exec from now on.
+/// Whether the descriptor is open. If so, sets it to be closed on exec.
 bool is_open(int fd) { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }
 
-/// All that are open from this number on.
+/// Every open descriptor with this number or a higher one.
 std::vector<io::descriptor> take_descriptors_from(int first)
 {
     std::vector<int> numbers;
@@ -72,11 +72,11 @@ std::vector<io::descriptor> take_descriptors_from(int first)
         std::from_chars(name.data(), name.data() + name.size(), number);
         if (number >= first) numbers.push_back(number);
     }
-    // Without /proc there is no /dev/fd either, so the configuration can name none of them.
+    // Without /proc there is no /dev/fd either, so the configuration cannot name them, and they can be closed at once.
     if (failed) ::close_range(static_cast<unsigned>(first), ~0U, 0);
     std::vector<io::descriptor> all;
     for (const int number : numbers) {
-        if (is_open(number)) all.emplace_back(number);  // the directory's own is closed by now
+        if (is_open(number)) all.emplace_back(number);  // not the one of the directory, which is closed by now
     }
     return all;
 }
@@ -102,7 +102,7 @@ std::expected<io::listener, std::string> listener_at(int fd)
     ::fcntl(fd, F_SETFD, FD_CLOEXEC);
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
     const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // not for a unix socket, which refuses
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it; fails on a unix socket
     return io::listener(io::descriptor(fd));
 }
 
@@ -112,7 +112,8 @@ void predecessor::tell(std::string_view line) const
 {
     if (!to_) return;
     const std::string whole = fmt::format("{}\n", line);
-    // If it has ended there is nobody to tell.
+    // An error means that the predecessor has ended, which is ignored. A predecessor of an earlier version passes a
+    // pipe.
     const auto sent = ::send(to_.number(), whole.data(), whole.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == ENOTSOCK) (void)!::write(to_.number(), whole.data(), whole.size());
 }
@@ -128,7 +129,7 @@ io::descriptor predecessor::another() const { return io::descriptor(::fcntl(to_.
 bool occupy_standard_streams()
 {
     for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-        // Those before it are open, so this is the lowest number that is free.
+        // open() returns the lowest free number, which is this one, since those before it are open.
         if (::fcntl(number, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) != number) return false;
     }
     return true;
@@ -174,7 +175,7 @@ std::vector<std::string> environment_for_heir(const std::vector<listening>& sock
 {
     std::vector<std::string> all;
     for (char** variable = environ; *variable != nullptr; ++variable) {
-        // The watchdog waits for the heir as it has waited for us, but knows only our number.
+        // WATCHDOG_PID is this process, so the successor would think that the watchdog is not for it.
         if (!std::string_view(*variable).starts_with("WATCHDOG_PID=")) all.emplace_back(*variable);
     }
     all.push_back(fmt::format("{}={}", from_predecessor, sockets.size()));

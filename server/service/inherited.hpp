@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Listening sockets that were open before we began: given by systemd (sd_listen_fds(3)) or by the server whose place we
-// take, and how we tell the latter that we have taken it.
+// Listening sockets that the program inherits: from systemd (socket activation, sd_listen_fds(3)), or, in an upgrade,
+// from its predecessor, the server that it replaces. Also the line on which it reports to the predecessor.
 #pragma once
 
 #include <cstdint>
@@ -18,20 +18,21 @@
 
 namespace server {
 
-/// A line to the server that started us to take its place. None if we were started otherwise.
+/// The line to the predecessor, a stream socket. Empty unless this server was started by an upgrade.
 ///
-/// We say "ready", or why we cannot be. The predecessor closes its side when we have served for a moment: from then on
-/// its place is ours, and we take the control socket and say "here". One of an earlier version gives us a pipe, and
-/// has left the place when we are ready.
+/// The new server sends "ready" when it serves, or a message that says why it cannot. When it has served for a moment,
+/// the predecessor closes its end. From then on the new server takes over: it opens the control socket, and sends
+/// "here". A predecessor of an earlier version passes a pipe, and leaves as soon as it reads "ready".
 class predecessor {
   public:
     predecessor() = default;
     explicit predecessor(io::descriptor d) : to_(std::move(d)) {}
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(to_); }
+    /// Sends a line; does nothing if there is no predecessor, or if it has ended.
     void tell(std::string_view line) const;
-    /// Whether it has yet to leave its place to us.
+    /// Whether the predecessor is still in charge: it has not closed its end.
     [[nodiscard]] bool is_there() const;
-    /// Another end of the same line.
+    /// A duplicate of this end; invalid if no descriptor is left.
     [[nodiscard]] io::descriptor another() const;
 
   private:
@@ -39,41 +40,42 @@ class predecessor {
 };
 static_assert(csp::mobile<predecessor>);
 
-/// Where the server listens: as its configuration says, or where the service manager has opened sockets for it. The
-/// latter stays so through reloads and upgrades.
+/// Whether the configuration or the service manager determines the addresses. Once it is the service manager, reloads
+/// and upgrades do not change that.
 enum class who_chooses_addresses : std::uint8_t { configuration, manager };
 
 struct inheritance {
     std::vector<listening> sockets;
     who_chooses_addresses addresses = who_chooses_addresses::configuration;
     predecessor before_us;
-    /// Descriptors that were open besides, because the parent forgot to close them or as a file to be named
-    /// (/dev/fd/3). To be closed when the files that the configuration names are open.
+    /// Other open descriptors. The parent forgot to close them, or the configuration names them (/dev/fd/3). So the
+    /// caller closes them after it has opened the files of the configuration.
     std::vector<io::descriptor> others;
 };
 
-/// Opens /dev/null in place of each closed standard stream, so that no socket gets its number, and with it messages of
-/// ours or of a library. False when that fails. For the very beginning of the program.
+/// Opens /dev/null for each standard stream that is closed. Otherwise a socket would get its number, and with it the
+/// messages that this program or a library prints. False if that fails. REQUIRES: the program has opened nothing yet.
 [[nodiscard]] bool occupy_standard_streams();
 
-/// From the environment, whose variables for it are removed. An error, as a sentence, when what they name is none.
+/// Reads the variables of the environment that describe inherited sockets, and removes them. An error is a message: a
+/// descriptor is not a listening socket.
 [[nodiscard]] std::expected<inheritance, std::string> inherit();
 
-/// What a successor is given: the variables for its environment ...
+/// The environment for a successor, which describes the sockets it inherits. WATCHDOG_PID is left out.
 [[nodiscard]] std::vector<std::string> environment_for_heir(const std::vector<listening>& sockets,
                                                             who_chooses_addresses whose);
-/// ... and the numbers of its descriptors: the sockets from `first_inherited` on, and then where it reports.
+/// The number of the first inherited socket (SD_LISTEN_FDS_START). The line to the predecessor follows the last one.
 inline constexpr int first_inherited = 3;
 
-/// A list of listening sockets for each core. Every socket is served, and every core has one for each address: where
-/// there are fewer of them than cores, two share one.
+/// Divides the sockets among the cores. Every socket is served, and every core has at least one for each address: where
+/// there are fewer sockets than cores, some cores have duplicates. An error is a message: no descriptor is left.
 [[nodiscard]] std::expected<std::vector<std::vector<listening>>, std::string> share_among_cores(
     std::vector<listening> sockets, unsigned cores);
 
-/// The addresses of `sockets`, each once.
+/// The addresses of `sockets`, without duplicates.
 [[nodiscard]] std::vector<std::string> addresses_of(const std::vector<listening>& sockets);
 
-/// Another descriptor of the same socket.
+/// A duplicate descriptor of the same socket, closed on exec.
 [[nodiscard]] io::result<io::listener> duplicate(const io::listener& l);
 
 }  // namespace server

@@ -44,7 +44,7 @@ std::string cannot_listen(const std::string& where, const io::address& address, 
     return fmt::format("cannot listen on {}: {}", where, e.text);
 }
 
-/// Whether one of these addresses, which are ours, has the port: then it can be taken only by sharing it.
+/// Whether this server listens on the port already, at one of the addresses `ours`.
 bool is_port_of_one(const std::vector<std::string>& ours, std::uint16_t port)
 {
     return port != 0 && std::ranges::any_of(ours, [port](const std::string& text) {
@@ -53,9 +53,11 @@ bool is_port_of_one(const std::vector<std::string>& ours, std::uint16_t port)
            });
 }
 
+/// Connections that wait in the kernel for accept(); the kernel caps it at net.core.somaxconn.
 constexpr int backlog = 4096;
 
-/// A file that a server has left behind which is no more is replaced.
+/// Opens one listener. Replaces the socket file of a server that has ended, but no file on whose socket a process
+/// listens.
 std::expected<io::listener, std::string> listen_at_path(const std::string& where, const io::address& at)
 {
     auto l = io::listen(at, backlog);
@@ -73,7 +75,7 @@ std::expected<io::listener, std::string> listen_at_path(const std::string& where
     return std::move(*l);
 }
 
-/// The same for each core: a unix address cannot be bound twice.
+/// Opens a listener for each core, as duplicates of one socket, because a unix address cannot be bound twice.
 std::expected<std::vector<listening>, std::string> listen_at_path(const std::string& where, const io::address& at,
                                                                   unsigned cores)
 {
@@ -93,7 +95,8 @@ std::expected<std::vector<listening>, std::string> listen_at_path(const std::str
     return all;
 }
 
-/// Whether the address is free. SO_REUSEPORT would succeed beside any program of this user, so this binds without it.
+/// Whether the address is free. This binds without SO_REUSEPORT, which would succeed even if another program of the
+/// same user listens there with that option.
 io::result<void> may_listen(const io::address& at, when_in_use then)
 {
     constexpr std::chrono::milliseconds pause{10};
@@ -107,7 +110,7 @@ io::result<void> may_listen(const io::address& at, when_in_use then)
     return may;
 }
 
-/// A listener for each core, which share the port among them and with nobody else.
+/// Opens a listener for each core. They share the port by SO_REUSEPORT. `ours` are the addresses of this server.
 std::expected<std::vector<listening>, std::string> listen_on(const std::string& where, const settings& s,
                                                              const std::vector<std::string>& ours, when_in_use then)
 {
@@ -123,7 +126,7 @@ std::expected<std::vector<listening>, std::string> listen_on(const std::string& 
     for (unsigned i = 0; i < s.workers; ++i) {
         auto l = io::listen(*address, backlog, io::port_sharing::among_cores);
         if (!l) return std::unexpected(cannot_listen(where, *address, l.error(), s.user));
-        if (i == 0) address = io::local(*l);  // with the port that was chosen in place of 0
+        if (i == 0) address = io::local(*l);  // for port 0, with the port that the kernel chose, for the other cores
         if (!address) return std::unexpected(fmt::format("cannot listen on {}: {}", where, address.error().text));
         listeners.push_back({address->to_string(), std::move(*l)});
     }
@@ -137,7 +140,7 @@ bool has_no_ipv6()
     return !may && (may.error().number == EAFNOSUPPORT || may.error().number == EADDRNOTAVAIL);
 }
 
-/// The address on which a listener for `wanted`, whose port is 0, listens already.
+/// The address in `present` with the host of `wanted`, whose port is 0.
 std::optional<std::string> with_a_port(const io::address& wanted, const std::vector<std::string>& present)
 {
     for (const std::string& text : present) {

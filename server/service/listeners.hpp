@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Opening the addresses that a configuration names, when the server starts and when they change while it runs.
+// Opens listeners for the addresses of `listen`, at the start and when a reload changes them.
+//
+// Each core has a listener of its own for each address. Those of a TCP address share the port by SO_REUSEPORT, and the
+// kernel spreads connections among them. Those of a unix address are duplicates of one socket.
 #pragma once
 
 #include <cstdint>
@@ -15,26 +18,26 @@
 
 namespace server {
 
-/// Completes the addresses of `listen`, as far as is possible before anything is opened: where the kernel has no IPv6,
-/// ":80" becomes "0.0.0.0:80"; port 0 becomes the port of the address in `present` that listens for it already. Yields
-/// messages for the operator.
+/// Completes the addresses of `listen` as far as possible before they are opened. Without IPv6 in the kernel, ":80"
+/// becomes "0.0.0.0:80". Port 0 becomes the port of an address in `present` with the same host, so that a reload does
+/// not choose another port. Returns messages for the operator.
 [[nodiscard]] std::vector<std::string> settle_addresses(std::vector<std::string>& listen,
                                                         const std::vector<std::string>& present);
 
-/// The addresses of `listen`, each once, as io::address writes them.
+/// The addresses of `listen`, without duplicates, in the form of io::address::to_string().
 [[nodiscard]] std::vector<std::string> wanted_addresses(const settings& s);
 
-/// The path of an address that is a file; none of all others.
+/// The path of a unix address that has a file; empty for other addresses, abstract ones ("unix:@NAME") included.
 [[nodiscard]] std::optional<std::string> path_of(std::string_view address);
 
-/// The identity of the file that is there now.
+/// The identity of the socket file that is at this address now; none if there is no such file.
 [[nodiscard]] socket_identity file_of(std::string_view address);
 
-/// Removes the file of a unix address, unless another server has replaced it.
+/// Removes the socket file of a unix address, unless another server has replaced it.
 void remove_file_of(const listening& l);
 
-/// The change from one set of addresses to another: for each core, and for the process that keeps a duplicate of each
-/// socket.
+/// The change from one set of addresses to another. `of_cores` has the listeners to open and close for each core;
+/// `of_keeper` the same for the supervisor, which keeps a duplicate of each socket for upgrades.
 struct move_of_addresses {
     struct chosen_port {
         std::string wanted;  // with port 0
@@ -42,18 +45,19 @@ struct move_of_addresses {
     };
     std::vector<listening_change> of_cores;
     listening_change of_keeper;
-    std::vector<chosen_port> chosen;  // by the kernel
+    std::vector<chosen_port> chosen;  // by the kernel, for port 0
 
     [[nodiscard]] bool changes_nothing() const { return of_keeper.opened.empty() && of_keeper.closed.empty(); }
-    /// Puts the chosen ports in the place of port 0.
+    /// Replaces port 0 in `listen` by the chosen ports.
     void name_ports(std::vector<std::string>& listen) const;
 };
 
-/// What to do about an address that is in use although no living process has it: the kernel may hold the sockets of a
-/// killed server a moment longer.
+/// What to do about an address that is in use although no process listens there: after a server has been killed, the
+/// kernel may take a moment to close its sockets.
 enum class when_in_use : std::uint8_t { refuse, wait_a_second };
 
-/// Opens what is wanted and not `present`. What cannot be opened is told, all at once, and then nothing has changed.
+/// Opens the addresses of `wanted` that are not `present`. If any cannot be opened, nothing changes, and the error has
+/// a message for each.
 [[nodiscard]] std::expected<move_of_addresses, std::vector<std::string>> move_addresses(
     const std::vector<std::string>& present, const settings& wanted, when_in_use then = when_in_use::refuse);
 

@@ -17,14 +17,15 @@
 namespace server {
 namespace {
 
-/// Where root lacks CAP_SETPCAP, as in some containers, the set stays; then no_new_privs alone must do.
+/// Has no effect if root lacks CAP_SETPCAP, as in some containers. Then no_new_privs prevents that privileges are
+/// regained.
 void empty_the_bounding_set()
 {
     for (unsigned capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; ++capability) {
     }
 }
 
-/// Also those that a program keeps when it is not root: inheritable and ambient ones.
+/// Drops inheritable and ambient capabilities too, which survive the switch to another user.
 bool drop_capabilities()
 {
     __user_cap_header_struct head{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
@@ -55,32 +56,33 @@ std::expected<std::optional<user_account>, no_account> find_account(const std::s
     return found;
 }
 
-std::expected<std::optional<user_account>, std::string> account_to_become(const std::string& user,
-                                                                          const std::string& group)
+std::expected<std::optional<user_account>, std::string> account_to_switch_to(const std::string& user,
+                                                                             const std::string& group)
 {
     auto found = find_account(user, group);
     if (!found) return std::unexpected(std::move(found.error().text));
     if (!*found) return std::nullopt;
-    const user_account& whom = **found;
-    const bool is_it_already =
-        ::getuid() == whom.user && ::geteuid() == whom.user && ::getgid() == whom.group && ::getegid() == whom.group;
+    const user_account& account = **found;
+    const bool is_it_already = ::getuid() == account.user && ::geteuid() == account.user &&
+                               ::getgid() == account.group && ::getegid() == account.group;
     if (is_it_already) return std::nullopt;
     if (::geteuid() != 0) return std::unexpected(fmt::format("only root can switch to the user `{}`", user));
     return std::move(*found);
 }
 
-std::expected<void, std::string> become(const user_account& whom)
+std::expected<void, std::string> switch_user(const user_account& account)
 {
     const auto refuse = [&] {
-        return std::unexpected(fmt::format("cannot switch to the user `{}`: {}", whom.name, std::strerror(errno)));
+        return std::unexpected(fmt::format("cannot switch to the user `{}`: {}", account.name, std::strerror(errno)));
     };
-    if (whom.user != 0) empty_the_bounding_set();  // by root, who still can
-    // The groups first: without root's rights they cannot be changed.
-    if (::initgroups(whom.name.c_str(), whom.group) != 0 || ::setresgid(whom.group, whom.group, whom.group) != 0 ||
-        ::setresuid(whom.user, whom.user, whom.user) != 0) {
+    if (account.user != 0) empty_the_bounding_set();  // before the switch, since it needs CAP_SETPCAP
+    // The groups first: only root can change them.
+    if (::initgroups(account.name.c_str(), account.group) != 0 ||
+        ::setresgid(account.group, account.group, account.group) != 0 ||
+        ::setresuid(account.user, account.user, account.user) != 0) {
         return refuse();
     }
-    if (whom.user == 0) return {};
+    if (account.user == 0) return {};
     if (!drop_capabilities() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refuse();
     if (::setuid(0) == 0) return std::unexpected("cannot drop root privileges: the process could switch back to root");
     return {};

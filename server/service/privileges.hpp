@@ -8,31 +8,32 @@
 
 namespace server {
 
-/// A user of the system, and the group to run with.
+/// A user of the system, and the primary group to run with.
 struct user_account {
     std::string name;
     uid_t user = 0;
     gid_t group = 0;
 };
 
-/// What there is none of.
+/// Why an account was not found.
 struct no_account {
-    std::string text;  // a sentence
-    bool is_group = false;
+    std::string text;       // the message for the operator
+    bool is_group = false;  // whether `group` is wrong, rather than `user`
 };
-/// The user and the group of these names; an empty group is the user's. No account if both are empty.
+/// Looks up a user and a group; an empty group is the user's primary group. No account if both are empty.
 [[nodiscard]] std::expected<std::optional<user_account>, no_account> find_account(const std::string& user,
                                                                                   const std::string& group);
 
-/// The account that the server must change to: this user, with this group (empty: the user's own). None if no user is
-/// named, or the process runs as that user already. An error, as a sentence, when there is no such user or group.
-[[nodiscard]] std::expected<std::optional<user_account>, std::string> account_to_become(const std::string& user,
-                                                                                        const std::string& group);
+/// The account that the server must switch to, looked up by find_account(). None if no user is named, or if the process
+/// runs as that user and group already. An error is a message: an unknown user or group, or the process is not root.
+[[nodiscard]] std::expected<std::optional<user_account>, std::string> account_to_switch_to(const std::string& user,
+                                                                                           const std::string& group);
 
-/// Makes the process run as this user, with this group and the user's supplementary groups, for good: without
-/// capabilities, with an empty bounding set, and with no_new_privs, so that no program started from here gets a right
-/// back. An error, as a sentence; then the program must end. REQUIRES: no other thread runs; everything that only root
-/// may open is open.
-[[nodiscard]] std::expected<void, std::string> become(const user_account& whom);
+/// Drops root privileges for good: the process runs as this user, with this group and the user's supplementary groups,
+/// without capabilities, with an empty bounding set, and with no_new_privs, so that programs that it starts cannot
+/// regain privileges either. If the user is root, only the user and the groups are set. An error is a message, after
+/// which the program must end, since privileges may have been dropped in part. REQUIRES: the process has one thread;
+/// everything that only root may open is open.
+[[nodiscard]] std::expected<void, std::string> switch_user(const user_account& account);
 
 }  // namespace server

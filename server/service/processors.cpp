@@ -13,12 +13,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The least quota of `group` and those around it, up to `mount`; `read` yields that of one, or nothing.
+/// The lowest quota of `group` and the groups above it, up to `mount`. `read` returns the quota of one group, if it has
+/// one.
 template <class Read>
 std::optional<double> least_quota(const fs::path& mount, const fs::path& group, Read read)
 {
     std::optional<double> least;
-    // In a container the path may be one of the host's, of which only the mount itself is to be seen.
+    // In a container the path may be one of the host, and only the mount itself exists. So this does not stop at a
+    // group that is missing.
     for (fs::path at = mount / group.relative_path();; at = at.parent_path()) {
         const std::optional<double> here = read(at);
         if (here && (!least || *here < *least)) least = here;

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 bool is_roots_directory(const struct stat& s) { return S_ISDIR(s.st_mode) && s.st_uid == 0; }
 
-/// Group root counts as root, as logrotate(8) has it.
+/// The group root counts as root, as in logrotate(8).
 bool only_root_writes(const struct stat& directory)
 {
     const bool by_group = (directory.st_mode & S_IWGRP) != 0 && directory.st_gid != 0;
@@ -21,7 +21,7 @@ bool only_root_writes(const struct stat& directory)
     return is_roots_directory(directory) && !by_group && !by_others;
 }
 
-/// Whether nobody but root can replace this entry of a directory.
+/// Whether only root can replace this entry of a directory.
 bool is_kept(const struct stat& entry, const struct stat& directory)
 {
     if (only_root_writes(directory)) return true;
@@ -30,7 +30,7 @@ bool is_kept(const struct stat& entry, const struct stat& directory)
 
 }  // namespace
 
-// From the top down: what is below a directory is looked at only when nobody but root can change the way to it.
+// Walks from / down, so that each entry is read only after it is certain that no other user can change the path to it.
 bool is_roots_own(const fs::path& path)
 {
     constexpr int most_links = 40;

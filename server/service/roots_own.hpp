@@ -5,10 +5,10 @@
 
 namespace server {
 
-/// Whether only root decides which file `path` is: every directory on the way there, through symbolic links as well,
-/// belongs to root and can be written by nobody else. Then nobody can put another file or a link there between a check
-/// and an open, so that root may open it by name. Root's directories in a sticky directory such as /tmp are root's own
-/// too; files there are not, since anybody may make a hard link there. False if this cannot be found out.
+/// Whether only root determines which file `path` names: every directory of the path, symbolic links followed, belongs
+/// to root and is writable by root only. Then no other user can replace the file by another one or a link between a
+/// check and an open, so root can safely open it by name. Directories of root in a sticky directory such as /tmp count
+/// too, but files there do not, since any user may create a hard link there. False if this cannot be determined.
 [[nodiscard]] bool is_roots_own(const std::filesystem::path& path);
 
 }  // namespace server

@@ -62,17 +62,17 @@ TEST(Quota, AHostsPathInAContainer)
 
 TEST(Privileges, WhoCannotBe)
 {
-    EXPECT_EQ(account_to_become("no-such-user", "").error(), "there is no user `no-such-user`");
-    EXPECT_EQ(account_to_become("", "daemon").error(), "the group `daemon` is set without a user: set `user` too");
-    EXPECT_EQ(account_to_become("daemon", "no-such-group").error(), "there is no group `no-such-group`");
-    EXPECT_FALSE(account_to_become("", "").value());
+    EXPECT_EQ(account_to_switch_to("no-such-user", "").error(), "there is no user `no-such-user`");
+    EXPECT_EQ(account_to_switch_to("", "daemon").error(), "the group `daemon` is set without a user: set `user` too");
+    EXPECT_EQ(account_to_switch_to("daemon", "no-such-group").error(), "there is no group `no-such-group`");
+    EXPECT_FALSE(account_to_switch_to("", "").value());
 }
 
 TEST(Privileges, WhoWeAreAlready)
 {
     const passwd* const us = ::getpwuid(::getuid());
     if (us == nullptr || us->pw_gid != ::getgid()) GTEST_SKIP() << "this user has no name";
-    EXPECT_FALSE(account_to_become(us->pw_name, "").value());
+    EXPECT_FALSE(account_to_switch_to(us->pw_name, "").value());
 }
 
 std::string heard_on(const io::descriptor& from)
