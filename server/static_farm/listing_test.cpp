@@ -111,7 +111,7 @@ TEST(ListingHtml, TellsTimesInUtc)
 
 TEST(ListingHtml, SaysWhatItHas)
 {
-    EXPECT_THAT(listing_html(here, {}), HasSubstr("nothing to see"));
+    EXPECT_THAT(listing_html(here, {}), HasSubstr("no entries to show"));
     EXPECT_THAT(listing_html(here, {directory("d"), file("a", 1000), file("b", 1048)}),
                 HasSubstr("1 directory, 2 files, 2.0 KiB in total"));
     EXPECT_THAT(listing_html(here, {file("a")}), Not(HasSubstr("page</a>")));
