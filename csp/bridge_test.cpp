@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include "csp/alt.hpp"
+#include "csp/buffered_bridge.hpp"
 #include "csp/forking.hpp"
 #include "csp/kernel.hpp"
 #include "csp/test_support.hpp"

@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "csp/channel.hpp"
+#include "csp/detail/rendezvous.hpp"
 #include "csp/post_mortem.hpp"
 #include "csp/process.hpp"
 
@@ -54,13 +54,13 @@ timer::~timer()
         core::here().timers().cancel(*this);
 }
 
-void timer_queue::place(std::size_t position, const entry& e)
+void detail::timer_queue::place(std::size_t position, const entry& e)
 {
     heap_[position] = e;
     e.who->position_ = static_cast<std::uint32_t>(position);
 }
 
-void timer_queue::rise(std::size_t position, entry e)
+void detail::timer_queue::rise(std::size_t position, entry e)
 {
     while (position > 0) {
         const std::size_t parent = (position - 1) / 4;
@@ -71,7 +71,7 @@ void timer_queue::rise(std::size_t position, entry e)
     place(position, e);
 }
 
-void timer_queue::sink(std::size_t position, entry e)
+void detail::timer_queue::sink(std::size_t position, entry e)
 {
     for (;;) {
         const std::size_t first = position * 4 + 1;
@@ -87,19 +87,19 @@ void timer_queue::sink(std::size_t position, entry e)
     place(position, e);
 }
 
-void timer_queue::make_room(std::size_t for_any, std::size_t for_reserved)
+void detail::timer_queue::make_room(std::size_t for_any, std::size_t for_reserved)
 {
     const std::size_t needed = for_any + for_reserved;
     if (needed > heap_.capacity()) heap_.reserve(std::max(needed, 2 * heap_.capacity()));
 }
 
-void timer_queue::reserve(std::size_t timers)
+void detail::timer_queue::reserve(std::size_t timers)
 {
     make_room(any_, reserved_ + timers);
     reserved_ += timers;
 }
 
-void timer_queue::set(timer& t, time_point at)
+void detail::timer_queue::set(timer& t, time_point at)
 {
     CSP_CHECK(!t.pending(), "a timer is set once at a time");
     if (t.room_ == room::any) {
@@ -110,7 +110,7 @@ void timer_queue::set(timer& t, time_point at)
     rise(heap_.size() - 1, {at, set_so_far_++, &t});
 }
 
-void timer_queue::cancel(timer& t) noexcept
+void detail::timer_queue::cancel(timer& t) noexcept
 {
     if (!t.pending()) return;
     if (t.room_ == room::any) --any_;
@@ -125,7 +125,7 @@ void timer_queue::cancel(timer& t) noexcept
     }
 }
 
-void timer_queue::expire(time_point now)
+void detail::timer_queue::expire(time_point now)
 {
     while (!heap_.empty() && heap_.front().at <= now) {
         timer& due = *heap_.front().who;
@@ -366,7 +366,7 @@ void core::advance(time_point to)
 void core::forget_wait(const record& r)
 {
     if (r.state == wait::input || r.state == wait::output || r.state == wait::extended || r.state == wait::claim) {
-        const_cast<channel_base*>(static_cast<const channel_base*>(r.awaits))->forget(r);
+        const_cast<detail::channel_base*>(static_cast<const detail::channel_base*>(r.awaits))->forget(r);
     }
 }
 

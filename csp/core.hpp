@@ -21,6 +21,9 @@ namespace csp {
 
 class core;
 struct family;
+namespace detail {
+class timer_queue;
+}
 
 using duration = std::chrono::nanoseconds;
 using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
@@ -87,12 +90,14 @@ class timer {
     [[nodiscard]] bool pending() const { return position_ != not_queued; }
 
   private:
-    friend class timer_queue;
+    friend class detail::timer_queue;
     static constexpr std::uint32_t not_queued = ~std::uint32_t{0};
     void (*expired_)(timer&) noexcept;
     std::uint32_t position_ = not_queued;
     room room_;
 };
+
+namespace detail {
 
 /// Pending timers, the soonest first: a heap of four children a node, whose entries know their timers and whose
 /// timers know their place, so that cancelling one of 100 000 touches a handful of cache lines.
@@ -147,6 +152,8 @@ class random_numbers {
     __extension__ using uint128 = unsigned __int128;
     std::uint64_t state_;
 };
+
+}  // namespace detail
 
 /// What lies outside the network of processes: the kernel's events. An I/O engine implements it; csp itself has one
 /// that only sleeps. All but wake() are called by the core that owns it.
@@ -230,7 +237,7 @@ class core {
         if (!clock_read_) read_clock();
         return now_;
     }
-    [[nodiscard]] timer_queue& timers() { return timers_; }
+    [[nodiscard]] detail::timer_queue& timers() { return timers_; }
     /// A uniformly distributed number below `n`; from the seed, so a test's choices can be repeated.
     [[nodiscard]] std::uint32_t random_below(std::uint32_t n) { return random_.below(n); }
 
@@ -299,8 +306,8 @@ class core {
     record* running_ = nullptr;
     time_point now_;
     options how_;
-    random_numbers random_;
-    timer_queue timers_;
+    detail::random_numbers random_;
+    detail::timer_queue timers_;
     neighbour* outside_ = nullptr;
     const std::vector<std::unique_ptr<core>>* siblings_ = nullptr;
     record* oldest_ = nullptr;

@@ -10,7 +10,7 @@
 
 #include <fmt/core.h>
 
-#include "csp/channel.hpp"
+#include "csp/detail/rendezvous.hpp"
 
 namespace csp {
 namespace {
@@ -23,7 +23,7 @@ std::string_view file_name(const char* path)
 
 std::string place(std::source_location at) { return fmt::format("{}:{}", file_name(at.file_name()), at.line()); }
 
-const channel_base& channel_of(const record& r) { return *static_cast<const channel_base*>(r.awaits); }
+const detail::channel_base& channel_of(const record& r) { return *static_cast<const detail::channel_base*>(r.awaits); }
 
 /// The living by address: a channel remembers who used it last, but that process may have ended since.
 using living_set = std::unordered_set<const record*>;

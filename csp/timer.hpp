@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: MIT
+//
+// Time: a process that sleeps, and one that lets the others run. A time limit for something else is a timeout in an
+// ALT.
 #pragma once
 
 #include <coroutine>
@@ -7,6 +10,8 @@
 #include "csp/core.hpp"
 
 namespace csp {
+
+namespace detail {
 
 /// Wakes one process at one moment.
 class [[nodiscard("await it")]] sleep_awaiter {
@@ -33,12 +38,14 @@ class [[nodiscard("await it")]] sleep_awaiter {
     std::source_location where_;
 };
 
+}  // namespace detail
+
 /// Waits at least `d`, by the monotonic clock.
-inline sleep_awaiter sleep(duration d, std::source_location where = std::source_location::current())
+inline detail::sleep_awaiter sleep(duration d, std::source_location where = std::source_location::current())
 {
     return {core::here().now() + d, where};
 }
-inline sleep_awaiter sleep_until(time_point t, std::source_location where = std::source_location::current())
+inline detail::sleep_awaiter sleep_until(time_point t, std::source_location where = std::source_location::current())
 {
     return {t, where};
 }

@@ -98,7 +98,7 @@ class gathering : public select_source {
         // before their deadline, so it would be set and cancelled for nothing.
         endpoint::alarm& a = e.time_is_up;
         if (e.until == no_deadline || (a.pending() && a.at <= e.until)) return;
-        csp::timer_queue& timers = csp::core::here().timers();
+        auto& timers = csp::core::here().timers();
         if (a.pending()) timers.cancel(a);
         a.at = e.until;
         timers.set(a, a.at);

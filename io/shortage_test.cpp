@@ -214,7 +214,7 @@ struct alarm : csp::timer {
 
 TEST(shortage, of_memory_does_not_concern_timers_with_a_place)
 {
-    csp::timer_queue queue;
+    csp::detail::timer_queue queue;
     std::vector<std::unique_ptr<alarm>> others;
     alarm reserved(csp::room::reserved);
     queue.reserve(1);

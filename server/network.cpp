@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "csp/bridge.hpp"
+#include "csp/buffered_bridge.hpp"
 #include "csp/forking.hpp"
 #include "csp/par.hpp"
 #include "csp/post_mortem.hpp"

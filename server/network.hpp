@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "csp/bridge.hpp"
+#include "csp/buffered_bridge.hpp"
 #include "csp/channel.hpp"
 #include "csp/process.hpp"
 #include "io/signals.hpp"

@@ -12,6 +12,7 @@
 
 #include "csp/alt.hpp"
 #include "csp/bridge.hpp"
+#include "csp/buffered_bridge.hpp"
 #include "csp/par.hpp"
 #include "server/back_end/back_end.hpp"
 #include "server/farm.hpp"

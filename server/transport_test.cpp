@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "csp/bridge.hpp"
+#include "csp/buffered_bridge.hpp"
 #include "csp/kernel.hpp"
 #include "csp/par.hpp"
 #include "io/test_engines.hpp"

@@ -17,6 +17,7 @@
 
 #include "csp/alt.hpp"
 #include "csp/bridge.hpp"
+#include "csp/buffered_bridge.hpp"
 #include "csp/channel.hpp"
 #include "csp/forking.hpp"
 #include "csp/kernel.hpp"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "csp/bridge.hpp"
+#include "csp/buffered_bridge.hpp"
 #include "csp/channel.hpp"
 #include "server/connection.hpp"
 #include "server/observers/figures.hpp"

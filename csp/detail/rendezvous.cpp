@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "csp/channel.hpp"
+#include "csp/detail/rendezvous.hpp"
 
-namespace csp {
+namespace csp::detail {
 
 void operation_queue::forget(const record& who)
 {
@@ -28,4 +28,4 @@ void channel_base::forget(const record& who)
     turns_->writing.line.forget(who);
 }
 
-}  // namespace csp
+}  // namespace csp::detail

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: MIT
+//
+// How an output goes over a bridge: as a mail to the reader's core, where it joins the others at the channel, and a
+// mail back that makes the writer ready.
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <source_location>
+#include <utility>
+
+#include "csp/core.hpp"
+#include "csp/detail/communication.hpp"
+#include "csp/detail/rendezvous.hpp"
+
+namespace csp {
+
+template <class T>
+class claimed_bridge_out;
+
+namespace detail {
+
+/// What the ends of a bridge share. Of the channel, only its own core touches anything.
+template <class T>
+class crossing : public pooled {
+  public:
+    crossing(core& reader_home, std::source_location made)
+        : home_(reader_home), link_(*new channel<T>(made)), made_(made)
+    {
+        link_.drop_chan();
+        link_.be_bridged();
+    }
+    crossing(const crossing&) = delete;
+    crossing& operator=(const crossing&) = delete;
+
+    [[nodiscard]] core& home() const { return home_; }
+    [[nodiscard]] bool is_here() const { return &home_ == core::here_or_null(); }
+    [[nodiscard]] channel<T>& link() const { return link_; }
+    [[nodiscard]] const std::source_location* made() const { return &made_; }
+
+    void add_writer()
+    {
+        // Relaxed: whoever copies an end or hands out the first holds one already, and nothing is read because of it.
+        const std::uint32_t before = writers_.fetch_add(1, std::memory_order_relaxed);
+        CSP_CHECK(before > 0, "all writing ends of this bridge are gone: it is closed for good");
+    }
+    void drop_writer()
+    {
+        // Release and acquire, with each other: what the other ends did is over before the last of them closes.
+        if (writers_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
+        if (is_here()) {
+            close();
+        } else {
+            home_.post(closing_);
+        }
+    }
+    void release_turn()
+    {
+        if (is_here()) {
+            link_.release_writing();
+        } else {
+            home_.post(releasing_);  // delivered before anybody else is given the turn, so one mail is enough
+        }
+    }
+    /// The bridge is gone, and with it a reading end that it still had.
+    void drop_unread()
+    {
+        if (is_here()) {
+            link_.drop_reader();
+            let_go();
+        } else {
+            home_.post(unread_);
+        }
+    }
+    void let_go()
+    {
+        // Release and acquire, with each other: both are done with this before it is deleted.
+        if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    }
+
+  private:
+    struct notice : mail {
+        crossing* of;
+        notice(crossing& c, void (*deliver)(mail&) noexcept) : mail{nullptr, deliver}, of(&c) {}
+    };
+    void close()
+    {
+        link_.drop_writer();
+        let_go();
+    }
+
+    core& home_;
+    channel<T>& link_;
+    std::source_location made_;
+    std::atomic<std::uint32_t> writers_ = 1;  // the first is with the bridge until it is handed out
+    std::atomic<std::uint32_t> holders_ = 2;  // the bridge, and the writing side until it has closed
+    notice closing_{*this, [](mail& m) noexcept { static_cast<notice&>(m).of->close(); }};
+    notice releasing_{*this, [](mail& m) noexcept { static_cast<notice&>(m).of->link_.release_writing(); }};
+    notice unread_{*this, [](mail& m) noexcept {
+                       crossing* const of = static_cast<notice&>(m).of;
+                       of->link_.drop_reader();
+                       of->let_go();
+                   }};
+};
+
+/// A writer's errand to the reader's core: `Errand` is an operation with arrive(), which says whether it is done, and
+/// enqueue(). It lives in the writer's frame, and the word that it is done is the writer's own record.
+template <class Errand>
+struct parcel : mail {
+    Errand* holds = nullptr;
+    void send(core& to, Errand& errand)
+    {
+        holds = &errand;
+        deliver = [](mail& m) noexcept {
+            Errand& arrived = *static_cast<parcel&>(m).holds;
+            if (arrived.arrive()) {
+                arrived.complete();
+            } else {
+                arrived.enqueue();
+            }
+        };
+        to.post(*this);  // last: from here on the frame may be resumed, though only after this process has suspended
+    }
+};
+
+template <class T, sharing Sharing>
+class [[nodiscard("await it")]] bridge_output_awaiter : output_operation<T> {
+  public:
+    bridge_output_awaiter(crossing<T>& over, T&& message, std::source_location where) noexcept
+        : output_operation<T>(std::move(message)), over_(over), where_(where)
+    {
+        if (!over.is_here()) this->become(operation::from_afar);
+        if constexpr (Sharing == sharing::many) this->become(operation::in_turn);
+    }
+    bridge_output_awaiter(const bridge_output_awaiter&) = delete;
+    bridge_output_awaiter& operator=(const bridge_output_awaiter&) = delete;
+    ~bridge_output_awaiter()
+    {
+        if (waiting_) over_.link().forget(*this->who);  // only when everything ends at once
+    }
+    bool await_ready() { return over_.is_here() && arrive(); }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        park(*this->who, self, wait::bridge, over_.made(), where_);
+        waiting_ = true;
+        if (over_.is_here()) {
+            enqueue();
+        } else {
+            parcel_.send(over_.home(), *this);
+        }
+    }
+    bool await_resume() noexcept
+    {
+        waiting_ = false;
+        return this->accepted;
+    }
+    using operation::made_by;
+
+  private:
+    friend parcel<bridge_output_awaiter>;
+    bool arrive()
+    {
+        if constexpr (Sharing == sharing::many) return over_.link().offer_in_turn(*this);
+        return over_.link().offer(*this);
+    }
+    void enqueue()
+    {
+        if constexpr (Sharing == sharing::many) {
+            over_.link().wait_for_reader_in_turn(*this);
+        } else {
+            over_.link().wait_for_reader(*this);
+        }
+    }
+
+    crossing<T>& over_;
+    std::source_location where_;
+    parcel<bridge_output_awaiter> parcel_;
+    bool waiting_ = false;
+};
+
+template <class T>
+class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
+  public:
+    bridge_claim_awaiter(crossing<T>& over, std::source_location where) noexcept : over_(over), where_(where)
+    {
+        become(operation::is_claim);
+    }
+    bridge_claim_awaiter(const bridge_claim_awaiter&) = delete;
+    bridge_claim_awaiter& operator=(const bridge_claim_awaiter&) = delete;
+    ~bridge_claim_awaiter()
+    {
+        if (waiting_) over_.link().forget(*who);  // only when everything ends at once
+    }
+    bool await_ready() { return over_.is_here() && arrive(); }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        park(*who, self, wait::bridge, over_.made(), where_);
+        waiting_ = true;
+        if (over_.is_here()) {
+            enqueue();
+        } else {
+            parcel_.send(over_.home(), *this);
+        }
+    }
+    claimed_bridge_out<T> await_resume()
+    {
+        waiting_ = false;
+        return claimed_bridge_out<T>(over_);
+    }
+    using operation::made_by;
+
+  private:
+    friend parcel<bridge_claim_awaiter>;
+    bool arrive() { return over_.link().claim_writing(); }
+    void enqueue() { over_.link().wait_to_write(*this); }
+
+    crossing<T>& over_;
+    std::source_location where_;
+    parcel<bridge_claim_awaiter> parcel_;
+    bool waiting_ = false;
+};
+
+/// Asks the reader's core whether anybody can still read.
+template <class T>
+class [[nodiscard("await it")]] reader_question : operation {
+  public:
+    reader_question(crossing<T>& over, std::source_location where) noexcept : over_(over), where_(where) {}
+    reader_question(const reader_question&) = delete;
+    reader_question& operator=(const reader_question&) = delete;
+
+    bool await_ready() { return over_.is_here() && arrive(); }
+    void await_suspend(std::coroutine_handle<> self)
+    {
+        who = &park(self, wait::bridge, over_.made(), where_);
+        parcel_.send(over_.home(), *this);
+    }
+    [[nodiscard]] bool await_resume() const { return has_reader_; }
+
+  private:
+    friend parcel<reader_question>;
+    bool arrive()
+    {
+        has_reader_ = over_.link().readers() > 0;
+        return true;
+    }
+    static void enqueue() {}  // it is answered when it arrives
+
+    crossing<T>& over_;
+    std::source_location where_;
+    parcel<reader_question> parcel_;
+    bool has_reader_ = false;
+};
+
+}  // namespace detail
+}  // namespace csp
