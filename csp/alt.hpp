@@ -5,21 +5,25 @@
 //   auto chosen = co_await pri_alt(stop, when(room_left, requests), timeout);
 //   if (chosen == stop) ... else if (chosen == requests) { auto r = co_await requests.input(); ... }
 //
-// pri_alt takes the first guard in the order written that is ready. fair_alt draws uniformly among those that are, so a
-// guard that stays ready is taken within n choices on average whatever the others do. A closed channel is ready: its
-// input yields empty.
+// pri_alt takes the first ready guard in the order written. fair_alt goes round: it begins behind the guard it took
+// last, so in a loop one that stays ready is taken within as many choices as there are guards. A closed channel is
+// ready, and its input yields empty; while_open passes over it. csp/doc/alt.md has the whole promise.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <ranges>
 #include <source_location>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "csp/channel.hpp"
+#include "csp/core.hpp"
+#include "csp/detail/rendezvous.hpp"
 
 namespace csp {
 
@@ -75,10 +79,65 @@ template <class End>
     return {condition, end};
 }
 
+/// A source that counts only while it may still have a message: not when it is absent or closed, and not from the
+/// moment at which it closes. So when it is chosen, its input yields a message.
+template <class End>
+    requires requires(const End& e) {
+        { e.guarded() } -> std::convertible_to<detail::channel_base*>;
+    }
+struct while_open {
+    explicit while_open(const End& e) : end(e) {}
+    const End& end;
+};
+
+/// What a source must name as its nested type `guard`, made from the source, to stand in an ALT.
+///
+///   ready()      whether to take it would not wait. Asked when the ALT begins and again when it was fired.
+///   guarded()    the address that tells the source from others, as its own guarded() yields it
+///   enable(alt)  from now on, whatever makes it ready calls alt.fire(); at once, if it is ready by now
+///   disable()    the ALT is over: alt must not be touched any more
+template <class G>
+concept guard = requires(G& g, const G& c, alternative_operation& alt) {
+    { c.ready() } -> std::convertible_to<bool>;
+    { c.guarded() } -> std::convertible_to<const void*>;
+    g.enable(alt);
+    { g.disable() } noexcept;
+};
+
 namespace detail {
 
-// What an ALT does with each kind of guard: count how many of it are ready, tell the k-th of those, wait on all, and
-// wait no longer. `size` is the number of positions it takes.
+// An ALT sees each of its guards as a run of places: one for most kinds, one for each element of a range. What it asks
+// of every kind: how many places there are, which is the first that is ready, what stands there; to wait on all of
+// them, and to wait no longer.
+
+template <class Guard>
+std::size_t size_of(const Guard& g)
+{
+    if constexpr (guard<Guard>) {
+        return 1;
+    } else {
+        return g.size();
+    }
+}
+/// The first ready place from `begin` on and before `end`; `end` if none is.
+template <class Guard>
+std::size_t first_ready(const Guard& g, std::size_t begin, std::size_t end)
+{
+    if constexpr (guard<Guard>) {
+        return begin < end && !g.ready() ? end : begin;
+    } else {
+        return g.first_ready(begin, end);
+    }
+}
+template <class Guard>
+const void* guarded_at(const Guard& g, std::size_t place)
+{
+    if constexpr (guard<Guard>) {
+        return g.guarded();
+    } else {
+        return g.guarded_at(place);
+    }
+}
 
 class channel_guard {
   public:
@@ -86,12 +145,8 @@ class channel_guard {
     explicit channel_guard(const End& end) : channel_(end.guarded())
     {
     }
-    [[nodiscard]] static std::size_t size() { return 1; }
-    [[nodiscard]] std::uint32_t count_ready() const
-    {
-        return channel_ != nullptr && channel_->ready_to_input() ? 1 : 0;
-    }
-    [[nodiscard]] selection ready_one(std::uint32_t /*k*/, std::size_t position) const { return {channel_, position}; }
+    [[nodiscard]] bool ready() const { return channel_ != nullptr && channel_->ready_to_input(); }
+    [[nodiscard]] const void* guarded() const { return channel_; }
     void enable(alternative_operation& alt)
     {
         if (channel_ != nullptr) channel_->enable(alt);
@@ -104,62 +159,42 @@ class channel_guard {
   private:
     channel_base* channel_;
 };
+static_assert(guard<channel_guard>);
 
-/// Which of eight are ready. To count them and to find the k-th takes no branch: one that depends on a draw is
-/// mispredicted more often than not, and spoils the prediction of others.
-class ready_eight {
+class open_guard {
   public:
-    ready_eight() = default;
-    /// In each byte of `word`, from the lowest, 1 if that is ready, else 0.
-    explicit ready_eight(std::uint64_t word) : up_to_each_(word * each) {}
-    [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(up_to_each_ >> 56); }
-    /// The place of the k-th that is ready, from 0. REQUIRES: k < count().
-    [[nodiscard]] std::size_t kth(std::uint32_t k) const
+    template <class End>
+    explicit open_guard(const while_open<End>& source) : channel_(source.end.guarded())
     {
-        // The first whose sum exceeds k: of 128 + sum - (k + 1) it keeps the 128.
-        const std::uint64_t exceeding = ((up_to_each_ | each * 128) - each * (k + 1)) & each * 128;
-        return static_cast<std::size_t>(std::countr_zero(exceeding)) / 8;
+        if (channel_ != nullptr && channel_->closed()) channel_ = nullptr;
+    }
+    [[nodiscard]] bool ready() const { return channel_ != nullptr && channel_->has_message(); }
+    [[nodiscard]] const void* guarded() const { return channel_; }
+    void enable(alternative_operation& alt)
+    {
+        if (channel_ != nullptr) channel_->enable_while_open(alt);
+    }
+    void disable() noexcept
+    {
+        if (channel_ != nullptr) channel_->disable();
     }
 
   private:
-    static constexpr std::uint64_t each = 0x0101010101010101U;
-    // In each byte, how many are ready up to there: the product is the word and all its shifts by bytes, added.
-    std::uint64_t up_to_each_;
+    channel_base* channel_;
 };
+static_assert(guard<open_guard>);
 
 template <class Range>
 class range_guard {
   public:
     explicit range_guard(const Range& ends) : ends_(&ends) {}
     [[nodiscard]] std::size_t size() const { return std::ranges::size(*ends_); }
-    [[nodiscard]] std::uint32_t count_ready()
+    [[nodiscard]] std::size_t first_ready(std::size_t begin, std::size_t end) const
     {
-        const std::size_t all = size();
-        std::uint64_t first = 0;
-        const auto add = [&](std::size_t i) {
-            first |= std::uint64_t{(*ends_)[i].guarded()->ready_to_input()} << (8 * i);
-        };
-        if (all >= 8) {
-            for (std::size_t i = 0; i < 8; ++i) add(i);
-        } else {
-            for (std::size_t i = 0; i < all; ++i) add(i);
-        }
-        first_ = ready_eight(first);
-        std::uint32_t ready = first_.count();
-        for (std::size_t i = 8; i < all; ++i) ready += (*ends_)[i].guarded()->ready_to_input() ? 1U : 0U;
-        return ready;
+        while (begin < end && !(*ends_)[begin].guarded()->ready_to_input()) ++begin;
+        return begin;
     }
-    /// REQUIRES: `k` is less than what count_ready() has just said.
-    [[nodiscard]] selection ready_one(std::uint32_t k, std::size_t position) const
-    {
-        std::size_t place = 8;
-        if (const std::uint32_t before = first_.count(); k < before) {
-            place = first_.kth(k);
-        } else {
-            for (k -= before; !(*ends_)[place].guarded()->ready_to_input() || k-- > 0;) ++place;
-        }
-        return {(*ends_)[place].guarded(), position + place};
-    }
+    [[nodiscard]] const void* guarded_at(std::size_t place) const { return (*ends_)[place].guarded(); }
     void enable(alternative_operation& alt)
     {
         for (const auto& end : *ends_) end.guarded()->enable(alt);
@@ -171,18 +206,13 @@ class range_guard {
 
   private:
     const Range* ends_;
-    ready_eight first_;  // as count_ready() found them; any others are looked through again
 };
 
 class timeout_guard {
   public:
     explicit timeout_guard(const timeout& t) : timeout_(t) {}
-    [[nodiscard]] static std::size_t size() { return 1; }
-    [[nodiscard]] std::uint32_t count_ready() const { return timeout_.at() <= core::here().now() ? 1 : 0; }
-    [[nodiscard]] selection ready_one(std::uint32_t /*k*/, std::size_t position) const
-    {
-        return {timeout_.guarded(), position};
-    }
+    [[nodiscard]] bool ready() const { return timeout_.at() <= core::here().now(); }
+    [[nodiscard]] const void* guarded() const { return timeout_.guarded(); }
     void enable(alternative_operation& alt)
     {
         timer_.alt = &alt;
@@ -198,22 +228,20 @@ class timeout_guard {
     const timeout& timeout_;
     alternative_timer timer_;
 };
+static_assert(guard<timeout_guard>);
 
 class always_guard {
   public:
     explicit always_guard(const skip_guard& s) : skip_(s) {}
-    [[nodiscard]] static std::size_t size() { return 1; }
-    [[nodiscard]] static std::uint32_t count_ready() { return 1; }
-    [[nodiscard]] selection ready_one(std::uint32_t /*k*/, std::size_t position) const
-    {
-        return {skip_.guarded(), position};
-    }
+    [[nodiscard]] static bool ready() { return true; }
+    [[nodiscard]] const void* guarded() const { return skip_.guarded(); }
     static void enable(alternative_operation& alt) { alt.fire(); }
     static void disable() noexcept {}
 
   private:
     const skip_guard& skip_;
 };
+static_assert(guard<always_guard>);
 
 /// Which guard stands for a source in an ALT. A source of another kind (a bridge's end, an I/O engine's) names its own
 /// as a nested `guard`, made from the source.
@@ -227,6 +255,10 @@ template <class Source>
     }
 struct guard_for<Source> {
     using type = channel_guard;
+};
+template <class End>
+struct guard_for<while_open<End>> {
+    using type = open_guard;
 };
 template <>
 struct guard_for<timeout> {
@@ -248,12 +280,12 @@ template <class End>
 class conditional_guard {
   public:
     explicit conditional_guard(const guarded_end<End>& g) : counts_(g.condition), guard_(g.end) {}
-    [[nodiscard]] std::size_t size() const { return guard_.size(); }
-    [[nodiscard]] std::uint32_t count_ready() { return counts_ ? guard_.count_ready() : 0; }
-    [[nodiscard]] selection ready_one(std::uint32_t k, std::size_t position) const
+    [[nodiscard]] std::size_t size() const { return size_of(guard_); }
+    [[nodiscard]] std::size_t first_ready(std::size_t begin, std::size_t end) const
     {
-        return guard_.ready_one(k, position);
+        return counts_ ? detail::first_ready(guard_, begin, end) : end;
     }
+    [[nodiscard]] const void* guarded_at(std::size_t place) const { return detail::guarded_at(guard_, place); }
     void enable(alternative_operation& alt)
     {
         if (counts_) guard_.enable(alt);
@@ -272,7 +304,7 @@ struct guard_for<guarded_end<End>> {
     using type = conditional_guard<End>;
 };
 
-enum class preference : std::uint8_t { first, any };
+enum class preference : std::uint8_t { first, in_turn };
 
 template <preference Preference, class... Guards>
 class [[nodiscard("await it")]] alternative : alternative_operation {
@@ -285,19 +317,18 @@ class [[nodiscard("await it")]] alternative : alternative_operation {
     alternative& operator=(const alternative&) = delete;
     ~alternative() { stop_waiting(); }
 
-    bool await_ready() { return choose() > 0; }
-    bool await_suspend(std::coroutine_handle<> self)
+    bool await_ready() { return choose(); }
+    void await_suspend(std::coroutine_handle<> self)
     {
         waiting_ = true;
         who = &park(self, wait::alternative, static_cast<alternative_operation*>(this), where_);
         std::apply([this](auto&... g) { (g.enable(*this), ...); }, guards_);
-        return true;
     }
     selection await_resume()
     {
         if (waiting_) {
             stop_waiting();
-            CSP_CHECK(choose() > 0, "an ALT was woken with no guard ready");
+            CSP_CHECK(choose(), "an ALT was woken with no guard ready");
         }
         return chosen_;
     }
@@ -309,48 +340,44 @@ class [[nodiscard("await it")]] alternative : alternative_operation {
         std::apply([](auto&... g) { (g.disable(), ...); }, guards_);
     }
 
-    /// Yields how many guards are ready; if any is, chosen_ is one of them.
-    std::uint32_t choose()
+    /// Yields whether any guard is ready; if so, chosen_ is one of them.
+    bool choose()
     {
+        const std::size_t all = std::apply([](const auto&... g) { return (size_of(g) + ...); }, guards_);
         if constexpr (Preference == preference::first) {
-            std::size_t position = 0;
-            const auto take_first = [&](auto& g) {
-                if (g.count_ready() > 0) {
-                    chosen_ = g.ready_one(0, position);
-                    return true;
-                }
-                position += g.size();
-                return false;
-            };
-            return std::apply([&](auto&... g) { return (take_first(g) || ...) ? 1U : 0U; }, guards_);
+            return take_first(0, all);
         } else {
-            std::array<std::uint32_t, sizeof...(Guards)> ready{};
-            std::uint32_t all = 0;
-            std::apply(
-                [&](auto&... g) {
-                    std::size_t i = 0;
-                    ((all += ready[i++] = g.count_ready()), ...);
-                },
-                guards_);
-            if (all == 0) return 0;
-            // First to count and then to take the k-th is the fastest, though the choice before must be done for it:
-            // over 8 busy channels one or two draws of a place that may be ready took 7 ns more, a draw anew at each
-            // that is ready more still.
-            std::uint32_t k = all == 1 ? 0 : core::here().random_below(all);
-            std::size_t position = 0;
-            std::size_t i = 0;
-            const auto take_kth = [&](auto& g) {
-                if (k < ready[i]) {
-                    chosen_ = g.ready_one(k, position);
-                    return true;
-                }
-                k -= ready[i++];
-                position += g.size();
-                return false;
-            };
-            std::apply([&](auto&... g) { (take_kth(g) || ...); }, guards_);
-            return all;
+            place_of_alt& place = core::here().place_of(name(), all);
+            const std::size_t from = place.next();
+            if (!take_first(from, all) && !take_first(0, from)) return false;
+            place.took(chosen_.position());
+            return true;
         }
+    }
+    /// Takes the first ready guard from a position on and before another.
+    bool take_first(std::size_t from, std::size_t to)
+    {
+        std::size_t position = 0;
+        const auto take = [&](const auto& g) {
+            const std::size_t end = std::min(size_of(g), to - std::min(to, position));
+            const std::size_t begin = std::min(end, from - std::min(from, position));
+            const std::size_t place = first_ready(g, begin, end);
+            if (place < end) {
+                chosen_ = {guarded_at(g, place), position + place};
+                return true;
+            }
+            position += size_of(g);
+            return false;
+        };
+        return std::apply([&](const auto&... g) { return (take(g) || ...); }, guards_);
+    }
+    /// Tells this ALT from others of the core: it stands at another place of the program, or begins with another guard.
+    [[nodiscard]] std::uintptr_t name() const
+    {
+        static_assert(sizeof where_ == sizeof(std::uintptr_t));
+        const auto& first = std::get<0>(guards_);
+        const void* const leads = size_of(first) > 0 ? guarded_at(first, 0) : nullptr;
+        return std::bit_cast<std::uintptr_t>(where_) ^ reinterpret_cast<std::uintptr_t>(leads);
     }
 
     std::tuple<Guards...> guards_;
@@ -375,9 +402,10 @@ template <class... Sources>
 pri_alt(Sources&&...) -> pri_alt<Sources...>;
 
 template <class... Sources>
-struct [[nodiscard("await it")]] fair_alt : detail::alternative<detail::preference::any, detail::guard_of<Sources>...> {
+struct [[nodiscard("await it")]] fair_alt
+    : detail::alternative<detail::preference::in_turn, detail::guard_of<Sources>...> {
     explicit fair_alt(Sources&&... sources, std::source_location where = std::source_location::current())
-        : detail::alternative<detail::preference::any, detail::guard_of<Sources>...>(where, sources...)
+        : detail::alternative<detail::preference::in_turn, detail::guard_of<Sources>...>(where, sources...)
     {
     }
 };

@@ -14,7 +14,6 @@
 #include <source_location>
 #include <utility>
 
-#include "csp/alt.hpp"
 #include "csp/crosses_cores.hpp"
 #include "csp/detail/operation.hpp"
 #include "csp/detail/stream.hpp"
@@ -48,9 +47,8 @@ class buffered_in {
     class guard {
       public:
         explicit guard(const buffered_in& end) : over_(end.over_) {}
-        [[nodiscard]] static std::size_t size() { return 1; }
-        [[nodiscard]] std::uint32_t count_ready() const { return over_->ready_to_input() ? 1 : 0; }
-        [[nodiscard]] selection ready_one(std::uint32_t /*k*/, std::size_t position) const { return {over_, position}; }
+        [[nodiscard]] bool ready() const { return over_->ready_to_input(); }
+        [[nodiscard]] const void* guarded() const { return over_; }
         void enable(alternative_operation& alt) { over_->listen(alt); }
         void disable() noexcept { over_->stop_listening(); }
 

@@ -245,6 +245,14 @@ void core::read_clock()
     clock_read_ = true;
 }
 
+void core::begin_anywhere(detail::place_of_alt& place, std::uintptr_t name, std::size_t all)
+{
+    place.name_ = name;
+    const auto guards = static_cast<std::uint32_t>(all);
+    place.next_ = random_below(guards);
+    place.left_ = how_.shuffled ? 1 : detail::place_of_alt::rounds * guards + 1;
+}
+
 void core::enter(record& r)
 {
     r.home = this;

@@ -4,6 +4,7 @@
 // nothing on this page needs a lock; only the mailbox is touched by other threads.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <coroutine>
@@ -153,6 +154,28 @@ class random_numbers {
     std::uint64_t state_;
 };
 
+/// Where a fair ALT begins to look at its guards: behind the one that it took last. So they take turns, and one that
+/// stays ready is taken within as many choices as there are guards.
+///
+/// The core keeps the places of the ALTs that it has met last, by a name that is not quite unique. An ALT whose place
+/// was lost begins anywhere. So does one now and then in any case; otherwise two that are taken for one could set each
+/// other's place so that a guard never has its turn.
+class place_of_alt {
+  public:
+    place_of_alt() = default;
+
+    [[nodiscard]] std::size_t next() const { return next_; }
+    void took(std::size_t position) { next_ = position + 1; }
+
+  private:
+    friend class csp::core;
+    static constexpr std::uint32_t rounds = 16;  // of turns, between two choices that begin anywhere
+
+    std::uintptr_t name_ = 0;
+    std::size_t next_ = 0;
+    std::uint32_t left_ = 0;
+};
+
 }  // namespace detail
 
 /// What lies outside the network of processes: the kernel's events. An I/O engine implements it; csp itself has one
@@ -241,6 +264,18 @@ class core {
     /// A uniformly distributed number below `n`; from the seed, so a test's choices can be repeated.
     [[nodiscard]] std::uint32_t random_below(std::uint32_t n) { return random_.below(n); }
 
+    /// The place of a fair ALT over `all` guards. With options::shuffled it is drawn each time.
+    [[nodiscard]] detail::place_of_alt& place_of(std::uintptr_t name, std::size_t all)
+    {
+        detail::place_of_alt& place =
+            places_[static_cast<std::size_t>(std::uint64_t{name} * 0x9E3779B97F4A7C15U >> 58)];
+        if (place.name_ != name || place.left_ == 0) [[unlikely]]
+            begin_anywhere(place, name, all);
+        --place.left_;
+        if (place.next_ >= all) place.next_ = 0;
+        return place;
+    }
+
     [[nodiscard]] neighbour* outside() const { return outside_; }
     void set_outside(neighbour* n) { outside_ = n; }
 
@@ -291,6 +326,7 @@ class core {
     record& take_at_random();
     void run(record& next);
     void read_clock();
+    void begin_anywhere(detail::place_of_alt& place, std::uintptr_t name, std::size_t all);
     void end_living();
     static void forget_wait(const record& r);
     void forget_ready()
@@ -323,6 +359,9 @@ class core {
     alignas(64) std::atomic<mail*> mailbox_ = nullptr;
     std::atomic<bool> sleeping_ = false;
     std::atomic<bool> post_mortem_requested_ = false;
+
+    // Far from the others, which every switch needs.
+    std::array<detail::place_of_alt, 64> places_;
 };
 
 /// Where a fault in a family is reported, besides the fault listener.

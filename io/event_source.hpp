@@ -60,12 +60,8 @@ class source_guard {
     explicit source_guard(Source& source) : state_(*source.guarded())
     {
     }
-    [[nodiscard]] static std::size_t size() { return 1; }
-    [[nodiscard]] std::uint32_t count_ready() const { return state_.ready() ? 1 : 0; }
-    [[nodiscard]] csp::selection ready_one(std::uint32_t /*k*/, std::size_t position) const
-    {
-        return {&state_, position};
-    }
+    [[nodiscard]] bool ready() const { return state_.ready(); }
+    [[nodiscard]] const void* guarded() const { return &state_; }
     void enable(csp::alternative_operation& alt)
     {
         state_.enable(alt);

@@ -27,13 +27,22 @@ class channel_base {
 
     /// Whether input() would not wait: a message waits, or none can come any more.
     [[nodiscard]] bool ready_to_input() const { return waiting_ >= party::writers; }
+    [[nodiscard]] bool has_message() const { return waiting_ == party::writers; }
+    [[nodiscard]] bool closed() const { return waiting_ == party::end; }
 
+    /// `alt` is fired by a message. Not by the closing of the channel, which only ends its waiting here.
+    void enable_while_open(alternative_operation& alt)
+    {
+        enable(alt);
+        closes_silently_ = true;
+    }
     void enable(alternative_operation& alt)
     {
         CSP_CHECK(waiting_ == party::nobody, "a channel has one reader at a time: claim a shared end to ALT on it");
         waiting_ = party::alternative;
         queue_.begin_with(alt);
         last_reader_ = alt.who;
+        closes_silently_ = false;
     }
     void disable() noexcept
     {
@@ -89,8 +98,9 @@ class channel_base {
     operation_queue queue_;  // of readers or of writers or one ALT, as waiting_ says; meaningful while it says so
     party waiting_ = party::nobody;
     bool bridged_ = false;
-    bool has_chan_ = true;       // the chan object lives, and may yet hand out an end or check that it must not
-    std::uint32_t writers_ = 1;  // ends that live; the first of each is with the chan until it is handed out
+    bool closes_silently_ = false;  // meaningful while an ALT waits
+    bool has_chan_ = true;          // the chan object lives, and may yet hand out an end or check that it must not
+    std::uint32_t writers_ = 1;     // ends that live; the first of each is with the chan until it is handed out
     std::uint32_t readers_ = 1;
     turns_of_both_sides* turns_ = nullptr;
     // For the post-mortem; each may have ended since. But an ordinary operation is alone at its side, so while one
@@ -276,7 +286,7 @@ class channel : public channel_base, public pooled {
             free_if_unreachable();
             return;
         }
-        if (waiting_ == party::alternative) alternative().fire();
+        if (waiting_ == party::alternative && !closes_silently_) alternative().fire();
         // A waiting reader finds no message, which is how it learns of the end.
         while (waiting_ == party::readers) {
             operation& reader = queue_.pop();
