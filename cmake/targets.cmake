@@ -6,7 +6,7 @@
 function(occwserv_library name)
     cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
     add_library(${name} STATIC ${arg_SOURCES})
-    target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE occwserv_flags)
+    target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:occwserv_flags>)
     target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
 endfunction()
 

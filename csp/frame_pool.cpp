@@ -4,6 +4,12 @@
 #include <new>
 #include <sys/mman.h>
 
+#if !CSP_PLAIN_FRAMES
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#error "csp/CMakeLists.txt has not recognized that a sanitizer is used"
+#endif
+#endif
+
 namespace csp {
 
 // Slabs are never returned: the pool's high-water mark is the server's, and a block may outlive its thread.

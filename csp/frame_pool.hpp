@@ -4,12 +4,7 @@
 #include <array>
 #include <cstddef>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-// A sanitizer must see each frame come and go.
-#define CSP_PLAIN_FRAMES 1
-#endif
-#endif
+#include "csp/config.hpp"
 
 namespace csp {
 
@@ -29,7 +24,7 @@ struct frame_pool {
     {
         ++mine_.live.blocks;
         mine_.live.bytes += static_cast<std::ptrdiff_t>(bytes);
-#ifndef CSP_PLAIN_FRAMES
+#if !CSP_PLAIN_FRAMES
         if (bytes <= largest) [[likely]] {
             free_block*& head = mine_.classes[size_class(bytes)];
             free_block* const block = head;
@@ -45,7 +40,7 @@ struct frame_pool {
     {
         --mine_.live.blocks;
         mine_.live.bytes -= static_cast<std::ptrdiff_t>(bytes);
-#ifndef CSP_PLAIN_FRAMES
+#if !CSP_PLAIN_FRAMES
         if (bytes <= largest) [[likely]] {
             free_block*& head = mine_.classes[size_class(bytes)];
             auto* const freed = static_cast<free_block*>(block);

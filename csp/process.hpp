@@ -14,16 +14,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "csp/config.hpp"
 #include "csp/core.hpp"
 #include "csp/frame_pool.hpp"
 #include "csp/mobile.hpp"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-// Under these a symmetric transfer is not a tail call, and a long loop of steps would use up the stack.
-#define CSP_TRANSFER_BY_QUEUE 1
-#endif
-#endif
 
 namespace csp {
 
@@ -142,7 +136,7 @@ struct step_end {
     template <class Promise>
     static std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept
     {
-#ifdef CSP_TRANSFER_BY_QUEUE
+#if CSP_TRANSFER_BY_QUEUE
         record& running = *core::here().running();
         running.resume_point = self.promise().caller;
         core::here().ready(running);

@@ -180,6 +180,10 @@ def test_one_version(package, installed):
     assert run("occwserv", "--version") == f"occwserv {version}\n"
 
 
+def test_it_is_the_server_alone(installed):
+    assert "/csp" not in dpkg("-L", "occwserv")
+
+
 def test_the_user(installed):
     user = pwd.getpwnam("occwserv")
     assert user.pw_shell == "/usr/sbin/nologin" and user.pw_uid < 1000

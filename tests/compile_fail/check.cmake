@@ -2,7 +2,7 @@
 # Compiles SOURCE and passes if the compiler says what the file expects; without an expectation it must compile.
 
 execute_process(
-    COMMAND ${COMPILER} -std=c++${STANDARD} -I${ROOT} -fsyntax-only -Wall -Wextra -Wdangling -Wunused-result -Werror ${SOURCE}
+    COMMAND ${COMPILER} -std=c++${STANDARD} -I${ROOT} -I${CONFIGURATION} -fsyntax-only -Wall -Wextra -Wdangling -Wunused-result -Werror ${SOURCE}
     RESULT_VARIABLE result ERROR_VARIABLE messages)
 file(STRINGS ${SOURCE} expectation REGEX "^// expect: " LIMIT_COUNT 1)
 
