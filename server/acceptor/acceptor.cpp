@@ -116,10 +116,8 @@ csp::process acceptors(std::vector<listening> from, descriptors how_many, csp::i
         }
     };
     serve(std::move(from));
-    for (bool may_change = true; co_await csp::pri_alt(stops, csp::when(may_change, changes)) != stops;) {
+    while (co_await csp::pri_alt(stops, csp::while_open(changes)) != stops) {
         auto change = co_await changes.input();
-        may_change = change.has_value();
-        if (!change) continue;
         serve(std::move(change->opened));
         std::erase_if(served, [&](const served_address& s) { return change->closes(s.address); });
     }

@@ -203,17 +203,13 @@ csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<ex
                       csp::buffered_out<tally> to_stats)
 {
     hits fresh(wanted);
-    bool may_change = true;
     bool over = false;
     while (!over) {
         const csp::timeout pause = csp::at(fresh.tell_at());
-        const auto chosen =
-            co_await csp::pri_alt(csp::when(may_change, formats), done, csp::when(!fresh.empty(), pause));
+        const auto chosen = co_await csp::pri_alt(csp::while_open(formats), done, csp::when(!fresh.empty(), pause));
 
         if (chosen == formats) {
             const auto format = co_await formats.input();
-            may_change = format.has_value();
-            if (!format) continue;
             if (fresh.has_lines()) co_await to_log.output(fresh.take_lines());
             co_await to_log.output(fresh.write_as(*format));
         }

@@ -16,12 +16,9 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
                            csp::out<hits_question> to_hits, csp::in<recent_hits> hits, csp::out<change> to_cache)
 {
     divided_contents contents(rules);
-    bool more_texts = true;
-    bool more_questions = true;
-    bool more_rooms = true;
     for (;;) {
-        const auto chosen = co_await csp::fair_alt(found, csp::when(more_texts, texts),
-                                                   csp::when(more_questions, questions), csp::when(more_rooms, rooms));
+        const auto chosen =
+            co_await csp::fair_alt(found, csp::while_open(texts), csp::while_open(questions), csp::while_open(rooms));
 
         std::vector<change> changes;
         bool is_sound = true;
@@ -37,8 +34,6 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
         } else if (chosen == questions) {
             constexpr std::size_t names = 20;
             auto question = co_await questions.input();
-            more_questions = question.has_value();
-            if (!question) continue;
             co_await to_hits.output({});
             if (const auto recent = co_await hits.input()) contents.count(*recent, csp::core::here().now());
             cache_view view;
@@ -46,13 +41,9 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
             co_await question->answer.output(std::move(view));
         } else if (chosen == rooms) {
             const auto room = co_await rooms.input();
-            more_rooms = room.has_value();
-            if (!room) continue;
             is_sound = csp::attempt([&] { changes = contents.decide(*room); });
         } else {
             auto text = co_await texts.input();
-            more_texts = text.has_value();
-            if (!text) continue;
             is_sound = csp::attempt([&] {
                 if (auto c = contents.decide(std::move(*text))) changes.push_back(std::move(*c));
             });

@@ -56,9 +56,8 @@ csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> chan
 {
     slot_table table(to_cache.size());
     recent_paths others;
-    bool may_change = true;
     for (;;) {
-        const auto chosen = co_await csp::fair_alt(csp::when(may_change, changes), requests);
+        const auto chosen = co_await csp::fair_alt(csp::while_open(changes), requests);
 
         if (chosen == requests) {
             auto request = co_await requests.input();
@@ -70,8 +69,6 @@ csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> chan
             if (x && !co_await to_static.output(std::move(x))) co_return;
         } else {
             auto held = co_await changes.extended_input();
-            may_change = static_cast<bool>(held);
-            if (!held) continue;
             if (!co_await to_cache[held->slot].output(std::move(held->to))) held->path_hash.reset();
             // If this fails, the page has no entry and its requests go to the static farm, which is correct but slower.
             csp::attempt([&] { table.set(held->slot, held->path_hash); });

@@ -15,14 +15,12 @@ csp::process cache_hits(std::size_t slots, csp::in<slot_number> hits, csp::in<hi
     std::vector<std::uint32_t> counts(slots);
     std::vector<slot_number> touched;
     touched.reserve(slots);
-    bool more_hits = true;
     for (;;) {
-        const auto chosen = co_await csp::pri_alt(questions, csp::when(more_hits, hits));
+        const auto chosen = co_await csp::pri_alt(questions, csp::while_open(hits));
 
         if (chosen == hits) {
             const auto slot = co_await hits.input();
-            more_hits = slot.has_value();
-            if (slot && ++counts[*slot] == 1) touched.push_back(*slot);
+            if (++counts[*slot] == 1) touched.push_back(*slot);
         } else {
             if (!co_await questions.input()) break;
             recent_hits recent;
