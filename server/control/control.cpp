@@ -233,15 +233,13 @@ csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor>
     audience unheard;
     place ours;
     csp::forking sessions(csp::faults::contained);  // a fault costs the one command
-    bool may_succeed = true;
     for (;;) {
-        const auto chosen = co_await csp::pri_alt(over, csp::when(may_succeed, predecessors), ours.departure(),
-                                                  unheard.speech(), clients);
+        const auto chosen =
+            co_await csp::pri_alt(over, csp::while_open(predecessors), ours.departure(), unheard.speech(), clients);
         if (chosen == over) break;
         if (chosen == predecessors) {
             auto before = co_await predecessors.input();
-            may_succeed = before.has_value();
-            if (before) ours.wait_for(std::move(*before));
+            ours.wait_for(std::move(*before));
         } else if (chosen == ours.departure()) {
             (void)co_await ours.departure().next();
             if (auto wrong = ours.take(at)) co_await links.to_log.output(error_line("error", *wrong));

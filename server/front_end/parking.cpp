@@ -500,8 +500,6 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
     admission& admitted = here.admitted();
     io::select_read& readable = here.readable();
     bool open = true;  // the acceptor still lives
-    bool may_change = true;
-    bool asked = true;  // somebody who may ask still lives
 
     while (open || !here.is_empty()) {
         conn c;  // to be looked at
@@ -510,8 +508,8 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
         const csp::timeout pause = csp::at(std::min(admitted.has_news() ? admitted.tell_at() : csp::time_point::max(),
                                                     will_take_one ? here.takes_one_from() : csp::time_point::max()));
         const auto chosen = co_await csp::fair_alt(
-            csp::when(!here.is_ending_now(), stops), csp::when(may_change, policies), csp::when(may_take_one, arrivals),
-            returned, csp::when(asked, questions), readable, csp::when(admitted.has_news() || will_take_one, pause));
+            csp::when(!here.is_ending_now(), stops), csp::while_open(policies), csp::when(may_take_one, arrivals),
+            returned, csp::while_open(questions), readable, csp::when(admitted.has_news() || will_take_one, pause));
 
         if (chosen == readable) {
             here.hear(co_await readable.next(), c);
@@ -532,12 +530,9 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
             here.end(order ? order->how : stop::manner::now);
         } else if (chosen == policies) {
             auto next = co_await policies.input();
-            may_change = next.has_value();
-            if (next) here.obey(std::move(*next));
+            here.obey(std::move(*next));
         } else if (chosen == questions) {
             auto question = co_await questions.input();
-            asked = question.has_value();
-            if (!question) continue;
             conn probe = std::move(question->probe);
             if (probe) here.send_round(*probe);
             co_await question->answer.output(here.view());

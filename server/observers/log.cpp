@@ -451,12 +451,11 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> o
     csp::in<log_report> reports = written.rx();
     log_keeper all(std::move(files), written.shared_tx());
     bool may_order = true;
-    bool may_change = true;
     while (!all.has_ended()) {
         co_await all.give_work();
         const csp::timeout look = csp::at(all.next_look());
         const auto chosen =
-            co_await csp::pri_alt(csp::when(may_order, orders), csp::when(may_change, changes), reports,
+            co_await csp::pri_alt(csp::when(may_order, orders), csp::while_open(changes), reports,
                                   csp::when(!all.lines_over(), lines), csp::when(look.at() != io::no_deadline, look));
         if (chosen == orders) {
             const auto order = co_await orders.input();
@@ -465,8 +464,7 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> o
             if (order != log_order::reopen) all.finish(order.value_or(log_order::finish));
         } else if (chosen == changes) {
             auto change = co_await changes.input();
-            may_change = change.has_value();
-            if (change) all.begin_change(std::move(*change));
+            all.begin_change(std::move(*change));
         } else if (chosen == reports) {
             all.hear(*co_await reports.input());
         } else if (chosen == lines) {

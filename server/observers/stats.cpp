@@ -62,9 +62,8 @@ std::string to_string(const tally& t)
 csp::process stats(csp::in<tally> told, csp::in<figures_question> asked, csp::out<tally> totals)
 {
     figures all;
-    bool more_questions = true;
     for (;;) {
-        const auto chosen = co_await csp::fair_alt(told, csp::when(more_questions, asked));
+        const auto chosen = co_await csp::fair_alt(told, csp::while_open(asked));
 
         if (chosen == told) {
             const auto more = co_await told.input();
@@ -72,8 +71,7 @@ csp::process stats(csp::in<tally> told, csp::in<figures_question> asked, csp::ou
             add(all, *more);
         } else {
             auto question = co_await asked.input();
-            more_questions = question.has_value();
-            if (question) co_await question->answer.output(all);
+            co_await question->answer.output(all);
         }
     }
     co_await totals.output(all.sum);

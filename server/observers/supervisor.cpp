@@ -77,7 +77,6 @@ struct serving {
     config_link& to_config;
     csp::out<log_order>& to_logs;
     csp::shared_out<log_lines>& to_log;
-    bool may_order = true;
     bool is_hung_up = false;                      // SIGHUP came during a reload
     std::deque<supervisor_order> postponed = {};  // those that came during a reload
     std::optional<end_reason> end = {};
@@ -105,8 +104,6 @@ csp::step<void> heed_signal(serving& s)
 csp::step<void> take_order_meanwhile(serving& s)
 {
     auto order = co_await s.orders.input();
-    s.may_order = order.has_value();
-    if (!order) co_return;
     if (auto* end = std::get_if<end_server>(&*order)) {
         s.end = end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
     } else if (auto* ask = std::get_if<ask_what_is_served>(&*order)) {
@@ -120,7 +117,7 @@ csp::step<void> take_order_meanwhile(serving& s)
 csp::step<std::optional<reload_answer>> wait_for_reload(csp::in<reload_answer>& answers, serving& s)
 {
     while (!s.end) {
-        const auto chosen = co_await csp::pri_alt(s.with.signals, answers, csp::when(s.may_order, s.orders));
+        const auto chosen = co_await csp::pri_alt(s.with.signals, answers, csp::while_open(s.orders));
         if (chosen == answers) break;
         if (chosen == s.with.signals) {
             co_await heed_signal(s);
@@ -191,12 +188,11 @@ csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>
             supervisor_order next = std::move(s.postponed.front());
             s.postponed.pop_front();
             co_await serve_order(std::move(next), s);
-        } else if (co_await csp::pri_alt(s.with.signals, csp::when(s.may_order, s.orders)) == s.with.signals) {
+        } else if (co_await csp::pri_alt(s.with.signals, csp::while_open(s.orders)) == s.with.signals) {
             co_await heed_signal(s);
-        } else if (auto order = co_await s.orders.input()) {
-            co_await serve_order(std::move(*order), s);
         } else {
-            s.may_order = false;
+            auto order = co_await s.orders.input();
+            co_await serve_order(std::move(*order), s);
         }
     }
     co_return std::move(*s.end);
@@ -209,9 +205,8 @@ csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_se
                                csp::in<supervisor_order>& orders, csp::in<tally>& totals, csp::out<log_order>& to_logs)
 {
     const csp::timeout patience_ends = csp::after(patience);
-    bool may_order = true;
     for (;;) {
-        const auto chosen = co_await csp::pri_alt(totals, signals, patience_ends, csp::when(may_order, orders));
+        const auto chosen = co_await csp::pri_alt(totals, signals, patience_ends, csp::while_open(orders));
         if (chosen == totals) co_return waited::ended;
         if (chosen == patience_ends) co_return waited::patience_over;
         if (chosen == signals) {
@@ -220,7 +215,7 @@ csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_se
             if (signal == SIGUSR1) co_await to_logs.output(log_order::reopen);
             continue;
         }
-        may_order = (co_await orders.input()).has_value();  // dropped: who asked for sockets learns that none come
+        (void)co_await orders.input();  // dropped: who asked for sockets learns that none come
     }
 }
 
