@@ -19,6 +19,7 @@
 
 #include <gtest/gtest.h>
 
+#include "csp/ask.hpp"
 #include "csp/forking.hpp"
 #include "csp/post_mortem.hpp"
 #include "csp/test_support.hpp"
@@ -68,7 +69,7 @@ csp::process tells_figures(csp::in<figures_question> questions)
 }
 csp::process asks(csp::bridge_out<core_question> to_witness, notebook<observed> seen)
 {
-    const core_view view = co_await ask_afar<core_view, core_question>(to_witness);
+    const core_view view = (co_await csp::ask(to_witness, core_question{})).value_or(core_view());
     seen->connections = view.connections;
 }
 csp::process probes(csp::bridge_out<core_question> to_witness, notebook<observed> seen)

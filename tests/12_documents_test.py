@@ -306,13 +306,15 @@ def rows_of(document, columns):
 
 
 def channels_declared():
-    """Name and type of each channel declared in the sources of the server."""
+    """Name and type of each channel declared in the sources of the server, or made by csp::ask for an answer."""
     found = set()
     declaration = re.compile(r"csp::(?:chan|bridge|buffered_bridge)<([\w:]+)> ([\w, ]+)(?:\([^;]*\))?;")
+    of_question = re.compile(r"csp::(?:bridge_)?out<([\w:]+)> answer = \{\};")
     for source in (HOME / "server").rglob("*.[ch]pp"):
         if not source.name.endswith("_test.cpp") and "test" not in source.parent.name and "test_" not in source.name:
             for kind, names in declaration.findall(source.read_text()):
                 found |= {(name.strip(), kind) for name in names.split(",")}
+            found |= {("answer", kind) for kind in of_question.findall(source.read_text())}
     return found
 
 

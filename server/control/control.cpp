@@ -16,10 +16,10 @@
 #include <fmt/ranges.h>
 
 #include "csp/alt.hpp"
+#include "csp/ask.hpp"
 #include "csp/forking.hpp"
 #include "io/acceptor.hpp"
 #include "io/select_read.hpp"
-#include "server/control/ask_supervisor.hpp"
 #include "server/observers/witness.hpp"
 
 namespace server {
@@ -47,7 +47,7 @@ std::string duration_text(std::chrono::seconds s)
 
 csp::step<answer> status(csp::time_point began, control_links& links)
 {
-    const auto served = co_await ask_supervisor(links.to_supervisor, ask_what_is_served{}, &ask_what_is_served::to);
+    const auto served = co_await csp::ask(links.to_supervisor, ask_what_is_served{});
     const parking_view all = all_connections(co_await ask_all(links.to_witnesses));
     const auto up = std::chrono::floor<std::chrono::seconds>(csp::core::here().now() - began);
     co_return fmt::format(
@@ -70,10 +70,7 @@ csp::step<answer> processes(control_links& links)
 
 csp::step<answer> upgrade(std::string binary, control_links& links)
 {
-    csp::chan<upgrade_answer> reply;
-    csp::in<upgrade_answer> answers = reply.rx();
-    co_await links.to_upgrades.output({std::move(binary), reply.tx()});
-    auto became = co_await answers.input();
+    auto became = co_await csp::ask(links.to_upgrades, upgrade_request{.binary = std::move(binary)});
     if (!became) co_return std::unexpected("the upgrade failed: out of memory\nThe old server goes on.\n");
     if (!*became) co_return std::unexpected(std::move(became->error()));
     co_return fmt::format("process {} serves now; process {} ends when its clients are done\n", **became, ::getpid());
@@ -81,8 +78,8 @@ csp::step<answer> upgrade(std::string binary, control_links& links)
 
 csp::step<answer> reload(credentials who, control_links& links)
 {
-    reload_order what{.who = fmt::format("reload by process {}", who.process), .answer = {}};
-    const auto became = co_await ask_supervisor(links.to_supervisor, std::move(what), &reload_order::answer);
+    const auto became =
+        co_await csp::ask(links.to_supervisor, reload_order{.who = fmt::format("reload by process {}", who.process)});
     if (!became) co_return std::unexpected("the server is ending already\n");
     if (!became->taken()) {
         co_return std::unexpected(

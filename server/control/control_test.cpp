@@ -18,10 +18,10 @@
 #include <gmock/gmock.h>
 
 #include "csp/alt.hpp"
+#include "csp/ask.hpp"
 #include "csp/bridge.hpp"
 #include "csp/timer.hpp"
 #include "io/signals.hpp"
-#include "server/control/ask_supervisor.hpp"
 #include "server/observers/supervisor.hpp"
 #include "server/observers/witness.hpp"
 #include "server/test_support.hpp"
@@ -83,12 +83,11 @@ struct seen {
 /// An attempt, as far as the supervisor knows.
 csp::process asks_for_the_place(csp::shared_out<supervisor_order> to_supervisor, csp::notebook<seen> notes)
 {
-    const auto lent = co_await ask_supervisor(to_supervisor, lend_sockets{}, &lend_sockets::to);
+    const auto lent = co_await csp::ask(to_supervisor, lend_sockets{});
     ++(lent ? notes->lent : notes->refused);
     if (!lent) co_return;
     co_await csp::sleep(2ms);
-    if (co_await ask_supervisor(to_supervisor, handed_over{.to = 1, .answer = {}}, &handed_over::answer))
-        ++notes->agreed;
+    if (co_await csp::ask(to_supervisor, handed_over{.to = 1})) ++notes->agreed;
 }
 
 /// A supervisor that has no sockets to lend, or is ending.
@@ -107,7 +106,7 @@ csp::process lends_nothing(csp::in<supervisor_order> orders, csp::out<stop> whil
         const auto chosen = co_await csp::pri_alt(end, orders, pause);
         EXPECT_FALSE(chosen == orders) << "two attempts at once";
         ends = chosen == end;
-        if (!ends) co_await lend->to.output(loan{.sockets = {}, .patience = {}, .problem = "no socket"});
+        if (!ends) co_await lend->answer.output(loan{.sockets = {}, .patience = {}, .problem = "no socket"});
     }
     {
         const auto closed = std::move(while_serving);

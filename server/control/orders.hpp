@@ -29,25 +29,25 @@ struct loan {
     std::string problem;                   // why there are no sockets
 };
 struct lend_sockets {
-    csp::out<loan> to;
+    csp::out<loan> answer = {};
 };
 
 /// The successor serves, so the server is to end, with patience for its clients. The answer says that it will.
 struct agreed {};
 struct handed_over {
     pid_t to = 0;
-    csp::out<agreed> answer;
+    csp::out<agreed> answer = {};
 };
 
 /// The configuration is to be read again.
 struct reload_order {
     std::string who;  // for the log
-    csp::out<reload_answer> answer;
+    csp::out<reload_answer> answer = {};
 };
 
 /// What is served at present, as lines.
 struct ask_what_is_served {
-    csp::out<std::string> to;
+    csp::out<std::string> answer = {};
 };
 
 using supervisor_order = std::variant<end_server, lend_sockets, handed_over, reload_order, ask_what_is_served>;

@@ -10,8 +10,8 @@
 #include <fmt/core.h>
 
 #include "csp/alt.hpp"
+#include "csp/ask.hpp"
 #include "csp/forking.hpp"
-#include "server/control/ask_supervisor.hpp"
 #include "server/control/socket.hpp"
 #include "server/service/socket_file.hpp"
 
@@ -66,7 +66,7 @@ struct trial {
 csp::step<std::expected<pid_t, std::string>> replace_server(own_command command, trial& now, csp::in<stop>& cancelled,
                                                             upgrade_links& links)
 {
-    auto lent = co_await ask_supervisor(links.to_supervisor, lend_sockets{}, &lend_sockets::to);
+    auto lent = co_await csp::ask(links.to_supervisor, lend_sockets{});
     if (!lent) co_return std::unexpected(ends_already);
     if (!lent->problem.empty()) co_return std::unexpected(lent->problem);
     now.patience = lent->patience;
@@ -78,10 +78,7 @@ csp::step<std::expected<pid_t, std::string>> replace_server(own_command command,
     auto serves = co_await try_successor(*now.heir, cancelled);
     if (serves) serves = co_await give_place(*now.heir, cancelled);
     if (!serves) co_return std::unexpected(std::move(serves.error()));
-    handed_over what{.to = pid, .answer = {}};
-    if (!co_await ask_supervisor(links.to_supervisor, std::move(what), &handed_over::answer)) {
-        co_return std::unexpected(ends_already);
-    }
+    if (!co_await csp::ask(links.to_supervisor, handed_over{.to = pid})) co_return std::unexpected(ends_already);
     std::move(now.heir->process).let_go();
     now.heir.reset();
     now.place.give_away();

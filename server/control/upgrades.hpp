@@ -20,7 +20,7 @@ using upgrade_answer = std::expected<pid_t, std::string>;
 
 struct upgrade_request {
     std::string binary;  // to be run; "" is the file that this server was started from
-    csp::out<upgrade_answer> answer;
+    csp::out<upgrade_answer> answer = {};
 };
 static_assert(csp::mobile<upgrade_request>);
 

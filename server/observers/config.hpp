@@ -36,7 +36,7 @@ struct reload_answer {
 };
 
 struct reload_request {
-    csp::bridge_out<reload_answer> answer;
+    csp::bridge_out<reload_answer> answer = {};
 };
 static_assert(csp::mobile<reload_answer> && csp::mobile<reload_request>);
 

@@ -148,7 +148,7 @@ struct figures {
     slowest<20> slow;  // of the last minutes
 };
 struct figures_question {
-    csp::bridge_out<figures> answer;
+    csp::bridge_out<figures> answer = {};
 };
 
 /// A core's connections.
@@ -163,7 +163,7 @@ struct parking_view {
     bool draining = false;
 };
 struct parking_question {
-    csp::out<parking_view> answer;
+    csp::out<parking_view> answer = {};
     conn probe = nullptr;  // to be sent the way of all requests
 };
 
@@ -187,7 +187,7 @@ struct cache_view {
     std::vector<ranked_page> first_competing;
 };
 struct cache_question {
-    csp::out<cache_view> answer;
+    csp::out<cache_view> answer = {};
 };
 
 /// What is on a core at this moment.
@@ -199,7 +199,7 @@ struct core_view {
     bool answers = false;  // the request of a probe was answered
 };
 struct core_question {
-    csp::bridge_out<core_view> answer;
+    csp::bridge_out<core_view> answer = {};
     bool is_probed = false;  // whether to send a probe
 };
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "csp/ask.hpp"
 #include "server/observers/stats_text.hpp"
 #include "server/observers/witness.hpp"
 
@@ -22,7 +23,7 @@ response text(http::status code, std::string_view media_type, std::string body)
 csp::step<picture> collect(stats_links& to)
 {
     picture all;
-    all.counted = co_await ask_afar<figures, figures_question>(to.to_stats);
+    all.counted = (co_await csp::ask(to.to_stats, figures_question{})).value_or(figures());
     all.cores = co_await ask_all(to.to_witnesses);
     co_return all;
 }
@@ -32,7 +33,7 @@ csp::step<response> answer(const request& asked, stats_links& to)
     using enum http::status;
     const std::string_view path = asked.path.view();
     if (path == "/healthz") {
-        const auto mine = co_await ask_here<parking_view, parking_question>(to.to_parking);
+        const auto mine = (co_await csp::ask(to.to_parking, parking_question{})).value_or(parking_view());
         // A load balancer should stop sending requests while the server drains. Requests in progress are still
         // answered.
         if (mine.draining) co_return text(service_unavailable, "text/plain; charset=utf-8", "draining\n");

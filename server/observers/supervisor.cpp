@@ -84,7 +84,7 @@ struct serving {
 
 csp::step<void> answer_what_is_served(ask_what_is_served& ask, const beginning& with)
 {
-    co_await ask.to.output(with.configured.served + with.engine + "\n");
+    co_await ask.answer.output(with.configured.served + with.engine + "\n");
 }
 
 /// Serves one signal. SIGHUP is only noted.
@@ -147,7 +147,7 @@ csp::step<reload_answer> reload(std::string who, serving& s)
 {
     csp::bridge<reload_answer> reply(csp::core::here());
     csp::in<reload_answer> answers = reply.rx();
-    co_await s.to_config.reloads.output({reply.tx()});
+    co_await s.to_config.reloads.output({.answer = reply.tx()});
     auto became = co_await wait_for_reload(answers, s);
     if (!became) co_return reload_answer{{"the configuration cannot be read any more"}, {}, {}, {}};
     if (auto now = std::exchange(became->now, std::nullopt)) keep(std::move(*now), s.with.configured);
@@ -160,7 +160,7 @@ csp::step<reload_answer> reload(std::string who, serving& s)
 csp::step<void> serve_order(supervisor_order order, serving& s)
 {
     if (auto* lend = std::get_if<lend_sockets>(&order)) {
-        co_await lend->to.output(another_of_each(s.with.configured));
+        co_await lend->answer.output(another_of_each(s.with.configured));
     } else if (auto* again = std::get_if<reload_order>(&order)) {
         auto became = co_await reload(std::move(again->who), s);
         co_await again->answer.output(std::move(became));

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "csp/ask.hpp"
 #include "io/socket.hpp"
 
 namespace server {
@@ -17,17 +18,16 @@ csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_quest
 {
     std::vector<core_view> all;
     all.reserve(witnesses.size());
-    for (auto& witness : witnesses) all.push_back(co_await ask_afar<core_view, core_question>(witness));
+    for (auto& witness : witnesses) {
+        all.push_back((co_await csp::ask(witness, core_question{})).value_or(core_view()));
+    }
     co_return all;
 }
 
 csp::step<bool> all_answer(std::vector<csp::bridge_out<core_question>>& witnesses)
 {
     for (auto& witness : witnesses) {
-        csp::bridge<core_view> reply(csp::core::here());
-        csp::in<core_view> answers = reply.rx();
-        co_await witness.output({.answer = reply.tx(), .is_probed = true});
-        const auto view = co_await answers.input();
+        const auto view = co_await csp::ask(witness, core_question{.is_probed = true});
         if (!view || !view->answers) co_return false;
     }
     co_return true;
@@ -86,10 +86,7 @@ csp::step<bool> is_answered(csp::shared_out<parking_question>& to_parking)
 {
     auto ends = io::socket_pair();
     if (!ends) co_return true;
-    csp::chan<parking_view> reply;
-    csp::in<parking_view> answers = reply.rx();
-    co_await to_parking.output({.answer = reply.tx(), .probe = probe_from(std::move(ends->second))});
-    if (!co_await answers.input()) co_return false;
+    if (!co_await csp::ask(to_parking, parking_question{.probe = probe_from(std::move(ends->second))})) co_return false;
     if (!co_await has_answer(ends->first)) co_return false;
     const auto sent = co_await io::send_all(ends->first, probe_request, io::no_deadline);
     if (!sent) co_return false;
@@ -101,8 +98,8 @@ csp::step<core_view> look(bool is_probed, csp::shared_out<parking_question>& to_
 {
     core_view view;
     view.core = csp::core::here().index();
-    view.connections = co_await ask_here<parking_view, parking_question>(to_parking);
-    view.cache = co_await ask_here<cache_view, cache_question>(to_cache);
+    view.connections = (co_await csp::ask(to_parking, parking_question{})).value_or(parking_view());
+    view.cache = (co_await csp::ask(to_cache, cache_question{})).value_or(cache_view());
     view.processes = csp::kinds(csp::core::here());
     view.answers = is_probed && co_await is_answered(to_parking);
     co_return view;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
-#include <utility>
 #include <vector>
 
 #include "csp/bridge.hpp"
@@ -10,27 +9,6 @@
 #include "server/observers/figures.hpp"
 
 namespace server {
-
-/// Asks, and takes the answer at once: that is what lets the asked never wait for its asker. Without an answer, since
-/// the asked has ended, an empty view.
-template <class View, class Question, class To>
-csp::step<View> ask_here(To& to)
-{
-    csp::chan<View> reply;
-    csp::in<View> answers = reply.rx();
-    co_await to.output(Question{reply.tx()});
-    auto view = co_await answers.input();
-    co_return view ? std::move(*view) : View();
-}
-template <class View, class Question>
-csp::step<View> ask_afar(csp::bridge_out<Question>& to)
-{
-    csp::bridge<View> reply(csp::core::here());
-    csp::in<View> answers = reply.rx();
-    co_await to.output(Question{reply.tx()});
-    auto view = co_await answers.input();
-    co_return view ? std::move(*view) : View();
-}
 
 /// How every core stands, in their order.
 csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_question>>& witnesses);

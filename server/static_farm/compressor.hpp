@@ -40,7 +40,7 @@ struct compression_job {
     std::string path;
     file_identity of;
     std::string text;
-    csp::bridge_out<compressed> answer;
+    csp::bridge_out<compressed> answer = {};
     std::uint64_t site = 0;
     std::optional<http::coding> only{};  // this coding, even if it makes the text no smaller; else all that do
 };

@@ -39,7 +39,7 @@ struct etag_answer {
 struct etag_question {
     file_identity of;
     io::file file;  // open for reading; comes back
-    csp::out<etag_answer> answer;
+    csp::out<etag_answer> answer = {};
 };
 
 static_assert(csp::mobile<etag_answer> && csp::mobile<etag_question>);

@@ -11,6 +11,7 @@
 
 #include <gmock/gmock.h>
 
+#include "csp/ask.hpp"
 #include "csp/forking.hpp"
 #include "csp/par.hpp"
 #include "csp/timer.hpp"
@@ -97,10 +98,7 @@ csp::step<void> let_files_settle()
 
 csp::step<etag_answer> ask(csp::shared_out<etag_question>& to_etags, opened file)
 {
-    csp::chan<etag_answer> reply;
-    csp::in<etag_answer> answers = reply.rx();
-    co_await to_etags.output({.of = file.of, .file = std::move(file.file), .answer = reply.tx()});
-    auto answer = co_await answers.input();
+    auto answer = co_await csp::ask(to_etags, etag_question{.of = file.of, .file = std::move(file.file)});
     EXPECT_TRUE(answer.has_value());
     co_return std::move(*answer);
 }

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "csp/bridge.hpp"
+#include "csp/ask.hpp"
 #include "server/static_farm/answer.hpp"
 #include "server/static_farm/compressor.hpp"
 #include "server/static_farm/keepable.hpp"
@@ -27,15 +27,12 @@ struct links {
 /// makes for the cache, so the coding's tag names the same bytes.
 csp::step<frozen_page> compress_at_once(const request& asked, frozen_page p, http::coding wanted, links& to)
 {
-    csp::bridge<compressed> reply(csp::core::here());
-    csp::in<compressed> answers = reply.rx();
-    co_await to.desk.output({.path = asked.path.text(),
-                             .of = p->made_from.front(),
-                             .text = std::string(p->as(http::coding::identity).whole.content()),
-                             .answer = reply.tx(),
-                             .site = asked.site_key,
-                             .only = wanted});
-    const auto made = co_await answers.input();
+    const auto made =
+        co_await csp::ask(to.desk, compression_job{.path = asked.path.text(),
+                                                   .of = p->made_from.front(),
+                                                   .text = std::string(p->as(http::coding::identity).whole.content()),
+                                                   .site = asked.site_key,
+                                                   .only = wanted});
     if (!made) co_return p;
     page with = *p;
     for (const std::string* text : {&made->gzip, &made->brotli, &made->zstd}) with.add(wanted, *text);
@@ -45,10 +42,7 @@ csp::step<frozen_page> compress_at_once(const request& asked, frozen_page p, htt
 /// Asks for the tag of a file that is too large to be a page.
 csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_etags)
 {
-    csp::chan<etag_answer> reply;
-    csp::in<etag_answer> answers = reply.rx();
-    co_await to_etags.output({.of = f.identity, .file = std::move(f.file), .answer = reply.tx()});
-    auto answer = co_await answers.input();
+    auto answer = co_await csp::ask(to_etags, etag_question{.of = f.identity, .file = std::move(f.file)});
     if (!answer) throw std::runtime_error("a file was lost with the process that knows its tag");
     f.file = std::move(answer->file);
     f.about.etag = std::move(answer->tag);
