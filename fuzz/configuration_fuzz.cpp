@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "http/target.hpp"
-#include "server/configuration.hpp"
-#include "server/sites.hpp"
+#include "server/configuration/configuration.hpp"
+#include "server/configuration/sites.hpp"
 
 namespace {
 

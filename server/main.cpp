@@ -14,13 +14,13 @@
 #include "csp/kernel.hpp"
 #include "io/engine.hpp"
 #include "io/signals.hpp"
-#include "server/command_line.hpp"
+#include "server/commands/command_line.hpp"
+#include "server/lifecycle/config.hpp"
+#include "server/lifecycle/startup.hpp"
 #include "server/network.hpp"
-#include "server/observers/config.hpp"
-#include "server/prospects.hpp"
 #include "server/service/descriptors.hpp"
 #include "server/service/processors.hpp"
-#include "server/startup.hpp"
+#include "server/service/prospects.hpp"
 
 namespace {
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """When a process that the server cannot do without faults, the server reports it, ends at once with exit code 1, and
-removes its control socket. server/faults_test.cpp tests the faults that it survives."""
+removes its control socket. server/testing/faults_test.cpp tests the faults that it survives."""
 
 import contextlib
 import os

@@ -500,7 +500,7 @@ def test_a_socket_of_another_server_stays(serve, place, control):
 
 
 def test_a_silent_client_does_not_hold_up_the_end(operated, control):
-    """Its connection closes with the server. server/control/control_test.cpp tests that nothing waits for it."""
+    """Its connection closes with the server. server/lifecycle/control_test.cpp tests that nothing waits for it."""
     with contextlib.ExitStack() as clients:
         silent = []
         for words in (b"", b"stat", b"\0"):

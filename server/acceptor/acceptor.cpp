@@ -11,7 +11,7 @@
 
 #include "csp/alt.hpp"
 #include "csp/forking.hpp"
-#include "server/observers/once_a_minute.hpp"
+#include "server/messages/once_a_minute.hpp"
 
 namespace server {
 namespace {

@@ -5,10 +5,10 @@
 
 #include "csp/channel.hpp"
 #include "io/acceptor.hpp"
-#include "server/acceptor/listening.hpp"
-#include "server/connection.hpp"
 #include "server/front_end/parking.hpp"
-#include "server/observers/log.hpp"
+#include "server/log/log.hpp"
+#include "server/messages/connection.hpp"
+#include "server/messages/listening.hpp"
 
 namespace server {
 

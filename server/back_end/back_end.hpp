@@ -4,10 +4,10 @@
 #include "csp/bridge.hpp"
 #include "csp/buffered_bridge.hpp"
 #include "csp/channel.hpp"
-#include "server/exchange.hpp"
-#include "server/observers/log.hpp"
-#include "server/observers/stats.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/log/log.hpp"
+#include "server/messages/exchange.hpp"
+#include "server/stats/stats.hpp"
 
 namespace server {
 

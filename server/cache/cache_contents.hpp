@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "server/cache/protocols.hpp"
-#include "server/observers/figures.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/messages/cache.hpp"
+#include "server/messages/figures.hpp"
 
 namespace server {
 

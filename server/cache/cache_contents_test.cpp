@@ -9,7 +9,7 @@
 
 #include <gmock/gmock.h>
 
-#include "server/test_support.hpp"
+#include "server/testing/test_support.hpp"
 
 namespace server {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "csp/channel.hpp"
 #include "server/cache/divided_contents.hpp"
-#include "server/cache/protocols.hpp"
+#include "server/messages/cache.hpp"
 
 namespace server {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "csp/channel.hpp"
-#include "server/cache/protocols.hpp"
+#include "server/messages/cache.hpp"
 
 namespace server {
 

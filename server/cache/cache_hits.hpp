@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "csp/channel.hpp"
-#include "server/cache/protocols.hpp"
+#include "server/messages/cache.hpp"
 
 namespace server {
 

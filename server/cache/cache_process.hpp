@@ -5,7 +5,7 @@
 
 #include "csp/bridge.hpp"
 #include "csp/channel.hpp"
-#include "server/cache/protocols.hpp"
+#include "server/messages/cache.hpp"
 
 namespace server {
 

@@ -14,7 +14,7 @@
 #include "csp/timer.hpp"
 #include "io/file.hpp"
 #include "server/static_farm/lookup.hpp"
-#include "server/test_support.hpp"
+#include "server/testing/test_support.hpp"
 
 namespace server {
 namespace {

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "server/cache/cache_contents.hpp"
-#include "server/cache/protocols.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/messages/cache.hpp"
 
 namespace server {
 

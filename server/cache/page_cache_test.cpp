@@ -13,7 +13,7 @@
 #include "csp/par.hpp"
 #include "csp/timer.hpp"
 #include "server/network.hpp"
-#include "server/test_support.hpp"
+#include "server/testing/test_support.hpp"
 
 namespace server {
 namespace {

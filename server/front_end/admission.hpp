@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "csp/core.hpp"
-#include "server/connection.hpp"
+#include "server/configuration/settings.hpp"
 #include "server/front_end/client_counts.hpp"
-#include "server/observers/figures.hpp"
-#include "server/observers/log.hpp"
-#include "server/observers/once_a_minute.hpp"
-#include "server/settings.hpp"
+#include "server/log/log.hpp"
+#include "server/messages/connection.hpp"
+#include "server/messages/figures.hpp"
+#include "server/messages/once_a_minute.hpp"
 
 namespace server {
 

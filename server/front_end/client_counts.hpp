@@ -11,7 +11,7 @@
 
 #include "csp/core.hpp"
 #include "http/network.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
 
 namespace server {
 

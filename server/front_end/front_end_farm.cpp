@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "http/request.hpp"
+#include "server/front_end/for_stats.hpp"
 #include "server/front_end/understand.hpp"
-#include "server/observers/for_stats.hpp"
 
 namespace server {
 namespace {

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "csp/channel.hpp"
-#include "server/exchange.hpp"
 #include "server/farm.hpp"
+#include "server/messages/exchange.hpp"
 
 namespace server {
 

@@ -4,10 +4,10 @@
 #include "csp/bridge.hpp"
 #include "csp/buffered_bridge.hpp"
 #include "csp/channel.hpp"
-#include "server/connection.hpp"
-#include "server/observers/figures.hpp"
-#include "server/observers/log.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/log/log.hpp"
+#include "server/messages/connection.hpp"
+#include "server/messages/figures.hpp"
 
 namespace server {
 

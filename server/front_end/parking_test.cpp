@@ -13,7 +13,7 @@
 #include <gmock/gmock.h>
 
 #include "csp/test_support.hpp"
-#include "server/test_support.hpp"
+#include "server/testing/test_support.hpp"
 
 namespace server {
 namespace {

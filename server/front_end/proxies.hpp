@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "http/error.hpp"
-#include "server/connection.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/messages/connection.hpp"
 
 namespace server {
 

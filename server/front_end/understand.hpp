@@ -2,7 +2,7 @@
 #pragma once
 
 #include "http/request.hpp"
-#include "server/exchange.hpp"
+#include "server/messages/exchange.hpp"
 
 namespace server {
 

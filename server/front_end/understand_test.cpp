@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "server/test_support.hpp"
+#include "server/testing/test_support.hpp"
 
 namespace server {
 namespace {

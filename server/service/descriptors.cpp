@@ -8,7 +8,7 @@
 
 #include <fmt/core.h>
 
-#include "server/policy.hpp"
+#include "server/configuration/policy.hpp"
 
 namespace server {
 namespace {

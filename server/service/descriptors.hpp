@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
 
 namespace server {
 

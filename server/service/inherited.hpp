@@ -14,7 +14,7 @@
 #include "csp/mobile.hpp"
 #include "io/descriptor.hpp"
 #include "io/socket.hpp"
-#include "server/acceptor/listening.hpp"
+#include "server/messages/listening.hpp"
 
 namespace server {
 

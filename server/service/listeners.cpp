@@ -12,9 +12,9 @@
 #include <fmt/core.h>
 
 #include "io/address.hpp"
-#include "server/control/socket.hpp"
+#include "server/service/control_socket.hpp"
 #include "server/service/inherited.hpp"
-#include "server/who_listens.hpp"
+#include "server/service/who_listens.hpp"
 
 namespace server {
 namespace {

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "server/acceptor/listening.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/messages/listening.hpp"
 
 namespace server {
 

@@ -9,7 +9,7 @@
 
 #include "io/address.hpp"
 #include "io/test_engines.hpp"
-#include "server/test_support.hpp"
+#include "server/testing/test_support.hpp"
 
 namespace server {
 namespace {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "csp/alt.hpp"
-#include "server/observers/witness.hpp"
+#include "server/stats/witness.hpp"
 
 namespace server {
 namespace {

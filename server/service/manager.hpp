@@ -11,7 +11,7 @@
 #include "csp/process.hpp"
 #include "io/descriptor.hpp"
 #include "server/front_end/parking.hpp"
-#include "server/observers/figures.hpp"
+#include "server/messages/figures.hpp"
 
 namespace server {
 

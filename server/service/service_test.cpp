@@ -15,7 +15,7 @@
 #include "server/service/inherited.hpp"
 #include "server/service/privileges.hpp"
 #include "server/service/processors.hpp"
-#include "server/test_support.hpp"
+#include "server/testing/test_support.hpp"
 
 namespace server {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "csp/process.hpp"
 #include "http/error.hpp"
-#include "server/exchange.hpp"
+#include "server/messages/exchange.hpp"
 #include "server/static_farm/get_page.hpp"
 
 namespace server {

@@ -19,7 +19,7 @@
 #include "csp/mobile.hpp"
 #include "csp/process.hpp"
 #include "http/content_coding.hpp"
-#include "server/page.hpp"
+#include "server/messages/page.hpp"
 
 namespace server {
 

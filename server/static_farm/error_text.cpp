@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "server/respond/escape.hpp"
 #include "server/static_farm/built_in_style.hpp"
-#include "server/static_farm/escape.hpp"
 
 namespace server {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <gmock/gmock.h>
 
-#include "server/static_farm/escape.hpp"
+#include "server/respond/escape.hpp"
 
 namespace server {
 namespace {

@@ -16,7 +16,7 @@
 #include "csp/process.hpp"
 #include "http/content_coding.hpp"
 #include "io/file.hpp"
-#include "server/page.hpp"
+#include "server/messages/page.hpp"
 
 namespace server {
 

@@ -8,10 +8,10 @@
 
 #include "csp/process.hpp"
 #include "http/error.hpp"
-#include "server/exchange.hpp"
-#include "server/page.hpp"
-#include "server/policy.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/policy.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/messages/exchange.hpp"
+#include "server/messages/page.hpp"
 #include "server/static_farm/lookup.hpp"
 
 namespace server {

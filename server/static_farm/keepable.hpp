@@ -6,9 +6,9 @@
 #include "csp/process.hpp"
 #include "http/error.hpp"
 #include "io/file.hpp"
-#include "server/exchange.hpp"
-#include "server/page.hpp"
-#include "server/policy.hpp"
+#include "server/configuration/policy.hpp"
+#include "server/messages/exchange.hpp"
+#include "server/messages/page.hpp"
 #include "server/static_farm/get_page.hpp"
 
 namespace server {

@@ -13,8 +13,8 @@
 
 #include "csp/check.hpp"
 #include "http/characters.hpp"
+#include "server/respond/escape.hpp"
 #include "server/static_farm/built_in_style.hpp"
-#include "server/static_farm/escape.hpp"
 
 namespace server {
 namespace {

@@ -8,9 +8,9 @@
 #include "csp/process.hpp"
 #include "http/error.hpp"
 #include "io/file.hpp"
-#include "server/exchange.hpp"
-#include "server/page.hpp"
-#include "server/settings.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/messages/exchange.hpp"
+#include "server/messages/page.hpp"
 
 namespace server {
 

@@ -5,8 +5,8 @@
 #include <expected>
 
 #include "http/error.hpp"
-#include "server/exchange.hpp"
-#include "server/page.hpp"
+#include "server/messages/exchange.hpp"
+#include "server/messages/page.hpp"
 
 namespace server {
 

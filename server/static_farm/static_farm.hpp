@@ -2,9 +2,9 @@
 #pragma once
 
 #include "csp/channel.hpp"
-#include "server/cache/protocols.hpp"
-#include "server/exchange.hpp"
 #include "server/farm.hpp"
+#include "server/messages/cache.hpp"
+#include "server/messages/exchange.hpp"
 #include "server/static_farm/compressor.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/get_page.hpp"

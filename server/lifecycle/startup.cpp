@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "server/lifecycle/startup.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <iterator>
+#include <optional>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "io/blocking.hpp"
+#include "server/service/listeners.hpp"
+#include "server/service/privileges.hpp"
+#include "server/service/roots_own.hpp"
+
+namespace server {
+namespace {
+
+problem no_descriptor(std::string_view what_for, const io::error& why)
+{
+    return fmt::format("there is no descriptor for {}: {}", what_for, why.text);
+}
+
+/// With whose rights something is opened.
+enum class rights : std::uint8_t { of_start, of_user };
+
+/// Opens things in two turns, with root's rights dropped in between, if there are any to drop.
+class opening {
+  public:
+    opening(settings& s, inheritance& given, std::optional<user_account> becomes)
+        : s_(s), given_(given), becomes_(std::move(becomes))
+    {
+    }
+
+    std::expected<opened, problem> all()
+    {
+        if (auto wrong = open_in_turn()) {
+            leave_nothing_behind(o_, given_);
+            return std::unexpected(std::move(*wrong));
+        }
+        return std::move(o_);
+    }
+
+  private:
+    using maybe_problem = std::optional<problem>;
+
+    maybe_problem open_in_turn()
+    {
+        if (auto wrong = take_inherited()) return wrong;
+        if (auto wrong = turn(rights::of_start)) return wrong;
+        if (becomes_) {
+            if (const auto changed = switch_user(*becomes_); !changed) return changed.error();
+        }
+        if (auto wrong = open_policies()) return wrong;
+        if (auto wrong = turn(rights::of_user)) return wrong;
+        if (auto wrong = keep_spares()) return wrong;
+        return open_signals();
+    }
+
+    [[nodiscard]] rights rights_for(const std::string& path) const
+    {
+        return becomes_ && is_roots_own(path) ? rights::of_start : rights::of_user;
+    }
+    [[nodiscard]] rights rights_for_address(const std::string& where) const
+    {
+        const auto path = path_of(where);
+        return path ? rights_for(*path) : rights::of_start;
+    }
+    /// Nothing if the file system does not answer.
+    [[nodiscard]] std::optional<rights> rights_for_log(const std::string& text) const
+    {
+        const auto target = parse_log_target(text);
+        if (!target || target->what != log_target::kind::file) return rights::of_start;
+        if (!becomes_) return rights::of_user;
+        const auto own = io::within(patience_with_file_system, [path = target->path] { return is_roots_own(path); });
+        if (!own) return std::nullopt;
+        return *own ? rights::of_start : rights::of_user;
+    }
+
+    maybe_problem turn(rights now)
+    {
+        if (auto wrong = open_addresses(now)) return wrong;
+        if (auto wrong = open_log_file(now, s_.log.access, STDOUT_FILENO, o_.logs.access)) return wrong;
+        if (auto wrong = open_log_file(now, s_.log.error, STDERR_FILENO, o_.logs.error)) return wrong;
+        return open_control(now);  // last: from then on commands come to this server
+    }
+
+    /// Takes those of the predecessor's sockets that `listen` still names, and closes the others.
+    maybe_problem take_inherited()
+    {
+        present_ = addresses_of(given_.sockets);
+        std::ranges::move(settle_addresses(s_.listen, present_), std::back_inserter(s_.warnings));
+        const std::vector<std::string> wanted = wanted_addresses(s_);
+        std::erase_if(given_.sockets,
+                      [&](const listening& l) { return std::ranges::find(wanted, l.address) == wanted.end(); });
+        auto of_cores = share_among_cores(std::move(given_.sockets), s_.workers);
+        if (!of_cores) return of_cores.error();
+        o_.listeners = std::move(*of_cores);
+        return std::nullopt;
+    }
+
+    maybe_problem open_addresses(rights now)
+    {
+        settings wanted = s_;
+        std::erase_if(wanted.listen, [&](const std::string& where) {
+            return now == rights::of_start && rights_for_address(where) == rights::of_user;
+        });
+        auto missing = move_addresses(present_, wanted, when_in_use::wait_a_second);
+        if (!missing) return missing.error().front();
+        for (const listening& l : missing->of_keeper.opened) present_.push_back(l.address);
+        missing->name_ports(s_.listen);
+        for (unsigned i = 0; i < s_.workers; ++i) {
+            std::ranges::move(missing->of_cores[i].opened, std::back_inserter(o_.listeners[i]));
+        }
+        return std::nullopt;
+    }
+
+    maybe_problem open_log_file(rights now, const std::string& text, int stream, log_destination& into)
+    {
+        const auto needed = rights_for_log(text);
+        if (!needed) return no_answer_from(text);
+        if (*needed != now) return std::nullopt;
+        auto log = io::within(patience_with_file_system, [text, stream] { return open_log(text, stream); });
+        if (!log) return no_answer_from(text);
+        if (!*log) return log->error();
+        into = std::move(**log);
+        return std::nullopt;
+    }
+
+    /// A predecessor of an earlier version leaves its place as soon as we are ready, without waiting for us to take it.
+    [[nodiscard]] place_taken place_of_control() const
+    {
+        if (!given_.before_us) return place_taken::refuse;
+        return given_.before_us.is_there() ? place_taken::stay_beside : place_taken::replace;
+    }
+
+    maybe_problem open_control(rights now)
+    {
+        if (s_.control.empty() || rights_for(s_.control) != now) return std::nullopt;
+        if (given_.before_us && now == rights::of_start) {
+            return fmt::format("{} cannot be taken over: `{}` may not write to its directory", s_.control, s_.user);
+        }
+        auto control =
+            open_control_socket(s_.control, now == rights::of_start ? becomes_ : std::nullopt, place_of_control());
+        if (!control) return control.error();
+        o_.control_at = std::move(*control);
+        return std::nullopt;
+    }
+
+    maybe_problem open_policies()
+    {
+        for (unsigned i = 0; i < s_.workers; ++i) {
+            auto p = make_policy(s_);
+            if (!p) return p.error().front();
+            o_.policies.push_back(std::move(*p));
+        }
+        return std::nullopt;
+    }
+
+    maybe_problem keep_spares()
+    {
+        for (const auto& of_core : o_.listeners) {
+            for (const listening& l : of_core) {
+                auto another = duplicate(l.socket);
+                if (!another) return no_descriptor(l.address, another.error());
+                o_.spare.push_back({l.address, std::move(*another), l.file});
+            }
+        }
+        return std::nullopt;
+    }
+
+    maybe_problem open_signals()
+    {
+        auto signals = io::signal_set::open({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
+        if (!signals) return no_descriptor("signals", signals.error());
+        o_.signals = std::move(*signals);
+        return std::nullopt;
+    }
+
+    settings& s_;
+    inheritance& given_;
+    std::optional<user_account> becomes_;
+    std::vector<std::string> present_;  // addresses at which we listen
+    opened o_;
+};
+
+}  // namespace
+
+void allow_many_descriptors()
+{
+    rlimit files{};
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+std::expected<opened, problem> open_all(settings& s, inheritance& given)
+{
+    if (const auto may = io::may_look_beneath(); !may) {
+        return std::unexpected(fmt::format(
+            "openat2(2), which confines the files that are served to the roots, is not available ({}): it takes "
+            "Linux 5.6, and a systemd unit must not have RestrictSUIDSGID=yes",
+            may.error().text));
+    }
+    if (const auto may = io::may_open_entries(); !may) {
+        return std::unexpected(fmt::format(
+            "/proc/self/fd, by way of which files are opened, is not there ({}): mount /proc", may.error().text));
+    }
+    auto becomes = account_to_switch_to(s.user, s.group);
+    if (!becomes) return std::unexpected(std::move(becomes.error()));
+    auto o = opening(s, given, std::move(*becomes)).all();
+    if (o) o->logs.form = s.log.form;
+    return o;
+}
+
+void leave_nothing_behind(const opened& o, const inheritance& given)
+{
+    if (given.before_us || given.addresses == who_chooses_addresses::manager) return;  // those files belong to others
+    for (const auto& of_core : o.listeners) {
+        for (const listening& l : of_core) remove_file_of(l);
+    }
+}
+
+}  // namespace server

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// Opening what the network needs, before anything runs, so that whatever cannot be opened is reported plainly.
+#pragma once
+
+#include <expected>
+#include <string>
+
+#include "server/configuration/settings.hpp"
+#include "server/network.hpp"
+#include "server/service/inherited.hpp"
+
+namespace server {
+
+/// What cannot be opened, told as one sentence.
+using problem = std::string;
+
+/// As many connections as the system allows us: the soft limit on descriptors is for programs that use select().
+void allow_many_descriptors();
+
+/// Opens everything. When the program was started as root and is to run as `s.user`, root opens the ports, and the
+/// files that nobody but root can replace. Then root's rights are dropped for good, and the rest is opened. So the
+/// owner of a directory cannot make root open, create or change anything there.
+///
+/// An address in `s.listen` for which `given` has sockets gets these; the others are opened. If `s.listen` has port 0,
+/// it has the chosen port afterwards.
+[[nodiscard]] std::expected<opened, problem> open_all(settings& s, inheritance& given);
+
+/// For a start that fails after open_all(): removes the files of the sockets that it made.
+void leave_nothing_behind(const opened& o, const inheritance& given);
+
+}  // namespace server

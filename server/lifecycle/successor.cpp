@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+#include "server/lifecycle/successor.hpp"
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <fcntl.h>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "csp/alt.hpp"
+#include "csp/core.hpp"
+#include "io/select_read.hpp"
+
+namespace server {
+namespace {
+
+constexpr std::chrono::seconds time_to_start{30};
+constexpr std::chrono::seconds time_on_trial{1};
+constexpr std::chrono::seconds time_to_take{5};
+constexpr std::chrono::seconds time_to_die{5};  // when it is killed
+
+using sentence = std::string;
+
+io::descriptor another(int fd) { return io::descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
+
+std::string ending_of(const io::exit_status& how)
+{
+    return how.signal != 0 ? fmt::format("was ended by signal {}", how.signal)
+                           : fmt::format("ended with code {}", how.code);
+}
+
+/// A sentence about how the new server ended. REQUIRES: it has ended, or has closed its line.
+csp::step<sentence> how_it_ended(successor& s, std::string_view when)
+{
+    const auto how = co_await s.process.exited(csp::core::here().now() + time_to_take);
+    co_return fmt::format("the new server {} {}", how ? ending_of(*how) : "closed its line and does not end", when);
+}
+
+enum class heard : std::uint8_t { line, end, nothing, cancelled };
+
+/// Waits for the next line of the new server: until `until`, or until it closes its side.
+csp::step<heard> hear(successor& s, csp::in<stop>& cancelled, io::deadline until, std::string& line)
+{
+    constexpr std::size_t longest = 8192;
+    io::select_read speech;
+    for (;;) {
+        if (const auto end = s.said.find('\n'); end != std::string::npos || s.said.size() > longest) {
+            line = s.said.substr(0, end);
+            s.said.erase(0, line.size() + 1);
+            co_return heard::line;
+        }
+        speech.add(0, s.line, until);
+        if (co_await csp::pri_alt(cancelled, speech) == cancelled) co_return heard::cancelled;
+        const io::select_event e = co_await speech.next();
+        if (e.what == io::select_event::outcome::expired) co_return heard::nothing;
+        if (e.what == io::select_event::outcome::closed) co_return heard::end;
+        s.said += e.bytes.text();
+    }
+}
+
+constexpr const char* was_cancelled = "cancelled, since this server is ending";
+
+/// Waits a moment, in which it must not end.
+csp::step<std::expected<void, sentence>> lives_on(successor& s, csp::in<stop>& cancelled)
+{
+    const csp::timeout trial = csp::after(time_on_trial);
+    const auto chosen = co_await csp::pri_alt(cancelled, s.process, trial);
+    if (chosen == cancelled) co_return std::unexpected(was_cancelled);
+    if (chosen == s.process) co_return std::unexpected(co_await how_it_ended(s, "just after it had begun to serve"));
+    co_return std::expected<void, sentence>();
+}
+
+}  // namespace
+
+own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses)
+{
+    own_command c;
+    std::array<char, 4096> path;
+    const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
+    c.program = size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : words[0];
+    c.arguments.assign(words, words + count);
+    c.addresses = addresses;
+    return c;
+}
+
+csp::step<std::expected<successor, sentence>> start_successor(own_command command, std::vector<listening> sockets)
+{
+    auto ends = io::socket_pair();
+    if (!ends) co_return std::unexpected(fmt::format("no socket can be made: {}", ends.error().text));
+    io::command what{.program = command.program,
+                     .arguments = std::move(command.arguments),
+                     .environment = environment_for_heir(sockets, command.addresses),
+                     .descriptors = {},
+                     .directory = {},
+                     .process_group = io::command::group::ours};
+    for (const int standard : {0, 1, 2}) {
+        if (io::descriptor d = another(standard)) what.descriptors.emplace_back(std::move(d), standard);
+    }
+    int number = first_inherited;
+    for (listening& l : sockets) what.descriptors.emplace_back(std::move(l.socket).release(), number++);
+    what.descriptors.emplace_back(std::move(ends->second).release(), number);
+
+    auto started = co_await io::spawn(std::move(what));
+    if (!started) co_return std::unexpected(fmt::format("{} cannot be run: {}", command.program, started.error().text));
+    co_return successor{std::move(*started), std::move(ends->first)};
+}
+
+csp::step<std::expected<void, sentence>> try_successor(successor& s, csp::in<stop>& cancelled)
+{
+    std::string line;
+    switch (co_await hear(s, cancelled, csp::core::here().now() + time_to_start, line)) {
+        case heard::cancelled:
+            co_return std::unexpected(was_cancelled);
+        case heard::nothing:
+            co_return std::unexpected(
+                fmt::format("the new server did not serve within {} seconds", time_to_start.count()));
+        case heard::end:
+            co_return std::unexpected(co_await how_it_ended(s, "before it served, and did not say why"));
+        case heard::line:
+            break;
+    }
+    if (line != "ready") co_return std::unexpected(line);  // the reason
+    co_return co_await lives_on(s, cancelled);
+}
+
+csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>& cancelled)
+{
+    std::string line;
+    if (const auto told = io::shutdown_write(s.line); !told) {
+        co_return std::unexpected(fmt::format("the new server cannot be told: {}", told.error().text));
+    }
+    switch (co_await hear(s, cancelled, csp::core::here().now() + time_to_take, line)) {
+        case heard::cancelled:
+            co_return std::unexpected(was_cancelled);
+        case heard::nothing:
+            co_return std::unexpected("the new server does not take the control socket");
+        case heard::end:
+            // Either an earlier version, which closed its line when it was ready, or it is ending: the kernel closes
+            // the descriptors of a process before its end can be seen.
+            co_return co_await lives_on(s, cancelled);
+        case heard::line:
+            break;
+    }
+    if (line != "here") co_return std::unexpected(line);  // the reason why it cannot take it
+    if (co_await csp::pri_alt(s.process, csp::skip) != s.process) co_return std::expected<void, sentence>();
+    co_return std::unexpected(co_await how_it_ended(s, "just after it had begun to serve"));
+}
+
+csp::step<void> end_successor(successor& s, std::chrono::milliseconds patience)
+{
+    if (patience.count() > 0 && s.process.kill(SIGTERM)) {
+        if (co_await s.process.exited(csp::core::here().now() + patience)) co_return;
+    }
+    if (!s.process.kill(SIGKILL)) co_return;
+    (void)co_await s.process.exited(csp::core::here().now() + time_to_die);
+}
+
+}  // namespace server

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+#include "server/lifecycle/supervisor.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "csp/alt.hpp"
+#include "csp/forking.hpp"
+#include "csp/timer.hpp"
+#include "io/signals.hpp"
+#include "server/service/listeners.hpp"
+#include "server/stats/witness.hpp"
+
+namespace server {
+namespace {
+
+csp::step<void> tell_the_log(const reload_answer& became, const std::string& who, csp::shared_out<log_lines>& to_log)
+{
+    for (const std::string& m : became.mistakes) co_await to_log.output(error_line("error", m));
+    for (const std::string& n : became.notes) co_await to_log.output(error_line("warning", n));
+    for (const std::string& c : became.changes) co_await to_log.output(error_line("notice", c));
+    co_await to_log.output(
+        became.taken() ? error_line("notice", fmt::format("{}: the configuration was read again and is in force", who))
+                       : error_line("error", fmt::format("{}: the configuration stays as it was", who)));
+}
+
+/// Says every few seconds how many are still being answered. A process of its own: a core that does not answer must not
+/// keep the supervisor from ending the program.
+csp::process progress_of_end(csp::in<stop> over, std::vector<csp::bridge_out<core_question>> to_witnesses,
+                             csp::shared_out<log_lines> to_log)
+{
+    constexpr std::chrono::seconds pause{2};
+    for (;;) {
+        const csp::timeout time_to_tell = csp::after(pause);
+        if (co_await csp::pri_alt(over, time_to_tell) == over) co_return;
+        const parking_view all = all_connections(co_await ask_all(to_witnesses));
+        co_await to_log.output(
+            error_line("notice", fmt::format("ending: {} connections, of which {} are being answered",
+                                             all.parked + all.under_way, all.under_way)));
+    }
+}
+
+loan another_of_each(const supervised& configured)
+{
+    loan all{.sockets = {}, .patience = configured.grace, .problem = {}};
+    for (const listening& l : configured.sockets.opened) {
+        auto copy = duplicate(l.socket);
+        if (!copy) {
+            all.problem = fmt::format("there is no descriptor for {}: {}", l.address, copy.error().text);
+            break;
+        }
+        all.sockets.push_back({l.address, std::move(*copy), l.file});
+    }
+    return all;
+}
+
+/// Why the server ends.
+struct end_reason {
+    std::string text;
+    std::optional<pid_t> successor;
+    std::optional<io::socket> witness;
+};
+
+/// What it has while it serves.
+struct serving {
+    beginning& with;
+    csp::in<supervisor_order>& orders;
+    config_link& to_config;
+    csp::out<log_order>& to_logs;
+    csp::shared_out<log_lines>& to_log;
+    bool is_hung_up = false;                      // SIGHUP came during a reload
+    std::deque<supervisor_order> postponed = {};  // those that came during a reload
+    std::optional<end_reason> end = {};
+};
+
+csp::step<void> answer_what_is_served(ask_what_is_served& ask, const beginning& with)
+{
+    co_await ask.answer.output(with.configured.served + with.engine + "\n");
+}
+
+/// Serves one signal. SIGHUP is only noted.
+csp::step<void> heed_signal(serving& s)
+{
+    const int signal = co_await s.with.signals.next();
+    if (signal == SIGHUP) {
+        s.is_hung_up = true;
+    } else if (signal == SIGUSR1) {
+        co_await s.to_logs.output(log_order::reopen);
+    } else {
+        s.end = end_reason{::strsignal(signal), std::nullopt, std::nullopt};
+    }
+}
+
+/// Takes an order during a reload.
+csp::step<void> take_order_meanwhile(serving& s)
+{
+    auto order = co_await s.orders.input();
+    if (auto* end = std::get_if<end_server>(&*order)) {
+        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
+    } else if (auto* ask = std::get_if<ask_what_is_served>(&*order)) {
+        co_await answer_what_is_served(*ask, s.with);
+    } else {
+        s.postponed.push_back(std::move(*order));
+    }
+}
+
+/// Waits for what became of a reload. If the server is to end meanwhile, config hears that and answers at once.
+csp::step<std::optional<reload_answer>> wait_for_reload(csp::in<reload_answer>& answers, serving& s)
+{
+    while (!s.end) {
+        const auto chosen = co_await csp::pri_alt(s.with.signals, answers, csp::while_open(s.orders));
+        if (chosen == answers) break;
+        if (chosen == s.with.signals) {
+            co_await heed_signal(s);
+        } else {
+            co_await take_order_meanwhile(s);
+        }
+    }
+    if (s.end) s.to_config.ending.reset();
+    co_return co_await answers.input();
+}
+
+/// Keeps what there is of a new configuration for the supervisor.
+void keep(supervised now, supervised& configured)
+{
+    std::vector<listening> sockets = std::move(configured.sockets.opened);
+    std::erase_if(sockets, [&](const listening& l) {
+        if (!now.sockets.closes(l.address)) return false;
+        remove_file_of(l);
+        return true;
+    });
+    std::ranges::move(now.sockets.opened, std::back_inserter(sockets));
+    configured = {now.grace, std::move(now.served), {.opened = std::move(sockets), .closed = {}}};
+}
+
+/// Has the configuration read again, and waits until it is in force or refused.
+csp::step<reload_answer> reload(std::string who, serving& s)
+{
+    csp::bridge<reload_answer> reply(csp::core::here());
+    csp::in<reload_answer> answers = reply.rx();
+    co_await s.to_config.reloads.output({.answer = reply.tx()});
+    auto became = co_await wait_for_reload(answers, s);
+    if (!became) co_return reload_answer{{"the configuration cannot be read any more"}, {}, {}, {}};
+    if (auto now = std::exchange(became->now, std::nullopt)) keep(std::move(*now), s.with.configured);
+    s.with.log_hangs = became->hangs;
+    co_await tell_the_log(*became, who, s.to_log);
+    co_return std::move(*became);
+}
+
+/// Serves one order.
+csp::step<void> serve_order(supervisor_order order, serving& s)
+{
+    if (auto* lend = std::get_if<lend_sockets>(&order)) {
+        co_await lend->answer.output(another_of_each(s.with.configured));
+    } else if (auto* again = std::get_if<reload_order>(&order)) {
+        auto became = co_await reload(std::move(again->who), s);
+        co_await again->answer.output(std::move(became));
+    } else if (auto* ask = std::get_if<ask_what_is_served>(&order)) {
+        co_await answer_what_is_served(*ask, s.with);
+    } else if (auto* end = std::get_if<end_server>(&order)) {
+        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
+    } else {
+        auto& handed = std::get<handed_over>(order);
+        const pid_t heir = handed.to;
+        co_await handed.answer.output({});
+        s.end = end_reason{fmt::format("process {} serves now", heir), heir, std::nullopt};
+    }
+}
+
+/// Serves the orders until one of them, or a signal, is to end the server.
+csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>& orders, config_link& to_config,
+                                      csp::out<log_order>& to_logs, csp::shared_out<log_lines>& to_log)
+{
+    serving s{with, orders, to_config, to_logs, to_log};
+    while (!s.end) {
+        if (std::exchange(s.is_hung_up, false)) {
+            (void)co_await reload("SIGHUP", s);
+        } else if (!s.postponed.empty()) {
+            supervisor_order next = std::move(s.postponed.front());
+            s.postponed.pop_front();
+            co_await serve_order(std::move(next), s);
+        } else if (co_await csp::pri_alt(s.with.signals, csp::while_open(s.orders)) == s.with.signals) {
+            co_await heed_signal(s);
+        } else {
+            auto order = co_await s.orders.input();
+            co_await serve_order(std::move(*order), s);
+        }
+    }
+    co_return std::move(*s.end);
+}
+
+/// What may happen while the server ends, in turn: an order, which comes too late; a signal; the end.
+enum class waited : std::uint8_t { ended, patience_over, signal };  // SIGUSR1 is served meanwhile
+
+csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_set& signals,
+                               csp::in<supervisor_order>& orders, csp::in<tally>& totals, csp::out<log_order>& to_logs)
+{
+    const csp::timeout patience_ends = csp::after(patience);
+    for (;;) {
+        const auto chosen = co_await csp::pri_alt(totals, signals, patience_ends, csp::while_open(orders));
+        if (chosen == totals) co_return waited::ended;
+        if (chosen == patience_ends) co_return waited::patience_over;
+        if (chosen == signals) {
+            const int signal = co_await signals.next();
+            if (signal == SIGTERM || signal == SIGINT) co_return waited::signal;
+            if (signal == SIGUSR1) co_await to_logs.output(log_order::reopen);
+            continue;
+        }
+        (void)co_await orders.input();  // dropped: who asked for sockets learns that none come
+    }
+}
+
+/// Waits for the logs to be written, but not when another signal comes.
+csp::step<log_end> end_logs(log_order how, io::signal_set& signals, csp::in<log_end>& logs_end,
+                            csp::out<log_order>& to_logs)
+{
+    co_await to_logs.output(how);
+    while (co_await csp::pri_alt(logs_end, signals) != logs_end) {
+        const int signal = co_await signals.next();
+        if (signal == SIGTERM || signal == SIGINT) co_await to_logs.output(log_order::give_up);
+        if (signal == SIGUSR1) co_await to_logs.output(log_order::reopen);
+    }
+    const auto end = co_await logs_end.input();
+    co_return end.value_or(log_end{});
+}
+
+csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::manner how)
+{
+    for (auto& to_core : to_cores) co_await to_core.output({how});
+}
+
+}  // namespace
+
+csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
+                        csp::in<log_end> logs_end, config_link to_config, csp::out<log_order> to_logs,
+                        std::vector<csp::bridge_out<stop>> to_cores,
+                        std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
+                        csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
+                        std::vector<csp::shared_out<stop>> until_end)
+{
+    (void)co_await ask_all(to_witnesses);  // when every core has answered, every core serves
+    with.manager.tell("READY=1\n");
+    if (with.before_us) {
+        with.before_us.tell("ready");
+        predecessor another(with.before_us.another());
+        const bool has_control = another && co_await to_control.output(std::move(another));
+        if (!has_control) with.before_us.tell("here");
+    }
+    for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
+
+    end_reason why = co_await serve_until_end(with, orders, to_config, to_logs, to_log);
+    while_serving.clear();
+    to_config.ending.reset();
+    // Until a predecessor has left its place, the files are its own.
+    const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.before_us.is_there();
+    if (!why.successor && has_files) {
+        for (const listening& l : with.configured.sockets.opened) remove_file_of(l);
+    }
+    with.configured.sockets = {};
+    with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
+    co_await to_log.output(
+        error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end", why.text,
+                                         static_cast<double>(with.configured.grace.count()) / 1000)));
+    csp::forking reports(csp::faults::contained);
+    csp::chan<stop> ended;
+    reports.start(progress_of_end(ended.rx(), std::move(to_witnesses), to_log));
+    until_end.push_back(ended.shared_tx());
+
+    waited for_it = waited::patience_over;
+    if (why.successor) {
+        co_await tell_all(to_cores, stop::manner::gently);
+        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_logs);
+    }
+    if (for_it != waited::ended) {
+        co_await tell_all(to_cores, stop::manner::now);
+        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_logs);
+    }
+    to_cores.clear();
+    until_end.clear();
+    auto order_to_logs = log_order::finish;
+    if (for_it == waited::ended) {
+        const auto sum = co_await totals.input();
+        co_await to_log.output(error_line("notice", fmt::format("ended; {}", sum ? to_string(*sum) : "")));
+    } else {
+        co_await to_log.output(error_line("warning", "ended while answers were still being sent"));
+        co_await csp::sleep(std::chrono::milliseconds(500));  // in which the back ends tell what they have
+        order_to_logs = for_it == waited::signal ? log_order::give_up : log_order::finish_present;
+    }
+    {
+        // The log waits until all ends of `lines` are closed. A session of control may hold one while it waits for us.
+        const auto orders_closed = std::move(orders);
+        const auto lines_closed = std::move(to_log);
+    }
+    const log_end logs = co_await end_logs(order_to_logs, with.signals, logs_end, to_logs);
+    // Workers may hold sockets of clients that do not read, and the log or config a file on a disk that hangs; only the
+    // end of the program closes these now.
+    if (for_it != waited::ended || !logs.is_complete || with.log_hangs) std::_Exit(EXIT_SUCCESS);
+}
+
+}  // namespace server

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+//
+// An exchange: one request with the response being written. It is what travels past the front end. A farm sees the
+// request and calls respond(); it never knows by which protocol version the request came. That is the carrier's
+// business, which an exchange has inside: for HTTP/1.1 the connection itself, for a protocol that carries many
+// exchanges at once the end of a channel to the process that keeps the connection.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <forward_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "csp/channel.hpp"
+#include "csp/frame_pool.hpp"
+#include "csp/process.hpp"
+#include "http/content_coding.hpp"
+#include "http/error.hpp"
+#include "http/method.hpp"
+#include "http/precondition.hpp"
+#include "http/target.hpp"
+#include "io/file.hpp"
+#include "server/configuration/policy.hpp"
+#include "server/configuration/settings.hpp"
+#include "server/messages/connection.hpp"
+#include "server/messages/page.hpp"
+#include "server/messages/request_id.hpp"
+
+namespace server {
+
+/// The request, as far as somebody past the front end asks for it. The views point into the bytes of the head, which
+/// the exchange keeps (with its connection, or in `own_head`).
+struct request {
+    http::method method = http::method::get;
+    http::canonical_path path;
+    std::uint64_t site_key = 0;          // of the site whose page it is, as it is configured: key_of()
+    std::uint64_t path_hash = 0;         // and of that key
+    std::vector<route_number> routes;    // of the site, that add headers
+    std::optional<route_number> acting;  // the one of them that says which file answers
+    std::string_view query;
+    std::string_view line;  // for the log
+    std::string_view authority;
+    std::string_view referer;
+    std::string_view user_agent;
+    std::string_view accept;
+    http::accepted_codings accepted;
+    http::preconditions conditions;
+    bool is_conditional = false;                // it has conditions, or wants a range
+    std::string own_head;                       // of a carrier whose connection does not keep it
+    std::forward_list<std::string> own_fields;  // lists that came in several lines
+
+    /// For the whole of a page, whatever it is.
+    [[nodiscard]] bool is_plain() const { return method == http::method::get && !is_conditional; }
+};
+
+/// A part of what a response's content is sent from: its file, or the ready content of its page.
+struct slice {
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+};
+using segment = std::variant<std::string, slice>;
+
+/// A response: what slices are cut from is either `file` or the page in one of its codings.
+struct response {
+    response() = default;
+    response(http::status c, response_fields f) : code(c), fields(std::move(f)) {}
+
+    http::status code = http::status::ok;
+    response_fields fields;
+    std::vector<segment> content;
+    csp::frozen<io::file> file;
+    frozen_page page;
+    http::coding coding = http::coding::identity;
+
+    [[nodiscard]] std::uint64_t content_bytes() const;
+};
+
+/// HTTP/1.0 and 1.1: the exchange has the connection to itself.
+struct http1_carrier {
+    enum class fate : std::uint8_t {
+        closes,
+        persists,
+        persists_as_told,  // HTTP/1.0 needs to be told
+    };
+    conn connection;
+    fate then = fate::closes;  // persists: the client may send another request when this one is answered
+
+    [[nodiscard]] bool persists() const { return then != fate::closes; }
+};
+
+/// A piece of a response on its way to the process that shares a connection among many exchanges.
+struct stream_piece {
+    std::uint32_t stream = 0;
+    std::optional<http::status> code;  // of the first piece, with `fields`
+    response_fields fields;
+    std::string bytes;
+    enum class what_follows : std::uint8_t {
+        more,
+        nothing,
+        never
+    } next = what_follows::more;  // never: it was cut short
+};
+
+/// Any protocol that carries several exchanges at once over one connection.
+struct stream_carrier {
+    csp::shared_out<stream_piece> to_session;
+    std::uint32_t stream = 0;
+    request_id id = {};
+};
+
+/// What became of the response, for the log and the statistics.
+struct account {
+    http::status code = http::status::internal_server_error;
+    std::uint64_t content_bytes = 0;
+    bool complete = false;  // all of it went out
+};
+
+/// Where a request is sent by a route, rather than answered.
+struct elsewhere {
+    http::status code = http::status::found;
+    std::string location;
+};
+
+/// Which part of the network an exchange went to, for the statistics.
+enum class branch : std::uint8_t { pages, statistics, probe };  // probe: a question of our own, not counted
+
+struct exchange_record : csp::pooled {
+    explicit exchange_record(std::variant<http1_carrier, stream_carrier> by) : carrier(std::move(by)) {}
+
+    request asked;
+    frozen_policy by;                    // in force when it was complete
+    site_number site = 0;                // of that policy
+    std::optional<elsewhere> moved;      // to be answered with this address
+    std::optional<http::error> refused;  // to be answered with this error's page
+    response_fields refused_with;        // and these fields beside those of the page
+    frozen_page kept;                    // the page that the cache has for this path
+    bool kept_is_fresh = false;          // and it need not be compared with the file
+    bool asked_lately = false;           // nothing is kept for this path, and it was asked for before
+    std::size_t ready_sent = 0;          // so many bytes of it, ready made, have gone out: the rest must follow
+    branch went_to = branch::pages;
+    account sent;
+    csp::time_point began;
+    std::variant<http1_carrier, stream_carrier> carrier;
+
+    [[nodiscard]] const served_site& of_site() const { return by->sites[site]; }
+    [[nodiscard]] const io::directory& root() const { return by->roots[of_site().root]; }
+};
+
+using exchange = std::unique_ptr<exchange_record>;
+static_assert(csp::mobile<exchange>);
+static_assert(csp::mobile<stream_piece>);
+
+/// What a worker writes the heads of HTTP/1.1 with, and keeps for the next one: most of a head is that of the last.
+class http1_pen {
+  public:
+    /// The head up to the fields that are the response's own: status line, Server, Date, Connection.
+    [[nodiscard]] std::span<const char> fixed_part(http::status code, http1_carrier::fate then);
+    /// Adds to the fixed part last written; yields all of it if there was room. A short response is one piece then.
+    [[nodiscard]] std::optional<std::span<const char>> whole(std::string_view fields, std::string_view text);
+
+  private:
+    std::array<char, 1024> room_;
+    std::size_t fixed_bytes_ = 0;
+    http::status code_{};
+    http1_carrier::fate then_{};
+    std::chrono::sys_seconds second_;
+};
+
+/// The request's, as its answer and the logs have it.
+[[nodiscard]] request_id id_of(const exchange_record& x);
+
+/// Sends the response (for HEAD, its head) and writes the account. An error has the request's id in X-Request-Id, and
+/// other answers if that is wanted. When the client leaves or does not make progress,
+/// the account stays incomplete and the carrier is not used again.
+csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen);
+
+/// Sends the end of the previous answer, if the kernel holds it back. To be called before anything that may wait.
+void push_last_answer(exchange_record& x);
+
+/// Sends what of a page that is ready the socket takes in one call. True: that was all of it, and the account is
+/// written; else `ready_sent` tells how much. Only over HTTP/1.1.
+[[nodiscard]] bool send_at_once(exchange_record& x, const page& ready);
+/// Sends the rest of it.
+csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits);
+
+}  // namespace server

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// The checks of a configuration that depend on the machine: users, addresses, directories, files. Each message is a
+// whole line, and begins with its place in the configuration file if it has one.
+//
+// A mistake prevents a start: `check` fails, and a start or a reload is refused. A warning does not: the setting is
+// probably not meant, or its effect depends on who starts the server and when.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "server/configuration/policy.hpp"
+#include "server/configuration/settings.hpp"
+
+namespace server {
+
+/// Mistakes: users, groups and directories that do not exist.
+[[nodiscard]] std::vector<std::string> missing_on_this_machine(const settings& s);
+
+struct findings {
+    std::vector<std::string> mistakes;
+    std::vector<std::string> warnings;
+};
+/// Binds each address of `listen` for a moment, with the rights of this process, and closes it again.
+[[nodiscard]] findings check_addresses(const settings& s);
+
+/// Warnings: pages that the configuration names and that do not exist. They may be added later.
+[[nodiscard]] std::vector<std::string> missing_pages(const policy& p);
+
+/// Warnings that depend on the rights of this process, with which the server may not be started.
+[[nodiscard]] std::vector<std::string> missing_rights(const settings& s);
+
+}  // namespace server

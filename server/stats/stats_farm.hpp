@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <vector>
+
+#include "csp/channel.hpp"
+#include "server/farm.hpp"
+#include "server/messages/exchange.hpp"
+#include "server/messages/figures.hpp"
+
+namespace server {
+
+/// The channels on which the stats workers of a core ask for figures.
+struct stats_links {
+    csp::bridge_out<figures_question> to_stats;
+    std::vector<csp::bridge_out<core_question>> to_witnesses;  // one on each core
+    csp::shared_out<parking_question> to_parking;              // of this core
+};
+static_assert(csp::mobile<stats_links>);
+
+/// Answers requests about the server itself (paper, section 2.5): asks stats and the witness of each core, and formats
+/// their figures as the URL demands.
+///
+///   requests      exchange   from the front end
+///   to            (links)    questions, each answered at once
+///   to_back_end   exchange   answered
+///
+/// Deadlock: a client of its farm, of stats, of the witnesses and of the back end; a server to the front end, which
+/// never waits for it, because the farm forks a worker for every request.
+csp::process stats_farm(csp::shared_in<exchange> requests, stats_links to, csp::shared_out<exchange> to_back_end);
+
+}  // namespace server
