@@ -13,33 +13,18 @@
 #include "io/signals.hpp"
 #include "server/configuration/policy.hpp"
 #include "server/configuration/settings.hpp"
-#include "server/lifecycle/successor.hpp"
+#include "server/lifecycle/opened.hpp"
 #include "server/log/log.hpp"
 #include "server/messages/cache.hpp"
 #include "server/messages/exchange.hpp"
 #include "server/messages/figures.hpp"
 #include "server/messages/listening.hpp"
+#include "server/messages/stop.hpp"
 #include "server/service/control_socket.hpp"
 #include "server/service/inherited.hpp"
 #include "server/service/manager.hpp"
 
 namespace server {
-
-/// What main() has opened, so that what is wrong with it could be said before anything runs.
-struct opened {
-    std::vector<std::vector<listening>> listeners;  // for each core, one for each address
-    std::vector<policy> policies;                   // the same for each core
-    log_files logs;
-    std::vector<log_lines> first_lines;  // of the error log: what is served, and how
-    control_socket control_at;           // may be none
-    own_command command;
-    std::string engine;            // how the kernel is spoken to
-    std::vector<listening> spare;  // another of each listener, for a successor
-    io::signal_set signals;        // SIGTERM, SIGINT, SIGHUP, SIGUSR1
-    service_manager manager;
-    std::optional<watchdog_order> watchdog;
-    predecessor before_us;
-};
 
 /// Figure 3 of the paper: the pages that are kept, and the competition for being one of them.
 ///

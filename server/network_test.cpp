@@ -17,6 +17,7 @@
 #include "server/back_end/back_end.hpp"
 #include "server/farm.hpp"
 #include "server/front_end/front_end_farm.hpp"
+#include "server/static_farm/compressor.hpp"
 #include "server/testing/test_support.hpp"
 
 namespace server {

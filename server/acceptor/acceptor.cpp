@@ -12,6 +12,7 @@
 #include "csp/alt.hpp"
 #include "csp/forking.hpp"
 #include "server/messages/once_a_minute.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 namespace {

@@ -5,10 +5,10 @@
 
 #include "csp/channel.hpp"
 #include "io/acceptor.hpp"
-#include "server/front_end/parking.hpp"
-#include "server/log/log.hpp"
 #include "server/messages/connection.hpp"
 #include "server/messages/listening.hpp"
+#include "server/messages/log_lines.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 

@@ -10,6 +10,7 @@
 #include "csp/par.hpp"
 #include "csp/timer.hpp"
 #include "io/test_engines.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 namespace {

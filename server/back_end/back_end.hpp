@@ -5,9 +5,9 @@
 #include "csp/buffered_bridge.hpp"
 #include "csp/channel.hpp"
 #include "server/configuration/settings.hpp"
-#include "server/log/log.hpp"
 #include "server/messages/exchange.hpp"
-#include "server/stats/stats.hpp"
+#include "server/messages/figures.hpp"
+#include "server/messages/log_lines.hpp"
 
 namespace server {
 

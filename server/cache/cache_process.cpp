@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "csp/alt.hpp"
+#include "server/respond/respond.hpp"
 
 namespace server {
 namespace {

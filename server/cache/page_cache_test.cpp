@@ -13,6 +13,7 @@
 #include "csp/par.hpp"
 #include "csp/timer.hpp"
 #include "server/network.hpp"
+#include "server/static_farm/compressor.hpp"
 #include "server/testing/test_support.hpp"
 
 namespace server {

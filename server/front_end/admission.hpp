@@ -13,9 +13,9 @@
 #include "csp/core.hpp"
 #include "server/configuration/settings.hpp"
 #include "server/front_end/client_counts.hpp"
-#include "server/log/log.hpp"
 #include "server/messages/connection.hpp"
 #include "server/messages/figures.hpp"
+#include "server/messages/log_lines.hpp"
 #include "server/messages/once_a_minute.hpp"
 
 namespace server {

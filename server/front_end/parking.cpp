@@ -12,6 +12,7 @@
 #include "io/select_read.hpp"
 #include "server/front_end/admission.hpp"
 #include "server/front_end/proxies.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 namespace {

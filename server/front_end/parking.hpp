@@ -5,17 +5,12 @@
 #include "csp/buffered_bridge.hpp"
 #include "csp/channel.hpp"
 #include "server/configuration/settings.hpp"
-#include "server/log/log.hpp"
 #include "server/messages/connection.hpp"
 #include "server/messages/figures.hpp"
+#include "server/messages/log_lines.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
-
-/// Told to every core's parking and acceptor when the server is to stop: end what is under way, begin nothing. Gently:
-/// who has a connection may ask once more on it, and is told that this was the last time.
-struct stop {
-    enum class manner : std::uint8_t { gently, now } how = manner::now;
-};
 
 /// Where connections wait: for their next request, for the rest of a head, for the end of a body that nobody wants.
 /// A parked connection has no worker and no buffer, just a deadline. This is the pipeline of timed buffers of the

@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 
 #include "csp/test_support.hpp"
+#include "server/messages/stop.hpp"
 #include "server/testing/test_support.hpp"
 
 namespace server {

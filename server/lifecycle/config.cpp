@@ -15,6 +15,7 @@
 
 #include "server/commands/command_line.hpp"
 #include "server/log/log_opener.hpp"
+#include "server/messages/stop.hpp"
 #include "server/service/descriptors.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/prospects.hpp"

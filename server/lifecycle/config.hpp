@@ -10,10 +10,10 @@
 #include "csp/channel.hpp"
 #include "server/configuration/policy.hpp"
 #include "server/configuration/settings.hpp"
-#include "server/front_end/parking.hpp"
 #include "server/log/log.hpp"
 #include "server/messages/cache.hpp"
 #include "server/messages/listening.hpp"
+#include "server/messages/stop.hpp"
 #include "server/service/inherited.hpp"
 
 namespace server {

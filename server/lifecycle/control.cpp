@@ -20,6 +20,7 @@
 #include "csp/forking.hpp"
 #include "io/acceptor.hpp"
 #include "io/select_read.hpp"
+#include "server/messages/stop.hpp"
 #include "server/stats/witness.hpp"
 
 namespace server {

@@ -6,11 +6,11 @@
 
 #include "csp/channel.hpp"
 #include "csp/process.hpp"
-#include "server/front_end/parking.hpp"
 #include "server/lifecycle/orders.hpp"
 #include "server/lifecycle/upgrades.hpp"
 #include "server/log/log.hpp"
 #include "server/messages/figures.hpp"
+#include "server/messages/stop.hpp"
 #include "server/service/control_socket.hpp"
 #include "server/service/inherited.hpp"
 

@@ -23,6 +23,7 @@
 #include "csp/timer.hpp"
 #include "io/signals.hpp"
 #include "server/lifecycle/supervisor.hpp"
+#include "server/messages/stop.hpp"
 #include "server/stats/witness.hpp"
 #include "server/testing/test_support.hpp"
 

@@ -11,6 +11,7 @@
 #include "csp/alt.hpp"
 #include "csp/forking.hpp"
 #include "csp/timer.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 namespace {

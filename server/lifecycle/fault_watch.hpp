@@ -7,8 +7,8 @@
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
 #include "csp/process.hpp"
-#include "server/front_end/parking.hpp"
 #include "server/log/log.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "server/configuration/settings.hpp"
-#include "server/network.hpp"
+#include "server/lifecycle/opened.hpp"
 #include "server/service/inherited.hpp"
 
 namespace server {

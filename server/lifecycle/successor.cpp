@@ -13,6 +13,7 @@
 #include "csp/alt.hpp"
 #include "csp/core.hpp"
 #include "io/select_read.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 namespace {

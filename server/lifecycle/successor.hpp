@@ -11,8 +11,8 @@
 #include "csp/process.hpp"
 #include "io/child.hpp"
 #include "io/socket.hpp"
-#include "server/front_end/parking.hpp"
 #include "server/messages/listening.hpp"
+#include "server/messages/stop.hpp"
 #include "server/service/inherited.hpp"
 
 namespace server {

@@ -17,6 +17,7 @@
 #include "csp/forking.hpp"
 #include "csp/timer.hpp"
 #include "io/signals.hpp"
+#include "server/messages/stop.hpp"
 #include "server/service/listeners.hpp"
 #include "server/stats/witness.hpp"
 

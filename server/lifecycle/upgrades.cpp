@@ -12,8 +12,9 @@
 #include "csp/alt.hpp"
 #include "csp/ask.hpp"
 #include "csp/forking.hpp"
+#include "io/socket_file.hpp"
+#include "server/messages/stop.hpp"
 #include "server/service/control_socket.hpp"
-#include "server/service/socket_file.hpp"
 
 namespace server {
 namespace {
@@ -46,7 +47,7 @@ class lent_place {
     void give_away() noexcept { is_given_away_ = true; }
 
   private:
-    [[nodiscard]] bool is_ours() const { return socket_identity::at(path_) == socket_identity::at(ours_); }
+    [[nodiscard]] bool is_ours() const { return io::socket_identity::at(path_) == io::socket_identity::at(ours_); }
 
     std::string path_;
     std::string ours_;    // another name of our socket

@@ -8,10 +8,10 @@
 #include "csp/channel.hpp"
 #include "csp/mobile.hpp"
 #include "csp/process.hpp"
-#include "server/front_end/parking.hpp"
 #include "server/lifecycle/orders.hpp"
 #include "server/lifecycle/successor.hpp"
 #include "server/log/log.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 

@@ -18,12 +18,6 @@
 
 namespace server {
 
-log_lines error_line(std::string_view severity, std::string_view what, std::string request)
-{
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    return {log_kind::error, std::string(what), std::string(severity), std::move(request), now};
-}
-
 namespace {
 
 constexpr std::chrono::seconds patience_without_progress{2};  // with a log that is to be complete

@@ -9,6 +9,7 @@
 #include "csp/alt.hpp"
 #include "csp/timer.hpp"
 #include "io/blocking.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 namespace {

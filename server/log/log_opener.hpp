@@ -12,7 +12,7 @@
 #include "csp/mobile.hpp"
 #include "csp/process.hpp"
 #include "server/configuration/log_target.hpp"
-#include "server/front_end/parking.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 

@@ -12,8 +12,8 @@
 
 #include "csp/core.hpp"
 #include "csp/mobile.hpp"
+#include "server/messages/compression.hpp"
 #include "server/messages/exchange.hpp"
-#include "server/static_farm/compressor.hpp"
 
 namespace server {
 

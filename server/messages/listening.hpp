@@ -7,7 +7,7 @@
 
 #include "csp/mobile.hpp"
 #include "io/socket.hpp"
-#include "server/service/socket_file.hpp"
+#include "io/socket_file.hpp"
 
 namespace server {
 
@@ -15,7 +15,7 @@ namespace server {
 struct listening {
     std::string address;
     io::listener socket;
-    socket_identity file = {};  // of a Unix socket
+    io::socket_identity file = {};  // of a Unix socket
 };
 
 /// A change of the listening addresses, by a reload. Addresses that are neither opened nor closed stay open.

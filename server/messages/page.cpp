@@ -10,8 +10,7 @@
 #include "http/date.hpp"
 #include "http/precondition.hpp"
 #include "http/response.hpp"
-#include "server/static_farm/etags.hpp"
-#include "server/static_farm/lookup.hpp"
+#include "server/messages/entity_tag.hpp"
 
 namespace server {
 
@@ -35,6 +34,15 @@ constexpr std::string_view end_of_line = "\r\n";
 constexpr std::size_t date_bytes = std::tuple_size_v<http::date_text>;
 
 }  // namespace
+
+file_identity identity_of(const io::file_status& what)
+{
+    return {.device = what.device,
+            .inode = what.inode,
+            .size = what.size,
+            .modified = what.modified,
+            .changed = what.changed};
+}
 
 bool is_settled(const file_identity& i, std::chrono::system_clock::time_point now, std::chrono::milliseconds quiet)
 {

@@ -46,6 +46,7 @@ struct file_identity {
     std::chrono::nanoseconds changed{};
     friend bool operator==(const file_identity&, const file_identity&) = default;
 };
+[[nodiscard]] file_identity identity_of(const io::file_status& what);
 
 /// Whether any later change of the file will change its times. The clock of file times has a resolution of up to 10 ms,
 /// so two versions written within that time have the same times. With a longer `quiet`: whether the file has not been

@@ -24,6 +24,7 @@
 #include "server/back_end/back_end.hpp"
 #include "server/front_end/understand.hpp"
 #include "server/network.hpp"
+#include "server/static_farm/compressor.hpp"
 #include "server/static_farm/static_farm.hpp"
 #include "server/testing/test_support.hpp"
 

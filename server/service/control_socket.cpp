@@ -63,7 +63,7 @@ std::expected<control_socket, std::string> open_control_socket(const std::string
     auto listening = io::listen(*made, 16);
     ::umask(before);
     if (!listening) return refuse(std::strerror(listening.error().number));
-    control_socket made_here{std::move(*listening), path, socket_file(beside)};
+    control_socket made_here{std::move(*listening), path, io::socket_file(beside)};
     if (owner && ::lchown(beside.c_str(), owner->user, owner->group) != 0) return refuse(std::strerror(errno));
     if (when_taken != place_taken::stay_beside && !made_here.file.move_to(path)) return refuse(std::strerror(errno));
     return made_here;

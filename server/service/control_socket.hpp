@@ -10,8 +10,8 @@
 #include "csp/mobile.hpp"
 #include "io/address.hpp"
 #include "io/socket.hpp"
+#include "io/socket_file.hpp"
 #include "server/service/privileges.hpp"
-#include "server/service/socket_file.hpp"
 
 namespace server {
 
@@ -29,7 +29,7 @@ struct credentials {
 struct control_socket {
     io::listener listening;
     std::string path;  // where clients look for it
-    socket_file file;
+    io::socket_file file;
 
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(listening); }
 };

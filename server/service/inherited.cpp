@@ -48,11 +48,11 @@ std::optional<int> take_number(const char* variable)
 }
 
 /// Reads identities until the first word that is not one.
-std::vector<socket_identity> read_identities(const std::string& text)
+std::vector<io::socket_identity> read_identities(const std::string& text)
 {
-    std::vector<socket_identity> all;
+    std::vector<io::socket_identity> all;
     std::istringstream words(text);
-    socket_identity one;
+    io::socket_identity one;
     char colon = 0;
     while (words >> one.device >> colon >> one.inode) all.push_back(one);
     return all;
@@ -164,7 +164,7 @@ std::expected<inheritance, std::string> inherit()
         if (!l) return std::unexpected(l.error());
         std::string address = address_of(*l);
         const auto place = static_cast<std::size_t>(fd - first_inherited);
-        socket_identity file = place < files.size() ? files[place] : file_of(address);
+        io::socket_identity file = place < files.size() ? files[place] : file_of(address);
         all.sockets.push_back({std::move(address), std::move(*l), file});
     }
     all.others = take_descriptors_from(first_inherited + count + reports);

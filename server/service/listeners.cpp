@@ -62,13 +62,13 @@ std::expected<io::listener, std::string> listen_at_path(const std::string& where
 {
     auto l = io::listen(at, backlog);
     if (!l && l.error().number == EADDRINUSE) {
-        const socket_identity left = file_of(where);
+        const io::socket_identity left = file_of(where);
         if (const auto who = who_listens_at(at)) {
             return std::unexpected(fmt::format("{} is in use by process {}", where, *who));
         }
         if (!left)
             return std::unexpected(fmt::format("cannot listen on {}: a file that is not a socket is there", where));
-        remove_socket(path_of(where).value(), left);
+        io::remove_socket(path_of(where).value(), left);
         l = io::listen(at, backlog);
     }
     if (!l) return std::unexpected(fmt::format("cannot listen on {}: {}", where, l.error().text));
@@ -81,12 +81,12 @@ std::expected<std::vector<listening>, std::string> listen_at_path(const std::str
 {
     auto first = listen_at_path(where, at);
     if (!first) return std::unexpected(std::move(first.error()));
-    const socket_identity file = file_of(where);
+    const io::socket_identity file = file_of(where);
     std::vector<listening> all;
     for (unsigned i = 1; i < cores; ++i) {
         auto another = duplicate(*first);
         if (!another) {
-            remove_socket(path_of(where).value_or(""), file);
+            io::remove_socket(path_of(where).value_or(""), file);
             return std::unexpected(fmt::format("cannot listen on {}: {}", where, another.error().text));
         }
         all.push_back({where, std::move(*another), file});
@@ -178,15 +178,15 @@ std::optional<std::string> path_of(std::string_view address)
     return std::string(address.substr(prefix.size()));
 }
 
-socket_identity file_of(std::string_view address)
+io::socket_identity file_of(std::string_view address)
 {
     const auto path = path_of(address);
-    return path ? socket_identity::at(*path) : socket_identity();
+    return path ? io::socket_identity::at(*path) : io::socket_identity();
 }
 
 void remove_file_of(const listening& l)
 {
-    if (const auto path = path_of(l.address)) remove_socket(*path, l.file);
+    if (const auto path = path_of(l.address)) io::remove_socket(*path, l.file);
 }
 
 void move_of_addresses::name_ports(std::vector<std::string>& listen) const

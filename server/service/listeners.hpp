@@ -31,7 +31,7 @@ namespace server {
 [[nodiscard]] std::optional<std::string> path_of(std::string_view address);
 
 /// The identity of the socket file that is at this address now; none if there is no such file.
-[[nodiscard]] socket_identity file_of(std::string_view address);
+[[nodiscard]] io::socket_identity file_of(std::string_view address);
 
 /// Removes the socket file of a unix address, unless another server has replaced it.
 void remove_file_of(const listening& l);

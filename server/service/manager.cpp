@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "csp/alt.hpp"
+#include "server/messages/stop.hpp"
 #include "server/stats/witness.hpp"
 
 namespace server {

@@ -10,8 +10,8 @@
 #include "csp/mobile.hpp"
 #include "csp/process.hpp"
 #include "io/descriptor.hpp"
-#include "server/front_end/parking.hpp"
 #include "server/messages/figures.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 

@@ -7,7 +7,8 @@
 #include <variant>
 
 #include "http/entity_tag.hpp"
-#include "server/static_farm/etags.hpp"
+#include "server/messages/entity_tag.hpp"
+#include "server/respond/respond.hpp"
 #include "server/static_farm/select.hpp"
 
 namespace server {

@@ -19,29 +19,10 @@
 #include "csp/check.hpp"
 #include "csp/forking.hpp"
 #include "csp/timer.hpp"
-#include "server/static_farm/lookup.hpp"
+#include "server/messages/entity_tag.hpp"
 
 namespace server {
 namespace {
-
-/// In the base64url alphabet (RFC 4648 section 5): every character may stand in a tag, and 128 bits take 22 of them.
-std::string tag_of(XXH128_hash_t hash)
-{
-    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    XXH128_canonical_t bytes;
-    XXH128_canonicalFromHash(&bytes, hash);  // the same on every machine of a cluster
-
-    std::string tag = "\"";
-    std::uint32_t bits = 0;
-    int how_many = 0;
-    for (const unsigned char byte : bytes.digest) {
-        bits = bits << 8 | byte;
-        for (how_many += 8; how_many >= 6; how_many -= 6) tag += alphabet[bits >> (how_many - 6) & 63];
-    }
-    tag += alphabet[bits << (6 - how_many) & 63];
-    tag += '"';
-    return tag;
-}
 
 // ---- what is known
 
@@ -133,24 +114,21 @@ csp::step<std::optional<std::string>> hash_content(const io::file& f, const file
                                                    csp::shared_out<progress_of_hash>& reports)
 {
     constexpr std::size_t piece_bytes = std::size_t{128} * 1024;
-    const std::unique_ptr<XXH3_state_t, decltype([](XXH3_state_t* s) { XXH3_freeState(s); })> hash(XXH3_createState());
-    if (hash == nullptr) co_return std::nullopt;
-    XXH3_128bits_reset(hash.get());
-
+    content_hash hash;
     pacer pace(how);
     std::vector<char> piece(std::min<std::uint64_t>(of.size, piece_bytes));
     for (std::uint64_t at = 0; at < of.size;) {
         pace.begin();
         const auto got = co_await io::read(f, piece, at);
         if (!got || *got == 0) co_return std::nullopt;
-        XXH3_128bits_update(hash.get(), piece.data(), *got);
+        hash.add(std::span(piece).first(*got));
         at += *got;
         pace.end();
         // A file in memory is read without waiting; so this is also where everybody else gets a turn.
         if (!co_await reports.output({.of = of, .what = kind::goes_on, .tag = {}})) co_return std::nullopt;
         co_await pace.rest();
     }
-    co_return tag_of(XXH3_128bits_digest(hash.get()));
+    co_return hash.etag();
 }
 
 csp::process hasher(file_identity of, io::file f, urgency how, csp::shared_out<progress_of_hash> reports)
@@ -218,28 +196,6 @@ class files_under_way {
 };
 
 }  // namespace
-
-std::string coded_etag(std::string_view etag, http::coding c)
-{
-    CSP_CHECK(etag.size() >= 2 && etag.ends_with('"'), "a tag has its quotes");
-    std::string coded(etag.substr(0, etag.size() - 1));
-    if (c != http::coding::identity) coded.append("-").append(http::token(c));
-    coded += '"';
-    return coded;
-}
-
-std::string content_etag(std::string_view content, http::coding c)
-{
-    return coded_etag(tag_of(XXH3_128bits(content.data(), content.size())), c);
-}
-
-std::string etag_of_times(const file_identity& i)
-{
-    // Not the device: its number may change when the machine restarts.
-    const std::array<std::int64_t, 4> version{static_cast<std::int64_t>(i.inode), static_cast<std::int64_t>(i.size),
-                                              i.modified.count(), i.changed.count()};
-    return "\"t-" + tag_of(XXH3_128bits(version.data(), sizeof version)).substr(1);
-}
 
 csp::process etags(etag_rules rules, csp::in<etag_question> questions)
 {

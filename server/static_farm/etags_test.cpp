@@ -16,6 +16,7 @@
 #include "csp/par.hpp"
 #include "csp/timer.hpp"
 #include "io/test_engines.hpp"
+#include "server/messages/entity_tag.hpp"
 #include "server/testing/test_support.hpp"
 
 namespace server {

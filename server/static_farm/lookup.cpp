@@ -118,15 +118,6 @@ http::error refusal(const io::error& e)
 
 bool is_lack_of_means(const http::error& e) { return e.code == status::service_unavailable && e != in_flux; }
 
-file_identity identity_of(const io::file_status& what)
-{
-    return {.device = what.device,
-            .inode = what.inode,
-            .size = what.size,
-            .modified = what.modified,
-            .changed = what.changed};
-}
-
 bool has_content_of(const found_entry& sidecar, const found_entry& plain)
 {
     // Who edits a file and forgets the other shall not wonder why nobody sees it. Some compressors copy the file's time

@@ -14,9 +14,6 @@
 
 namespace server {
 
-/// What identifies a version of a file's content.
-[[nodiscard]] file_identity identity_of(const io::file_status& what);
-
 /// What was found under a name, and not opened yet.
 struct found_entry {
     io::entry entry;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "csp/ask.hpp"
+#include "server/respond/respond.hpp"
 #include "server/static_farm/answer.hpp"
 #include "server/static_farm/compressor.hpp"
 #include "server/static_farm/keepable.hpp"

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "csp/ask.hpp"
+#include "server/respond/respond.hpp"
 #include "server/stats/stats_text.hpp"
 #include "server/stats/witness.hpp"
 

@@ -24,6 +24,7 @@
 #include "csp/post_mortem.hpp"
 #include "csp/test_support.hpp"
 #include "io/address.hpp"
+#include "server/messages/stop.hpp"
 #include "server/network.hpp"
 #include "server/static_farm/compressor.hpp"
 #include "server/stats/witness.hpp"

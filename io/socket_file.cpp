@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-#include "server/service/socket_file.hpp"
+#include "io/socket_file.hpp"
 
 #include <cstdio>
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace server {
+namespace io {
 
 socket_identity socket_identity::at(const std::string& path)
 {
@@ -32,4 +32,4 @@ bool socket_file::move_to(const std::string& path)
     return true;
 }
 
-}  // namespace server
+}  // namespace io

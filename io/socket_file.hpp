@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-namespace server {
+namespace io {
 
 /// The identity of a socket's file, so that another file at the same path can be told from it.
 struct socket_identity {
@@ -48,4 +48,4 @@ class socket_file {
     socket_identity which_;
 };
 
-}  // namespace server
+}  // namespace io

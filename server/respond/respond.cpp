@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+#include "server/respond/respond.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <span>
+#include <type_traits>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "http/response.hpp"
+#include "server/respond/progress.hpp"
+
+namespace server {
+namespace {
+
+constexpr std::size_t pieces_from_file = 64 * 1024;  // bytes; for carriers that cannot send from the file itself
+constexpr std::string_view end_of_head = "\r\n";
+constexpr std::string_view id_field_name = "X-Request-Id";
+
+using pieces = std::array<std::span<const char>, 4>;
+
+std::size_t bytes_of(const pieces& all)
+{
+    std::size_t bytes = 0;
+    for (const auto& p : all) bytes += p.size();
+    return bytes;
+}
+
+void skip(pieces& all, std::size_t bytes)
+{
+    for (auto& p : all) {
+        const std::size_t gone = std::min(bytes, p.size());
+        p = p.subspan(gone);
+        bytes -= gone;
+    }
+}
+
+/// For the end of an answer. When the next request is here already, its answer comes in a moment, and both can leave
+/// together.
+io::more_follows cork(connection& c)
+{
+    c.is_corked = c.next_is_here;
+    return c.next_is_here ? io::more_follows::yes : io::more_follows::no;
+}
+
+/// Whether the client takes enough of what the kernel has for it. If not, that is thrown away.
+bool takes_enough(connection& c, progress& going)
+{
+    if (going.goes_on(io::unacknowledged(c.socket))) return true;
+    io::drop_unsent(c.socket);
+    return false;
+}
+
+/// Whether to go on behind a call: it sent something, or its deadline passed and yet there is progress.
+bool still_goes(const io::result<std::size_t>& sent, connection& c, progress& going)
+{
+    if (!sent) return sent.error().timed_out() && takes_enough(c, going);
+    going.made(*sent);
+    return !going.is_due() || takes_enough(c, going);
+}
+
+/// Sends all of it, as long as there is progress.
+csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, progress& going)
+{
+    for (std::size_t bytes = bytes_of(left); bytes > 0;) {
+        const auto sent =
+            co_await io::send(c.socket, std::span<const std::span<const char>>(left), going.next_deadline(), more);
+        if (sent) {
+            skip(left, *sent);
+            bytes -= *sent;
+        }
+        if (!still_goes(sent, c, going)) co_return false;
+    }
+    co_return true;
+}
+
+/// Of a file that the cache keeps open.
+io::file_key key_of(const response& r)
+{
+    if (!r.page || !r.page->file) return io::file_key::none;
+    const file_identity& i = r.page->made_from.front();
+    static_assert(std::has_unique_object_representations_v<file_identity>);
+    return io::file_key{XXH3_64bits(&i, sizeof i)};
+}
+
+csp::step<bool> send_file_part(connection& c, const response& r, slice part, progress& going, std::uint64_t& sent_bytes)
+{
+    const io::file_key key = key_of(r);
+    while (part.bytes > 0) {
+        const auto sent =
+            co_await io::send_file(c.socket, *r.file, part.offset, part.bytes, going.next_deadline(), key);
+        // A file that became shorter than its announced length: the response cannot be completed any more.
+        if (sent == 0U) co_return false;
+        if (sent) {
+            part.offset += *sent;
+            part.bytes -= *sent;
+            sent_bytes += *sent;
+        }
+        if (!still_goes(sent, c, going)) co_return false;
+    }
+    co_return true;
+}
+
+/// The bytes of a segment that are in memory; nothing for a part of a file.
+std::string_view text_of(const response& r, const segment& s)
+{
+    if (const auto* text = std::get_if<std::string>(&s)) return *text;
+    const slice& part = std::get<slice>(s);
+    return r.page && !r.file ? r.page->as(r.coding).whole.content().substr(part.offset, part.bytes)
+                             : std::string_view();
+}
+
+csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience limits, http1_pen& pen, account& account)
+{
+    connection& c = *carrier.connection;
+    progress going(limits);
+    // The head goes out with what of the content is in memory and comes first: nearly always, that is all.
+    const std::string_view first = r.content.empty() ? std::string_view() : text_of(r, r.content.front());
+    const auto fixed = pen.fixed_part(r.code, carrier.then);
+    const auto whole = pen.whole(r.fields.lines(), first);
+    const pieces head = whole ? pieces{*whole} : pieces{fixed, r.fields.lines(), end_of_head, first};
+    const std::uint64_t all = r.content_bytes();
+    const auto more_after = [&](std::uint64_t bytes) { return bytes < all ? io::more_follows::yes : cork(c); };
+    if (!co_await send_pieces(c, head, more_after(first.size()), going)) co_return;
+    account.content_bytes = first.size();
+
+    for (std::size_t i = first.empty() ? 0 : 1; i < r.content.size(); ++i) {
+        const std::string_view text = text_of(r, r.content[i]);
+        if (!text.empty()) {
+            const auto more = more_after(account.content_bytes + text.size());
+            if (!co_await send_pieces(c, {text}, more, going)) co_return;
+            account.content_bytes += text.size();
+        } else if (const auto* part = std::get_if<slice>(&r.content[i])) {
+            if (!co_await send_file_part(c, r, *part, going, account.content_bytes)) co_return;
+            c.is_corked = false;  // sendfile(2) holds nothing back
+        }
+    }
+    account.complete = true;
+}
+
+/// The next piece of a part of a file; empty when the file cannot be read, or is shorter than was announced.
+csp::step<std::string> read_piece(const io::file& file, slice& part)
+{
+    std::string bytes(std::min<std::uint64_t>(pieces_from_file, part.bytes), '\0');
+    const auto got = co_await io::read(file, bytes, part.offset);
+    bytes.resize(got.value_or(0));
+    part.offset += bytes.size();
+    part.bytes -= bytes.size();
+    co_return bytes;
+}
+
+/// A stream's pieces: each is sent when it is known whether another follows.
+class stream_writer {
+  public:
+    stream_writer(stream_carrier& to, const response& r)
+        : to_(to), next_{.stream = to.stream, .code = r.code, .fields = r.fields, .bytes = {}}
+    {
+    }
+
+    csp::step<bool> add(std::string bytes)
+    {
+        if (next_.bytes.empty()) {
+            next_.bytes = std::move(bytes);
+            co_return true;
+        }
+        stream_piece piece =
+            std::exchange(next_, {.stream = to_.stream, .code = std::nullopt, .fields = {}, .bytes = std::move(bytes)});
+        co_return co_await to_.to_session.output(std::move(piece));
+    }
+    csp::step<bool> end(stream_piece::what_follows how)
+    {
+        next_.next = how;
+        co_return co_await to_.to_session.output(std::move(next_));
+    }
+
+  private:
+    stream_carrier& to_;
+    stream_piece next_;
+};
+
+csp::step<void> send_stream(stream_carrier& carrier, const response& r, account& account)
+{
+    using enum stream_piece::what_follows;
+    stream_writer writer(carrier, r);
+    for (const segment& s : r.content) {
+        const std::string_view text = text_of(r, s);
+        if (!text.empty() && !co_await writer.add(std::string(text))) co_return;
+        account.content_bytes += text.size();
+        const auto* in_file = text.empty() ? std::get_if<slice>(&s) : nullptr;
+        for (slice part = in_file != nullptr ? *in_file : slice(); part.bytes > 0;) {
+            std::string bytes = co_await read_piece(*r.file, part);
+            if (bytes.empty()) {
+                co_await writer.end(never);
+                co_return;
+            }
+            account.content_bytes += bytes.size();
+            if (!co_await writer.add(std::move(bytes))) co_return;
+        }
+    }
+    account.complete = co_await writer.end(nothing);
+}
+
+constexpr std::string_view connection_field(http1_carrier::fate then)
+{
+    switch (then) {
+        case http1_carrier::fate::closes:
+            return "Connection: close\r\n";
+        case http1_carrier::fate::persists:
+            return "";  // as HTTP/1.1 does of itself (RFC 9112, section 9.3)
+        case http1_carrier::fate::persists_as_told:
+            return "Connection: keep-alive\r\n";
+    }
+    std::unreachable();
+}
+
+bool is_told_its_id(const exchange_record& x, http::status code)
+{
+    return http::number(code) >= 400 || x.by->ids_in_responses == ids_in_answers::always;
+}
+
+/// A page that is ready in pieces, with what the connection and the request add to it.
+class ready_pieces {
+  public:
+    /// REQUIRES: the exchange is HTTP/1.1's, and lives as long as this; so does the page.
+    ready_pieces(const exchange_record& x, const page& ready) : then_(std::get<http1_carrier>(x.carrier).then)
+    {
+        if (ready.nothing) {
+            take(x, *ready.nothing);
+        } else {
+            take(x, ready.best(x.asked.accepted).whole);
+        }
+    }
+    ready_pieces(const ready_pieces&) = delete;
+    ready_pieces& operator=(const ready_pieces&) = delete;
+
+    [[nodiscard]] const pieces& all() const { return all_; }
+    [[nodiscard]] http::status code() const { return code_; }
+    [[nodiscard]] std::size_t content_bytes() const { return content_bytes_; }
+
+  private:
+    void take(const exchange_record& x, const ready_response& whole)
+    {
+        content_bytes_ = whole.content().size();
+        all_ = {whole.bytes()};
+        const bool is_told = is_told_its_id(x, code_);
+        if (then_ == http1_carrier::fate::persists && !is_told) return;
+        begin(whole);
+        if (is_told) add_id(x);
+        all_ = {own(), whole.bytes().substr(whole.beginning().size())};
+    }
+    void take(const exchange_record& x, const absence& nothing)
+    {
+        code_ = nothing.why.code;
+        const ready_error& form = nothing.form_for(x.asked.accept);
+        const ready_response& most = form.most;
+        begin(most);
+        const std::string_view id = add_id(x);
+        const bool shows_id = form.id_at != ready_error::nowhere;
+        const std::size_t content = most.content().size() + (shows_id ? id.size() : 0);
+        add("Content-Length: ");
+        end_ = std::to_chars(end_, own_.data() + own_.size(), content).ptr;
+        add(end_of_head);
+
+        const std::string_view rest = most.bytes().substr(most.beginning().size());
+        const std::size_t head = rest.size() - most.content().size();
+        if (x.asked.method == http::method::head) {
+            all_ = {own(), rest.substr(0, head)};
+        } else if (shows_id) {
+            all_ = {own(), rest.substr(0, head + form.id_at), id, rest.substr(head + form.id_at)};
+        } else {
+            all_ = {own(), rest};
+        }
+        content_bytes_ = x.asked.method == http::method::head ? 0 : content;
+    }
+
+    void begin(const ready_response& r)
+    {
+        CSP_CHECK(r.beginning().size() <= longest_beginning, "a status line, Server and Date have room");
+        add(r.beginning());
+        add(connection_field(then_));
+    }
+    /// Yields the id itself.
+    std::string_view add_id(const exchange_record& x)
+    {
+        add(id_field_name);
+        add(": ");
+        char* const id = end_;
+        end_ = print(id_of(x), end_);
+        const std::string_view printed(id, end_);
+        add(end_of_head);
+        return printed;
+    }
+    void add(std::string_view text) { end_ += text.copy(end_, text.size()); }
+    [[nodiscard]] std::string_view own() const { return {own_.data(), end_}; }
+
+    static constexpr std::size_t longest_beginning = 160;
+    std::array<char, longest_beginning + 160> own_;  // and two fields, each of which is shorter than 80
+    char* end_ = own_.data();
+    http1_carrier::fate then_;
+    http::status code_ = http::status::ok;
+    std::size_t content_bytes_ = 0;
+    pieces all_;
+};
+
+void note_all_sent(exchange_record& x, const ready_pieces& sent)
+{
+    x.sent.content_bytes = sent.content_bytes();
+    x.sent.complete = true;
+}
+
+}  // namespace
+
+std::span<const char> http1_pen::fixed_part(http::status code, http1_carrier::fate then)
+{
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    if (fixed_bytes_ == 0 || code != code_ || then != then_ || now != second_) {
+        code_ = code;
+        then_ = then;
+        second_ = now;
+        http::head_writer writer(room_);
+        writer.status_line(code).field("Server", "occwserv").date(now);
+        const auto written = writer.finish();
+        CSP_CHECK(written, "the fixed part of a head has room");
+        fixed_bytes_ = *written - end_of_head.size();  // the fields of the connection and of the response follow
+        fixed_bytes_ += connection_field(then).copy(room_.data() + fixed_bytes_, room_.size() - fixed_bytes_);
+    }
+    return std::span(room_).first(fixed_bytes_);
+}
+
+std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, std::string_view text)
+{
+    const std::size_t bytes = fixed_bytes_ + fields.size() + end_of_head.size() + text.size();
+    if (bytes > room_.size()) return std::nullopt;
+    char* to = room_.data() + fixed_bytes_;
+    for (const std::string_view part : {fields, end_of_head, text}) {
+        to += part.copy(to, part.size());
+    }
+    return std::span(room_).first(bytes);
+}
+
+csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen)
+{
+    x.sent.code = r.code;
+    if (is_told_its_id(x, r.code)) r.fields.add(id_field_name, to_string(id_of(x)));
+    if (x.asked.method == http::method::head) r.content.clear();
+    if (auto* const http1 = std::get_if<http1_carrier>(&x.carrier)) {
+        co_await send_http1(*http1, r, limits, pen, x.sent);
+    } else {
+        co_await send_stream(std::get<stream_carrier>(x.carrier), r, x.sent);
+    }
+}
+
+void push_last_answer(exchange_record& x)
+{
+    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    if (http1 != nullptr && std::exchange(http1->connection->is_corked, false)) io::push(http1->connection->socket);
+}
+
+bool send_at_once(exchange_record& x, const page& ready)
+{
+    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    if (http1 == nullptr) return false;
+    const ready_pieces outgoing(x, ready);
+    x.sent.code = outgoing.code();
+    connection& c = *http1->connection;
+    x.ready_sent = io::send_now(c.socket, outgoing.all(), cork(c));
+    if (x.ready_sent < bytes_of(outgoing.all())) return false;
+    note_all_sent(x, outgoing);
+    return true;
+}
+
+csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits)
+{
+    const ready_pieces outgoing(x, ready);
+    x.sent.code = outgoing.code();
+    progress going(limits);
+    going.made(x.ready_sent);
+    pieces left = outgoing.all();
+    skip(left, x.ready_sent);
+    connection& c = *std::get<http1_carrier>(x.carrier).connection;
+    if (co_await send_pieces(c, left, cork(c), going)) note_all_sent(x, outgoing);
+}
+
+}  // namespace server
