@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-#include "http/network.hpp"
+#include "http/ip.hpp"
 #include "http/request.hpp"
 
 namespace http {

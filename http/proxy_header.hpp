@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "http/error.hpp"
-#include "http/network.hpp"
+#include "http/ip.hpp"
 
 namespace http {
 

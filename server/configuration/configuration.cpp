@@ -450,20 +450,20 @@ toml_reader::value_reader origins(toml_reader& r, proxy_rule& into, const std::v
             into.from_unix = true;
             return;
         }
-        const auto n = http::parse_network(text);
+        const auto n = http::parse_prefix(text);
         if (!n) {
             std::string what =
                 fmt::format("`{}` is not a network: expected an address, 10.0.0.0/8, 2001:db8::/32 or unix:", text);
-            if (const auto around = http::network_around(text)) {
+            if (const auto around = http::prefix_around(text)) {
                 what += fmt::format("; the bits after the prefix must be zero, did you mean {}?", around->text());
             }
             r.complain(node.source(), what);
             return;
         }
-        const auto has_it = [&](const http::network& other) { return other.contains(*n); };
+        const auto has_it = [&](const http::ip_prefix& other) { return other.contains(*n); };
         warn_if_earlier(
             std::ranges::any_of(all, [&](const proxy_rule& p) { return std::ranges::any_of(p.from, has_it); }));
-        if (n->contains(*http::parse_network("0.0.0.0/0"))) {
+        if (n->contains(*http::parse_prefix("0.0.0.0/0"))) {
             r.warn(node.source(), fmt::format("`{}` trusts every client to state its own address", text));
         }
         into.from.push_back(*n);

@@ -283,7 +283,7 @@ header = "Forwarded"
     EXPECT_THAT(got->warnings, testing::IsEmpty());
     ASSERT_EQ(got->proxies.size(), 2U);
     EXPECT_THAT(got->proxies[0].from,
-                ElementsAre(*http::parse_network("10.0.0.0/8"), *http::parse_network("2001:db8::1")));
+                ElementsAre(*http::parse_prefix("10.0.0.0/8"), *http::parse_prefix("2001:db8::1")));
     EXPECT_TRUE(got->proxies[0].begins_with_header);
     EXPECT_FALSE(got->proxies[0].field);
     EXPECT_FALSE(got->proxies[1].begins_with_header);

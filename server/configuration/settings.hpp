@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "csp/mobile.hpp"
+#include "http/ip.hpp"
 #include "http/limits.hpp"
-#include "http/network.hpp"
 #include "http/request.hpp"
 #include "io/engine.hpp"
 #include "server/configuration/sites.hpp"
@@ -48,9 +48,9 @@ struct client_limits {
 
 /// Proxies that the server trusts to state the addresses of their clients.
 struct proxy_rule {
-    std::vector<http::network> from;  // their addresses
-    bool from_unix = false;           // also all peers on unix sockets
-    bool begins_with_header = false;  // each connection begins with a header of the PROXY protocol
+    std::vector<http::ip_prefix> from;  // their addresses
+    bool from_unix = false;             // also all peers on unix sockets
+    bool begins_with_header = false;    // each connection begins with a header of the PROXY protocol
     std::optional<http::field_id>
         field{};  // the field of each request that has the address: forwarded or x_forwarded_for
 };

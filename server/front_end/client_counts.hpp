@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "csp/core.hpp"
-#include "http/network.hpp"
+#include "http/ip.hpp"
 #include "server/configuration/settings.hpp"
 
 namespace server {

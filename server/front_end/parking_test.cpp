@@ -460,8 +460,8 @@ const std::string introduced = "PROXY TCP4 203.0.113.7 192.0.2.2 56324 443\r\n";
 
 std::vector<proxy_rule> proxies()
 {
-    return {{.from = {*http::parse_network("10.0.0.0/8")}, .begins_with_header = true},
-            {.from = {*http::parse_network("172.16.0.0/12")}, .field = http::field_id::x_forwarded_for}};
+    return {{.from = {*http::parse_prefix("10.0.0.0/8")}, .begins_with_header = true},
+            {.from = {*http::parse_prefix("172.16.0.0/12")}, .field = http::field_id::x_forwarded_for}};
 }
 
 std::string get_for(std::string_view hops)

@@ -16,7 +16,7 @@
 #include "csp/mobile.hpp"
 #include "http/chunked.hpp"
 #include "http/error.hpp"
-#include "http/network.hpp"
+#include "http/ip.hpp"
 #include "http/request.hpp"
 #include "io/buffer.hpp"
 #include "io/socket.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "http/network.hpp"
+#include "http/ip.hpp"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -53,19 +53,19 @@ std::optional<ip_address> parse_ip(std::string_view text)
 
 ip_address subscriber_of(ip_address a) noexcept { return a.is_v4() ? a : prefix_of(a, subnet_bits); }
 
-bool network::contains(const ip_address& a) const noexcept { return prefix_of(a, bits) == base; }
+bool ip_prefix::contains(const ip_address& a) const noexcept { return prefix_of(a, bits) == base; }
 
-std::string network::text() const
+std::string ip_prefix::text() const
 {
     return base.text() + "/" + std::to_string(base.is_v4() && bits >= mapped_bits ? bits - mapped_bits : bits);
 }
 
-std::optional<network> network_around(std::string_view text)
+std::optional<ip_prefix> prefix_around(std::string_view text)
 {
     const auto slash = text.find('/');
     const auto base = parse_ip(text.substr(0, slash));
     if (!base) return std::nullopt;
-    network n{.base = *base, .bits = 128};
+    ip_prefix n{.base = *base, .bits = 128};
     if (slash != std::string_view::npos) {
         const std::string_view digits = text.substr(slash + 1);
         const unsigned before = base->is_v4() ? mapped_bits : 0;
@@ -78,16 +78,16 @@ std::optional<network> network_around(std::string_view text)
     return n;
 }
 
-std::optional<network> parse_network(std::string_view text)
+std::optional<ip_prefix> parse_prefix(std::string_view text)
 {
-    const auto n = network_around(text);
+    const auto n = prefix_around(text);
     if (!n || n->base != parse_ip(text.substr(0, text.find('/')))) return std::nullopt;
     return n;
 }
 
-bool contains(const std::vector<network>& all, const ip_address& a) noexcept
+bool contains(const std::vector<ip_prefix>& all, const ip_address& a) noexcept
 {
-    return std::ranges::any_of(all, [&](const network& n) { return n.contains(a); });
+    return std::ranges::any_of(all, [&](const ip_prefix& n) { return n.contains(a); });
 }
 
 }  // namespace http

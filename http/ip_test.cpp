@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "http/network.hpp"
+#include "http/ip.hpp"
 
 #include <gtest/gtest.h>
 
@@ -54,7 +54,7 @@ TEST(Network, ContainsWhatHasItsPrefix)
         {"2001:db8::/33", "2001:db8:8000::", false},
     };
     for (const membership& m : table) {
-        const auto n = parse_network(m.network);
+        const auto n = parse_prefix(m.network);
         ASSERT_TRUE(n) << m.network;
         EXPECT_EQ(n->contains(*parse_ip(m.address)), m.inside) << m.network << ' ' << m.address;
     }
@@ -65,19 +65,19 @@ TEST(Network, IsRefusedWithABadPrefix)
     for (const std::string_view text :
          {"", "/", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8 ", "10.0.0.1/8", "::/129", "::1/64",
           "10.0.0.0/8/8", "/8", "a/8", "10.0.0.0/99999999999", "::ffff:10.0.0.0/104"}) {
-        EXPECT_FALSE(parse_network(text)) << text;
+        EXPECT_FALSE(parse_prefix(text)) << text;
     }
 }
 
 TEST(Network, TellsWhatMayHaveBeenMeant)
 {
-    EXPECT_EQ(network_around("10.1.2.3/8")->text(), "10.0.0.0/8");
-    EXPECT_EQ(network_around("2001:db8::1/32")->text(), "2001:db8::/32");
-    EXPECT_EQ(network_around("192.0.2.1")->text(), "192.0.2.1/32");
-    EXPECT_FALSE(network_around("10.1.2.3/33"));
-    EXPECT_TRUE(parse_network("10.0.0.0/8")->contains(*parse_network("10.1.0.0/16")));
-    EXPECT_FALSE(parse_network("10.1.0.0/16")->contains(*parse_network("10.0.0.0/8")));
-    EXPECT_FALSE(parse_network("10.1.0.0/16")->contains(*parse_network("10.2.0.0/16")));
+    EXPECT_EQ(prefix_around("10.1.2.3/8")->text(), "10.0.0.0/8");
+    EXPECT_EQ(prefix_around("2001:db8::1/32")->text(), "2001:db8::/32");
+    EXPECT_EQ(prefix_around("192.0.2.1")->text(), "192.0.2.1/32");
+    EXPECT_FALSE(prefix_around("10.1.2.3/33"));
+    EXPECT_TRUE(parse_prefix("10.0.0.0/8")->contains(*parse_prefix("10.1.0.0/16")));
+    EXPECT_FALSE(parse_prefix("10.1.0.0/16")->contains(*parse_prefix("10.0.0.0/8")));
+    EXPECT_FALSE(parse_prefix("10.1.0.0/16")->contains(*parse_prefix("10.2.0.0/16")));
 }
 
 TEST(Network, TakesASubnetOfIpv6ForOneSubscriber)

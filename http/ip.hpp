@@ -31,22 +31,22 @@ struct ip_address {
 /// section 2.5.4), so these count as one.
 [[nodiscard]] ip_address subscriber_of(ip_address a) noexcept;
 
-struct network {
+struct ip_prefix {
     ip_address base;
     unsigned bits = 128;  // prefix length for IPv6; an IPv4 prefix length is this minus 96
 
     [[nodiscard]] bool contains(const ip_address& a) const noexcept;
-    [[nodiscard]] bool contains(const network& n) const noexcept { return bits <= n.bits && contains(n.base); }
+    [[nodiscard]] bool contains(const ip_prefix& n) const noexcept { return bits <= n.bits && contains(n.base); }
     [[nodiscard]] std::string text() const;
-    friend bool operator==(const network&, const network&) = default;
+    friend bool operator==(const ip_prefix&, const ip_prefix&) = default;
 };
 
 /// Parses "10.0.0.0/8", "2001:db8::/32", or a single address. Bits after the prefix must be zero, because others are
 /// nearly always a mistake.
-[[nodiscard]] std::optional<network> parse_network(std::string_view text);
+[[nodiscard]] std::optional<ip_prefix> parse_prefix(std::string_view text);
 /// Parses the same, but clears the bits after the prefix. Use it to suggest what may have been meant.
-[[nodiscard]] std::optional<network> network_around(std::string_view text);
+[[nodiscard]] std::optional<ip_prefix> prefix_around(std::string_view text);
 
-[[nodiscard]] bool contains(const std::vector<network>& all, const ip_address& a) noexcept;
+[[nodiscard]] bool contains(const std::vector<ip_prefix>& all, const ip_address& a) noexcept;
 
 }  // namespace http
