@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The picture of the server. Channels are the arrows; par() is the picture. Only this file joins channels to processes,
-// apart from processes that start helpers of their own.
+// The pictures of network.hpp in code. Only this file joins channels to processes, apart from processes that start
+// helpers of their own.
 #include "server/network.hpp"
 
 #include <stdexcept>
@@ -26,7 +26,9 @@
 #include "server/lifecycle/fault_watch.hpp"
 #include "server/lifecycle/supervisor.hpp"
 #include "server/lifecycle/upgrades.hpp"
+#include "server/log/log.hpp"
 #include "server/relay.hpp"
+#include "server/static_farm/compressor.hpp"
 #include "server/static_farm/etags.hpp"
 #include "server/static_farm/static_farm.hpp"
 #include "server/stats/stats.hpp"
@@ -34,6 +36,56 @@
 #include "server/stats/witness.hpp"
 
 namespace server {
+
+core_settings core_settings_of(const settings& s)
+{
+    return {
+        .spare_workers = s.spare_workers, .descriptors = s.descriptors, .cache = s.cache, .log = access_log_of(s.log)};
+}
+
+csp::process hot_path(core_settings s, policy first, std::vector<listening> listeners, core_link link)
+{
+    csp::chan<conn> arrivals, front, returned;  // connections between requests
+    csp::chan<exchange> plain, pages, done;     // requests on their way
+    csp::chan<exchange> for_stats;
+    csp::chan<looked_up> found;
+    csp::chan<parking_question> how_busy;
+    csp::chan<cache_question> what_is_kept;
+    csp::chan<stop> no_more;
+    csp::chan<log_lines> lines;
+
+    co_await csp::par(
+        acceptors(std::move(listeners), s.descriptors, std::move(link.addresses), std::move(link.stops),
+                  arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
+        parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), how_busy.rx(),
+                front.tx(), lines.shared_tx(), std::move(link.refused)),
+        front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx(),
+                       returned.shared_tx()),
+        page_cache(s.cache, plain.rx(), found.rx(), what_is_kept.rx(), std::move(link.rooms), link.to_compressor,
+                   pages.shared_tx(), done.shared_tx()),
+        static_pages(s.spare_workers, pages.shared_rx(), found.shared_tx(), link.to_compressor, done.shared_tx()),
+        stats_farm(for_stats.shared_rx(),
+                   {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_busy.shared_tx()},
+                   done.shared_tx()),
+        back_end(s.log, std::move(link.formats), done.rx(), returned.shared_tx(), lines.shared_tx(),
+                 std::move(link.answered)),
+        witness(std::move(link.asked), how_busy.shared_tx(), what_is_kept.tx()),
+        relay(lines.rx(), std::move(link.lines)));
+}
+
+csp::process static_pages(unsigned spare_workers, csp::shared_in<exchange> requests, csp::shared_out<looked_up> found,
+                          csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_back_end)
+{
+    constexpr std::size_t awaited_jobs_bytes = 4 * 1024 * 1024;
+    csp::chan<etag_question> questions;
+    csp::chan<compression_job> awaited;
+
+    co_await csp::par(static_farm(spare_workers, std::move(requests), std::move(found), questions.shared_tx(),
+                                  awaited.shared_tx(), std::move(to_back_end)),
+                      etags({}, questions.rx()),
+                      compression_desk(awaited_jobs_bytes, awaited.rx(), std::move(to_compressor)));
+}
+
 namespace {
 
 /// The cache processes. Yields what each is sent its work along.
@@ -50,41 +102,6 @@ std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const
 }
 
 }  // namespace
-
-csp::process hot_path(settings s, policy first, std::vector<listening> listeners, observers_link link)
-{
-    csp::chan<conn> arrivals, front, returned;  // connections between requests
-    csp::chan<exchange> plain, pages, done;     // requests on their way
-    csp::chan<exchange> for_stats;
-    csp::chan<parking_question> how_many;
-    csp::chan<cache_question> what_is_kept;
-    csp::chan<looked_up> found;
-    csp::chan<etag_question> questions;
-    csp::chan<compression_job> awaited;
-    csp::chan<stop> no_more;
-    csp::chan<log_lines> lines;
-    constexpr std::size_t awaited_jobs_bytes = 4 * 1024 * 1024;  // of clients that wait, in turn
-    auto another = link.to_compressor;
-
-    co_await csp::par(acceptors(std::move(listeners), s.descriptors, std::move(link.addresses), std::move(link.stops),
-                                arrivals.shared_tx(), no_more.tx(), lines.shared_tx()),
-                      parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(),
-                              how_many.rx(), front.tx(), lines.shared_tx(), std::move(link.refused_to_stats)),
-                      front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx(),
-                                     returned.shared_tx()),
-                      stats_farm(for_stats.shared_rx(),
-                                 {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_many.shared_tx()},
-                                 done.shared_tx()),
-                      witness(std::move(link.asked), how_many.shared_tx(), what_is_kept.tx()),
-                      page_cache(s.cache, plain.rx(), found.rx(), what_is_kept.rx(), std::move(link.rooms),
-                                 std::move(link.to_compressor), pages.shared_tx(), done.shared_tx()),
-                      static_farm(s.spare_workers, pages.shared_rx(), found.shared_tx(), questions.shared_tx(),
-                                  awaited.shared_tx(), done.shared_tx()),
-                      compression_desk(awaited_jobs_bytes, awaited.rx(), std::move(another)), etags({}, questions.rx()),
-                      back_end(access_log_of(s.log), std::move(link.formats), done.rx(), returned.shared_tx(),
-                               lines.shared_tx(), std::move(link.to_stats)),
-                      relay(lines.rx(), std::move(link.to_log)));
-}
 
 csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<looked_up> found,
                         csp::in<cache_question> questions, csp::in<cache_room> rooms,
@@ -111,93 +128,207 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
 
 namespace {
 
-/// The hot path on every core, and the observers.
-csp::process whole_network(settings s, opened o, csp::in<fault> faults)
-{
-    constexpr std::size_t batches = 64;  // of lines or figures that a core may be ahead of the observers
-    csp::core& first = csp::core::here();
+/// The processes that the server has once, as a core reaches them.
+struct observers {
+    csp::shared_out<log_lines> to_log;
+    csp::shared_out<tally> to_stats;
+    csp::bridge_out<figures_question> to_stats_desk;
+    csp::bridge_out<compression_job> to_compressor;
+};
 
-    csp::chan<log_lines> lines;
-    csp::chan<tally> hits, totals;
-    csp::chan<log_order> log_orders;
-    csp::chan<log_end> logs_end;
-    csp::chan<supervisor_order> orders;
-    csp::bridge<figures_question> so_far(first);
-    csp::forking cores;
-    csp::core& workshop = first.sibling(static_cast<unsigned>(o.listeners.size()));  // for what takes a processor long
-    csp::bridge<compression_job> texts(workshop);
-    csp::bridge<core_question> of_workshop(workshop);
-    csp::bridge<reload_request> reloads(workshop);
-    csp::bridge<stop> reloads_end(workshop);
-    csp::bridge<log_change> log_changes(first);
-    cores.start_on(workshop, compressor(texts.rx()));
-    cores.start_on(workshop, lone_witness(of_workshop.rx()));
-
-    std::vector<csp::in<core_question>> asked;
-    std::vector<csp::bridge_out<core_question>> to_witnesses;
-    for (unsigned i = 0; i < o.listeners.size(); ++i) {
-        csp::bridge<core_question> questions(first.sibling(i));
-        asked.push_back(questions.rx());
-        to_witnesses.push_back(questions.tx());
-    }
+/// What leads to the cores: an end of each kind for each of them.
+struct core_ends {
     std::vector<configured_core> to_configure;
     std::vector<csp::bridge_out<stop>> to_stop;
-    for (unsigned i = 0; i < o.listeners.size(); ++i) {
-        csp::core& core = first.sibling(i);
-        csp::bridge<policy> configured(core);
-        csp::bridge<access_log> formats(core);
-        csp::bridge<cache_room> rooms(core);
-        csp::bridge<listening_change> addresses(core);
-        csp::bridge<stop> stops(core);
-        csp::buffered_bridge<log_lines> core_lines(first, batches);
-        csp::buffered_bridge<tally> core_hits(first, batches);
-        csp::buffered_bridge<tally> core_refused(first, batches);
-        to_configure.push_back({configured.tx(), formats.tx(), rooms.tx(), addresses.tx()});
-        to_stop.push_back(stops.tx());
-        cores.start(relay(core_lines.rx(), lines.shared_tx()));
-        cores.start(relay(core_hits.rx(), hits.shared_tx()));
-        cores.start(relay(core_refused.rx(), hits.shared_tx()));
-        cores.start_on(core, hot_path(s, std::move(o.policies[i]), std::move(o.listeners[i]),
-                                      {configured.rx(), formats.rx(), rooms.rx(), addresses.rx(), stops.rx(),
-                                       core_lines.tx(), core_hits.tx(), core_refused.tx(), texts.tx(),
-                                       std::move(asked[i]), so_far.tx(), to_witnesses}));
-    }
-    to_witnesses.push_back(of_workshop.tx());  // not for the statistics: it may be busy for a second
+    std::vector<csp::bridge_out<core_question>> to_witnesses;
+};
 
-    std::vector<csp::shared_out<stop>> until_end;  // closed when the server ends: to processes that end then
+/// Joins a core to the observers and to what configures and stops it: adds this side's ends to `to_cores`, starts the
+/// relays of what the core tells, and yields the core's ends.
+core_link join(csp::core& core, core_ends& to_cores, const observers& to, csp::forking& relays)
+{
+    constexpr std::size_t ahead = 64;  // batches of lines or figures that a core may be ahead of the observers
+    csp::core& here = csp::core::here();
+    csp::bridge<policy> configured(core);
+    csp::bridge<access_log> formats(core);
+    csp::bridge<cache_room> rooms(core);
+    csp::bridge<listening_change> addresses(core);
+    csp::bridge<stop> stops(core);
+    csp::bridge<core_question> asked(core);
+    csp::buffered_bridge<log_lines> core_lines(here, ahead);
+    csp::buffered_bridge<tally> answered(here, ahead);
+    csp::buffered_bridge<tally> refused(here, ahead);
+
+    relays.start(relay(core_lines.rx(), to.to_log));
+    relays.start(relay(answered.rx(), to.to_stats));
+    relays.start(relay(refused.rx(), to.to_stats));
+    to_cores.to_configure.push_back({.parking = configured.tx(),
+                                     .back_end = formats.tx(),
+                                     .cache_control = rooms.tx(),
+                                     .acceptors = addresses.tx()});
+    to_cores.to_stop.push_back(stops.tx());
+    to_cores.to_witnesses.push_back(asked.tx());
+    return {.policies = configured.rx(),
+            .formats = formats.rx(),
+            .rooms = rooms.rx(),
+            .addresses = addresses.rx(),
+            .stops = stops.rx(),
+            .asked = asked.rx(),
+            .lines = core_lines.tx(),
+            .answered = answered.tx(),
+            .refused = refused.tx(),
+            .to_compressor = to.to_compressor,
+            .to_stats_desk = to.to_stats_desk,
+            .to_witnesses = {}};
+}
+
+/// Starts the hot path on every core.
+core_ends start_cores(const core_settings& s, std::vector<policy> policies,
+                      std::vector<std::vector<listening>> listeners, observers to, csp::forking& cores)
+{
+    core_ends to_cores;
+    std::vector<core_link> links;
+    for (unsigned i = 0; i < policies.size(); ++i) {
+        links.push_back(join(csp::core::here().sibling(i), to_cores, to, cores));
+    }
+    for (unsigned i = 0; i < policies.size(); ++i) {
+        links[i].to_witnesses = to_cores.to_witnesses;
+        cores.start_on(csp::core::here().sibling(i),
+                       hot_path(s, std::move(policies[i]), std::move(listeners[i]), std::move(links[i])));
+    }
+    return to_cores;
+}
+
+/// What joins the operations to the rest of the server.
+struct operations_link {
+    core_ends to_cores;
+    csp::in<fault> faults;
+    csp::in<tally> totals;
+    csp::in<log_end> logs_end;
+    csp::out<log_order> to_logs;
+    csp::bridge_out<log_change> log_changes;
+    csp::shared_out<log_lines> to_log;
+};
+
+/// Channels that are never written; closing them tells a process to end.
+struct endings {
     std::vector<csp::out<stop>> while_serving;     // closed when the end of the server begins
+    std::vector<csp::shared_out<stop>> until_end;  // closed when the server has ended
+};
+
+/// Starts what takes commands at the control socket.
+void start_control(opened& o, csp::in<predecessor> predecessors, csp::shared_out<supervisor_order> orders,
+                   const operations_link& link, endings& ends, csp::forking& all)
+{
+    csp::chan<stop> over, ending;
+    csp::chan<upgrade_request> upgrade_requests;
+    ends.until_end.push_back(over.shared_tx());
+    ends.while_serving.push_back(ending.tx());
+    all.start(upgrades(o.command, o.control_at.path, upgrade_requests.rx(), ending.rx(), {orders, link.to_log}));
+    all.start(control(std::move(o.control_at), over.rx(), std::move(predecessors),
+                      {.to_witnesses = link.to_cores.to_witnesses,
+                       .to_supervisor = std::move(orders),
+                       .to_upgrades = upgrade_requests.shared_tx(),
+                       .to_log = link.to_log}));
+}
+
+/// Starts what watches over the server.
+void start_watch(opened& o, operations_link& link, endings& ends, csp::forking& all)
+{
+    csp::chan<stop> not_needed;
+    all.start(fault_watch(std::move(link.faults), not_needed.rx(), link.to_log, ends.until_end));
+    ends.until_end.push_back(not_needed.shared_tx());
+    if (!o.watchdog) return;
+    csp::chan<stop> over;
+    ends.until_end.push_back(over.shared_tx());
+    all.start(watchdog(std::move(*o.watchdog), over.rx(), link.to_cores.to_witnesses));
+}
+
+/// Configures, watches and ends the server:
+///
+///                     upgrades <-upgrade_requests-- control          fault_watch, watchdog
+///                        |                             |
+///                        +---------- orders -----------+
+///                                      v
+///   signals, totals, logs_end --> supervisor -reloads-> config ==> every core; log_changes
+///                                      |
+///                                      +==> every core (stops); to_logs
+csp::process operations(settings s, opened o, unsigned workshop, operations_link link)
+{
+    csp::core& for_config = csp::core::here().sibling(workshop);
+    csp::chan<supervisor_order> orders;
     csp::chan<predecessor> predecessors;
+    csp::bridge<reload_request> reloads(for_config);
+    csp::bridge<stop> reloads_end(for_config);
+    endings ends;
+    csp::forking all;
+
     if (o.control_at) {
-        csp::chan<stop> over, ending;
-        csp::chan<upgrade_request> upgrade_requests;
-        until_end.push_back(over.shared_tx());
-        while_serving.push_back(ending.tx());
-        cores.start(upgrades(o.command, o.control_at.path, upgrade_requests.rx(), ending.rx(),
-                             {orders.shared_tx(), lines.shared_tx()}));
-        cores.start(control(std::move(o.control_at), over.rx(), predecessors.rx(),
-                            {to_witnesses, orders.shared_tx(), upgrade_requests.shared_tx(), lines.shared_tx()}));
+        start_control(o, predecessors.rx(), orders.shared_tx(), link, ends, all);
     } else {
         (void)predecessors.rx();  // nobody waits for one
     }
-    csp::chan<stop> not_needed;
-    cores.start(fault_watch(std::move(faults), not_needed.rx(), lines.shared_tx(), until_end));
-    until_end.push_back(not_needed.shared_tx());
-    if (o.watchdog) {
-        csp::chan<stop> over;
-        until_end.push_back(over.shared_tx());
-        cores.start(watchdog(std::move(*o.watchdog), over.rx(), to_witnesses));
-    }
+    start_watch(o, link, ends, all);
     supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
-    cores.start_on(workshop, config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
-                                    reloads_end.rx(), std::move(to_configure), log_changes.tx()));
-    co_await csp::par(
-        log(std::move(o.logs), lines.rx(), log_orders.rx(), log_changes.rx(), logs_end.tx()),
-        stats(hits.rx(), so_far.rx(), totals.tx()),
-        supervisor({std::move(configured), std::move(o.engine), std::move(o.first_lines), std::move(o.signals),
-                    std::move(o.manager), std::move(o.before_us), o.command.addresses},
-                   orders.rx(), totals.rx(), logs_end.rx(), {reloads.tx(), reloads_end.tx()}, log_orders.tx(),
-                   std::move(to_stop), std::move(to_witnesses), lines.shared_tx(), predecessors.tx(),
-                   std::move(while_serving), std::move(until_end)));
+    all.start_on(for_config,
+                 config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
+                        reloads_end.rx(), std::move(link.to_cores.to_configure), std::move(link.log_changes)));
+    all.start(supervisor({.configured = std::move(configured),
+                          .engine = std::move(o.engine),
+                          .first_lines = std::move(o.first_lines),
+                          .signals = std::move(o.signals),
+                          .manager = std::move(o.manager),
+                          .before_us = std::move(o.before_us),
+                          .addresses = o.command.addresses},
+                         {.orders = orders.rx(),
+                          .totals = std::move(link.totals),
+                          .logs_end = std::move(link.logs_end),
+                          .to_config = {reloads.tx(), reloads_end.tx()},
+                          .to_logs = std::move(link.to_logs),
+                          .to_cores = std::move(link.to_cores.to_stop),
+                          .to_witnesses = std::move(link.to_cores.to_witnesses),
+                          .to_log = std::move(link.to_log),
+                          .to_control = predecessors.tx(),
+                          .while_serving = std::move(ends.while_serving),
+                          .until_end = std::move(ends.until_end)}));
+    co_await all.join();
+}
+
+/// All of the server but what hears of faults.
+csp::process whole_network(settings s, opened o, csp::in<fault> faults)
+{
+    csp::core& first = csp::core::here();
+    const auto workshop = static_cast<unsigned>(o.listeners.size());  // the core of what takes a processor long
+    csp::chan<log_lines> lines;
+    csp::chan<tally> told, totals;
+    csp::chan<log_order> log_orders;
+    csp::chan<log_end> logs_end;
+    csp::bridge<log_change> log_changes(first);
+    csp::bridge<figures_question> so_far(first);
+    csp::bridge<compression_job> texts(first.sibling(workshop));
+    csp::bridge<core_question> of_workshop(first.sibling(workshop));
+
+    csp::forking cores;
+    cores.start_on(first.sibling(workshop), compressor(texts.rx()));
+    cores.start_on(first.sibling(workshop), lone_witness(of_workshop.rx()));
+    core_ends to_cores = start_cores(core_settings_of(s), std::move(o.policies), std::move(o.listeners),
+                                     {.to_log = lines.shared_tx(),
+                                      .to_stats = told.shared_tx(),
+                                      .to_stats_desk = so_far.tx(),
+                                      .to_compressor = texts.tx()},
+                                     cores);
+    to_cores.to_witnesses.push_back(of_workshop.tx());  // not asked for the statistics: it may be busy for a second
+
+    co_await csp::par(log(std::move(o.logs), lines.rx(), log_orders.rx(), log_changes.rx(), logs_end.tx()),
+                      stats(told.rx(), so_far.rx(), totals.tx()),
+                      operations(std::move(s), std::move(o), workshop,
+                                 {.to_cores = std::move(to_cores),
+                                  .faults = std::move(faults),
+                                  .totals = totals.rx(),
+                                  .logs_end = logs_end.rx(),
+                                  .to_logs = log_orders.tx(),
+                                  .log_changes = log_changes.tx(),
+                                  .to_log = lines.shared_tx()}));
     co_await cores.join();
 }
 

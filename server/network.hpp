@@ -1,30 +1,67 @@
 // SPDX-License-Identifier: MIT
+//
+// The pictures of the server, each a process of the name above it. network.cpp is the same in code: channels are the
+// arrows, par() puts the processes side by side.
 #pragma once
 
-#include <chrono>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "csp/bridge.hpp"
 #include "csp/buffered_bridge.hpp"
 #include "csp/channel.hpp"
 #include "csp/process.hpp"
-#include "io/signals.hpp"
 #include "server/configuration/policy.hpp"
 #include "server/configuration/settings.hpp"
 #include "server/lifecycle/opened.hpp"
-#include "server/log/log.hpp"
 #include "server/messages/cache.hpp"
+#include "server/messages/compression.hpp"
 #include "server/messages/exchange.hpp"
 #include "server/messages/figures.hpp"
 #include "server/messages/listening.hpp"
+#include "server/messages/log_lines.hpp"
 #include "server/messages/stop.hpp"
-#include "server/service/control_socket.hpp"
-#include "server/service/inherited.hpp"
-#include "server/service/manager.hpp"
 
 namespace server {
+
+/// What the processes of a core are made with, and keep through all reloads.
+struct core_settings {
+    unsigned spare_workers = 0;  // idle workers that each farm keeps ready
+    server::descriptors descriptors = server::descriptors::plentiful;
+    cache_rules cache;
+    access_log log = access_log::off;
+};
+[[nodiscard]] core_settings core_settings_of(const settings& s);
+
+/// A core's ends of the bridges that join it to what the server has once.
+struct core_link {
+    csp::in<policy> policies;  // from config, as the next three
+    csp::in<access_log> formats;
+    csp::in<cache_room> rooms;
+    csp::in<listening_change> addresses;
+    csp::in<stop> stops;           // from the supervisor
+    csp::in<core_question> asked;  // of the witness
+    csp::buffered_out<log_lines> lines;
+    csp::buffered_out<tally> answered, refused;
+    csp::bridge_out<compression_job> to_compressor;
+    csp::bridge_out<figures_question> to_stats_desk;
+    std::vector<csp::bridge_out<core_question>> to_witnesses;  // of all cores
+};
+
+/// Figure 1 of the paper, on one core:
+///
+///                  +------------------------------ returned -------------------------------+
+///                  v                                                                       |
+///   acceptors -> parking -front-> front_end_farm -plain-> page_cache ------done-----> back_end -> log, stats
+///                                    |                     |      ^                       ^
+///                                for_stats               pages  found                     |
+///                                    |                     v      |                       |
+///                                    |                  static_pages --------done---------+
+///                                    +----------------> stats_farm ----------done---------+
+///
+/// Beside the way of requests: witness asks parking (how_busy) and page_cache (what_is_kept) for the view of its core;
+/// stats_farm asks the witnesses of all cores, stats, and parking; relay passes on to the log what acceptors, parking
+/// and back_end report.
+csp::process hot_path(core_settings s, policy first, std::vector<listening> listeners, core_link link);
 
 /// Figure 3 of the paper: the pages that are kept, and the competition for being one of them.
 ///
@@ -50,37 +87,27 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
                         csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_static,
                         csp::shared_out<exchange> to_back_end);
 
-/// What joins a core to the observers, which the whole server has once.
-struct observers_link {
-    csp::in<policy> policies;
-    csp::in<access_log> formats;
-    csp::in<cache_room> rooms;
-    csp::in<listening_change> addresses;
-    csp::in<stop> stops;
-    csp::buffered_out<log_lines> to_log;
-    csp::buffered_out<tally> to_stats;
-    csp::buffered_out<tally> refused_to_stats;
-    csp::bridge_out<compression_job> to_compressor;
-    csp::in<core_question> asked;
-    csp::bridge_out<figures_question> to_stats_desk;
-    std::vector<csp::bridge_out<core_question>> to_witnesses;
-};
-
-/// Figure 1 of the paper, on one core:
+/// The static farm, and what its workers ask:
 ///
-///                  +------------------------------ returned -------------------------------+
-///                  v                                                                       |
-///   acceptor -> parking -front-> front_end_farm -plain-> page_cache ------done------> back_end -> log, stats
-///                                 |                       |      ^                       ^
-///                             for_stats                 pages  found                     |
-///                                 |                       v      |                       |
-///                                 |                     static_farm --------done---------+
-///                                 +-----------------> stats_farm -----------done---------+
-csp::process hot_path(settings s, policy first, std::vector<listening> listeners, observers_link link);
+///   requests --> static_farm -questions-> etags -> (hasher)
+///                 |  |  |
+///                 |  |  +-awaited-> compression_desk --> (compressor)
+///                 |  +-> found
+///                 +----> to_back_end
+///
+/// Their clients wait for an awaited text; the desk of page_cache is for texts that nobody waits for.
+csp::process static_pages(unsigned spare_workers, csp::shared_in<exchange> requests, csp::shared_out<looked_up> found,
+                          csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_back_end);
 
-/// The whole server: Figure 1 on every core, and the observers on the first. Ends when SIGTERM or SIGINT has come and
-/// what was under way is done, or `patience::grace` is over; or, with exit code 1, when a process has faulted without
-/// which it cannot go on.
+/// The whole server. Its parts:
+///
+///   hot_path on every core ==> log, stats      once in the server; the double arrows are bridges
+///            ||            ==> compressor      on the workshop, a core for what takes long
+///            ^^
+///   operations (supervisor, config, control, upgrades, watchdog, fault_watch)
+///
+/// It ends when SIGTERM or SIGINT has come and what was under way is done, or `patience::grace` is over; or, with exit
+/// code 1, when a process has faulted without which it cannot go on.
 csp::process web_server(settings s, opened o);
 
 }  // namespace server

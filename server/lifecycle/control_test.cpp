@@ -218,9 +218,17 @@ class operated {
         std::vector<csp::out<stop>> while_serving;
         while_serving.push_back(ending.tx());
         std::vector<csp::bridge_out<stop>> to_cores{stops.tx()};
-        k_.start(supervisor(std::move(with), orders.rx(), totals.rx(), logs_end.rx(), {reloads.tx(), reloads_end.tx()},
-                            log_orders.tx(), std::move(to_cores), std::move(to_witnesses), lines.shared_tx(),
-                            predecessors.tx(), std::move(while_serving), {over.shared_tx()}));
+        k_.start(supervisor(std::move(with), {.orders = orders.rx(),
+                                              .totals = totals.rx(),
+                                              .logs_end = logs_end.rx(),
+                                              .to_config = {reloads.tx(), reloads_end.tx()},
+                                              .to_logs = log_orders.tx(),
+                                              .to_cores = std::move(to_cores),
+                                              .to_witnesses = std::move(to_witnesses),
+                                              .to_log = lines.shared_tx(),
+                                              .to_control = predecessors.tx(),
+                                              .while_serving = std::move(while_serving),
+                                              .until_end = {over.shared_tx()}}));
         k_.settle_with_sockets();
     }
 

@@ -178,10 +178,9 @@ csp::step<void> serve_order(supervisor_order order, serving& s)
 }
 
 /// Serves the orders until one of them, or a signal, is to end the server.
-csp::step<end_reason> serve_until_end(beginning& with, csp::in<supervisor_order>& orders, config_link& to_config,
-                                      csp::out<log_order>& to_logs, csp::shared_out<log_lines>& to_log)
+csp::step<end_reason> serve_until_end(beginning& with, supervisor_links& links)
 {
-    serving s{with, orders, to_config, to_logs, to_log};
+    serving s{with, links.orders, links.to_config, links.to_logs, links.to_log};
     while (!s.end) {
         if (std::exchange(s.is_hung_up, false)) {
             (void)co_await reload("SIGHUP", s);
@@ -239,28 +238,25 @@ csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::man
     for (auto& to_core : to_cores) co_await to_core.output({how});
 }
 
-}  // namespace
-
-csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
-                        csp::in<log_end> logs_end, config_link to_config, csp::out<log_order> to_logs,
-                        std::vector<csp::bridge_out<stop>> to_cores,
-                        std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
-                        csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
-                        std::vector<csp::shared_out<stop>> until_end)
+/// Waits until every core serves, and tells whoever started the server.
+csp::step<void> begin_to_serve(beginning& with, supervisor_links& links)
 {
-    (void)co_await ask_all(to_witnesses);  // when every core has answered, every core serves
+    (void)co_await ask_all(links.to_witnesses);  // a core that answers serves
     with.manager.tell("READY=1\n");
     if (with.before_us) {
         with.before_us.tell("ready");
         predecessor another(with.before_us.another());
-        const bool has_control = another && co_await to_control.output(std::move(another));
+        const bool has_control = another && co_await links.to_control.output(std::move(another));
         if (!has_control) with.before_us.tell("here");
     }
-    for (log_lines& line : with.first_lines) co_await to_log.output(std::move(line));
+    for (log_lines& line : with.first_lines) co_await links.to_log.output(std::move(line));
+}
 
-    end_reason why = co_await serve_until_end(with, orders, to_config, to_logs, to_log);
-    while_serving.clear();
-    to_config.ending.reset();
+/// Cancels what is only for a server that goes on, gives up the listening sockets, and says that the end begins.
+csp::step<void> begin_to_end(beginning& with, const end_reason& why, supervisor_links& links)
+{
+    links.while_serving.clear();
+    links.to_config.ending.reset();
     // Until a predecessor has left its place, the files are its own.
     const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.before_us.is_there();
     if (!why.successor && has_files) {
@@ -268,40 +264,63 @@ csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::i
     }
     with.configured.sockets = {};
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
-    co_await to_log.output(
+    co_await links.to_log.output(
         error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end", why.text,
                                          static_cast<double>(with.configured.grace.count()) / 1000)));
-    csp::forking reports(csp::faults::contained);
-    csp::chan<stop> ended;
-    reports.start(progress_of_end(ended.rx(), std::move(to_witnesses), to_log));
-    until_end.push_back(ended.shared_tx());
+}
 
+csp::step<waited> stop_cores(stop::manner how, beginning& with, supervisor_links& links)
+{
+    co_await tell_all(links.to_cores, how);
+    co_return co_await wait_for_end(with.configured.grace, with.signals, links.orders, links.totals, links.to_logs);
+}
+
+/// Waits for the end of the cores. Clients that a successor serves as well may ask once more before.
+csp::step<waited> end_cores(beginning& with, bool has_successor, supervisor_links& links)
+{
     waited for_it = waited::patience_over;
-    if (why.successor) {
-        co_await tell_all(to_cores, stop::manner::gently);
-        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_logs);
-    }
-    if (for_it != waited::ended) {
-        co_await tell_all(to_cores, stop::manner::now);
-        for_it = co_await wait_for_end(with.configured.grace, with.signals, orders, totals, to_logs);
-    }
-    to_cores.clear();
-    until_end.clear();
-    auto order_to_logs = log_order::finish;
+    if (has_successor) for_it = co_await stop_cores(stop::manner::gently, with, links);
+    if (for_it != waited::ended) for_it = co_await stop_cores(stop::manner::now, with, links);
+    links.to_cores.clear();
+    links.until_end.clear();
+    co_return for_it;
+}
+
+/// Logs how the cores have ended, and ends the logs.
+csp::step<log_end> end_logs_after(waited for_it, beginning& with, supervisor_links& links)
+{
+    auto order = log_order::finish;
     if (for_it == waited::ended) {
-        const auto sum = co_await totals.input();
-        co_await to_log.output(error_line("notice", fmt::format("ended; {}", sum ? to_string(*sum) : "")));
+        const auto sum = co_await links.totals.input();
+        co_await links.to_log.output(error_line("notice", fmt::format("ended; {}", sum ? to_string(*sum) : "")));
     } else {
-        co_await to_log.output(error_line("warning", "ended while answers were still being sent"));
+        co_await links.to_log.output(error_line("warning", "ended while answers were still being sent"));
         co_await csp::sleep(std::chrono::milliseconds(500));  // in which the back ends tell what they have
-        order_to_logs = for_it == waited::signal ? log_order::give_up : log_order::finish_present;
+        order = for_it == waited::signal ? log_order::give_up : log_order::finish_present;
     }
     {
         // The log waits until all ends of `lines` are closed. A session of control may hold one while it waits for us.
-        const auto orders_closed = std::move(orders);
-        const auto lines_closed = std::move(to_log);
+        const auto orders_closed = std::move(links.orders);
+        const auto lines_closed = std::move(links.to_log);
     }
-    const log_end logs = co_await end_logs(order_to_logs, with.signals, logs_end, to_logs);
+    co_return co_await end_logs(order, with.signals, links.logs_end, links.to_logs);
+}
+
+}  // namespace
+
+csp::process supervisor(beginning with, supervisor_links links)
+{
+    co_await begin_to_serve(with, links);
+    const end_reason why = co_await serve_until_end(with, links);
+    co_await begin_to_end(with, why, links);
+
+    csp::forking reports(csp::faults::contained);
+    csp::chan<stop> ended;
+    reports.start(progress_of_end(ended.rx(), std::move(links.to_witnesses), links.to_log));
+    links.until_end.push_back(ended.shared_tx());
+
+    const waited for_it = co_await end_cores(with, why.successor.has_value(), links);
+    const log_end logs = co_await end_logs_after(for_it, with, links);
     // Workers may hold sockets of clients that do not read, and the log or config a file on a disk that hangs; only the
     // end of the program closes these now.
     if (for_it != waited::ended || !logs.is_complete || with.log_hangs) std::_Exit(EXIT_SUCCESS);

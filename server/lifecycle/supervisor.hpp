@@ -35,6 +35,21 @@ struct config_link {
     std::optional<csp::bridge_out<stop>> ending;  // never written; closed when the server begins to end
 };
 
+/// The supervisor's ends.
+struct supervisor_links {
+    csp::in<supervisor_order> orders;
+    csp::in<tally> totals;
+    csp::in<log_end> logs_end;
+    config_link to_config;
+    csp::out<log_order> to_logs;
+    std::vector<csp::bridge_out<stop>> to_cores;
+    std::vector<csp::bridge_out<core_question>> to_witnesses;
+    csp::shared_out<log_lines> to_log;
+    csp::out<predecessor> to_control;
+    std::vector<csp::out<stop>> while_serving;
+    std::vector<csp::shared_out<stop>> until_end;
+};
+
 /// Begins and ends the server, and tells so to those who started it. SIGTERM, SIGINT or an order: no new connections,
 /// and the end when what is under way is done. When that takes longer than `grace`, or a second signal comes, the
 /// program ends at once, with its logs written as far as they take lines within half a second. Then the logs are waited
@@ -58,11 +73,6 @@ struct config_link {
 /// Deadlock: a client of config, the cores' acceptors, the witnesses, the log and, at the beginning, control; a server
 /// to control's sessions and the upgrades, whose orders have the ends for their answers, and who wait for these. It
 /// waits for the cores' end with a time limit.
-csp::process supervisor(beginning with, csp::in<supervisor_order> orders, csp::in<tally> totals,
-                        csp::in<log_end> logs_end, config_link to_config, csp::out<log_order> to_logs,
-                        std::vector<csp::bridge_out<stop>> to_cores,
-                        std::vector<csp::bridge_out<core_question>> to_witnesses, csp::shared_out<log_lines> to_log,
-                        csp::out<predecessor> to_control, std::vector<csp::out<stop>> while_serving,
-                        std::vector<csp::shared_out<stop>> until_end);
+csp::process supervisor(beginning with, supervisor_links links);
 
 }  // namespace server

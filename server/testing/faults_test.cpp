@@ -128,11 +128,20 @@ class scene {
         to_acceptors_.emplace(ending.tx());
         to_witness_.emplace(asked.tx());
         std::vector<csp::bridge_out<core_question>> witnesses{*to_witness_};
-        kernel_.start(
-            whole(hot_path(std::move(s), std::move(*by), std::move(listeners),
-                           {policies.rx(), formats.rx(), rooms.rx(), addresses.rx(), ending.rx(), lines.tx(), told.tx(),
-                            refused.tx(), jobs.tx(), asked.rx(), so_far.tx(), std::move(witnesses)}),
-                  notebook(seen_)));
+        kernel_.start(whole(hot_path(core_settings_of(s), std::move(*by), std::move(listeners),
+                                     {.policies = policies.rx(),
+                                      .formats = formats.rx(),
+                                      .rooms = rooms.rx(),
+                                      .addresses = addresses.rx(),
+                                      .stops = ending.rx(),
+                                      .asked = asked.rx(),
+                                      .lines = lines.tx(),
+                                      .answered = told.tx(),
+                                      .refused = refused.tx(),
+                                      .to_compressor = jobs.tx(),
+                                      .to_stats_desk = so_far.tx(),
+                                      .to_witnesses = std::move(witnesses)}),
+                            notebook(seen_)));
         kernel_.start(takes_lines(lines.rx(), notebook(seen_)));
         kernel_.start(takes_tallies(told.rx(), notebook(seen_)));
         kernel_.start(takes_tallies(refused.rx(), notebook(seen_)));
