@@ -32,7 +32,7 @@ class kept_page {
         site_ = a.site;
         page_ = std::move(a.page);
         next_job_from_ = {};
-        checked_at_ = {};
+        checked_at_.reset();
     }
     void forget() { page_ = {}; }
     [[nodiscard]] bool is_of(const request& asked) const
@@ -132,7 +132,7 @@ class kept_page {
     frozen_page page_;
     csp::time_point check_from_;  // from then on one worker is sent to check the file
     csp::time_point fresh_until_;
-    csp::time_point checked_at_;  // the round in which the open file was checked
+    std::optional<csp::time_point> checked_at_;  // the round in which the open file was checked
     bool was_unchanged_ = false;
     csp::time_point next_job_from_;  // earliest time for a compression job
 };
