@@ -59,8 +59,8 @@ class select_read {
     /// their way are kept with the socket and come first in its next recv or event.
     void remove(socket& s) noexcept;
     [[nodiscard]] std::size_t size() const;
-    /// Whether something has come for `s`, a member, that was not fetched yet. Asks the kernel, and looks through what
-    /// it has brought.
+    /// Whether something has come for `s` that was not fetched yet; it need not be a member. Asks the kernel, and looks
+    /// through what it has brought.
     [[nodiscard]] static bool has_news_of(const socket& s);
 
     /// The next event.

@@ -2,6 +2,7 @@
 #include "server/acceptor/acceptor.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,24 +60,29 @@ class complaints {
 
 bool is_lack_of_descriptors(const io::error& e) { return e.number == EMFILE || e.number == ENFILE; }
 
-/// An address, and the end by which its acceptor is told to end.
+/// An address, and the ends that tell its acceptor to end. They are closed and never written, since an acceptor may
+/// wait for parking and would not take a message.
 struct served_address {
     std::string address;
-    csp::out<stop> acceptor;
+    csp::out<stop> until_removed;
+    csp::out<stop> until_server_ends;
 };
 
 }  // namespace
 
-csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> stops, csp::shared_out<conn> to_parking,
+csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> removed, csp::in<stop> server_ends,
+                      [[maybe_unused]] csp::shared_out<stop> until_left, csp::shared_out<conn> to_parking,
                       csp::shared_out<log_lines> to_log)
 {
     using enum io::acceptor::in_advance;
     complaints errors;
     connection_ids ids;
     io::acceptor connections(std::move(from), how_many == descriptors::plentiful ? many : one);
+    bool is_end_of_server = false;
     for (;;) {
-        const auto chosen = co_await csp::pri_alt(stops, connections);
-        if (chosen == stops) break;
+        const auto chosen = co_await csp::pri_alt(removed, server_ends, connections);
+        is_end_of_server = chosen == server_ends;
+        if (chosen != connections) break;
 
         auto accepted = co_await connections.next();
         if (!accepted && accepted.error().closed()) co_return;
@@ -91,9 +97,8 @@ csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> sto
     }
     // Those whom the kernel has accepted for us already are ours to answer. When the server ends, a successor may share
     // the socket and takes the others; when just the address is left, there is none.
-    const bool server_ends = (co_await stops.input()).has_value();
     using enum io::acceptor::last_clients;
-    connections.finish(server_ends ? left : taken);
+    connections.finish(is_end_of_server ? left : taken);
     for (;;) {
         auto accepted = co_await connections.next();
         if (!accepted && accepted.error().closed()) co_return;
@@ -107,13 +112,18 @@ csp::process acceptors(std::vector<listening> from, descriptors how_many, csp::i
                        csp::in<stop> stops, csp::shared_out<conn> to_parking, csp::out<stop> stop_parking,
                        csp::shared_out<log_lines> to_log)
 {
+    constexpr std::chrono::seconds head_start{1};
     csp::forking each;
     std::vector<served_address> served;
+    csp::chan<stop> left;
+    csp::in<stop> all_left = left.rx();
+    std::optional until_left = left.shared_tx();
     const auto serve = [&](std::vector<listening> sockets) {
         for (listening& l : sockets) {
-            csp::chan<stop> link;
-            served.push_back({std::move(l.address), link.tx()});
-            each.start(acceptor(std::move(l.socket), how_many, link.rx(), to_parking, to_log));
+            csp::chan<stop> removed, server_ends;
+            served.push_back({std::move(l.address), removed.tx(), server_ends.tx()});
+            each.start(acceptor(std::move(l.socket), how_many, removed.rx(), server_ends.rx(), *until_left, to_parking,
+                                to_log));
         }
     };
     serve(std::move(from));
@@ -123,11 +133,14 @@ csp::process acceptors(std::vector<listening> from, descriptors how_many, csp::i
         std::erase_if(served, [&](const served_address& s) { return change->closes(s.address); });
     }
     auto order = co_await stops.input();
-    for (auto& one : served) co_await one.acceptor.output({});
-    co_await each.join();
+    until_left.reset();
+    for (auto& one : served) one.until_server_ends = {};
+    // First the connections that the kernel has accepted already, but only as long as parking has room for them.
+    const csp::timeout head_start_over = csp::after(head_start);
+    co_await csp::pri_alt(all_left, stops, head_start_over);
     {
         const auto closed = std::move(to_parking);
-    }  // parking learns that nobody comes any more
+    }
     for (; order; order = co_await stops.input()) co_await stop_parking.output(*order);
 }
 

@@ -4,13 +4,17 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "csp/par.hpp"
+#include "csp/test_support.hpp"
 #include "csp/timer.hpp"
 #include "io/test_engines.hpp"
 #include "server/messages/stop.hpp"
+#include "server/testing/test_support.hpp"
 
 namespace server {
 namespace {
@@ -87,6 +91,114 @@ class Acceptors : public io::test::on_engine {};
 TEST_P(Acceptors, ChangeTheirAddressesWhileParkingHasNoRoom) { run(addresses_come_and_go()); }
 
 ON_BOTH_ENGINES(Acceptors);
+
+/// The acceptors of one address in virtual time, and clients that the kernel has accepted. Parking takes nobody until a
+/// test has it take them.
+class full_house {
+  public:
+    static constexpr unsigned clients = 3;
+
+    explicit full_house(std::uint64_t seed) : kernel_(seed), stop_(stops_.shared_tx()), arrivals_(arrived_.rx())
+    {
+        std::vector<listening> at;
+        at.push_back(listening_at(port_));
+        csp::chan<listening_change> changes;
+        kernel_.start(acceptors(std::move(at), descriptors::plentiful, changes.rx(), stops_.rx(), arrived_.shared_tx(),
+                                no_more_.tx(), lines_.shared_tx()));
+        kernel_.start(nothing_to_log(lines_.rx()));
+        kernel_.start(heard_by_parking(no_more_.rx(), csp::notebook(heard_)));
+        for (unsigned i = 0; i < clients; ++i) {
+            all_.emplace_back(::socket(port_.where().family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+            EXPECT_EQ(::connect(all_.back().number(), port_.where().data(), port_.where().size()), 0);
+        }
+        kernel_.settle_with_sockets();
+    }
+
+    void order(stop::manner how)
+    {
+        kernel_.start(orders({how}, stop_));
+        kernel_.settle_with_sockets();
+    }
+    void wait(csp::duration d)
+    {
+        kernel_.run_for(d);
+        kernel_.settle_with_sockets();
+    }
+    /// Parking has room now, for as long as any come.
+    void take_all()
+    {
+        kernel_.start(takes_all(std::move(arrivals_), csp::notebook(taken_)));
+        kernel_.settle_with_sockets();
+    }
+    [[nodiscard]] const std::vector<stop::manner>& heard() const { return heard_; }
+    [[nodiscard]] unsigned taken() const { return taken_; }
+    [[nodiscard]] std::string waiting() const { return kernel_.post_mortem(); }
+
+  private:
+    static csp::process orders(stop what, csp::shared_out<stop> to) { co_await to.output(what); }
+    static csp::process heard_by_parking(csp::in<stop> orders, csp::notebook<std::vector<stop::manner>> heard)
+    {
+        while (const auto order = co_await orders.input()) heard->push_back(order->how);
+    }
+    static csp::process takes_all(csp::in<conn> arrivals, csp::notebook<unsigned> taken)
+    {
+        while (const auto arrived = co_await arrivals.input()) *taken += *arrived ? 1 : 0;
+    }
+
+    std::vector<stop::manner> heard_;
+    unsigned taken_ = 0;
+    const reserved_port port_;
+    std::vector<io::descriptor> all_;
+    test::engine_kernel kernel_;
+    csp::chan<stop> stops_, no_more_;
+    csp::chan<conn> arrived_;
+    csp::chan<log_lines> lines_;
+    csp::shared_out<stop> stop_;
+    csp::in<conn> arrivals_;
+};
+
+using enum stop::manner;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(AcceptorsAtTheEnd, TellAParkingThatIsFullWithinASecond)
+{
+    csp::for_seeds(20, [](std::uint64_t seed) {
+        full_house s(seed);
+        s.order(gently);
+        s.wait(std::chrono::milliseconds(999));
+        EXPECT_THAT(s.heard(), IsEmpty()) << "the clients come first";
+        s.wait(std::chrono::milliseconds(1));
+        EXPECT_THAT(s.heard(), ElementsAre(gently)) << s.waiting();
+        s.order(now);
+        EXPECT_THAT(s.heard(), ElementsAre(gently, now)) << s.waiting();
+        s.take_all();
+        EXPECT_EQ(s.taken(), full_house::clients) << s.waiting();
+    });
+}
+
+TEST(AcceptorsAtTheEnd, TellAParkingThatIsFullBothOrdersAtOnce)
+{
+    csp::for_seeds(20, [](std::uint64_t seed) {
+        full_house s(seed);
+        s.order(gently);
+        s.order(now);
+        EXPECT_THAT(s.heard(), ElementsAre(gently, now)) << s.waiting();
+        s.take_all();
+        EXPECT_EQ(s.taken(), full_house::clients);
+    });
+}
+
+TEST(AcceptorsAtTheEnd, TellParkingWhenAllHaveComeIn)
+{
+    csp::for_seeds(20, [](std::uint64_t seed) {
+        full_house s(seed);
+        s.take_all();
+        s.order(now);
+        EXPECT_THAT(s.heard(), ElementsAre(now)) << s.waiting();
+        EXPECT_EQ(s.taken(), full_house::clients);
+    });
+}
 
 }  // namespace
 }  // namespace server

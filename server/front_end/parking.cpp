@@ -318,7 +318,7 @@ class lot {
         ending_ = how;
         if (!is_ending_now()) return;
         for (std::uint64_t place = 0; place < parked_.size(); ++place) {
-            if (!parked_.is_idle(place)) continue;
+            if (!parked_.is_idle(place) || has_asked(parked_.at(place))) continue;
             conn idle = parked_.leave(place);
             leave(idle);
         }
@@ -377,7 +377,7 @@ class lot {
                 case verdict::forward:
                     return forward(*c);
                 case verdict::wait:
-                    if (is_ending_now() && c->now == connection::phase::idle) break;
+                    if (is_ending_now() && c->now == connection::phase::idle && !has_asked(*c)) break;
                     return park(c);
                 case verdict::drop:
                     break;
@@ -430,8 +430,10 @@ class lot {
     [[nodiscard]] bool may_have_asked(const yielder& y) const
     {
         if (y.row == waiting::unfinished && parked_.was_spared(y.place)) return false;
-        return io::select_read::has_news_of(parked_.at(y.place).socket);
+        return has_asked(parked_.at(y.place));
     }
+    /// Whether bytes of it have come that nobody has looked at.
+    [[nodiscard]] static bool has_asked(const connection& c) { return io::select_read::has_news_of(c.socket); }
     /// Closes the first that is to yield. If none yields, there is one connection too many for a while.
     void let_one_yield()
     {

@@ -17,7 +17,8 @@ namespace server {
 /// paper's Figure 10 in one process, since the kernel now watches any number of sockets for us.
 ///
 ///   policies      policy a new configuration: of all that is forwarded from now on
-///   stops         stop   the idle are closed, or waited for; and when nobody is under way any more parking ends
+///   stops         stop   now: the idle are closed, except those from which bytes have come; gently: each may ask once
+///                        more. Parking ends when `arrivals` is closed and no connection is left
 ///   arrivals      conn   new from the acceptor; while the connections are as many as may be, one is taken only when
 ///                        another yields to it. Null: no descriptor was left for one, so another is to yield
 ///   returned      conn   from the back end, for its next request, to linger, or to be closed; null: it has ended

@@ -50,6 +50,7 @@ csp::process brings(std::vector<conn> arriving, csp::shared_out<conn> arrivals)
 {
     for (conn& c : arriving) co_await arrivals.output(std::move(c));
 }
+csp::process ends(stop how, csp::shared_out<stop> stops) { co_await stops.output(how); }
 csp::process keeps_log(csp::in<log_lines> lines, notebook<seen_outside> seen)
 {
     while (auto l = co_await lines.input()) seen->log += l->text;
@@ -124,7 +125,7 @@ policy policy_with(patience limits, client_limits clients = {}, std::vector<prox
 class scene {
   public:
     explicit scene(std::uint64_t seed, policy by)
-        : kernel_(seed), told_(kernel_.on(), 8), stop_(stops_.tx()), arrive_(arrivals_.shared_tx())
+        : kernel_(seed), told_(kernel_.on(), 8), stop_(stops_.shared_tx()), arrive_(arrivals_.shared_tx())
     {
         csp::chan<conn> front, returned;
         csp::chan<log_lines> lines;
@@ -135,10 +136,13 @@ class scene {
         kernel_.start(adds_up(told_.rx()));
     }
 
-    [[nodiscard]] client connect(std::string_view from = "192.0.2.1")
+    /// `first`: what it sends before parking has it.
+    [[nodiscard]] client connect(std::string_view from = "192.0.2.1", std::string_view first = "")
     {
         int ends[2];
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+        client far_end{io::descriptor(ends[1])};
+        if (!first.empty()) far_end.send(first);
         auto c = std::make_unique<connection>(io::socket(io::descriptor(ends[0])));
         if (from != "unix:") c->client = http::parse_ip(from).value();
         c->peer = from;
@@ -146,7 +150,7 @@ class scene {
         one.push_back(std::move(c));
         kernel_.start(brings(std::move(one), arrive_));
         settle();
-        return client(io::descriptor(ends[1]));
+        return far_end;
     }
     /// The acceptor has none for the next connection.
     void lacks_descriptors()
@@ -169,6 +173,11 @@ class scene {
             wait(pause);
         }
     }
+    void end(stop::manner how)
+    {
+        kernel_.start(ends({how}, stop_));
+        settle();
+    }
     void wait(milliseconds time) { kernel_.run_for(time); }
     void settle() { kernel_.settle_with_sockets(); }
 
@@ -189,7 +198,7 @@ class scene {
     csp::chan<conn> arrivals_;
     csp::chan<parking_question> questions_;
     csp::buffered_bridge<tally> told_;
-    csp::out<stop> stop_;
+    csp::shared_out<stop> stop_;
     csp::shared_out<conn> arrive_;
 };
 
@@ -297,6 +306,33 @@ TEST(Parking, LingersForWhoStillSendsButNotForLong)
     }
     s.wait(milliseconds(100));
     EXPECT_TRUE(c.is_cut_off());
+}
+
+// ---- the end
+
+TEST(Parking, AtTheEndTheIdleAreClosedButNotThoseWhoHaveAsked)
+{
+    for_seeds(20, [](std::uint64_t seed) {
+        scene s(seed, policy_with(short_patience));
+        const client idle = s.connect();
+        const client asking = s.connect();
+        asking.send(get);  // parking has not seen it yet
+        s.end(stop::manner::now);
+        EXPECT_TRUE(idle.is_cut_off());
+        ASSERT_EQ(s.requests().size(), 1U);
+    });
+}
+
+TEST(Parking, OneThatComesAfterTheEndHasBegunIsAnsweredIfItHasAsked)
+{
+    for_seeds(20, [](std::uint64_t seed) {
+        scene s(seed, policy_with(short_patience));
+        s.end(stop::manner::now);
+        const client idle = s.connect();
+        EXPECT_TRUE(idle.is_cut_off());
+        const client asking = s.connect("192.0.2.1", get);
+        EXPECT_EQ(s.requests().size(), 1U);
+    });
 }
 
 // ---- more connections than may be
