@@ -36,12 +36,6 @@ std::optional<limit_kind> limit_of(http::status code)
     }
 }
 
-std::string_view client_of(const exchange_record& x)
-{
-    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
-    return http1 != nullptr ? http1->connection->peer : std::string_view();
-}
-
 /// What is to be told of the hits since the last time.
 class hits {
   public:
@@ -96,10 +90,8 @@ class hits {
         } else if (status_class < 3 && x.asked.method != http::method::options) {
             ++told_.missed;
         }
-        if (const auto* http1 = std::get_if<http1_carrier>(&x.carrier)) {
-            told_.head_bytes += http1->connection->head_bytes;
-            if (http1->persists() && x.sent.complete) ++told_.sent_round;
-        }
+        told_.head_bytes += x.carrier.head_bytes();
+        if (x.carrier.persists() && x.sent.complete) ++told_.sent_round;
     }
 
     void note_slow(const exchange_record& x, std::chrono::microseconds took)
@@ -116,7 +108,7 @@ class hits {
     {
         if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-        const http::access_entry entry{.client = client_of(x),
+        const http::access_entry entry{.client = x.carrier.peer(),
                                        .time = time_.text(now),
                                        .request_line = x.asked.line,
                                        .code = x.sent.code,
@@ -132,11 +124,11 @@ class hits {
     void add_json(const exchange_record& x, std::chrono::microseconds took)
     {
         if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);
-        const std::string id = to_string(id_of(x));
+        const std::string id = to_string(x.carrier.id());
         http::append_access_json(
             lines_, {.when = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()),
                      .request_id = id,
-                     .client = client_of(x),
+                     .client = x.carrier.peer(),
                      .host = x.asked.authority,
                      .site = x.of_site().name,
                      .request_line = x.asked.line,
@@ -166,24 +158,23 @@ std::optional<log_lines> failure(const exchange_record& x)
     const bool is_known = x.refused && x.refused->code == code;
     if (is_known && x.refused->text.empty()) return std::nullopt;
     const std::string_view why = is_known ? x.refused->text : "A fault ended the work on it.";
-    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    const std::string_view client = x.carrier.peer();
     return error_line(
         "error",
-        fmt::format("{} to {} for \"{}\": {}", http::number(code),
-                    http1 != nullptr ? std::string_view(http1->connection->peer) : "-", x.asked.line, why),
-        to_string(id_of(x)));
+        fmt::format("{} to {} for \"{}\": {}", http::number(code), client.empty() ? "-" : client, x.asked.line, why),
+        to_string(x.carrier.id()));
 }
 
 /// The connection when its exchange is over: to be parked for another one or to linger, or to be closed. None where
 /// another process has it.
 conn take_connection(exchange x)
 {
-    auto* const http1 = std::get_if<http1_carrier>(&x->carrier);
-    if (http1 == nullptr) return {};
-    conn c = std::move(http1->connection);
+    const bool persists = x->carrier.persists();
+    conn c = x->carrier.take_connection();
+    if (!c) return c;
     const auto phase_after = std::exchange(c->now, connection::phase::over);
     if (!x->sent.complete) return c;
-    if (http1->persists()) {
+    if (persists) {
         c->input.consume(c->head_bytes);
         c->head_bytes = 0;
         c->scan.reset();

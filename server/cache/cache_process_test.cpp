@@ -52,7 +52,7 @@ csp::process takes_texts(csp::in<compressed> texts)
 csp::process reads(csp::in<exchange> answered, notebook<outcome> seen, notebook<engine_kernel> kernel)
 {
     while (auto x = co_await answered.input()) {
-        seen->sent = kernel->sent_to(*std::get<http1_carrier>((*x)->carrier).connection);
+        seen->sent = kernel->sent_to(*(*x)->carrier.http1()->connection);
         seen->was_fresh = (*x)->kept_is_fresh;
     }
 }
@@ -60,7 +60,7 @@ csp::process reads(csp::in<exchange> answered, notebook<outcome> seen, notebook<
 exchange request_of(engine_kernel& k)
 {
     auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::fate::persists});
-    x->by = std::get<http1_carrier>(x->carrier).connection->by;
+    x->by = x->carrier.http1()->connection->by;
     x->asked.path = test::path("/a");
     x->asked.accepted = http::parse_accept_encoding("br");
     return x;

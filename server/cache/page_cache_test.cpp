@@ -43,7 +43,7 @@ using diary = std::vector<came_out>;
 exchange request_for(engine_kernel& k, std::string_view path)
 {
     auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::fate::persists});
-    x->by = std::get<http1_carrier>(x->carrier).connection->by;
+    x->by = x->carrier.http1()->connection->by;
     x->asked.path = test::path(path);
     x->asked.path_hash = std::hash<std::string_view>()(path);
     return x;
@@ -91,7 +91,7 @@ csp::process static_farm_of(csp::in<exchange> requests, csp::shared_out<looked_u
 csp::process back_end_of(csp::in<exchange> answered, notebook<diary> seen, notebook<engine_kernel> kernel)
 {
     while (auto x = co_await answered.input()) {
-        const connection& c = *std::get<http1_carrier>((*x)->carrier).connection;
+        const connection& c = *(*x)->carrier.http1()->connection;
         const std::string path = (*x)->asked.path.text();
         EXPECT_TRUE((*x)->sent.complete);
         const std::string sent = kernel->sent_to(c);
@@ -269,9 +269,7 @@ TEST(PageCache, AClientThatDoesNotReadHoldsNobodyUp)
         std::vector<exchange> all;
         for (int i = 0; i < 5; ++i) all.push_back(request_for(k, "/a"));
         // The sockets of the second and the third client have room for a part of the page, or for nothing.
-        const auto socket_of = [&](std::size_t i) {
-            return std::get<http1_carrier>(all[i]->carrier).connection->socket.number();
-        };
+        const auto socket_of = [&](std::size_t i) { return all[i]->carrier.http1()->connection->socket.number(); };
         const std::string filling(1 << 20, 'x');
         EXPECT_GT(::send(socket_of(2), filling.data(), filling.size(), MSG_DONTWAIT), 0);
         while (::send(socket_of(2), filling.data(), 1, MSG_DONTWAIT) > 0) {

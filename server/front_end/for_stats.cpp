@@ -3,7 +3,6 @@
 
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "http/authority.hpp"
 #include "http/forwarded.hpp"
@@ -40,8 +39,8 @@ bool may_be_from_simple_proxy(const request& asked) { return asked.line.ends_wit
 
 bool may_see(const exchange_record& x)
 {
-    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
-    if (http1 == nullptr || !is_from_this_machine(*http1->connection)) return false;
+    const connection* const from = x.carrier.own_connection();
+    if (from == nullptr || !is_from_this_machine(*from)) return false;
     // The health is not confidential, and health checks send any Host.
     return x.asked.path.view() == health || (is_loopback_name(x.asked.authority) && !may_be_from_simple_proxy(x.asked));
 }

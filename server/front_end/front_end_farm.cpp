@@ -32,15 +32,13 @@ class front_end {
     }
     auto give_up(conn& c)
     {
-        if (understood_) c = take_connection(*understood_);
+        if (understood_) c = understood_->carrier.take_connection();
         understood_.reset();
         c->now = connection::phase::over;
         return to_parking_.output(std::move(c));
     }
 
   private:
-    static conn take_connection(exchange_record& x) { return std::move(std::get<http1_carrier>(x.carrier).connection); }
-
     csp::shared_out<exchange> to_cache_;
     csp::shared_out<exchange> to_stats_;
     csp::shared_out<conn> to_parking_;

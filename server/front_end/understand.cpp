@@ -185,7 +185,7 @@ exchange understand(conn&& c, http::request_head& head)
         x->asked.line = head.line;
         note_form(head, x->asked);
     }
-    auto& carrier = std::get<http1_carrier>(x->carrier);
+    http1_carrier& carrier = *x->carrier.http1();
     client.next_is_here = false;
     bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
     if (!x->refused) {

@@ -72,7 +72,7 @@ TEST(Understand, Heads)
     http::request_head head;
     for (const understood& row : table) {
         const exchange x = understand(kernel.connection_with(row.sent), head);
-        const auto& carrier = std::get<http1_carrier>(x->carrier);
+        const http1_carrier& carrier = *x->carrier.http1();
         EXPECT_EQ(x->refused ? std::optional(x->refused->code) : std::nullopt, row.refused) << row.sent;
         EXPECT_EQ(carrier.persists(), row.persists) << row.sent;
         EXPECT_EQ(carrier.connection->now, row.afterwards) << row.sent;
@@ -150,7 +150,7 @@ TEST(Understand, ARefusalByParkingStands)
     const exchange x = understand(std::move(late), head);
     ASSERT_TRUE(x->refused);
     EXPECT_EQ(x->refused->code, status::request_timeout);
-    EXPECT_EQ(std::get<http1_carrier>(x->carrier).connection->now, phase::lingering);
+    EXPECT_EQ(x->carrier.http1()->connection->now, phase::lingering);
 }
 
 TEST(Understand, KnowsWhetherTheNextRequestIsHere)
@@ -160,7 +160,7 @@ TEST(Understand, KnowsWhetherTheNextRequestIsHere)
     const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     const auto next_is_here = [&](const std::string& sent) {
         const exchange x = understand(kernel.connection_with(sent), head);
-        return std::get<http1_carrier>(x->carrier).connection->next_is_here;
+        return x->carrier.http1()->connection->next_is_here;
     };
     EXPECT_FALSE(next_is_here(get));
     EXPECT_TRUE(next_is_here(get + get));

@@ -14,10 +14,4 @@ std::uint64_t response::content_bytes() const
     return bytes;
 }
 
-request_id id_of(const exchange_record& x)
-{
-    const auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
-    return http1 != nullptr ? http1->connection->present_request() : std::get<stream_carrier>(x.carrier).id;
-}
-
 }  // namespace server

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <forward_list>
 #include <memory>
@@ -116,6 +117,40 @@ struct stream_carrier {
     request_id id = {};
 };
 
+/// The way by which an exchange's response reaches its client. Only front_end/understand, which chooses it, and
+/// respond/, which writes by it, look at http1() and stream(); every other stage calls the functions below them, and
+/// need not change when a carrier is added.
+class any_carrier {
+  public:
+    any_carrier(http1_carrier c) : kind_(std::move(c)) {}
+    any_carrier(stream_carrier c) : kind_(std::move(c)) {}
+
+    /// Null for another kind.
+    [[nodiscard]] http1_carrier* http1() { return std::get_if<http1_carrier>(&kind_); }
+    [[nodiscard]] const http1_carrier* http1() const { return std::get_if<http1_carrier>(&kind_); }
+    [[nodiscard]] stream_carrier* stream() { return std::get_if<stream_carrier>(&kind_); }
+    [[nodiscard]] const stream_carrier* stream() const { return std::get_if<stream_carrier>(&kind_); }
+
+    /// The request's id, as the response and the logs have it.
+    [[nodiscard]] request_id id() const { return http1() ? http1()->connection->present_request() : stream()->id; }
+    /// The connection, if the exchange has it to itself; otherwise null.
+    [[nodiscard]] const connection* own_connection() const { return http1() ? http1()->connection.get() : nullptr; }
+    /// Moves that connection out; null as above.
+    [[nodiscard]] conn take_connection() { return http1() ? std::move(http1()->connection) : conn(); }
+    /// The client's address for the log; empty if only the session knows it.
+    [[nodiscard]] std::string_view peer() const { return http1() ? http1()->connection->peer : std::string_view(); }
+    /// Length of the request's head on that connection; 0 if there is none.
+    [[nodiscard]] std::size_t head_bytes() const { return http1() ? http1()->connection->head_bytes : 0; }
+    /// Whether the connection can be used for another request afterwards, as its client asked.
+    [[nodiscard]] bool persists() const { return http1() && http1()->persists(); }
+    /// Whether the bytes of a page that is kept ready for HTTP/1.1 can be sent as they are: send_at_once(),
+    /// send_rest().
+    [[nodiscard]] bool takes_ready_bytes() const { return http1() != nullptr; }
+
+  private:
+    std::variant<http1_carrier, stream_carrier> kind_;
+};
+
 /// What became of the response, for the log and the statistics.
 struct account {
     http::status code = http::status::internal_server_error;
@@ -133,7 +168,7 @@ struct elsewhere {
 enum class branch : std::uint8_t { pages, statistics, probe };  // probe: a question of our own, not counted
 
 struct exchange_record : csp::pooled {
-    explicit exchange_record(std::variant<http1_carrier, stream_carrier> by) : carrier(std::move(by)) {}
+    explicit exchange_record(any_carrier by) : carrier(std::move(by)) {}
 
     request asked;
     frozen_policy by;                    // in force when it was complete
@@ -148,7 +183,7 @@ struct exchange_record : csp::pooled {
     branch went_to = branch::pages;
     account sent;
     csp::time_point began;
-    std::variant<http1_carrier, stream_carrier> carrier;
+    any_carrier carrier;
 
     [[nodiscard]] const served_site& of_site() const { return by->sites[site]; }
     [[nodiscard]] const io::directory& root() const { return by->roots[of_site().root]; }
@@ -157,8 +192,5 @@ struct exchange_record : csp::pooled {
 using exchange = std::unique_ptr<exchange_record>;
 static_assert(csp::mobile<exchange>);
 static_assert(csp::mobile<stream_piece>);
-
-/// The request's, as its answer and the logs have it.
-[[nodiscard]] request_id id_of(const exchange_record& x);
 
 }  // namespace server

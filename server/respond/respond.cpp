@@ -226,7 +226,7 @@ bool is_told_its_id(const exchange_record& x, http::status code)
 class ready_pieces {
   public:
     /// REQUIRES: the exchange is HTTP/1.1's, and lives as long as this; so does the page.
-    ready_pieces(const exchange_record& x, const page& ready) : then_(std::get<http1_carrier>(x.carrier).then)
+    ready_pieces(const exchange_record& x, const page& ready) : then_(x.carrier.http1()->then)
     {
         if (ready.nothing) {
             take(x, *ready.nothing);
@@ -289,7 +289,7 @@ class ready_pieces {
         add(id_field_name);
         add(": ");
         char* const id = end_;
-        end_ = print(id_of(x), end_);
+        end_ = print(x.carrier.id(), end_);
         const std::string_view printed(id, end_);
         add(end_of_head);
         return printed;
@@ -345,24 +345,24 @@ std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, s
 csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen)
 {
     x.sent.code = r.code;
-    if (is_told_its_id(x, r.code)) r.fields.add(id_field_name, to_string(id_of(x)));
+    if (is_told_its_id(x, r.code)) r.fields.add(id_field_name, to_string(x.carrier.id()));
     if (x.asked.method == http::method::head) r.content.clear();
-    if (auto* const http1 = std::get_if<http1_carrier>(&x.carrier)) {
+    if (auto* const http1 = x.carrier.http1()) {
         co_await send_http1(*http1, r, limits, pen, x.sent);
     } else {
-        co_await send_stream(std::get<stream_carrier>(x.carrier), r, x.sent);
+        co_await send_stream(*x.carrier.stream(), r, x.sent);
     }
 }
 
 void push_last_answer(exchange_record& x)
 {
-    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    auto* const http1 = x.carrier.http1();
     if (http1 != nullptr && std::exchange(http1->connection->is_corked, false)) io::push(http1->connection->socket);
 }
 
 bool send_at_once(exchange_record& x, const page& ready)
 {
-    auto* const http1 = std::get_if<http1_carrier>(&x.carrier);
+    auto* const http1 = x.carrier.http1();
     if (http1 == nullptr) return false;
     const ready_pieces outgoing(x, ready);
     x.sent.code = outgoing.code();
@@ -381,7 +381,7 @@ csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits
     going.made(x.ready_sent);
     pieces left = outgoing.all();
     skip(left, x.ready_sent);
-    connection& c = *std::get<http1_carrier>(x.carrier).connection;
+    connection& c = *x.carrier.http1()->connection;
     if (co_await send_pieces(c, left, cork(c), going)) note_all_sent(x, outgoing);
 }
 

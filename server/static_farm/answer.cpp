@@ -97,7 +97,7 @@ csp::step<response> answer_to(exchange_record& x, std::optional<page_or_error> f
         x.refused = found->error();
     }
     push_last_answer(x);  // an error page may have to be read
-    co_return co_await error_page(x.root(), rules, x.asked, *x.refused, x.refused_with, to_string(id_of(x)));
+    co_return co_await error_page(x.root(), rules, x.asked, *x.refused, x.refused_with, to_string(x.carrier.id()));
 }
 
 }  // namespace server

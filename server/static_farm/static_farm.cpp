@@ -63,8 +63,6 @@ csp::step<frozen_page> try_to_keep_absence(exchange_record& x, const http::error
 /// asks for each name once.
 bool may_be_missed_again(const exchange_record& x) { return x.asked_lately || x.kept; }
 
-bool is_http1(const exchange_record& x) { return std::holds_alternative<http1_carrier>(x.carrier); }
-
 /// What was found, in a form that can be kept if that is possible.
 csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links& to)
 {
@@ -72,7 +70,8 @@ csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links&
         co_await ask_for_tag(*file, to.etags);
         if (auto open = page_of(*file)) co_return open;
     }
-    if (!found && found.error().code == http::status::not_found && is_http1(x) && may_be_missed_again(x)) {
+    if (!found && found.error().code == http::status::not_found && x.carrier.takes_ready_bytes() &&
+        may_be_missed_again(x)) {
         if (auto nothing = co_await try_to_keep_absence(x, found.error())) co_return nothing;
     }
     co_return found;
@@ -117,7 +116,7 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
     if (wants_page(x)) {
         found = x.kept_is_fresh ? page_or_error(x.kept) : co_await look(x, to);
         if (const server::page* const absent = absence_in(*found)) {
-            if (is_http1(x)) {
+            if (x.carrier.takes_ready_bytes()) {
                 server::page dated = *absent;
                 const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
                 dated.set_date(x.asked.accepted, x.asked.accept, now);
