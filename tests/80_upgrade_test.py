@@ -285,6 +285,23 @@ def test_an_idle_client_may_ask_once_more(serve, control):
     server.wait()
 
 
+def test_an_upgrade_of_a_server_that_is_full(serve, control):
+    """The old server ends in time, though its acceptor waits with a client for room."""
+    settings = {"limits": {"connections": 1}, "patience": {"grace_seconds": 1, "stall_seconds": 3600}}
+    server = serve(settings, workers=1, arguments=["--control", str(control)])
+    with open(server.site / "large.bin", "wb") as f:
+        f.truncate(20 * 1024 * 1024)
+    with server.connect(receive_buffer=4096) as reader, server.connect():
+        reader.request("/large.bin")
+        while b"\r\n\r\n" not in reader.arrived:
+            assert reader.more()
+        wait_until(lambda: re.search(r"  acceptor +output ", operate("ps", control).stdout), "a client waits for room")
+        assert operate("upgrade", control).returncode == 0
+        server.process.wait(DEADLINE)
+    assert operate("stop", control).returncode == 0
+    server.wait()
+
+
 def test_an_upgrade_that_fails(operated, control, place):
     bad = place / "bad"
     bad.write_text("#!/bin/sh\nexit 3\n")

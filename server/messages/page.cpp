@@ -25,8 +25,8 @@ namespace server {
 // happens in the cache process that owns the page, and only while no worker shares it; otherwise that process first
 // makes a copy (see cache_process.cpp).
 //
-// An absence (a cached 404, for example) is stored in the same way, in HTML and in JSON; `id_at` is where the id of the
-// request has to be inserted.
+// An absence (a cached 404) is stored in the same way, once for each error_form; `id_at` is where the id of the request
+// has to be inserted.
 
 namespace {
 

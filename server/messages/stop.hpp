@@ -7,8 +7,8 @@
 
 namespace server {
 
-/// Told to every core's parking and acceptor when the server is to stop: end what is under way, begin nothing. Gently:
-/// who has a connection may ask once more on it, and is told that this was the last time.
+/// Sent to the acceptors of every core, and by them to parking, when the server is to stop: end what is under way,
+/// begin nothing new. Gently: each connection may send one more request, and the response says that it was the last.
 struct stop {
     enum class manner : std::uint8_t { gently, now } how = manner::now;
 };
