@@ -15,7 +15,6 @@ class accepting : public accept_source, public held_back, watch, csp::timer {
     accepting(descriptor from, in_advance how_many)
         : watch(may_accept), timer(pause_is_over, csp::room::reserved), from_(std::move(from)), in_advance_(how_many)
     {
-        csp::core::here().timers().reserve(1);
     }
     ~accepting();
 
@@ -53,7 +52,8 @@ class accepting : public accept_source, public held_back, watch, csp::timer {
 
     descriptor from_;  // until the first wait
     in_advance in_advance_;
-    socket listening_;  // from then on
+    bool has_place_ = false;  // reserved for the timer, on the core of the first wait
+    socket listening_;        // from then on
     std::deque<int> waiting_;
     int error_ = 0;            // to be reported
     unsigned failures_ = 0;    // in a row

@@ -52,12 +52,15 @@ accepting::~accepting()
 {
     for (const int fd : waiting_) ::close(fd);
     if (timer::pending()) csp::core::here().timers().cancel(*this);
-    csp::core::here().timers().release(1);
+    if (has_place_) csp::core::here().timers().release(1);
 }
 
 void accepting::open()
 {
-    if (from_) listening_ = socket(std::move(from_));
+    if (!from_) return;
+    if (!has_place_) csp::core::here().timers().reserve(1);
+    has_place_ = true;
+    listening_ = socket(std::move(from_));
 }
 
 bool accepting::ready()

@@ -45,6 +45,18 @@ process many_connections()
 }
 TEST_P(acceptors, take_connections) { run(many_connections()); }
 
+process one_connection(acceptor connections, address where)
+{
+    EXPECT_EQ((co_await par(welcome(std::move(connections), 1), connect_and_read(where, 1))).faulted, 0U);
+}
+TEST_P(acceptors, belong_to_the_core_of_the_first_wait)
+{
+    auto l = listen(address::loopback(0));
+    const address where = *local(*l);
+    acceptor connections(std::move(*l));  // when there is no core yet
+    run(one_connection(std::move(connections), where));
+}
+
 process accept_until_stopped(acceptor connections, csp::in<int> stop, csp::out<int> to_report)
 {
     int accepted = 0;
