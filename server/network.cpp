@@ -319,7 +319,8 @@ csp::process whole_network(settings s, opened o, csp::in<fault> faults)
                                      cores);
     to_cores.to_witnesses.push_back(of_workshop.tx());  // not asked for the statistics: it may be busy for a second
 
-    co_await csp::par(log(std::move(o.logs), lines.rx(), log_orders.rx(), log_changes.rx(), logs_end.tx()),
+    log_files logs = std::move(o.logs);  // before all of `o` is moved: arguments are evaluated in any order
+    co_await csp::par(log(std::move(logs), lines.rx(), log_orders.rx(), log_changes.rx(), logs_end.tx()),
                       stats(told.rx(), so_far.rx(), totals.tx()),
                       operations(std::move(s), std::move(o), workshop,
                                  {.to_cores = std::move(to_cores),
