@@ -184,10 +184,11 @@ core_link join(csp::core& core, core_ends& to_cores, const observers& to, csp::f
 
 /// Starts the hot path on every core.
 core_ends start_cores(const core_settings& s, std::vector<policy> policies,
-                      std::vector<std::vector<listening>> listeners, observers to, csp::forking& cores)
+                      std::vector<std::vector<listening>> listeners, const observers& to, csp::forking& cores)
 {
     core_ends to_cores;
     std::vector<core_link> links;
+    links.reserve(policies.size());
     for (unsigned i = 0; i < policies.size(); ++i) {
         links.push_back(join(csp::core::here().sibling(i), to_cores, to, cores));
     }
