@@ -15,10 +15,11 @@
 namespace server {
 namespace {
 
-constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a hit known here alone
-constexpr std::size_t telling_bytes = 32 * 1024;         // or until so many bytes of lines have come together
+// A report is due after this time, or when there are this many bytes of lines.
+constexpr std::chrono::milliseconds report_interval{200};
+constexpr std::size_t report_bytes = 32 * 1024;
 
-/// The limit that such an answer is for. The two for one address are known to parking, who keeps them.
+/// The limit that was exceeded if a response has this status. Parking itself counts the two limits for one address.
 std::optional<limit_kind> limit_of(http::status code)
 {
     using enum http::status;
@@ -36,28 +37,28 @@ std::optional<limit_kind> limit_of(http::status code)
     }
 }
 
-/// What is to be told of the hits since the last time.
-class hits {
+/// The figures and access lines since the last report.
+class pending_report {
   public:
-    explicit hits(access_log wanted) : wanted_(wanted) {}
+    explicit pending_report(access_log wanted) : wanted_(wanted) {}
 
     void note(const exchange_record& x)
     {
-        if (empty()) tell_at_ = csp::core::here().now() + telling_pause;
-        // The core's own clock stands still for a round, in which a kept page may be asked for and answered.
+        if (empty()) report_at_ = csp::core::here().now() + report_interval;
+        // The core's own clock is read once a round, and a cached page can be requested and answered within one round.
         const auto took =
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - x.began);
-        told_.took.count(took);
-        if (x.went_to != branch::statistics && told_.slow.takes(took)) note_slow(x, took);
+        tally_.took.count(took);
+        if (x.went_to != branch::statistics && tally_.slow.takes(took)) note_slow(x, took);
         count(x);
         if (wanted_ == access_log::combined) add_line(x);
         if (wanted_ == access_log::json) add_json(x, took);
     }
-    [[nodiscard]] bool empty() const { return told_.exchanges == 0; }
-    [[nodiscard]] bool many() const { return lines_.size() >= telling_bytes; }
-    [[nodiscard]] csp::time_point tell_at() const { return tell_at_; }
+    [[nodiscard]] bool empty() const { return tally_.exchanges == 0; }
+    [[nodiscard]] bool many() const { return lines_.size() >= report_bytes; }
+    [[nodiscard]] csp::time_point report_at() const { return report_at_; }
 
-    [[nodiscard]] tally take_tally() { return std::exchange(told_, {}); }
+    [[nodiscard]] tally take_tally() { return std::exchange(tally_, {}); }
     [[nodiscard]] log_lines take_lines()
     {
         log_lines taken{.which = log_kind::access, .text = std::move(lines_), .turn = turn_};
@@ -65,7 +66,7 @@ class hits {
         return taken;
     }
     [[nodiscard]] bool has_lines() const { return !lines_.empty(); }
-    /// REQUIRES: the lines have been taken.
+    /// Changes the format, and returns the message for the log that marks the change. REQUIRES: the lines were taken.
     [[nodiscard]] log_lines write_as(access_log wanted)
     {
         wanted_ = wanted;
@@ -76,22 +77,22 @@ class hits {
     void count(const exchange_record& x)
     {
         const auto status_class = static_cast<std::size_t>(http::number(x.sent.code) / 100 - 1);
-        ++told_.exchanges;
-        told_.content_bytes += x.sent.content_bytes;
-        told_.incomplete += x.sent.complete ? 0 : 1;
-        ++told_.by_class[std::min(status_class, told_.by_class.size() - 1)];
-        if (const auto limit = limit_of(x.sent.code)) ++told_.by(*limit);
+        ++tally_.exchanges;
+        tally_.content_bytes += x.sent.content_bytes;
+        tally_.incomplete += x.sent.complete ? 0 : 1;
+        ++tally_.by_class[std::min(status_class, tally_.by_class.size() - 1)];
+        if (const auto limit = limit_of(x.sent.code)) ++tally_.by(*limit);
         if (x.went_to == branch::statistics) {
-            ++told_.about_itself;
+            ++tally_.about_itself;
         } else if (x.kept) {
-            ++told_.kept;
+            ++tally_.kept;
         } else if (x.ready_sent > 0) {
-            ++told_.at_once;
+            ++tally_.at_once;
         } else if (status_class < 3 && x.asked.method != http::method::options) {
-            ++told_.missed;
+            ++tally_.missed;
         }
-        told_.head_bytes += x.carrier.head_bytes();
-        if (x.carrier.persists() && x.sent.complete) ++told_.sent_round;
+        tally_.head_bytes += x.carrier.head_bytes();
+        if (x.carrier.persists() && x.sent.complete) ++tally_.sent_round;
     }
 
     void note_slow(const exchange_record& x, std::chrono::microseconds took)
@@ -101,12 +102,12 @@ class hits {
                        .status = static_cast<std::uint16_t>(http::number(x.sent.code)),
                        .text = {}};
         r.set_line(x.asked.line);
-        told_.slow.add(r);
+        tally_.slow.add(r);
     }
 
     void add_line(const exchange_record& x)
     {
-        if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);
+        if (lines_.empty()) lines_.reserve(report_bytes + http::access_line_bytes);
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
         const http::access_entry entry{.client = x.carrier.peer(),
                                        .time = time_.text(now),
@@ -115,7 +116,7 @@ class hits {
                                        .body_bytes = x.sent.content_bytes,
                                        .referer = x.asked.referer,
                                        .user_agent = x.asked.user_agent};
-        // Written where it is kept: an array of the longest line's size would be zeroed for every line.
+        // Written in place: a temporary array of the longest line's size would be zeroed for every line.
         const std::size_t before = lines_.size();
         lines_.resize_and_overwrite(before + http::access_line_bytes, [&](char* text, std::size_t) {
             return before + http::format_access(entry, {text + before, http::access_line_bytes});
@@ -123,7 +124,7 @@ class hits {
     }
     void add_json(const exchange_record& x, std::chrono::microseconds took)
     {
-        if (lines_.empty()) lines_.reserve(telling_bytes + http::access_line_bytes);
+        if (lines_.empty()) lines_.reserve(report_bytes + http::access_line_bytes);
         const std::string id = to_string(x.carrier.id());
         http::append_access_json(
             lines_, {.when = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()),
@@ -142,14 +143,14 @@ class hits {
 
     access_log wanted_;
     log_turn turn_ = 0;
-    tally told_;
+    tally tally_;
     http::log_time time_;
     std::string lines_;
-    csp::time_point tell_at_;
+    csp::time_point report_at_;
 };
 
-/// Why the server failed to answer as it was asked to. Of 501 and 505 the client is the cause, and what a route answers
-/// so was meant. REQUIRES: a status from 500 on.
+/// The log line for a response with a 5xx status, or nullopt if the server did not fail: the client causes 501 and 505,
+/// and a route may be configured to answer with a 5xx status. REQUIRES: a status from 500 on.
 std::optional<log_lines> failure(const exchange_record& x)
 {
     using enum http::status;
@@ -157,7 +158,7 @@ std::optional<log_lines> failure(const exchange_record& x)
     if (code == not_implemented || code == http_version_not_supported) return std::nullopt;
     const bool is_known = x.refused && x.refused->code == code;
     if (is_known && x.refused->text.empty()) return std::nullopt;
-    const std::string_view why = is_known ? x.refused->text : "A fault ended the work on it.";
+    const std::string_view why = is_known ? x.refused->text : "An exception was thrown while the request was handled.";
     const std::string_view client = x.carrier.peer();
     return error_line(
         "error",
@@ -165,8 +166,7 @@ std::optional<log_lines> failure(const exchange_record& x)
         to_string(x.carrier.id()));
 }
 
-/// The connection when its exchange is over: to be parked for another one or to linger, or to be closed. None where
-/// another process has it.
+/// The connection after its exchange: for another request, to linger, or to be closed. Null if another process owns it.
 conn take_connection(exchange x)
 {
     const bool persists = x->carrier.persists();
@@ -193,24 +193,24 @@ csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<ex
                       csp::shared_out<conn> to_parking, csp::shared_out<log_lines> to_log,
                       csp::buffered_out<tally> to_stats)
 {
-    hits fresh(wanted);
+    pending_report pending(wanted);
     bool over = false;
     while (!over) {
-        const csp::timeout pause = csp::at(fresh.tell_at());
-        const auto chosen = co_await csp::pri_alt(csp::while_open(formats), done, csp::when(!fresh.empty(), pause));
+        const csp::timeout pause = csp::at(pending.report_at());
+        const auto chosen = co_await csp::pri_alt(csp::while_open(formats), done, csp::when(!pending.empty(), pause));
 
         if (chosen == formats) {
             const auto format = co_await formats.input();
-            if (fresh.has_lines()) co_await to_log.output(fresh.take_lines());
-            co_await to_log.output(fresh.write_as(*format));
+            if (pending.has_lines()) co_await to_log.output(pending.take_lines());
+            co_await to_log.output(pending.write_as(*format));
         }
         if (chosen == done) {
             auto answered = co_await done.input();
             over = !answered;
             if (answered) {
                 exchange x = std::move(*answered);
-                // A hit that cannot be noted for want of memory is lost to the log; its connection goes on.
-                if (x->went_to != branch::probe) csp::attempt([&] { fresh.note(*x); });
+                // If memory runs out here, the request is not logged; its connection is not affected.
+                if (x->went_to != branch::probe) csp::attempt([&] { pending.note(*x); });
                 if (http::number(x->sent.code) >= 500) [[unlikely]] {
                     std::optional<log_lines> why;
                     csp::attempt([&] { why = failure(*x); });
@@ -219,9 +219,9 @@ csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<ex
                 co_await to_parking.output(take_connection(std::move(x)));
             }
         }
-        if (!fresh.empty() && (over || fresh.many() || csp::core::here().now() >= fresh.tell_at())) {
-            co_await to_stats.output(fresh.take_tally());
-            if (fresh.has_lines()) co_await to_log.output(fresh.take_lines());
+        if (!pending.empty() && (over || pending.many() || csp::core::here().now() >= pending.report_at())) {
+            co_await to_stats.output(pending.take_tally());
+            if (pending.has_lines()) co_await to_log.output(pending.take_lines());
         }
     }
 }

@@ -11,17 +11,21 @@
 
 namespace server {
 
-/// The drain of the network: takes the connection out of an answered exchange and sends it round again, or lets it
-/// close; notes the hit for the log and the statistics, and tells both a few times a second (paper, section 2.5).
+/// The last process on the way of a request: takes the connection out of an answered exchange and returns it to
+/// parking, for its next request or to be closed. Also collects access log lines and figures, and reports them a few
+/// times a second (paper, section 2.5).
 ///
-///   formats      access_log  how access lines are to be written from now on; the log is told with the next of them
+///   formats      access_log  the new format of access log lines; passed on to the log, so that it knows where it
+///                            applies
 ///   done         exchange    answered, from every farm
-///   to_parking   conn        for its next request, to linger, or to be closed; null: one of another carrier has ended
-///   to_log       log_lines   access lines, many at once; why the server failed to answer; that it heard of a format
-///   to_stats     tally       what came since the last one
+///   to_parking   conn        for its next request, to linger, or to be closed; null: the exchange is over and another
+///                            carrier has its connection
+///   to_log       log_lines   access lines, many at once; the reasons for 5xx responses; the change of the format
+///   to_stats     tally       the figures since the last report
 ///
-/// Deadlock: a client of parking, the log and the statistics, none of which is a client of anybody who waits for the
-/// back end; a server to the farms and to config.
+/// Client of: parking (`to_parking`), relay (`to_log`), first relay (`to_stats`); server to: page_worker,
+/// cache_process, stats_worker, config. It cannot block for ever: parking takes `returned` in every round, and the
+/// relays never wait for the back end.
 csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<exchange> done,
                       csp::shared_out<conn> to_parking, csp::shared_out<log_lines> to_log,
                       csp::buffered_out<tally> to_stats);

@@ -8,26 +8,26 @@
 namespace server {
 namespace {
 
-constexpr std::chrono::milliseconds telling_pause{200};  // at most so long is a number known here alone
-constexpr std::size_t most_turned_away = 64;             // until they have gone, others might not be told why
+constexpr std::chrono::milliseconds report_interval{200};
+constexpr std::size_t most_turned_away = 64;             // further connections beyond the limit are closed without an answer
 
-/// A client on a unix socket has no address to be counted by, unless it is a proxy that hides its clients.
-bool is_without_address(const connection& c) { return c.client.is_none() && !c.is_unnamed; }
+/// A client on a Unix socket has no address to count by, unless it is a proxy that does not name its client.
+bool is_without_address(const connection& c) { return c.client.is_none() && !c.client_is_unknown; }
 
 }  // namespace
 
-void admission::limit::bite(const connection& c, std::vector<log_lines>& lines,
+void admission::limit::hit(const connection& c, std::vector<log_lines>& lines,
                             std::optional<request_id> request) noexcept
 {
-    lines_.note();
-    if (!lines_.is_due()) return;
-    // If there is no memory for the line, the next one reports this too.
+    counted_.note();
+    if (!counted_.is_due()) return;
+    // Without memory for the line, the next one reports this too.
     csp::attempt([&] {
-        const auto times = lines_.unsaid();
+        const auto times = counted_.unsaid();
         lines.push_back(error_line("warning",
                                    fmt::format("{} (now {}; {} since this was last said)", text_, c.peer, times),
                                    request ? to_string(*request) : ""));
-        lines_.said();
+        counted_.said();
     });
 }
 
@@ -38,11 +38,11 @@ bool admission::on_arrival(connection& c)
     c.counts_as = has_room ? connection::standing::counted : connection::standing::turned_away;
     if (has_room) return true;
     note(limit_kind::connections_per_address);
-    of_one_address_.bite(c, unwritten_);
+    of_one_address_.hit(c, lines_);
     if (turned_away_ == most_turned_away) return false;
     ++turned_away_;
     c.refused = http::error{http::status::too_many_requests,
-                            "Your address has more connections than one may (connections_per_address)."};
+                            "Your address has too many connections (connections_per_address)."};
     c.retry_after = std::chrono::seconds(1);
     return true;
 }
@@ -53,7 +53,7 @@ void admission::on_request(connection& c)
     c.retry_after = counts_.ask(c.client);
     if (!c.retry_after) return;
     note(limit_kind::requests_per_second);
-    requests_.bite(c, unwritten_, c.present_request());
+    requests_.hit(c, lines_, c.present_request());
 }
 
 void admission::on_leaving(const connection& c)
@@ -62,16 +62,16 @@ void admission::on_leaving(const connection& c)
     if (c.counts_as == connection::standing::turned_away) --turned_away_;
 }
 
-tally admission::take_news()
+tally admission::take_tally()
 {
-    has_news_ = false;
-    return std::exchange(told_, {});
+    has_tally_ = false;
+    return std::exchange(tally_, {});
 }
 
 void admission::note(limit_kind which)
 {
-    ++told_.by(which);
-    if (!std::exchange(has_news_, true)) tell_at_ = csp::core::here().now() + telling_pause;
+    ++tally_.by(which);
+    if (!std::exchange(has_tally_, true)) report_at_ = csp::core::here().now() + report_interval;
 }
 
 }  // namespace server

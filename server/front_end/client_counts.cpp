@@ -38,7 +38,7 @@ client_counts::account& client_counts::of(const http::ip_address& who)
     return absent_.back();
 }
 
-/// The longest away go first: those that have no debt any more, and what is too many.
+/// Forgets the addresses with a full bucket, and the oldest ones beyond `most_absent`.
 void client_counts::forget_some()
 {
     const csp::time_point now = csp::core::here().now();
@@ -48,11 +48,11 @@ void client_counts::forget_some()
     }
 }
 
-void client_counts::obey(client_limits limits)
+void client_counts::apply(client_limits limits)
 {
     const std::uint32_t before = std::exchange(limits_, limits).requests_per_second;
     if (before == limits.requests_per_second || before == 0) return;
-    // A debt is so many requests, whatever time they are given now.
+    // A debt is a number of requests, so it is kept when the time for a request changes.
     const csp::time_point now = csp::core::here().now();
     for (accounts* some : {&present_, &absent_}) {
         for (account& a : *some) {
@@ -64,7 +64,7 @@ void client_counts::obey(client_limits limits)
     }
 }
 
-/// Counted whether there is a limit or not, since one may come with the next configuration.
+/// Counts even without a limit, since a reload may set one.
 bool client_counts::enter(const http::ip_address& client)
 {
     const http::ip_address who = http::subscriber_of(client);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a core counts of each address, of which it lets nobody have too much.
+// The connections and requests of each client address on a core, for the limits per address.
 #pragma once
 
 #include <cstddef>
@@ -15,21 +15,22 @@
 
 namespace server {
 
-/// Belongs to one process. An address is forgotten when it has no connection and has not asked for a while; of those
-/// without a connection, which anybody can make many of, only so many are remembered.
+/// Belongs to one process. An address is forgotten when it has no connection and its token bucket is full again. At
+/// most `most_absent` addresses without a connection are remembered, since a client can easily produce many of them.
 class client_counts {
   public:
     explicit client_counts(client_limits limits, std::size_t most_absent = 16'384);
 
-    /// From now on by these limits. Who has connections keeps them, and what an address has asked counts on.
-    void obey(client_limits limits);
+    /// Changes the limits. Existing connections stay open, and requests already counted still count.
+    void apply(client_limits limits);
 
-    /// A connection of `who` has come. False: that is one too many, and it is not counted.
+    /// A connection from `who` has arrived. Returns false if it is beyond the limit; it is then not counted.
     [[nodiscard]] bool enter(const http::ip_address& who);
-    /// A counted one has gone.
+    /// A counted connection was closed.
     void leave(const http::ip_address& who);
 
-    /// A request of `who` has come: nothing if it may be answered, else after how long it might be.
+    /// A request from `who` has arrived. Returns nullopt if it is within the rate limit, and otherwise the time after
+    /// which the client may try again.
     [[nodiscard]] std::optional<std::chrono::seconds> ask(const http::ip_address& who);
 
     [[nodiscard]] std::size_t known() const { return all_.size(); }
@@ -37,13 +38,13 @@ class client_counts {
   private:
     struct account;
     using accounts = std::list<account>;
-    /// A token bucket in one number: `full_at` is when it is full again. Each request takes the time of one from it.
+    /// A token bucket, stored as the time at which it will be full. Each request moves this time by one interval.
     struct account {
         http::ip_address who;
         std::uint32_t connections = 0;
         csp::time_point full_at;
     };
-    /// Clients choose their addresses, so they must not know what those hash to.
+    /// The hash has a random key: clients choose their addresses and must not be able to produce collisions.
     struct keyed_hash {
         std::uint64_t key;
         std::size_t operator()(const http::ip_address& a) const;
@@ -55,7 +56,7 @@ class client_counts {
     client_limits limits_;
     std::size_t most_absent_;
     accounts present_;  // with connections
-    accounts absent_;   // without; the one that left last comes last
+    accounts absent_;   // without; the most recent comes last
     std::unordered_map<http::ip_address, accounts::iterator, keyed_hash> all_;
 };
 

@@ -80,13 +80,13 @@ csp::process counts_survive_new_limits()
 {
     client_counts c({});
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(c.enter(ip("192.0.2.1")));  // counted though nothing is limited
-    c.obey({.connections_per_address = 3});
+    c.apply({.connections_per_address = 3});
     EXPECT_FALSE(c.enter(ip("192.0.2.1")));
     c.leave(ip("192.0.2.1"));
     EXPECT_TRUE(c.enter(ip("192.0.2.1")));
-    c.obey({.connections_per_address = 1});
+    c.apply({.connections_per_address = 1});
     EXPECT_FALSE(c.enter(ip("192.0.2.1"))) << "who has too many keeps them, and gets no more";
-    c.obey({});
+    c.apply({});
     EXPECT_TRUE(c.enter(ip("192.0.2.1")));
     for (int i = 0; i < 4; ++i) c.leave(ip("192.0.2.1"));
     EXPECT_EQ(c.known(), 0U);
@@ -98,14 +98,14 @@ csp::process debts_survive_a_new_rate()
     client_counts c({.requests_per_second = 1, .burst = 10});
     for (int i = 0; i < 10; ++i) EXPECT_FALSE(c.ask(ip("192.0.2.1")));
     EXPECT_TRUE(c.ask(ip("192.0.2.1")));
-    c.obey({.requests_per_second = 100, .burst = 10});
+    c.apply({.requests_per_second = 100, .burst = 10});
     EXPECT_TRUE(c.ask(ip("192.0.2.1"))) << "ten are still owed";
     co_await csp::sleep(milliseconds(100));  // the time of ten
     for (int i = 0; i < 10; ++i) EXPECT_FALSE(c.ask(ip("192.0.2.1")));
     EXPECT_TRUE(c.ask(ip("192.0.2.1")));
-    c.obey({});
+    c.apply({});
     EXPECT_FALSE(c.ask(ip("192.0.2.1")));
-    c.obey({.requests_per_second = 1, .burst = 1});
+    c.apply({.requests_per_second = 1, .burst = 1});
     EXPECT_FALSE(c.ask(ip("192.0.2.1"))) << "nothing was owed meanwhile";
     EXPECT_TRUE(c.ask(ip("192.0.2.1")));
 }

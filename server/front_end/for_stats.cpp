@@ -17,7 +17,7 @@ constexpr std::string_view health = "/healthz";
 /// opened the connection; the proxy need not be one that the configuration names.
 bool is_from_this_machine(const connection& c)
 {
-    if (!c.client.is_loopback() || c.is_unnamed) return false;
+    if (!c.client.is_loopback() || c.client_is_unknown) return false;
     return !http::is_passed_on(c.input.text().substr(0, c.head_bytes));
 }
 

@@ -10,7 +10,7 @@
 namespace server {
 namespace {
 
-/// Understands requests, and sends each to the farm that answers it.
+/// The work of a front-end worker.
 class front_end {
   public:
     using request = conn;
@@ -22,7 +22,7 @@ class front_end {
 
     void work(conn& c)
     {
-        // Everything that is not a page will branch off here: CGI scripts and OGI modules to farms of their own.
+        // The branches for CGI scripts and OGI modules, with farms of their own, will begin here.
         understood_ = understand(std::move(c), head_);
         if (is_for_stats(*understood_)) understood_->went_to = branch::statistics;
     }

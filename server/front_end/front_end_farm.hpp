@@ -7,17 +7,18 @@
 
 namespace server {
 
-/// Workers that understand one request at a time: each parses its head, makes an exchange of the connection, and sends
-/// it to the part of the network that will answer. The fe.farm of the paper's Figure 2, which keeps `spare` workers
-/// idle.
+/// A farm of workers, each of which handles one request at a time: it parses the head, makes an exchange of the
+/// connection, and sends it to the process that answers it. The fe.farm of the paper's Figure 2, which keeps `spare`
+/// workers idle.
 ///
-///   requests     conn       from parking: with a complete head, or the reason why there is none
-///   to_cache     exchange   for everything that is a page, error pages among them
-///   to_stats     exchange   for the server itself
-///   to_parking   conn       to be closed: there was no memory to work on its request
+///   requests     conn       from parking: with a complete head, or with the error to report instead
+///   to_cache     exchange   requests for pages, and all errors
+///   to_stats     exchange   requests about the server itself
+///   to_parking   conn       to be closed: memory ran out while its request was handled
 ///
-/// Deadlock: a worker is a client of its farm, of the stats farm and of the cache, in this order, and of parking (see
-/// docs/DEADLOCK.md); a server to parking.
+/// Client of (each worker): cache_hash_request (`to_cache`), stats_farm (`to_stats`), parking (`to_parking`), its own
+/// farm; server to: parking. It cannot block for ever: cache_hash_request passes requests on to processes and farms
+/// that always take, and parking takes `returned` in every round (see docs/DEADLOCK.md).
 csp::process front_end_farm(std::size_t spare, csp::shared_in<conn> requests, csp::shared_out<exchange> to_cache,
                             csp::shared_out<exchange> to_stats, csp::shared_out<conn> to_parking);
 

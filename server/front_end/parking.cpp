@@ -15,31 +15,51 @@
 #include "server/messages/stop.hpp"
 
 namespace server {
+
+// How parking works.
+//
+// Every connection of the core is in one of three states. It is parked, and parking owns it; or it is under way, and
+// another process owns it, so parking only counts it; or it is the one connection `c` at hand in this round of the loop.
+//
+// In each round the process selects one input. A new connection, a connection that came back, or an event of the select
+// set (input, a deadline, an end) makes a connection the one at hand. look_at() then reads what has arrived and decides:
+// park it with the deadline of its phase, forward it to the front end, or close it.
+//
+// `places` owns the parked connections. The index of a connection's place is its token in the select set. For the case
+// that the core is full, each parked connection is also in one of two queues, `idle` or `unfinished`, ordered by the
+// time at which it joined; so the one to close is at the front. An event takes a connection out of its place ("lifts"
+// it) but reserves the place and its position in the queue until look_at() has decided. If the connection still waits
+// for the same thing, it gets both back: a client cannot improve its position by sending a byte now and then.
+//
+// Parking takes from `arrivals` while parked and under-way connections together are fewer than the limit, or while the
+// front of a queue has waited long enough to be closed. Otherwise new clients wait in the kernel's accept queue, and a
+// timeout wakes the loop when the front of a queue becomes old enough.
+//
+// The functions of parking_state are not coroutines and never output. What they have to report to the log and to the
+// statistics collects in `admission`, and the loop outputs it at the end of the round.
+
 namespace {
 
-/// What a parked connection waits for, as far as that decides who yields to a new one.
+/// What a parked connection waits for. This decides which one is closed when the core is full.
 enum class waiting : std::uint8_t {
-    idle,       // for a request of which nothing has come, so that nobody notices when it is closed
+    idle,       // for the first byte of a request: no client loses anything when it is closed
     unfinished  // for the rest of something
 };
 
 waiting waits_for(const connection& c)
 {
     using enum connection::phase;
-    return c.now == idle || (c.now == introduction && c.progress == 0) ? waiting::idle : waiting::unfinished;
+    return c.now == idle || (c.now == proxy_header && c.progress == 0) ? waiting::idle : waiting::unfinished;
 }
 
-/// The parked connections, each under a number by which the select set knows it. Each also has a turn in one of two
-/// rows, for idle and for unfinished ones; those that have waited longest are in front. A connection that is looked at
-/// and still waits for the same thing keeps its turn: else a client could put off its turn by sending a byte now and
-/// then.
+/// The parked connections and the two queues; see the top of this file.
 class places {
   public:
-    /// `c` stays where it is if there is no memory for it here.
+    /// Stores `c` and returns its place. Throws std::bad_alloc without memory for it; `c` is then unchanged.
     std::uint64_t take(conn& c)
     {
         if (lifted_ && waits_as_before(*c)) return put_back(c);
-        let_go();
+        release();
         const waiting row = waits_for(*c);
         if (free_.empty()) {
             links_.resize(all_.size() + 1 + heads);
@@ -57,17 +77,18 @@ class places {
     conn leave(std::uint64_t place)
     {
         conn c = lift(place);
-        let_go();
+        release();
         return c;
     }
-    /// Takes it out to be looked at. Its place and its turn are kept for it until take() or let_go().
+    /// Takes the connection out and reserves its place and position until take() or release().
     conn lift(std::uint64_t place)
     {
         lifted_ = {place, waits_for(*all_[place])};
         --taken_;
         return std::move(all_[place]);
     }
-    void let_go()
+    /// Gives up the place and the position of the lifted connection, if there is one.
+    void release()
     {
         if (!lifted_) return;
         unlink(link_of(lifted_->place));
@@ -76,17 +97,17 @@ class places {
     }
     [[nodiscard]] std::size_t taken() const { return taken_; }
 
-    /// The first in the row, if there is one. REQUIRES: none is lifted.
+    /// The place at the front of the queue, if it is not empty. REQUIRES: no connection is lifted.
     [[nodiscard]] std::optional<std::uint64_t> first(waiting row) const
     {
         const link_number l = links_[head_of(row)].next;
         return l < heads ? std::nullopt : std::optional<std::uint64_t>(l - heads);
     }
     [[nodiscard]] const connection& at(std::uint64_t place) const { return *all_[place]; }
-    /// When its turn began.
-    [[nodiscard]] csp::time_point waits_since(std::uint64_t place) const { return links_[link_of(place)].since; }
+    /// When it joined its queue.
+    [[nodiscard]] csp::time_point queued_since(std::uint64_t place) const { return links_[link_of(place)].since; }
     [[nodiscard]] bool was_spared(std::uint64_t place) const { return links_[link_of(place)].was_spared; }
-    /// Gives it a new turn, behind all others.
+    /// Moves it to the end of its queue.
     void spare(std::uint64_t place)
     {
         unlink(link_of(place));
@@ -95,14 +116,14 @@ class places {
     }
 
     [[nodiscard]] std::uint64_t size() const { return all_.size(); }
-    /// Whether one is there that waits for a request of which nothing has come.
+    /// Whether the place has a connection that waits for the first byte of a request.
     [[nodiscard]] bool is_idle(std::uint64_t place) const
     {
         return all_[place] && all_[place]->now == connection::phase::idle;
     }
 
   private:
-    /// The rows are rings of links: first the heads of the rows, then one link for each place.
+    /// The queues are circular lists of links: first the two heads, then one link for each place.
     using link_number = std::uint32_t;
     struct link {
         link_number previous = 0;
@@ -120,7 +141,7 @@ class places {
     [[nodiscard]] static link_number link_of(std::uint64_t place) { return static_cast<link_number>(place) + heads; }
     [[nodiscard]] bool waits_as_before(const connection& c) const
     {
-        return waits_for(c) == lifted_->row && c.since <= waits_since(lifted_->place);
+        return waits_for(c) == lifted_->row && c.since <= queued_since(lifted_->place);
     }
     std::uint64_t put_back(conn& c)
     {
@@ -151,7 +172,7 @@ class places {
     std::optional<lifted> lifted_;
 };
 
-/// What a look at a connection's input leads to.
+/// What to do with a connection after its input was examined.
 enum class verdict : std::uint8_t { wait, forward, drop };
 
 void enter(connection& c, connection::phase p)
@@ -161,7 +182,7 @@ void enter(connection& c, connection::phase p)
     c.progress = 0;
 }
 
-/// Throws away what belongs to the body that is being skipped. Yields whether that is over.
+/// Discards the part of the input that belongs to the body being skipped. Returns whether the body has ended.
 std::expected<bool, http::error> skip_body(connection& c, const http::limits& sizes)
 {
     if (auto* bytes = std::get_if<std::uint64_t>(&c.skipping)) {
@@ -180,7 +201,7 @@ std::expected<bool, http::error> skip_body(connection& c, const http::limits& si
     return false;
 }
 
-/// Nothing more is said on this connection, and what still comes is thrown away.
+/// Half-closes the connection: no further response is sent, and further input is discarded.
 verdict start_lingering(connection& c)
 {
     if (!io::shutdown_write(c.socket)) return verdict::drop;
@@ -198,13 +219,13 @@ verdict look(connection& c, const http::limits& sizes)
     }
     if (c.now == body) {
         const auto over = skip_body(c, sizes);
-        // The answer has been sent already, so a broken body can only be met by closing: not at once, or what the
-        // client has not read of the answer might be lost (RFC 9112 section 9.6).
+        // The response was already sent, so an invalid body can only be answered by closing the connection. Not at
+        // once, or the client might lose the end of the response (RFC 9112 section 9.6).
         if (!over) return start_lingering(c);
         if (!*over) return verdict::wait;
         enter(c, idle);
     }
-    if (c.input.empty() || c.now == introduction) return verdict::wait;
+    if (c.input.empty() || c.now == proxy_header) return verdict::wait;
     const auto length = c.scan.feed(c.input.text(), sizes);
     if (!length) {
         c.refused = length.error();
@@ -221,21 +242,22 @@ verdict look(connection& c, const http::limits& sizes)
     return verdict::wait;
 }
 
-/// A head start, and from then on as long as the least rate is kept. What was sent fast is not saved up for a pause.
+/// The client has `start` to begin with, and from then on must keep the minimum rate. At no time does it have more than
+/// `start` left, so bytes sent fast do not allow a long pause later.
 csp::time_point deadline_of_progress(const connection& c, std::chrono::milliseconds start, std::uint64_t least_rate)
 {
     return std::min(c.since + start + std::chrono::milliseconds(c.progress * 1000 / least_rate),
                     csp::core::here().now() + start);
 }
 
-/// For a connection of which something has come this moment.
+/// The deadline of a connection from which something has just arrived.
 csp::time_point deadline_of(const connection& c, const patience& limits)
 {
     using enum connection::phase;
     switch (c.now) {
         case idle:
             return c.since + limits.idle;
-        case introduction:
+        case proxy_header:
         case head:
             return deadline_of_progress(c, limits.head, limits.least_rate);
         case body:
@@ -248,53 +270,53 @@ csp::time_point deadline_of(const connection& c, const patience& limits)
     std::unreachable();
 }
 
-/// What has become of a connection that was parked.
-enum class news : std::uint8_t {
-    more,          // of something has come, or a reason to refuse it
-    introduced,    // and it is known now whose connection it is
-    unintroduced,  // as it would have to be
-    gone
+/// What an event means for the connection.
+enum class event_result : std::uint8_t {
+    more_input,       // or an error to answer
+    client_known,     // the PROXY header is complete
+    no_proxy_header,  // it is invalid, or did not arrive in time
+    closed
 };
 
-news learn(connection& c, io::select_event event, const std::vector<proxy_rule>& proxies)
+event_result receive(connection& c, io::select_event event, const std::vector<proxy_rule>& proxies)
 {
     using enum io::select_event::outcome;
     using enum connection::phase;
-    if (event.what == closed) return news::gone;
+    if (event.what == closed) return event_result::closed;
     if (event.what == expired) {
-        if (c.now != head) return c.now == introduction ? news::unintroduced : news::gone;
+        if (c.now != head) return c.now == proxy_header ? event_result::no_proxy_header : event_result::closed;
         c.refused = http::error{http::status::request_timeout,
-                                "The request's head did not come within the time that the server waits for it."};
-        return news::more;
+                                "The request head did not arrive in time."};
+        return event_result::more_input;
     }
     c.progress += event.bytes.size();
     c.input.add(std::move(event.bytes));
-    if (c.now != introduction) return news::more;
-    const auto said = take_introduction(c, proxies);
-    if (!said) return news::unintroduced;
-    if (!*said) return news::more;
+    if (c.now != proxy_header) return event_result::more_input;
+    const auto is_complete = take_proxy_header(c, proxies);
+    if (!is_complete) return event_result::no_proxy_header;
+    if (!*is_complete) return event_result::more_input;
     enter(c, idle);
-    return news::introduced;
+    return event_result::client_known;
 }
 
-/// All that parking knows.
-class lot {
+/// The state of the process.
+class parking_state {
   public:
-    explicit lot(policy first) : rules_(std::move(first)), admitted_(rules_->clients) {}
+    explicit parking_state(policy first) : rules_(std::move(first)), admitted_(rules_->clients) {}
 
     [[nodiscard]] bool is_empty() const { return present() == 0; }
-    /// Whether one more may come in, perhaps for another that yields.
+    /// Whether to take a new connection: there is room, or another one may be closed for it.
     [[nodiscard]] bool may_take_one()
     {
         const bool is_full = present() >= rules_->connections;
         if (is_full && !was_full_) ++seen_.waits_for_room;
         was_full_ = is_full;
-        return !is_full || (present() == rules_->connections && yields_from() <= csp::core::here().now());
+        return !is_full || (present() == rules_->connections && room_from() <= csp::core::here().now());
     }
-    /// When may_take_one() may change by itself.
-    [[nodiscard]] csp::time_point takes_one_from() const
+    /// When may_take_one() becomes true although nothing else happens; max if never.
+    [[nodiscard]] csp::time_point may_take_one_from() const
     {
-        return present() == rules_->connections ? yields_from() : csp::time_point::max();
+        return present() == rules_->connections ? room_from() : csp::time_point::max();
     }
     [[nodiscard]] io::select_read& readable() { return readable_; }
     [[nodiscard]] admission& admitted() { return admitted_; }
@@ -308,10 +330,10 @@ class lot {
         v.draining = ending_.has_value();
         return v;
     }
-    void obey(policy next)
+    void apply(policy next)
     {
         rules_ = frozen_policy(std::move(next));
-        admitted_.obey(rules_->clients);
+        admitted_.apply(rules_->clients);
     }
     void end(stop::manner how)
     {
@@ -325,20 +347,20 @@ class lot {
     }
     [[nodiscard]] bool is_ending_now() const { return ending_ == stop::manner::now; }
 
-    // Each of these works on the connection at hand; null then: it is parked, or has gone. An exception, for want of
-    // memory, costs this connection and nothing else.
+    // Each of these handles the connection at hand. If `c` is null afterwards, it was parked or closed. If memory runs
+    // out, only this connection is closed.
 
-    /// Null: no descriptor is left for the next one.
+    /// A null `c`: no descriptor is left for the next connection.
     void arrive(conn& c) noexcept
     {
-        if (!c || present() >= rules_->connections) let_one_yield();
+        if (!c || present() >= rules_->connections) close_one_for_room();
         if (!c) return;
-        at_its_own_risk(c, [&] {
+        contain(c, [&] {
             ++seen_.accepted;
             enter(*c, connection::phase::idle);
-            meet(*c, rules_->proxies);
+            note_proxy(*c, rules_->proxies);
             if (present() + 1 == rules_->connections) admitted_.on_full(*c);
-            if (c->now != connection::phase::introduction) admit(c);
+            if (c->now != connection::phase::proxy_header) admit(c);
         });
     }
     void come_back(conn& c) noexcept
@@ -348,31 +370,31 @@ class lot {
         if (c->now == connection::phase::over) return leave(c);
         enter(*c, c->now);
     }
-    void hear(io::select_event event, conn& c) noexcept
+    void take_event(io::select_event event, conn& c) noexcept
     {
         c = parked_.lift(event.token);
         if (event.why.number == ENOSPC || event.why.number == ENOMEM) admitted_.on_unwatched(*c);
-        at_its_own_risk(c, [&] {
-            switch (learn(*c, std::move(event), rules_->proxies)) {
-                case news::more:
+        contain(c, [&] {
+            switch (receive(*c, std::move(event), rules_->proxies)) {
+                case event_result::more_input:
                     return;
-                case news::introduced:
+                case event_result::client_known:
                     return admit(c);
-                case news::unintroduced:
-                    admitted_.on_unintroduced(*c);
+                case event_result::no_proxy_header:
+                    admitted_.on_missing_proxy_header(*c);
                     break;
-                case news::gone:
+                case event_result::closed:
                     break;
             }
             leave(c);
         });
-        if (!c) parked_.let_go();
+        if (!c) parked_.release();
     }
 
-    /// Parks `c`, or lets it go, or leaves it to be forwarded.
+    /// Parks or closes `c`, or leaves it to be forwarded.
     void look_at(conn& c) noexcept
     {
-        at_its_own_risk(c, [&] {
+        contain(c, [&] {
             switch (c->refused ? verdict::forward : look(*c, rules_->limits)) {
                 case verdict::forward:
                     return forward(*c);
@@ -384,10 +406,10 @@ class lot {
             }
             leave(c);
         });
-        parked_.let_go();
+        parked_.release();
     }
 
-    /// A request of the server's own, which needs no room.
+    /// Counts a request that the server itself makes. It takes no room.
     void send_round(connection& probe) noexcept
     {
         ++under_way_;
@@ -396,52 +418,51 @@ class lot {
 
   private:
     template <class Work>
-    void at_its_own_risk(conn& c, Work work) noexcept
+    void contain(conn& c, Work work) noexcept
     {
         if (!csp::attempt(work) && c) leave(c);
     }
 
     [[nodiscard]] std::size_t present() const { return parked_.taken() + under_way_; }
 
-    struct yielder {
+    struct candidate {
         std::uint64_t place;
         waiting row;
-        csp::time_point from;  // it has had time until then
+        csp::time_point from;  // it may be closed from then on
     };
-    /// The first to be closed for a new connection. An unfinished one only when no idle one is parked.
-    [[nodiscard]] std::optional<yielder> first_to_yield() const
+    /// The first to be closed for a new connection: the front of the idle queue, or if it is empty that of the other.
+    [[nodiscard]] std::optional<candidate> candidate_to_close() const
     {
         constexpr std::chrono::milliseconds of_idle{250};
         constexpr std::chrono::seconds of_unfinished{5};
         using enum waiting;
-        if (const auto place = parked_.first(idle)) return yielder{*place, idle, parked_.waits_since(*place) + of_idle};
+        if (const auto place = parked_.first(idle)) return candidate{*place, idle, parked_.queued_since(*place) + of_idle};
         if (const auto place = parked_.first(unfinished)) {
-            return yielder{*place, unfinished, parked_.waits_since(*place) + of_unfinished};
+            return candidate{*place, unfinished, parked_.queued_since(*place) + of_unfinished};
         }
         return std::nullopt;
     }
-    [[nodiscard]] csp::time_point yields_from() const
+    [[nodiscard]] csp::time_point room_from() const
     {
-        const auto first = first_to_yield();
+        const auto first = candidate_to_close();
         return first ? first->from : csp::time_point::max();
     }
-    /// Whether bytes of it that nobody has looked at may be the rest of what it waits for. An unfinished one is passed
-    /// over for that once: bytes may come in at any moment, and complete nothing.
-    [[nodiscard]] bool may_have_asked(const yielder& y) const
+    /// Whether it has unread input, which may complete what it waits for. An unfinished one is spared only once: a
+    /// client can send bytes at any moment without completing anything.
+    [[nodiscard]] bool is_to_be_spared(const candidate& which) const
     {
-        if (y.row == waiting::unfinished && parked_.was_spared(y.place)) return false;
-        return has_asked(parked_.at(y.place));
+        if (which.row == waiting::unfinished && parked_.was_spared(which.place)) return false;
+        return has_unread_input(parked_.at(which.place));
     }
-    /// Whether bytes of it have come that nobody has looked at.
-    [[nodiscard]] static bool has_asked(const connection& c) { return io::select_read::has_news_of(c.socket); }
-    /// Closes the first that is to yield. If none yields, there is one connection too many for a while.
-    void let_one_yield()
+    [[nodiscard]] static bool has_unread_input(const connection& c) { return io::select_read::has_news_of(c.socket); }
+    /// Closes one parked connection. If none may be closed, the core has one connection too many for a while.
+    void close_one_for_room()
     {
-        constexpr int most_looks = 16;
-        for (int i = 0; i < most_looks; ++i) {
-            const auto first = first_to_yield();
+        constexpr int most_tries = 16;
+        for (int i = 0; i < most_tries; ++i) {
+            const auto first = candidate_to_close();
             if (!first || first->from > csp::core::here().now()) return;
-            if (!may_have_asked(*first)) {
+            if (!is_to_be_spared(*first)) {
                 ++seen_.yielded;
                 conn gone = parked_.leave(first->place);
                 leave(gone);
@@ -462,7 +483,7 @@ class lot {
     }
     void park(conn& c)
     {
-        c->input.shed_buffer();
+        c->input.release_buffer();
         const csp::time_point deadline = deadline_of(*c, rules_->patience);
         io::socket& s = c->socket;
         const std::uint64_t place = parked_.take(c);
@@ -499,58 +520,58 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
                      csp::in<conn> returned, csp::in<parking_question> questions, csp::out<conn> to_front_end,
                      csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
 {
-    lot here(std::move(first));
-    admission& admitted = here.admitted();
-    io::select_read& readable = here.readable();
-    bool open = true;  // the acceptor still lives
+    parking_state state(std::move(first));
+    admission& admitted = state.admitted();
+    io::select_read& readable = state.readable();
+    bool open = true;  // the acceptor has not ended
 
-    while (open || !here.is_empty()) {
-        conn c;  // to be looked at
-        const bool may_take_one = open && here.may_take_one();
-        const bool will_take_one = open && !may_take_one && here.takes_one_from() != csp::time_point::max();
-        const csp::timeout pause = csp::at(std::min(admitted.has_news() ? admitted.tell_at() : csp::time_point::max(),
-                                                    will_take_one ? here.takes_one_from() : csp::time_point::max()));
+    while (open || !state.is_empty()) {
+        conn c;  // the connection at hand
+        const bool may_take_one = open && state.may_take_one();
+        const bool will_take_one = open && !may_take_one && state.may_take_one_from() != csp::time_point::max();
+        const csp::timeout pause = csp::at(std::min(admitted.has_tally() ? admitted.report_at() : csp::time_point::max(),
+                                                    will_take_one ? state.may_take_one_from() : csp::time_point::max()));
         const auto chosen = co_await csp::fair_alt(
-            csp::when(!here.is_ending_now(), stops), csp::while_open(policies), csp::when(may_take_one, arrivals),
-            returned, csp::while_open(questions), readable, csp::when(admitted.has_news() || will_take_one, pause));
+            csp::when(!state.is_ending_now(), stops), csp::while_open(policies), csp::when(may_take_one, arrivals),
+            returned, csp::while_open(questions), readable, csp::when(admitted.has_tally() || will_take_one, pause));
 
         if (chosen == readable) {
-            here.hear(co_await readable.next(), c);
+            state.take_event(co_await readable.next(), c);
         } else if (chosen == returned) {
             auto back = co_await returned.input();
             if (!back) co_return;
             c = std::move(*back);
-            here.come_back(c);
+            state.come_back(c);
         } else if (chosen == arrivals) {
             auto arrived = co_await arrivals.input();
             open = arrived.has_value();
             if (arrived) {
                 c = std::move(*arrived);
-                here.arrive(c);
+                state.arrive(c);
             }
         } else if (chosen == stops) {
             const auto order = co_await stops.input();
-            here.end(order ? order->how : stop::manner::now);
+            state.end(order ? order->how : stop::manner::now);
         } else if (chosen == policies) {
             auto next = co_await policies.input();
-            here.obey(std::move(*next));
+            state.apply(std::move(*next));
         } else if (chosen == questions) {
             auto question = co_await questions.input();
             conn probe = std::move(question->probe);
-            if (probe) here.send_round(*probe);
-            co_await question->answer.output(here.view());
+            if (probe) state.send_round(*probe);
+            co_await question->answer.output(state.view());
             if (probe && !co_await to_front_end.output(std::move(probe))) co_return;
-        } else if (admitted.has_news() && csp::core::here().now() >= admitted.tell_at()) {
-            co_await to_stats.output(admitted.take_news());
+        } else if (admitted.has_tally() && csp::core::here().now() >= admitted.report_at()) {
+            co_await to_stats.output(admitted.take_tally());
         }
 
-        if (c) here.look_at(c);
+        if (c) state.look_at(c);
         if (admitted.has_lines()) {
             for (log_lines& line : admitted.take_lines()) co_await to_log.output(std::move(line));
         }
         if (c && !co_await to_front_end.output(std::move(c))) co_return;
     }
-    if (admitted.has_news()) co_await to_stats.output(admitted.take_news());
+    if (admitted.has_tally()) co_await to_stats.output(admitted.take_tally());
 }
 
 }  // namespace server

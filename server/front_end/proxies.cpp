@@ -7,7 +7,7 @@
 namespace server {
 namespace {
 
-constexpr std::string_view unix_peer = "unix:";  // as io::address::host() has it
+constexpr std::string_view unix_peer = "unix:";  // the host of a Unix address, see io::address::host()
 
 void set_client(connection& c, const http::ip_address& client)
 {
@@ -18,16 +18,16 @@ void set_client(connection& c, const http::ip_address& client)
 
 }  // namespace
 
-void meet(connection& c, const std::vector<proxy_rule>& proxies)
+void note_proxy(connection& c, const std::vector<proxy_rule>& proxies)
 {
-    const bool has_left = c.client.is_none() && c.peer != unix_peer;  // so that its address could not be asked for
+    const bool has_left = c.client.is_none() && c.peer != unix_peer;  // so its address is not known
     const proxy_rule* const rule = has_left ? nullptr : rule_for(proxies, c.client);
     if (rule == nullptr) return;
     c.proxy = c.client;
-    if (rule->begins_with_header) c.now = connection::phase::introduction;
+    if (rule->begins_with_header) c.now = connection::phase::proxy_header;
 }
 
-std::expected<bool, http::error> take_introduction(connection& c, const std::vector<proxy_rule>& proxies)
+std::expected<bool, http::error> take_proxy_header(connection& c, const std::vector<proxy_rule>& proxies)
 {
     const auto header = http::parse_proxy_header(c.input.text());
     if (!header) return std::unexpected(header.error());
@@ -35,16 +35,16 @@ std::expected<bool, http::error> take_introduction(connection& c, const std::vec
     c.input.consume((*header)->bytes);
     if ((*header)->is_local) return true;
     const auto& client = (*header)->client;
-    c.is_unnamed = !client;
+    c.client_is_unknown = !client;
     if (client) set_client(c, *client);
-    // Behind this proxy there may be another one, which has noted its client in the request.
+    // The client may be a trusted proxy itself, which names its own client in the request.
     c.proxy = client && rule_for(proxies, *client) != nullptr ? client : std::nullopt;
     return true;
 }
 
 speaker name_client(connection& c, const std::vector<proxy_rule>& proxies)
 {
-    // Looked up again for each request: the operator may have changed his mind.
+    // Looked up for each request, because a reload may have changed the rules.
     const std::string_view head = c.input.text().substr(0, c.head_bytes);
     http::ip_address client = *c.proxy;
     const proxy_rule* rule = rule_for(proxies, client);
@@ -58,9 +58,9 @@ speaker name_client(connection& c, const std::vector<proxy_rule>& proxies)
         }
     }
     set_client(c, client);
-    // A request that a proxy passes on is not the proxy's own, even if the proxy does not say whose it is.
-    c.is_unnamed = rule != nullptr && http::is_passed_on(head);
-    return rule == nullptr || c.is_unnamed ? speaker::client : speaker::proxy;
+    // A forwarded request is not the proxy's own, even if the proxy does not name the client.
+    c.client_is_unknown = rule != nullptr && http::is_passed_on(head);
+    return rule == nullptr || c.client_is_unknown ? speaker::client : speaker::proxy;
 }
 
 }  // namespace server

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The clients that proxies name. Only proxies that the operator has named ([[proxy]]) are believed; whoever else says
-// the same is a client that says odd things.
+// The clients that trusted proxies name. Only proxies in the configuration ([[proxy]]) are trusted; from any other peer
+// the same fields and headers have no meaning.
 #pragma once
 
 #include <expected>
@@ -13,19 +13,20 @@
 
 namespace server {
 
-/// A new connection: if it is a proxy's, it is noted so, and one that must begin with a PROXY header is in the phase of
-/// `introduction` then.
-void meet(connection& c, const std::vector<proxy_rule>& proxies);
+/// Notes in a new connection if it is from a trusted proxy. If it must begin with a PROXY header, its phase becomes
+/// `proxy_header`.
+void note_proxy(connection& c, const std::vector<proxy_rule>& proxies);
 
-/// Takes the PROXY header off the input. Yields whether all of it was there: whose the connection is, is known then.
-[[nodiscard]] std::expected<bool, http::error> take_introduction(connection& c, const std::vector<proxy_rule>& proxies);
+/// Removes the PROXY header from the input and notes the client that it names. Returns false while the header is
+/// incomplete.
+[[nodiscard]] std::expected<bool, http::error> take_proxy_header(connection& c, const std::vector<proxy_rule>& proxies);
 
 enum class speaker : std::uint8_t { client, proxy };
 
-/// Finds out from the complete head whose request it is. Yields whether it is a proxy's own, as a health check is: one
-/// that is not passed on. A request that is, but whose client the proxy does not name ("unknown", an obfuscated
-/// identifier, a broken field, another field than the one configured), counts as a client's at the proxy's address.
-/// REQUIRES: the connection is a proxy's.
+/// Notes the client that the proxy names in the complete head. Returns `proxy` if the request is the proxy's own, for
+/// example a health check. A forwarded request counts as a client's even if the proxy does not name the client
+/// ("unknown", an obfuscated identifier, an invalid field, or another field than the one configured); the client's
+/// address is then that of the proxy. REQUIRES: the connection is from a proxy.
 speaker name_client(connection& c, const std::vector<proxy_rule>& proxies);
 
 }  // namespace server

@@ -18,13 +18,13 @@ using http::field_id;
 using http::method;
 using http::status;
 
-/// Notes what of the body is still to come, so that the next request is found behind it. Yields whether that can be
-/// told: a client that waits for "100 Continue" may or may not send its body once it has been answered without, and one
-/// that wants a tunnel may speak into it at once: others might choose those bytes, which must not be taken for
-/// requests. Nor do we know what follows the head of a method that we do not know.
+/// Notes the body that follows the head, so that the next request is found after it. Returns whether the end of the
+/// request is known. It is not if the client waits for "100 Continue": after another response it may or may not send
+/// the body. After CONNECT the client may send tunnel data at once, which third parties may have chosen and which must
+/// not be taken for requests. For an unknown method, what follows the head is unknown too.
 bool note_body(const http::request_head& head, connection& c)
 {
-    c.now = connection::phase::idle;  // no more `head`, in which it was if the head came in pieces
+    c.now = connection::phase::idle;  // it was `head` if the head arrived in several pieces
     if (head.expect_continue || head.method == method::connect || head.method == method::other) return false;
     if (!head.has_body()) return true;
     c.now = connection::phase::body;
@@ -36,7 +36,7 @@ bool note_body(const http::request_head& head, connection& c)
     return true;
 }
 
-/// Whether the bytes behind a request begin with a complete head, or with something that will be refused at once.
+/// Whether the input after this request begins with a complete head, or with one that is invalid already.
 bool is_answered_at_once(std::string_view rest, const http::limits& sizes)
 {
     if (rest.empty()) return false;
@@ -44,8 +44,8 @@ bool is_answered_at_once(std::string_view rest, const http::limits& sizes)
     return !length || length->has_value();
 }
 
-/// The method of a head that could not be understood: an answer to HEAD has no content, whatever it says (RFC 9110,
-/// section 9.3.2).
+/// The method in an invalid head. The response to HEAD has no content, even if it is an error (RFC 9110, section
+/// 9.3.2).
 method method_of(std::string_view head)
 {
     while (head.starts_with("\r\n")) head.remove_prefix(2);
@@ -59,8 +59,8 @@ bool wants_https(const http::request_head& head)
     return head.form == http::target_form::absolute && http::equal_ignoring_case(head.target.substr(0, 6), "https:");
 }
 
-/// All lines of a field as one value, which is kept with the request if there were several (RFC 9110, section 5.3).
-/// If the field's value is not a list, this is an invalid value, and the field is treated as such.
+/// All lines of a list field as one value, which the request stores if there are several (RFC 9110, section 5.3). If
+/// the field is not a list, the combined value is invalid and is treated accordingly.
 std::optional<std::string_view> list_of(const http::request_head& head, field_id id, request& asked)
 {
     std::string joined;
@@ -68,7 +68,7 @@ std::optional<std::string_view> list_of(const http::request_head& head, field_id
     return joined.empty() ? one : asked.own_fields.emplace_front(std::move(joined));
 }
 
-/// In what form the client wants what is not a file, an error's page too.
+/// Notes the preferred media types. They also apply to error pages.
 void note_form(const http::request_head& head, request& asked)
 {
     asked.accept = list_of(head, field_id::accept, asked).value_or("");
@@ -76,8 +76,8 @@ void note_form(const http::request_head& head, request& asked)
 
 }  // namespace
 
-/// What the client says of the representation that it wants.
-void note_wishes(const http::request_head& head, request& asked)
+/// Notes the codings, conditions and ranges of the request.
+void note_preferences(const http::request_head& head, request& asked)
 {
     using enum http::field_id;
     const auto list = [&](http::field_id id) { return list_of(head, id, asked); };
@@ -93,7 +93,7 @@ void note_wishes(const http::request_head& head, request& asked)
                            head.find(if_unmodified_since) || head.find(range);
 }
 
-/// Sends the request where its site's routes want it. True: there is nothing more to ask.
+/// Applies the routes of the site. Returns true if they have already determined the answer.
 bool follow_routes(exchange_record& x)
 {
     request& asked = x.asked;
@@ -114,7 +114,7 @@ bool follow_routes(exchange_record& x)
         return true;
     }
     asked.acting = found.acting;
-    // Once: what a rewrite makes of a path is not looked up among the routes again, so nothing can go in circles.
+    // Routes are not applied again to the rewritten path, so rewrites cannot loop.
     if (const auto* to = std::get_if<rewrite>(&r.then)) {
         auto path = http::canonicalize(fill_in(to->to, asked.path.view(), rest, ""));
         if (!path) {
@@ -134,7 +134,7 @@ void understand_request(const http::request_head& head, exchange_record& x)
     asked.authority = head.authority;
     asked.referer = head.find(field_id::referer).value_or("");
     asked.user_agent = head.find(field_id::user_agent).value_or("");
-    note_wishes(head, asked);
+    note_preferences(head, asked);
 
     const auto site = x.by->names.find(head.authority);
     x.site = site.value_or(x.by->nowhere());
@@ -142,15 +142,15 @@ void understand_request(const http::request_head& head, exchange_record& x)
         x.refused = http::error{status::not_implemented, "The server does not know this request method."};
     } else if (wants_https(head)) {
         x.refused =
-            http::error{status::misdirected_request, "An https page is not given over an unsecured connection."};
+            http::error{status::misdirected_request, "An https URI cannot be requested over an unencrypted connection."};
     } else if (head.form == http::target_form::asterisk) {
-        // About the server as a whole (RFC 9110, section 9.3.7); the answer is that of any page.
+        // A request about the server as a whole (RFC 9110, section 9.3.7) is answered like one about any page.
     } else if (head.form == http::target_form::authority) {
-        x.refused = http::error{status::method_not_allowed, "The server is no proxy: it opens no tunnels."};
+        x.refused = http::error{status::method_not_allowed, "This server is not a proxy and does not open tunnels."};
     } else if (auto target = http::parse_target(head); !target) {
         x.refused = target.error();
     } else if (!site) {
-        x.refused = http::error{status::misdirected_request, "No site of this name is served here."};
+        x.refused = http::error{status::misdirected_request, "This server has no site with this name."};
     } else {
         asked.path = std::move(target->path);
         asked.query = target->query;
@@ -159,7 +159,7 @@ void understand_request(const http::request_head& head, exchange_record& x)
         const bool for_pages =
             head.method == method::get || head.method == method::head || head.method == method::options;
         if (!for_pages) {
-            x.refused = http::error{status::method_not_allowed, "A page can be asked for with GET and HEAD only."};
+            x.refused = http::error{status::method_not_allowed, "This page supports only GET, HEAD and OPTIONS."};
         } else if (http::is_hidden(asked.path)) {
             x.refused = http::error{status::forbidden, "Names that begin with a dot are not served."};
         }
@@ -176,7 +176,7 @@ exchange understand(conn&& c, http::request_head& head)
     x->began = csp::core::here().now();
     x->refused = client.refused;
 
-    // Of a head that was refused before its end had come, what there is of it tells who asked for what.
+    // If the head was refused before it was complete, the part that arrived still has the method and the request line.
     const auto sent = client.input.text().substr(0, x->refused ? std::string_view::npos : client.head_bytes);
     const auto understood = http::parse_head(sent, x->by->limits, head);
     if (!understood && !x->refused) x->refused = understood.error();
@@ -187,10 +187,10 @@ exchange understand(conn&& c, http::request_head& head)
     }
     http1_carrier& carrier = *x->carrier.http1();
     client.next_is_here = false;
-    bool more_may_come = true;  // after a refusal nobody knows where the next request begins (RFC 9112, section 9.3)
+    bool more_may_come = true;  // after an error the end of the request is unknown (RFC 9112, section 9.3)
     if (!x->refused) {
         const bool end_is_known = note_body(head, client);
-        // What has come already is answered all the same.
+        // While draining, requests that have already arrived are still answered.
         const bool is_last = client.is_last && client.input.text().size() <= client.head_bytes;
         if (head.keep_alive && end_is_known && !is_last) {
             const bool as_told = head.version == http::version::http_1_0;
@@ -206,12 +206,13 @@ exchange understand(conn&& c, http::request_head& head)
         if (!client.refused) {
             x->refused =
                 http::error{status::too_many_requests,
-                            "Your address sends more requests than one may (requests_per_second_per_address)."};
+                            "Your address sends too many requests (requests_per_second_per_address)."};
         }
         x->refused_with.add("Retry-After", static_cast<std::uint64_t>(client.retry_after->count()));
         client.retry_after.reset();
     }
-    // Closed with input unread, a connection is reset, and the client may lose the answer (RFC 9112, section 9.6).
+    // If a connection is closed with unread input, the kernel resets it and the client may lose the response (RFC 9112,
+    // section 9.6).
     if (!carrier.persists() && more_may_come) client.now = connection::phase::lingering;
     carrier.connection = std::move(c);
     return x;

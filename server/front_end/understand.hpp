@@ -6,13 +6,14 @@
 
 namespace server {
 
-/// Makes an exchange of a connection that has a head, or the reason why it has none. What cannot be answered with a
-/// page is `refused` in it. Never fails but for want of memory, and then `c` still has its connection: a client is
-/// always told what was wrong. REQUIRES: the connection has a policy, by which that is judged, and which goes with the
-/// exchange. `head` is room to work in: it is large, so each worker keeps one.
+/// Makes an exchange of a connection that has a complete head, or an error instead. If the request cannot be answered
+/// with a page, `refused` says why, so every client gets an answer. Throws only std::bad_alloc, and `c` then still has
+/// its connection. `head` is working memory: it is large, so each worker keeps one. REQUIRES: the connection has the
+/// policy that applies to the request; it moves to the exchange.
 exchange understand(conn&& c, http::request_head& head);
 
-/// The part that does not depend on the protocol: what is asked for, of which site, and whether we would answer that.
+/// The part that is independent of the protocol version: determines the site, the path and the conditions, and whether
+/// the request can be answered.
 void understand_request(const http::request_head& head, exchange_record& x);
 
 }  // namespace server

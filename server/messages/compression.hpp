@@ -12,26 +12,26 @@
 
 namespace server {
 
-/// A text in each coding that makes it smaller by a twentieth at least, or in the one that was asked for; the others
-/// are empty.
+/// A text in each coding that makes it at least a twentieth smaller, or in the one coding that the job names; the other
+/// members are empty.
 struct compressed {
     std::string path;  // canonical
     file_identity of;
     std::string gzip;
     std::string brotli;
     std::string zstd;
-    std::uint64_t site = 0;    // as that of the job
-    bool turned_down = false;  // nobody tried: there was no room for the job
+    std::uint64_t site = 0;    // the job's
+    bool turned_down = false;  // not attempted: the queue was full
 };
 
-/// A text to be compressed, and where the result goes: to the core that asks.
+/// A text to compress, and the end for the answer, which goes to the core that asks.
 struct compression_job {
     std::string path;
     file_identity of;
     std::string text;
     csp::bridge_out<compressed> answer = {};
     std::uint64_t site = 0;
-    std::optional<http::coding> only{};  // this coding, even if it makes the text no smaller; else all that do
+    std::optional<http::coding> only{};  // make only this coding, even if it does not make the text smaller
 };
 
 static_assert(csp::crosses_cores<compressed> && csp::crosses_cores<compression_job>);

@@ -28,7 +28,7 @@ void input_bytes::consume(std::size_t bytes)
     }
 }
 
-void input_bytes::shed_buffer()
+void input_bytes::release_buffer()
 {
     if (kept_.empty() && buffer_) kept_ = std::string(buffer_.text());
     buffer_ = io::buffer();

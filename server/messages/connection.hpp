@@ -36,11 +36,11 @@ class input_bytes {
     /// Removes the first `bytes`.
     void consume(std::size_t bytes);
     /// Returns the buffer to the pool; the remaining bytes move to memory of just their size.
-    void shed_buffer();
+    void release_buffer();
 
   private:
     io::buffer buffer_;
-    std::string kept_;  // if not empty, it has all bytes
+    std::string kept_;  // if not empty, it contains all bytes
 };
 
 /// The rest of a request body that is discarded: a number of bytes, or chunks up to the last one.
@@ -48,7 +48,7 @@ using body_to_skip = std::variant<std::uint64_t, http::chunked_decoder>;
 
 struct connection : csp::pooled {
     enum class phase : std::uint8_t {
-        introduction,  // waits for the PROXY protocol header
+        proxy_header,  // waits for the PROXY protocol header
         idle,          // waits for the first byte of a request
         head,          // has received a part of a head
         body,          // discards the body of a request that was answered
@@ -57,7 +57,11 @@ struct connection : csp::pooled {
     };
 
     /// How this connection counts against the limit for its client address.
-    enum class standing : std::uint8_t { counted, turned_away, proxys };
+    enum class standing : std::uint8_t {
+        counted,
+        turned_away,  // beyond the limit: open until it was answered with an error
+        not_counted   // of a proxy, or without an address
+    };
 
     explicit connection(io::socket s, connection_id i = {}) : socket(std::move(s)), id(i) {}
 
@@ -75,10 +79,10 @@ struct connection : csp::pooled {
     std::uint32_t exchanges = 0;                      // requests answered so far
     http::ip_address client;                          // client address,
     std::string peer;                                 // and its text for the log
-    standing counts_as = standing::proxys;
+    standing counts_as = standing::not_counted;
     std::optional<http::ip_address> proxy;  // a trusted proxy opened this connection for its clients
     bool is_probe = false;                  // opened by the server itself to test that it answers
-    bool is_unnamed = false;    // a proxy forwarded a request without naming its client; `client` is the proxy
+    bool client_is_unknown = false;    // a proxy forwarded a request without naming its client; `client` is the proxy
     bool is_last = false;       // the server is draining: the next request will be the last
     bool next_is_here = false;  // a complete request has arrived after the present one
     bool is_corked = false;     // the kernel may hold back the end of the last response

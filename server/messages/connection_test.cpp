@@ -23,7 +23,7 @@ TEST_F(InputBytes, AreEmptyAtFirst)
     input_bytes in;
     EXPECT_TRUE(in.empty());
     EXPECT_EQ(in.text(), "");
-    in.shed_buffer();
+    in.release_buffer();
     EXPECT_TRUE(in.empty());
     in.consume(0);
     EXPECT_TRUE(in.empty());
@@ -65,14 +65,14 @@ TEST_F(InputBytes, OutliveTheirBuffer)
     input_bytes in;
     in.add(bytes("GET / HTTP"));
     in.consume(4);
-    in.shed_buffer();
+    in.release_buffer();
     EXPECT_EQ(in.text(), "/ HTTP");
-    in.shed_buffer();
+    in.release_buffer();
     EXPECT_EQ(in.text(), "/ HTTP");
     in.add(bytes("/1.1"));
     EXPECT_EQ(in.text(), "/ HTTP/1.1");
     in.consume(10);
-    in.shed_buffer();
+    in.release_buffer();
     EXPECT_TRUE(in.empty());
 }
 

@@ -11,12 +11,13 @@
 namespace server {
 namespace {
 
-/// In the base64url alphabet (RFC 4648 section 5): every character may stand in a tag, and 128 bits take 22 of them.
+/// Encoded as base64url (RFC 4648 section 5): all its characters are allowed in a tag, and 128 bits need only 22 of
+/// them.
 std::string tag_of(XXH128_hash_t hash)
 {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     XXH128_canonical_t bytes;
-    XXH128_canonicalFromHash(&bytes, hash);  // the same on every machine of a cluster
+    XXH128_canonicalFromHash(&bytes, hash);  // the same bytes on every machine
 
     std::string tag = "\"";
     std::uint32_t bits = 0;
@@ -48,7 +49,7 @@ std::string content_etag(std::string_view content, http::coding c)
 
 std::string etag_of_times(const file_identity& i)
 {
-    // Not the device: its number may change when the machine restarts.
+    // The device is left out: its number may change when the machine restarts.
     const std::array<std::int64_t, 4> version{static_cast<std::int64_t>(i.inode), static_cast<std::int64_t>(i.size),
                                               i.modified.count(), i.changed.count()};
     return "\"t-" + tag_of(XXH3_128bits(version.data(), sizeof version)).substr(1);

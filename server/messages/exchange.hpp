@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// An exchange: one request with the response being written. It is what travels past the front end. A farm sees the
-// request and calls respond(); it never knows by which protocol version the request came. That is the carrier's
-// business, which an exchange has inside: for HTTP/1.1 the connection itself, for a protocol that carries many
-// exchanges at once the end of a channel to the process that keeps the connection.
+// An exchange: one request and its response. This is what the front end makes of a connection, and what travels from
+// there to the back end. A farm reads the request and calls respond(); it does not know the protocol version. That is
+// the business of the carrier, which the exchange contains: for HTTP/1.1 the connection itself, and for a protocol with
+// several exchanges on one connection a channel to the process that owns the connection.
 #pragma once
 
 #include <array>
@@ -37,15 +37,15 @@
 
 namespace server {
 
-/// The request, as far as somebody past the front end asks for it. The views point into the bytes of the head, which
-/// the exchange keeps (with its connection, or in `own_head`).
+/// The parts of the request that processes after the front end need. The views point into the bytes of the head, which
+/// the exchange keeps alive (in its connection, or in `own_head`).
 struct request {
     http::method method = http::method::get;
     http::canonical_path path;
-    std::uint64_t site_key = 0;          // of the site whose page it is, as it is configured: key_of()
-    std::uint64_t path_hash = 0;         // and of that key
-    std::vector<route_number> routes;    // of the site, that add headers
-    std::optional<route_number> acting;  // the one of them that says which file answers
+    std::uint64_t site_key = 0;          // identifies the site with its configuration: key_of()
+    std::uint64_t path_hash = 0;         // of the path, seeded with `site_key`
+    std::vector<route_number> routes;    // the routes that apply; they add headers
+    std::optional<route_number> acting;  // the one of them that determines the file
     std::string_view query;
     std::string_view line;  // for the log
     std::string_view authority;
@@ -54,22 +54,22 @@ struct request {
     std::string_view accept;
     http::accepted_codings accepted;
     http::preconditions conditions;
-    bool is_conditional = false;                // it has conditions, or wants a range
-    std::string own_head;                       // of a carrier whose connection does not keep it
-    std::forward_list<std::string> own_fields;  // lists that came in several lines
+    bool is_conditional = false;                // it has conditions or a range
+    std::string own_head;                       // the head, if the carrier does not keep it
+    std::forward_list<std::string> own_fields;  // list fields that were sent in several lines
 
-    /// For the whole of a page, whatever it is.
+    /// An unconditional GET of a whole page.
     [[nodiscard]] bool is_plain() const { return method == http::method::get && !is_conditional; }
 };
 
-/// A part of what a response's content is sent from: its file, or the ready content of its page.
+/// A part of the response's file, or of the content of its page.
 struct slice {
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
 };
 using segment = std::variant<std::string, slice>;
 
-/// A response: what slices are cut from is either `file` or the page in one of its codings.
+/// A response. Its slices refer to `file`, or if that is not set to `page` in this coding.
 struct response {
     response() = default;
     response(http::status c, response_fields f) : code(c), fields(std::move(f)) {}
@@ -84,12 +84,12 @@ struct response {
     [[nodiscard]] std::uint64_t content_bytes() const;
 };
 
-/// HTTP/1.0 and 1.1: the exchange has the connection to itself.
+/// HTTP/1.0 and 1.1: one exchange at a time owns the connection.
 struct http1_carrier {
     enum class fate : std::uint8_t {
         closes,
         persists,
-        persists_as_told,  // HTTP/1.0 needs to be told
+        persists_as_told,  // persists, and says so: HTTP/1.0 needs "Connection: keep-alive"
     };
     conn connection;
     fate then = fate::closes;  // persists: the client may send another request when this one is answered
@@ -97,20 +97,20 @@ struct http1_carrier {
     [[nodiscard]] bool persists() const { return then != fate::closes; }
 };
 
-/// A piece of a response on its way to the process that shares a connection among many exchanges.
+/// A piece of a response for the process that owns a connection with several exchanges.
 struct stream_piece {
     std::uint32_t stream = 0;
-    std::optional<http::status> code;  // of the first piece, with `fields`
+    std::optional<http::status> code;  // in the first piece only, with `fields`
     response_fields fields;
     std::string bytes;
     enum class what_follows : std::uint8_t {
         more,
         nothing,
         never
-    } next = what_follows::more;  // never: it was cut short
+    } next = what_follows::more;  // never: the response was cut short
 };
 
-/// Any protocol that carries several exchanges at once over one connection.
+/// A protocol with several exchanges at once on one connection.
 struct stream_carrier {
     csp::shared_out<stream_piece> to_session;
     std::uint32_t stream = 0;
@@ -151,35 +151,35 @@ class any_carrier {
     std::variant<http1_carrier, stream_carrier> kind_;
 };
 
-/// What became of the response, for the log and the statistics.
+/// The result of the exchange, for the log and the statistics.
 struct account {
     http::status code = http::status::internal_server_error;
     std::uint64_t content_bytes = 0;
-    bool complete = false;  // all of it went out
+    bool complete = false;  // all of it was sent
 };
 
-/// Where a request is sent by a route, rather than answered.
+/// A redirect by a route.
 struct elsewhere {
     http::status code = http::status::found;
     std::string location;
 };
 
-/// Which part of the network an exchange went to, for the statistics.
-enum class branch : std::uint8_t { pages, statistics, probe };  // probe: a question of our own, not counted
+/// Which part of the network answers the exchange, for the statistics.
+enum class branch : std::uint8_t { pages, statistics, probe };  // probe: the server's own request, not counted
 
 struct exchange_record : csp::pooled {
     explicit exchange_record(any_carrier by) : carrier(std::move(by)) {}
 
     request asked;
-    frozen_policy by;                    // in force when it was complete
-    site_number site = 0;                // of that policy
-    std::optional<elsewhere> moved;      // to be answered with this address
-    std::optional<http::error> refused;  // to be answered with this error's page
-    response_fields refused_with;        // and these fields beside those of the page
-    frozen_page kept;                    // the page that the cache has for this path
-    bool kept_is_fresh = false;          // and it need not be compared with the file
-    bool asked_lately = false;           // nothing is kept for this path, and it was asked for before
-    std::size_t ready_sent = 0;          // so many bytes of it, ready made, have gone out: the rest must follow
+    frozen_policy by;                    // in force when the head was complete
+    site_number site = 0;                // an index into that policy's sites
+    std::optional<elsewhere> moved;      // answer with this redirect
+    std::optional<http::error> refused;  // answer with this error
+    response_fields refused_with;        // and with these additional fields
+    frozen_page kept;                    // the cached page for this path
+    bool kept_is_fresh = false;          // it was compared with the file recently
+    bool asked_lately = false;           // nothing is cached for this path, but it was requested before
+    std::size_t ready_sent = 0;          // bytes of `kept` already sent; if not 0, the rest of it must follow
     branch went_to = branch::pages;
     account sent;
     csp::time_point began;

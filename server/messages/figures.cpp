@@ -23,7 +23,7 @@ tally& tally::operator+=(const tally& more)
     content_bytes += more.content_bytes;
     head_bytes += more.head_bytes;
     incomplete += more.incomplete;
-    for (std::size_t i = 0; i < bitten.size(); ++i) bitten[i] += more.bitten[i];
+    for (std::size_t i = 0; i < limit_hits.size(); ++i) limit_hits[i] += more.limit_hits[i];
     for (std::size_t i = 0; i < by_class.size(); ++i) by_class[i] += more.by_class[i];
     at_once += more.at_once;
     kept += more.kept;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the network tells of itself: how it adds up, and by which questions it is asked for.
+// The figures that the network counts, and the questions by which they are collected.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +21,8 @@
 
 namespace server {
 
-/// How long answers took, counted in buckets whose bounds grow by about a fifth: from 4 us on four to each power of
-/// two. So a percentile is known to a tenth, and to count is to add one.
+/// A histogram of response times. The bounds of the buckets grow by about a fifth: from 4 us on, each power of two has
+/// four. So a percentile is accurate to about a tenth, and counting is one increment.
 class latencies {
   public:
     static constexpr std::size_t buckets = 4 + 4 * 24;
@@ -42,13 +42,13 @@ class latencies {
 
     [[nodiscard]] std::uint64_t count_in(std::size_t bucket) const { return counts_[bucket]; }
     [[nodiscard]] std::uint64_t sum_us() const { return sum_us_; }
-    /// What all in the bucket are below; the last has no bound, and what is slower still is in it too.
+    /// The upper bound of the bucket, exclusive. The last bucket has none: it also counts everything slower.
     [[nodiscard]] static constexpr std::uint64_t bound_us(std::size_t bucket)
     {
         if (bucket < 4) return bucket + 1;
         return (5 + bucket % 4) << (bucket / 4 - 1);
     }
-    /// So that `part` of all answers took less; 0 when there are none.
+    /// The time that the fraction `part` of all responses did not reach; 0 if there are none.
     [[nodiscard]] std::uint64_t percentile_us(double part) const;
 
   private:
@@ -63,7 +63,7 @@ class latencies {
     std::uint64_t sum_us_ = 0;
 };
 
-/// A request that took longer than others. Has its text in itself, so that noting one allocates nothing.
+/// A slow request. It contains its text, so that recording one does not allocate memory.
 struct slow_request {
     std::chrono::microseconds took{};
     std::chrono::sys_seconds when;
@@ -71,7 +71,7 @@ struct slow_request {
     std::uint8_t line_bytes = 0;
     std::array<char, 120> text{};
 
-    /// Up to the query, which may have secrets in it.
+    /// Stores the request line without the query, which may contain secrets.
     void set_line(std::string_view line)
     {
         if (const auto mark = line.find('?'); mark != std::string_view::npos) line = line.substr(0, mark + 1);
@@ -80,7 +80,7 @@ struct slow_request {
     [[nodiscard]] std::string_view line() const { return {text.data(), line_bytes}; }
 };
 
-/// The slowest of a time, the slowest first.
+/// The slowest requests of a period, in descending order of their time.
 template <std::size_t Most>
 class slowest {
   public:
@@ -110,7 +110,7 @@ class slowest {
     std::size_t known_ = 0;
 };
 
-/// The limits that a client can meet, and the keys of the configuration by which they are set.
+/// The limits that a client can reach, and their keys in the configuration.
 enum class limit_kind : std::uint8_t { connections_per_address, requests_per_second, head_time, target, head, body };
 constexpr std::array<std::string_view, 6> limit_names{"connections_per_address",
                                                       "requests_per_second_per_address",
@@ -119,14 +119,14 @@ constexpr std::array<std::string_view, 6> limit_names{"connections_per_address",
                                                       "head_bytes",
                                                       "body_bytes"};
 
-/// What a core's back end has seen since it last told; they add up.
+/// What a core has counted since its last report. Tallies can be added.
 struct tally {
     std::uint64_t exchanges = 0;
     std::uint64_t content_bytes = 0;                         // sent
     std::uint64_t head_bytes = 0;                            // received
-    std::uint64_t incomplete = 0;                            // responses that did not get through
+    std::uint64_t incomplete = 0;                            // responses that were cut short
     std::array<std::uint64_t, 5> by_class{};                 // 1xx to 5xx
-    std::array<std::uint64_t, limit_names.size()> bitten{};  // times that each limit has met a client
+    std::array<std::uint64_t, limit_names.size()> limit_hits{};  // times that each limit was reached
     std::uint64_t at_once = 0;                               // answered by a cache process itself
     std::uint64_t kept = 0;                                  // answered by a worker with the page that the cache has
     std::uint64_t missed = 0;                                // pages that the cache did not have
@@ -136,13 +136,13 @@ struct tally {
     slowest<6> slow;
 
     tally& operator+=(const tally& more);
-    [[nodiscard]] std::uint64_t& by(limit_kind kind) { return bitten[static_cast<std::size_t>(kind)]; }
+    [[nodiscard]] std::uint64_t& by(limit_kind kind) { return limit_hits[static_cast<std::size_t>(kind)]; }
 };
 static_assert(csp::mobile<tally>);
 
 [[nodiscard]] std::string to_string(const tally& t);
 
-/// What has been counted on all cores since the start.
+/// The sum over all cores since the start.
 struct figures {
     tally sum;
     slowest<20> slow;  // of the last minutes
@@ -151,11 +151,11 @@ struct figures_question {
     csp::bridge_out<figures> answer = {};
 };
 
-/// A core's connections.
+/// The connections of a core.
 struct parking_view {
     std::uint64_t accepted = 0;        // since the start
     std::uint64_t requests = 0;        // the same
-    std::uint64_t waits_for_room = 0;  // times that all places were taken, so that clients had to wait in the kernel
+    std::uint64_t waits_for_room = 0;  // times that the limit was reached, so that clients had to wait in the accept queue
     std::uint64_t yielded = 0;         // connections closed to make room for new ones
     std::size_t parked = 0;
     std::size_t under_way = 0;
@@ -164,14 +164,14 @@ struct parking_view {
 };
 struct parking_question {
     csp::out<parking_view> answer = {};
-    conn probe = nullptr;  // to be sent the way of all requests
+    conn probe = nullptr;  // a request of the server's own, to be forwarded like any other
 };
 
-/// What a core's cache keeps, and what competes to be kept.
+/// The cached pages of a core, and the candidates for the cache.
 struct ranked_page {
     std::string path;
     std::uint32_t count = 0;
-    std::size_t bytes = 0;  // of a kept one
+    std::size_t bytes = 0;  // of a cached page
 };
 struct cache_view {
     std::size_t kept = 0;
@@ -179,9 +179,9 @@ struct cache_view {
     std::size_t bytes = 0;
     std::size_t most_pages = 0;
     std::size_t most_bytes = 0;
-    std::size_t open_files = 0;  // kept open, each of a file that is too large to be a page
+    std::size_t open_files = 0;  // kept open for files that are too large for a page
     std::size_t most_open_files = 0;
-    std::size_t absences = 0;  // paths under which there is nothing
+    std::size_t absences = 0;  // cached 404s
     std::size_t most_absences = 0;
     std::vector<ranked_page> first_kept;
     std::vector<ranked_page> first_competing;
@@ -190,13 +190,13 @@ struct cache_question {
     csp::out<cache_view> answer = {};
 };
 
-/// What is on a core at this moment.
+/// The state of a core.
 struct core_view {
     unsigned core = 0;
     parking_view connections;
     cache_view cache;
     std::vector<csp::kind_of_process> processes;
-    bool answers = false;  // the request of a probe was answered
+    bool answers = false;  // a probe was sent, and answered
 };
 struct core_question {
     csp::bridge_out<core_view> answer = {};

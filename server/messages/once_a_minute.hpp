@@ -9,8 +9,8 @@
 
 namespace server {
 
-/// Counts something that may happen many times a second, and says when a line about it is due: at the first time, and
-/// then at most once a minute.
+/// Counts an event that may occur many times a second, and limits the log lines about it: the first occurrence is due
+/// at once, and after that at most one line a minute.
 class once_a_minute {
   public:
     void note() { ++unsaid_; }
@@ -19,9 +19,9 @@ class once_a_minute {
         constexpr std::chrono::minutes pause{1};
         return !said_at_ || csp::core::here().now() >= *said_at_ + pause;
     }
-    /// How often it has happened since the last line.
+    /// The number of occurrences since the last line.
     [[nodiscard]] std::uint64_t unsaid() const { return unsaid_; }
-    /// A line about it is on its way.
+    /// The caller has logged a line.
     void said()
     {
         said_at_ = csp::core::here().now();

@@ -90,7 +90,7 @@ response_fields response_fields::without(std::string_view name) const
     return others;
 }
 
-response_fields fields_of_any(const description& d)
+response_fields metadata_fields(const description& d)
 {
     constexpr std::size_t usually_enough = 384;  // bytes
     response_fields f;
@@ -106,11 +106,11 @@ response_fields fields_of_any(const description& d)
     return f;
 }
 
-response_fields fields_of_whole(const description& d) { return fields_of_part(d, d.media_type, d.bytes); }
+response_fields full_fields(const description& d) { return part_fields(d, d.media_type, d.bytes); }
 
-response_fields fields_of_part(const description& d, std::string_view media_type, std::uint64_t bytes)
+response_fields part_fields(const description& d, std::string_view media_type, std::uint64_t bytes)
 {
-    response_fields f = fields_of_any(d);
+    response_fields f = metadata_fields(d);
     f.add("Content-Type", media_type).add("Content-Length", bytes);
     const http::coding applied = d.coding == http::coding::identity ? d.stored : d.coding;
     if (applied != http::coding::identity) f.add("Content-Encoding", http::token(applied));
@@ -185,7 +185,7 @@ void page::add(http::coding c, std::string_view text)
     about.coding = c;
     about.etag = coded_etag(about.etag, c);
     about.bytes = text.size();
-    ready_response whole(http::status::ok, fields_of_whole(about), text);
+    ready_response whole(http::status::ok, full_fields(about), text);
     place = representation{.about = std::move(about), .whole = std::move(whole)};
 }
 
@@ -215,7 +215,7 @@ void page::set_dates(const page_dates& dates)
     for (auto& r : in) {
         if (!r) continue;
         r->about.modified = dates[static_cast<std::size_t>(r->about.coding)];
-        r->whole = ready_response(http::status::ok, fields_of_whole(r->about), r->whole.content());
+        r->whole = ready_response(http::status::ok, full_fields(r->about), r->whole.content());
     }
 }
 

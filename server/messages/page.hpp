@@ -30,7 +30,7 @@ class response_fields {
     [[nodiscard]] std::string_view lines() const { return lines_; }
     /// All fields except those with this name. The case of the name must match.
     [[nodiscard]] response_fields without(std::string_view name) const;
-    /// Makes room for so many bytes of lines.
+    /// Reserves memory for this many bytes of lines.
     void reserve(std::size_t bytes) { lines_.reserve(bytes); }
 
   private:
@@ -74,11 +74,12 @@ struct description {
 
 /// The fields that every response about a representation has, including a 304 (RFC 9110 section 15.4.5): its
 /// validators, and how caches may store it.
-[[nodiscard]] response_fields fields_of_any(const description& d);
+[[nodiscard]] response_fields metadata_fields(const description& d);
 /// The fields of a response with the whole representation.
-[[nodiscard]] response_fields fields_of_whole(const description& d);
-/// What a part of it is sent with: the same with another length, and perhaps another type (RFC 9110, section 15.3.7).
-[[nodiscard]] response_fields fields_of_part(const description& d, std::string_view media_type, std::uint64_t bytes);
+[[nodiscard]] response_fields full_fields(const description& d);
+/// The fields of a response with a part of it: they differ in the length, and with several parts in the type (RFC 9110,
+/// section 15.3.7).
+[[nodiscard]] response_fields part_fields(const description& d, std::string_view media_type, std::uint64_t bytes);
 
 /// A complete HTTP/1.1 response, ready to be sent with one system call. Only its Date has to be updated.
 class ready_response {

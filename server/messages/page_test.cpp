@@ -57,7 +57,7 @@ page page_with(std::string_view text)
     about.etag = "\"tag\"";
     about.bytes = text.size();
     about.varies = true;
-    p.in.front() = representation{about, ready_response(http::status::ok, fields_of_whole(about), text)};
+    p.in.front() = representation{about, ready_response(http::status::ok, full_fields(about), text)};
     return p;
 }
 

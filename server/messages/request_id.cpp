@@ -27,7 +27,7 @@ connection_ids::connection_ids()
 
 char* print(const request_id& id, char* to)
 {
-    // Without fmt, which takes longer: every error's answer has an id.
+    // Not with fmt, which is slower: every error response has an id.
     constexpr std::string_view digits = "0123456789abcdef";
     for (int shift = 44; shift >= 0; shift -= 4) *to++ = digits[id.connection.drawn >> shift & 15];
     *to++ = '-';

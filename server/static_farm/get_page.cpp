@@ -168,7 +168,7 @@ csp::step<io::result<representation>> load(const common_description& common, con
     if (!content) co_return std::unexpected(content.error());
     description about = describe(common, plain, as_sent, c);
     about.etag = content_etag(*content, c);
-    ready_response whole(status::ok, fields_of_whole(about), *content);
+    ready_response whole(status::ok, full_fields(about), *content);
     co_return representation{.about = std::move(about), .whole = std::move(whole)};
 }
 

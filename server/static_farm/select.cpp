@@ -17,7 +17,7 @@ using http::status;
 
 response part_of(const description& about, std::string_view media_type, std::uint64_t bytes)
 {
-    return {status::partial_content, fields_of_part(about, media_type, bytes)};
+    return {status::partial_content, part_fields(about, media_type, bytes)};
 }
 
 response one_range(const description& about, const http::byte_range& range)
@@ -65,7 +65,7 @@ std::expected<response, not_sent> select(const request& asked, const description
         const http::outcome met = http::evaluate(asked.method, asked.conditions, current);
         if (met == http::outcome::failed) return std::unexpected(not_sent{not_the_one_meant, {}});
         if (met == http::outcome::not_modified) {
-            return response(status::not_modified, fields_of_any(about));
+            return response(status::not_modified, metadata_fields(about));
         }
         if (http::range_applies(asked.method, asked.conditions, current)) {
             const http::requested_ranges wanted = http::parse_range(asked.conditions.range, about.bytes);
@@ -74,7 +74,7 @@ std::expected<response, not_sent> select(const request& asked, const description
             if (wanted.ranges.size() > 1) return several_ranges(about, wanted.ranges);
         }
     }
-    response whole(status::ok, fields_of_whole(about));
+    response whole(status::ok, full_fields(about));
     if (about.bytes > 0) whole.content.emplace_back(slice{.offset = 0, .bytes = about.bytes});
     return whole;
 }

@@ -208,7 +208,7 @@ std::string table_of(const picture& p)
     add_row(to, "Limit reached: connections", fmt::format("{}", connections.waits_for_room));
     add_row(to, "Connections closed to make room for new ones", fmt::format("{}", connections.yielded));
     for (std::size_t i = 0; i < limit_names.size(); ++i) {
-        add_row(to, fmt::format("Limit reached: {}", limit_names[i]), fmt::format("{}", t.bitten[i]));
+        add_row(to, fmt::format("Limit reached: {}", limit_names[i]), fmt::format("{}", t.limit_hits[i]));
     }
     add_row(to, "Requests answered by a cache process", fmt::format("{}", t.at_once));
     add_row(to, "Requests answered by a worker with a cached page", fmt::format("{}", t.kept));
@@ -261,7 +261,7 @@ std::string as_json(const picture& p)
     add(to, R"("cache":{{"at_once":{},"kept":{},"missed":{}}},"took":)", t.at_once, t.kept, t.missed);
     add_latencies(to, t.took);
     add(to, R"(,"limits":{{"connections":{})", all_connections(p.cores).waits_for_room);
-    for (std::size_t i = 0; i < limit_names.size(); ++i) add(to, R"(,"{}":{})", limit_names[i], t.bitten[i]);
+    for (std::size_t i = 0; i < limit_names.size(); ++i) add(to, R"(,"{}":{})", limit_names[i], t.limit_hits[i]);
     to += R"(},"slow":)";
     add_list(to, p.counted.slow, [&](const slow_request& r) {
         add(to, R"({{"line":{},"status":{},"took_us":{},"when":{}}})", json_quoted(printable(r.line())), r.status,
@@ -285,7 +285,7 @@ std::string as_metrics(const picture& p)
              "Times that a limit was applied to a client, by the configuration key of the limit.");
     add(to, "occwserv_limits_total{{limit=\"connections\"}} {}\n", connections.waits_for_room);
     for (std::size_t i = 0; i < limit_names.size(); ++i) {
-        add(to, "occwserv_limits_total{{limit=\"{}\"}} {}\n", limit_names[i], p.counted.sum.bitten[i]);
+        add(to, "occwserv_limits_total{{limit=\"{}\"}} {}\n", limit_names[i], p.counted.sum.limit_hits[i]);
     }
     add_moment(to, p);
     return to;

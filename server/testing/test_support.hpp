@@ -131,7 +131,7 @@ inline frozen_page page_of(std::string_view content, std::uint64_t version = 0)
     about.media_type = "text/plain";
     about.etag = "\"x\"";
     about.bytes = content.size();
-    p.in.front() = representation{about, ready_response(http::status::ok, fields_of_whole(about), content)};
+    p.in.front() = representation{about, ready_response(http::status::ok, full_fields(about), content)};
     return frozen_page(std::move(p));
 }
 
