@@ -327,7 +327,7 @@ def test_silent_connections_lock_nobody_out(serve, place):
     control = place / "control"
     server = serve({"patience": {"grace_seconds": 0.5}}, descriptors=64, arguments=["--control", str(control)],
                    files={"a.txt": A, "l.bin": b"x" * 200_000})
-    wait_until(lambda: "connections = 10000 is fitted to" in server.error_log.read_text(), "that they are few is told")
+    wait_until(lambda: "connections = 10000 is reduced to" in server.error_log.read_text(), "that they are few is told")
     with contextlib.ExitStack() as stack:
         for c in idle_for_a_while(server, 100):
             stack.enter_context(c)

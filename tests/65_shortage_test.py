@@ -123,7 +123,7 @@ def test_without_a_thread_the_logs_go_on_where_they_were(confined):
     with no_new_threads(confined):
         confined.signal(signal.SIGUSR1)
         # A thread that the log has already, since a line had to wait for the disk, opens them.
-        told = re.compile("cannot be opened anew|the logs were opened anew")
+        told = re.compile("cannot reopen|the logs were reopened")
         wait_until(lambda: told.search(confined.error_log.read_text()), "the log says what became of it")
     confined.expect_healthy()
 

@@ -227,7 +227,7 @@ def test_a_server_without_descriptors_says_so(serve):
         assert r.status == 503
         assert c.ask("/a.txt").status == 200
     (line,) = told(server, "error: 503 ")
-    assert '503 to 127.0.0.1 for "GET /a.txt HTTP/1.1": The server has too many files open just now. [request ' in line
+    assert '503 to 127.0.0.1 for "GET /a.txt HTTP/1.1": The server has too many open files. Try again later. [request ' in line
     assert line.endswith(f"[request {r.get('X-Request-Id')}]")
 
 
@@ -266,7 +266,7 @@ def test_logs_are_moved_away_under_load(serve):
                for line in lines]
     assert len(targets) == sum(asked)
     assert set(targets) == {f"{me}-{i}" for me in range(clients) for i in range(asked[me])}
-    assert server.error_log.read_text().count("notice: the logs were opened anew") == moves
+    assert server.error_log.read_text().count("notice: the logs were reopened") == moves
 
 
 def test_a_log_that_cannot_be_reopened(serve, place):
@@ -275,8 +275,8 @@ def test_a_log_that_cannot_be_reopened(serve, place):
     server.ask("/a.txt?before")
     (place / "logs").rename(place / "moved")
     server.signal(signal.SIGUSR1)
-    (line,) = told(server, "cannot be opened anew")
-    assert f"the access log goes on where it was: {place}/logs/access cannot be opened anew: No such file" in line
+    (line,) = told(server, "cannot reopen")
+    assert f"the access log is still written to the old file: cannot reopen {place}/logs/access: No such file" in line
     server.ask("/a.txt?after")
     server.stop()
     assert re.findall(r"\?(\w+)", (place / "moved" / "access").read_text()) == ["before", "after"]
@@ -293,7 +293,7 @@ def test_logs_are_moved_away_while_the_server_ends(serve):
         told(server, "no new connections")
         server.access_log.rename(f"{server.access_log}.1")
         server.signal(signal.SIGUSR1)
-        told(server, "the logs were opened anew")
+        told(server, "the logs were reopened")
         c.response()
         server.wait()
     assert "GET /large.bin " in server.access_log.read_text()
@@ -303,7 +303,7 @@ def test_the_standard_stream_is_not_reopened(serve):
     server = serve(access_log="-", workers=1)
     server.ask("/a.txt?before")
     server.signal(signal.SIGUSR1)
-    told(server, "the logs were opened anew")
+    told(server, "the logs were reopened")
     server.ask("/a.txt?after")
     server.stop()
     assert re.findall(r"\?(\w+)", server.stderr.read_text()) == ["before", "after"]

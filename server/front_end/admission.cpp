@@ -9,7 +9,7 @@ namespace server {
 namespace {
 
 constexpr std::chrono::milliseconds report_interval{200};
-constexpr std::size_t most_turned_away = 64;             // further connections beyond the limit are closed without an answer
+constexpr std::size_t most_turned_away = 64;  // further connections beyond the limit are closed without an answer
 
 /// A client on a Unix socket has no address to count by, unless it is a proxy that does not name its client.
 bool is_without_address(const connection& c) { return c.client.is_none() && !c.client_is_unknown; }
@@ -17,7 +17,7 @@ bool is_without_address(const connection& c) { return c.client.is_none() && !c.c
 }  // namespace
 
 void admission::limit::hit(const connection& c, std::vector<log_lines>& lines,
-                            std::optional<request_id> request) noexcept
+                           std::optional<request_id> request) noexcept
 {
     counted_.note();
     if (!counted_.is_due()) return;

@@ -58,7 +58,7 @@ class admission {
         explicit limit(std::string_view text) : text_(text) {}
         /// `c` has reached the limit. Adds a line to `lines` if one is due.
         void hit(const connection& c, std::vector<log_lines>& lines,
-                  std::optional<request_id> request = std::nullopt) noexcept;
+                 std::optional<request_id> request = std::nullopt) noexcept;
 
       private:
         std::string_view text_;
@@ -75,7 +75,8 @@ class admission {
     limit unwatched_{
         "a connection was closed, because the kernel has no watch or memory left for it (see "
         "fs.epoll.max_user_watches)"};
-    limit of_one_address_{"[limits] connections_per_address: an address has reached the limit, and further connections are refused"};
+    limit of_one_address_{
+        "[limits] connections_per_address: an address has reached the limit, and further connections are refused"};
     limit requests_{"[limits] requests_per_second_per_address: a request was refused with 429"};
     limit missing_proxy_headers_{"[[proxy]] protocol: a connection that did not begin with a PROXY header was closed"};
     std::vector<log_lines> lines_;

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view health = "/healthz";
 
-/// Whether the request was made on this machine, as far as the server can tell. A forwarded request was not, whoever
-/// opened the connection; the proxy need not be one that the configuration names.
+/// Whether the request was made on this machine, as far as the server can tell. A forwarded request was not, even if a
+/// proxy on this machine opened the connection; the proxy need not be one that the configuration names.
 bool is_from_this_machine(const connection& c)
 {
     if (!c.client.is_loopback() || c.client_is_unknown) return false;

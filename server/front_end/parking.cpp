@@ -19,17 +19,18 @@ namespace server {
 // How parking works.
 //
 // Every connection of the core is in one of three states. It is parked, and parking owns it; or it is under way, and
-// another process owns it, so parking only counts it; or it is the one connection `c` at hand in this round of the loop.
+// another process owns it, so parking only counts it; or it is the one connection `c` at hand in this round of the
+// loop.
 //
 // In each round the process selects one input. A new connection, a connection that came back, or an event of the select
-// set (input, a deadline, an end) makes a connection the one at hand. look_at() then reads what has arrived and decides:
-// park it with the deadline of its phase, forward it to the front end, or close it.
+// set (input, a deadline, an end) makes a connection the one at hand. look_at() then reads what has arrived and
+// decides: park it with the deadline of its phase, forward it to the front end, or close it.
 //
 // `places` owns the parked connections. The index of a connection's place is its token in the select set. For the case
 // that the core is full, each parked connection is also in one of two queues, `idle` or `unfinished`, ordered by the
 // time at which it joined; so the one to close is at the front. An event takes a connection out of its place ("lifts"
 // it) but reserves the place and its position in the queue until look_at() has decided. If the connection still waits
-// for the same thing, it gets both back: a client cannot improve its position by sending a byte now and then.
+// for the same thing, it gets both back: a client cannot put off its turn by sending a byte now and then.
 //
 // Parking takes from `arrivals` while parked and under-way connections together are fewer than the limit, or while the
 // front of a queue has waited long enough to be closed. Otherwise new clients wait in the kernel's accept queue, and a
@@ -285,8 +286,7 @@ event_result receive(connection& c, io::select_event event, const std::vector<pr
     if (event.what == closed) return event_result::closed;
     if (event.what == expired) {
         if (c.now != head) return c.now == proxy_header ? event_result::no_proxy_header : event_result::closed;
-        c.refused = http::error{http::status::request_timeout,
-                                "The request head did not arrive in time."};
+        c.refused = http::error{http::status::request_timeout, "The request head did not arrive in time."};
         return event_result::more_input;
     }
     c.progress += event.bytes.size();
@@ -340,7 +340,7 @@ class parking_state {
         ending_ = how;
         if (!is_ending_now()) return;
         for (std::uint64_t place = 0; place < parked_.size(); ++place) {
-            if (!parked_.is_idle(place) || has_asked(parked_.at(place))) continue;
+            if (!parked_.is_idle(place) || has_unread_input(parked_.at(place))) continue;
             conn idle = parked_.leave(place);
             leave(idle);
         }
@@ -399,7 +399,7 @@ class parking_state {
                 case verdict::forward:
                     return forward(*c);
                 case verdict::wait:
-                    if (is_ending_now() && c->now == connection::phase::idle && !has_asked(*c)) break;
+                    if (is_ending_now() && c->now == connection::phase::idle && !has_unread_input(*c)) break;
                     return park(c);
                 case verdict::drop:
                     break;
@@ -436,7 +436,9 @@ class parking_state {
         constexpr std::chrono::milliseconds of_idle{250};
         constexpr std::chrono::seconds of_unfinished{5};
         using enum waiting;
-        if (const auto place = parked_.first(idle)) return candidate{*place, idle, parked_.queued_since(*place) + of_idle};
+        if (const auto place = parked_.first(idle)) {
+            return candidate{*place, idle, parked_.queued_since(*place) + of_idle};
+        }
         if (const auto place = parked_.first(unfinished)) {
             return candidate{*place, unfinished, parked_.queued_since(*place) + of_unfinished};
         }
@@ -529,8 +531,9 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
         conn c;  // the connection at hand
         const bool may_take_one = open && state.may_take_one();
         const bool will_take_one = open && !may_take_one && state.may_take_one_from() != csp::time_point::max();
-        const csp::timeout pause = csp::at(std::min(admitted.has_tally() ? admitted.report_at() : csp::time_point::max(),
-                                                    will_take_one ? state.may_take_one_from() : csp::time_point::max()));
+        const csp::timeout pause =
+            csp::at(std::min(admitted.has_tally() ? admitted.report_at() : csp::time_point::max(),
+                             will_take_one ? state.may_take_one_from() : csp::time_point::max()));
         const auto chosen = co_await csp::fair_alt(
             csp::when(!state.is_ending_now(), stops), csp::while_open(policies), csp::when(may_take_one, arrivals),
             returned, csp::while_open(questions), readable, csp::when(admitted.has_tally() || will_take_one, pause));

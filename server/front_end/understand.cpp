@@ -141,8 +141,8 @@ void understand_request(const http::request_head& head, exchange_record& x)
     if (head.method == method::other) {
         x.refused = http::error{status::not_implemented, "The server does not know this request method."};
     } else if (wants_https(head)) {
-        x.refused =
-            http::error{status::misdirected_request, "An https URI cannot be requested over an unencrypted connection."};
+        x.refused = http::error{status::misdirected_request,
+                                "An https URI cannot be requested over an unencrypted connection."};
     } else if (head.form == http::target_form::asterisk) {
         // A request about the server as a whole (RFC 9110, section 9.3.7) is answered like one about any page.
     } else if (head.form == http::target_form::authority) {
@@ -204,9 +204,8 @@ exchange understand(conn&& c, http::request_head& head)
     if (client.retry_after) {
         x->moved.reset();
         if (!client.refused) {
-            x->refused =
-                http::error{status::too_many_requests,
-                            "Your address sends too many requests (requests_per_second_per_address)."};
+            x->refused = http::error{status::too_many_requests,
+                                     "Your address sends too many requests (requests_per_second_per_address)."};
         }
         x->refused_with.add("Retry-After", static_cast<std::uint64_t>(client.retry_after->count()));
         client.retry_after.reset();

@@ -20,13 +20,13 @@ namespace server {
 
 namespace {
 
-constexpr std::chrono::seconds patience_without_progress{2};  // with a log that is to be complete
+constexpr std::chrono::seconds patience_without_progress{2};  // with a log that must be finished
 constexpr std::chrono::minutes patience_at_end{1};
 constexpr std::chrono::milliseconds patience_when_hurried{500};
-constexpr std::chrono::seconds patience_with_last_words{2};  // about lines that were lost
+constexpr std::chrono::seconds patience_with_last_words{2};  // the final lines, about losses
 
-/// A line of the error log that says how many lines of another log were lost. If this line is lost itself, the number
-/// is kept.
+/// Marks a line of the error log that reports lost lines of another log. If this line is lost too, the number is added
+/// back.
 struct told_loss {
     std::optional<log_number> of;
     std::uint64_t lines = 0;
@@ -37,28 +37,28 @@ struct waiting_work {
     told_loss tells = {};
 };
 
-/// One of the logs: what waits to be written, and how its writer is doing.
+/// One log: its waiting lines, and the state of its writer.
 struct kept_log {
     log_number number = 0;
     std::string_view name;
     bool is_on = false;
-    std::optional<csp::out<log_work>> to_writer = {};  // none: it is left
+    std::optional<csp::out<log_work>> to_writer = {};  // nullopt: no more work for it
     std::deque<waiting_work> waiting = {};
     std::size_t waiting_bytes = 0;
     bool is_writing = false;
-    std::uint64_t in_hand = 0;  // lines that the writer has
-    std::uint64_t written = 0;  // of these
+    std::uint64_t in_hand = 0;  // lines that the writer is writing
+    std::uint64_t written = 0;  // of these, already written
     told_loss in_hand_tells = {};
-    bool is_opening = false;        // the writer opens the file anew
-    std::size_t to_open = 0;        // times that it is still to be opened anew, this one included
-    csp::time_point progress = {};  // the last one, or when it became due
+    bool is_reopening = false;      // the writer is reopening the file
+    std::size_t to_reopen = 0;      // pending reopens, the present one included
+    csp::time_point progress = {};  // time of the last progress, or when work became due
     bool is_given_up = false;
-    std::uint64_t lost = 0;  // since it last told
+    std::uint64_t lost = 0;  // lines not reported yet
 
     [[nodiscard]] bool has_work() const { return !is_given_up && (is_writing || !waiting.empty()); }
 };
 
-/// Everything that the log knows.
+/// The state of the log process.
 class log_keeper {
   public:
     log_keeper(log_files files, csp::shared_out<log_report> reports)
@@ -73,7 +73,7 @@ class log_keeper {
                       std::chrono::milliseconds(1));
     }
 
-    /// For the access log or the error log.
+    /// Queues lines for the access log or the error log.
     void take(log_lines lines)
     {
         if (lines.which == log_kind::turn) {
@@ -88,11 +88,11 @@ class log_keeper {
         for (kept_log* const log : {error_.get(), access_.get()}) {
             if (!log->is_on) continue;
             if (!log->has_work()) log->progress = now();
-            log->waiting.push_back({.work = {.what = log_work::kind::open_anew}});
-            ++log->to_open;
+            log->waiting.push_back({.work = {.what = log_work::kind::reopen}});
+            ++log->to_reopen;
         }
-        all_opened_ = true;
-        tell_opened();
+        all_reopened_ = true;
+        tell_reopened();
     }
     void begin_change(log_change change)
     {
@@ -108,7 +108,7 @@ class log_keeper {
         }
     }
 
-    void hear(const log_report& r)
+    void take_report(const log_report& r)
     {
         kept_log* const log = find(r.from);
         if (log == nullptr || log->is_given_up) return;
@@ -117,14 +117,14 @@ class log_keeper {
             log->written = r.lines;
         } else if (r.what == log_report::kind::closed) {
             drop_loss(*log);
-            std::erase_if(left_, [&](const auto& l) { return l.get() == log; });
+            std::erase_if(replaced_, [&](const auto& l) { return l.get() == log; });
         } else {
             finish_work(*log, r);
         }
     }
 
-    /// Gives work to the writers that have none; they wait for it, so these outputs end at once.
-    csp::step<void> give_work()
+    /// Outputs work to the idle writers. They wait for it, so these outputs do not block.
+    csp::step<void> output_work()
     {
         for (kept_log* const log : all()) {
             if (log->is_writing || log->waiting.empty() || !log->to_writer) continue;
@@ -132,8 +132,8 @@ class log_keeper {
             log->waiting.pop_front();
             log->waiting_bytes -= next.work.lines.text.size();
             log->is_writing = true;
-            log->is_opening = next.work.what == log_work::kind::open_anew;
-            log->in_hand = log->is_opening ? 0 : lines_in(next.work.lines);
+            log->is_reopening = next.work.what == log_work::kind::reopen;
+            log->in_hand = log->is_reopening ? 0 : lines_in(next.work.lines);
             log->in_hand_tells = next.tells;
             log->written = 0;
             log->progress = now();
@@ -141,24 +141,24 @@ class log_keeper {
         }
     }
 
-    // ---- what is to be complete within a time
+    // ---- logs that must be finished within a time limit
 
-    /// Lets go of the logs that are left and written, and gives up those that make no progress.
-    void look_after_left()
+    /// Ends the writers of replaced logs that are finished, and gives up those that make no progress.
+    void check_replaced()
     {
-        for (const auto& log : left_) {
+        for (const auto& log : replaced_) {
             if (log->has_work() && now() >= log->progress + patience_without_progress) give_up(*log);
             if (!log->has_work()) log->to_writer.reset();
         }
-        std::erase_if(left_, [&](const auto& log) {
+        std::erase_if(replaced_, [&](const auto& log) {
             if (log->is_given_up) drop_loss(*log);
             return log->is_given_up;
         });
         tell_dropped_losses();
-        if (!left_.empty() || unaware_ > 0) return;
+        if (!replaced_.empty() || unaware_ > 0) return;
         if (auto complete = std::exchange(complete_, std::nullopt)) completed_ = std::move(complete);
     }
-    /// Yields, once, the end by which to report that a change is complete.
+    /// Returns, once, the end by which to report that a change is complete.
     [[nodiscard]] std::optional<csp::bridge_out<log_turn>> take_completed()
     {
         return std::exchange(completed_, std::nullopt);
@@ -176,7 +176,7 @@ class log_keeper {
     void lines_are_over() { lines_over_ = true; }
     [[nodiscard]] bool lines_over() const { return lines_over_; }
 
-    /// Whether all is written, or given up. `true` once: then what was lost has been told, too.
+    /// Whether everything is written or given up, including the reports of losses.
     [[nodiscard]] bool has_ended()
     {
         if (ending_) {
@@ -194,21 +194,21 @@ class log_keeper {
         return {.is_complete = std::ranges::none_of(all(), &kept_log::is_given_up) && !has_abandoned_};
     }
 
-    /// When the next look is due; never, if nothing is to be complete within a time.
+    /// When to check time limits next; never, if none applies.
     [[nodiscard]] csp::time_point next_look()
     {
         csp::time_point soonest = ending_ ? end_by_ : csp::time_point::max();
         const auto note = [&](const kept_log& log) {
             if (log.has_work()) soonest = std::min(soonest, log.progress + patience_without_progress);
         };
-        for (const auto& log : left_) note(*log);
+        for (const auto& log : replaced_) note(*log);
         if (ending_) {
             for (const kept_log* const log : all()) note(*log);
         }
         return soonest;
     }
 
-    /// From now on the writers end when they have done what they have in hand.
+    /// The writers end when they have finished their present work.
     void let_go()
     {
         for (kept_log* const log : all()) log->to_writer.reset();
@@ -237,7 +237,7 @@ class log_keeper {
     {
         std::vector<kept_log*> logs{access_.get(), error_.get(), said_.get()};
         if (access_before_) logs.push_back(access_before_.get());
-        for (const auto& log : left_) logs.push_back(log.get());
+        for (const auto& log : replaced_) logs.push_back(log.get());
         for (const auto& log : untold_) logs.push_back(log.get());
         return logs;
     }
@@ -249,7 +249,7 @@ class log_keeper {
         return nullptr;
     }
 
-    /// Yields whether there was room.
+    /// Returns whether there was room for the lines.
     bool enqueue(kept_log& log, log_lines lines, told_loss tells = {})
     {
         if (!log.is_on || (lines.text.empty() && lines.which != log_kind::error)) return true;
@@ -271,24 +271,24 @@ class log_keeper {
             restore(log.in_hand_tells);
         } else if (r.lines > 0) {
             lose(log, r.lines, r.why.timed_out() ? "nobody reads it" : r.why.text);
-        } else if (std::exchange(log.is_opening, false)) {
-            note_opened(log, r.not_opened_anew);
+        } else if (std::exchange(log.is_reopening, false)) {
+            note_reopened(log, r.not_reopened);
         } else if (log.lost > 0 && log.waiting_bytes <= most_waiting_ / 2) {
             tell_loss(log);
         }
     }
 
-    // ---- what is lost
+    // ---- lost lines
 
     void lose(kept_log& log, std::uint64_t lines, std::string_view why)
     {
-        if (&log == said_.get()) return;  // standard error itself: there is no other place to report it
+        if (&log == said_.get()) return;  // standard error itself: there is nowhere else to report it
         if (log.lost == 0) {
             say(fmt::format("the {} log cannot be written ({}); lines are lost until it can", log.name, why));
         }
         log.lost += lines;
     }
-    /// Reports it in the error log, or if there is none on standard error.
+    /// Reports the loss in the error log, or on standard error if there is none.
     void tell_loss(kept_log& log)
     {
         if (log.lost == 0) return;
@@ -298,7 +298,7 @@ class log_keeper {
                                  : say(what);
         if (is_told) log.lost = 0;
     }
-    /// As tell_loss(), for a log that goes. What cannot be told now is told when there is room for it.
+    /// As tell_loss(), for a log that is being removed. If there is no room for the report, it is made later.
     void drop_loss(kept_log& log)
     {
         tell_loss(log);
@@ -342,9 +342,9 @@ class log_keeper {
             }
         }
         log.is_given_up = true;
-        if (std::exchange(log.to_open, 0) > 0 && !ending_) tell_opened();
+        if (std::exchange(log.to_reopen, 0) > 0 && !ending_) tell_reopened();
     }
-    /// At the end. Yields whether there was something, which is now being written.
+    /// Reports the remaining losses at the end. Returns whether there is still something to write.
     [[nodiscard]] bool tell_last_losses()
     {
         const bool is_told = std::exchange(losses_told_, true) || error_->is_given_up;
@@ -366,29 +366,29 @@ class log_keeper {
         return of.lost == 1 ? fmt::format("1 line of the {} log was lost", of.name)
                             : fmt::format("{} lines of the {} log were lost", of.lost, of.name);
     }
-    /// Writes to standard error, unless nobody reads that. Yields whether there was room.
+    /// Writes to standard error. Returns whether there was room.
     bool say(std::string_view what)
     {
         return enqueue(*said_, {.which = log_kind::access, .text = fmt::format("occwserv: {}\n", what)});
     }
 
-    // ---- opening anew
+    // ---- reopening
 
-    void note_opened(kept_log& log, std::string_view why_not)
+    void note_reopened(kept_log& log, std::string_view why_not)
     {
         if (!why_not.empty()) {
-            all_opened_ = false;
-            enqueue(*error_,
-                    error_line("error", fmt::format("the {} log goes on where it was: {}", log.name, why_not)));
+            all_reopened_ = false;
+            enqueue(*error_, error_line("error", fmt::format("the {} log is still written to the old file: {}",
+                                                             log.name, why_not)));
         }
-        --log.to_open;
-        tell_opened();
+        --log.to_reopen;
+        tell_reopened();
     }
-    /// Once none is to be opened any more.
-    void tell_opened()
+    /// Logs that all files were reopened, when none is pending.
+    void tell_reopened()
     {
-        const bool is_over = std::ranges::all_of(all(), [](const kept_log* log) { return log->to_open == 0; });
-        if (is_over && all_opened_) enqueue(*error_, error_line("notice", "the logs were opened anew"));
+        const bool is_over = std::ranges::all_of(all(), [](const kept_log* log) { return log->to_reopen == 0; });
+        if (is_over && all_reopened_) enqueue(*error_, error_line("notice", "the logs were reopened"));
     }
 
     // ---- changes
@@ -397,14 +397,14 @@ class log_keeper {
     {
         if (access_before_) leave(std::exchange(access_before_, nullptr));
     }
-    /// From now on only the lines that already wait are written there.
+    /// Replaces a log: the lines that wait are still written, but no others.
     void leave(log_pointer log)
     {
         log->progress = now();
         if (!log->is_on) {
             drop_loss(*log);
         } else {
-            left_.push_back(std::move(log));
+            replaced_.push_back(std::move(log));
         }
     }
 
@@ -416,15 +416,15 @@ class log_keeper {
     log_number begun_ = 0;
     log_pointer access_;
     log_pointer error_;
-    log_pointer said_;  // what is said on standard error, which may hang like any other
-    bool all_opened_ = true;
-    std::vector<log_pointer> untold_;  // logs that are gone, at most one of each name: what they lost is to be told
+    log_pointer said_;  // messages to standard error, which may block like any other log
+    bool all_reopened_ = true;
+    std::vector<log_pointer> untold_;  // removed logs with unreported losses, at most one of each name
 
     // While a change is under way:
     log_turn turn_ = 0;
-    std::size_t unaware_ = 0;  // back ends that have not said that they know of it
+    std::size_t unaware_ = 0;  // back ends that have not confirmed the change
     log_pointer access_before_;
-    std::vector<log_pointer> left_;
+    std::vector<log_pointer> replaced_;
     std::optional<csp::bridge_out<log_turn>> complete_;
     std::optional<csp::bridge_out<log_turn>> completed_;
 
@@ -433,7 +433,7 @@ class log_keeper {
     std::optional<log_order> ending_;
     csp::time_point end_by_ = csp::time_point::max();
     bool losses_told_ = false;
-    bool has_abandoned_ = false;  // a writer that was given up hangs still
+    bool has_abandoned_ = false;  // a writer was given up while a write hung
 };
 
 }  // namespace
@@ -446,7 +446,7 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> o
     log_keeper all(std::move(files), written.shared_tx());
     bool may_order = true;
     while (!all.has_ended()) {
-        co_await all.give_work();
+        co_await all.output_work();
         const csp::timeout look = csp::at(all.next_look());
         const auto chosen =
             co_await csp::pri_alt(csp::when(may_order, orders), csp::while_open(changes), reports,
@@ -460,7 +460,7 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> o
             auto change = co_await changes.input();
             all.begin_change(std::move(*change));
         } else if (chosen == reports) {
-            all.hear(*co_await reports.input());
+            all.take_report(*co_await reports.input());
         } else if (chosen == lines) {
             auto more = co_await lines.input();
             if (more) {
@@ -469,7 +469,7 @@ csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> o
                 all.lines_are_over();
             }
         }
-        all.look_after_left();
+        all.check_replaced();
         if (auto complete = all.take_completed()) co_await complete->output(all.turn());
     }
     all.let_go();

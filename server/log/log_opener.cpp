@@ -53,7 +53,7 @@ csp::step<void> log_openers::forget_answered()
 csp::step<log_answer> log_openers::ask(log_wanted wanted, csp::in<stop>& ending)
 {
     co_await forget_answered();
-    // Each waits in a thread, of which there are few: a second one for the same log would take one from other logs.
+    // Each opener occupies one of a few threads: a second one for the same log would block other logs.
     if (std::ranges::find(unanswered_, wanted.where, &one::where) != unanswered_.end()) {
         co_return std::unexpected(no_answer_from(wanted.where));
     }

@@ -20,27 +20,28 @@ struct log_wanted {
     enum class kind : std::uint8_t { check, open };
 
     kind what = kind::open;
-    std::string where;  // as an operator writes it
+    std::string where;  // as in the configuration
     int stream = -1;    // for "-"
 };
-/// The log, if it was to be opened; or the reason why it cannot be, as a sentence.
+/// The open log, or nullopt after a check; or the reason for the failure, as a sentence.
 using log_answer = std::expected<std::optional<log_destination>, std::string>;
 static_assert(csp::mobile<log_wanted> && csp::mobile<log_answer>);
 
-/// Opens a log, or looks whether that is possible, and waits for its file system as long as that takes. So it is a
-/// process of its own: whoever wants the log may stop waiting.
+/// Opens a log, or checks that it can be opened. The file system may not answer for any length of time, so this is a
+/// process of its own and the process that wants the log can stop waiting.
 ///
 ///   answer   log_answer   once
 ///
-/// Deadlock: a client of the one that started it, which takes the answer or drops its end.
+/// Client of: none; server to: config. It cannot block: config takes the answer, or closes its end.
 csp::process log_opener(log_wanted wanted, csp::out<log_answer> answer);
 
-/// Those that were started and have not answered.
+/// The openers that were started and have not answered yet.
 class log_openers {
   public:
-    /// Waits for the answer, at most for patience_with_file_system, and no longer than until `ending` is closed.
+    /// Starts an opener and waits for its answer, at most for patience_with_file_system and only until `ending` is
+    /// closed.
     [[nodiscard]] csp::step<log_answer> ask(log_wanted wanted, csp::in<stop>& ending);
-    /// Whether one may wait for ever: then only the end of the program ends it.
+    /// Whether an opener may still hang; then only exiting the program ends it.
     [[nodiscard]] bool any_hangs() const { return !unanswered_.empty(); }
 
   private:
@@ -50,7 +51,7 @@ class log_openers {
     };
     [[nodiscard]] csp::step<void> forget_answered();
 
-    csp::forking openers_{csp::faults::contained};  // one that faults closes its end
+    csp::forking openers_{csp::faults::contained};  // an opener that throws closes its end
     std::vector<one> unanswered_;
 };
 

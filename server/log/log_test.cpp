@@ -219,7 +219,7 @@ TEST_F(Log, FilesAreOpenedAnew)
     EXPECT_EQ(d.read("access.1"), "a\nb\n");
     EXPECT_EQ(d.read("access"), "c\n");
     EXPECT_THAT(d.read("error.1"), HasSubstr("error: x\n"));
-    EXPECT_THAT(d.read("error"), AllOf(HasSubstr(" notice: the logs were opened anew\n"), HasSubstr(" error: z\n")));
+    EXPECT_THAT(d.read("error"), AllOf(HasSubstr(" notice: the logs were reopened\n"), HasSubstr(" error: z\n")));
 }
 
 TEST_F(Log, AFileThatCannotBeOpenedAnewGoesOn)
@@ -228,9 +228,9 @@ TEST_F(Log, AFileThatCannotBeOpenedAnewGoesOn)
     const act moves{[](const std::string& in) { std::filesystem::rename(in + "/sub", in + "/moved"); }};
     EXPECT_EQ(run(in("sub/access"), in("error"), {access("a\n"), moves, log_order::reopen, access("b\n")}), "");
     EXPECT_EQ(d.read("moved/access"), "a\nb\n");
-    EXPECT_THAT(d.read("error"), HasSubstr("error: the access log goes on where it was: " + in("sub/access") +
-                                           " cannot be opened anew: No such file or directory\n"));
-    EXPECT_THAT(d.read("error"), Not(HasSubstr("were opened anew")));
+    EXPECT_THAT(d.read("error"), HasSubstr("error: the access log is still written to the old file: cannot reopen " +
+                                           in("sub/access") + ": No such file or directory\n"));
+    EXPECT_THAT(d.read("error"), Not(HasSubstr("were reopened")));
 }
 
 TEST_F(Log, OtherFilesHaveWhatComesAfterTheChange)
@@ -473,7 +473,7 @@ struct two_disks {
     std::string read_of_error;
 };
 
-/// Both logs hang while the access log is opened anew and then goes elsewhere. It is given up; the error log has no
+/// Both logs hang while the access log is reopened and then replaced. It is given up; the error log has no
 /// room then to say how many lines that has cost, and later it has.
 csp::process leave_access_log(csp::notebook<two_disks> disks, std::string other, csp::out<log_lines> to_log,
                               csp::out<log_order> orders, csp::bridge_out<log_change> changes, csp::in<log_end> ends)
@@ -520,7 +520,7 @@ TEST_P(HangingLog, TellsLaterWhatALogLostThatIsGone)
               csp::outcome::finished);
     testing::internal::GetCapturedStderr();
     EXPECT_THAT(disks.read_of_error, HasSubstr("1000 lines of the access log were lost\n"));
-    EXPECT_THAT(disks.read_of_error, HasSubstr("the logs were opened anew\n"));
+    EXPECT_THAT(disks.read_of_error, HasSubstr("the logs were reopened\n"));
 }
 
 INSTANTIATE_TEST_SUITE_P(engines, HangingLog, testing::Values(io::engine_choice::uring, io::engine_choice::epoll),

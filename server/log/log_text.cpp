@@ -24,7 +24,7 @@ int priority_of(std::string_view severity)
     return severity == "notice" ? LOG_NOTICE : LOG_INFO;
 }
 
-/// Without control characters, in one byte or (those of C1, in UTF-8) in two.
+/// Escapes control characters, including those of C1, which have two bytes in UTF-8.
 std::string printable(std::string_view text)
 {
     std::string all;
@@ -46,7 +46,7 @@ std::string printable(std::string_view text)
     return all;
 }
 
-/// What is said, and of which request.
+/// The text of the message, and the request id if there is one.
 std::string plain(const log_lines& error)
 {
     std::string text = printable(error.text);
@@ -68,7 +68,7 @@ std::string json(const log_lines& error)
     return text;
 }
 
-/// As the system's own syslog(3) sends it to /dev/log: the local time, and no host.
+/// The format that syslog(3) sends to /dev/log: local time, and no host name.
 std::string syslog_datagram(std::string_view line, std::string_view severity, int facility)
 {
     const std::time_t now = std::time(nullptr);
@@ -79,7 +79,7 @@ std::string syslog_datagram(std::string_view line, std::string_view severity, in
     return fmt::format("<{}>{} occwserv[{}]: {}", facility | priority_of(severity), time.data(), getpid(), line);
 }
 
-/// A field a line, "NAME=value", as systemd's documentation has it (Native Journal Protocol): of values that are lines.
+/// One field a line, "NAME=value", in systemd's Native Journal Protocol. Values must not contain a newline.
 std::string journal_datagram(std::string_view line, const log_lines& from, std::string_view severity)
 {
     std::string fields = fmt::format("MESSAGE={}\nPRIORITY={}\nSYSLOG_IDENTIFIER=occwserv\nOCCWSERV_LOG={}\n", line,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// How what is said looks, where it goes.
+// The format of log lines, for each kind of target.
 #pragma once
 
 #include <string>
@@ -12,13 +12,12 @@
 
 namespace server {
 
-/// A message of the error log as a line of a file, with its LF. In the plain form,
-/// "2026-11-24 09:00:00 error: what [request 3f9c51a20b7e-1a4-3]"; control characters come out as \xHH, so that no line
-/// can be forged, and no terminal be given orders. In JSON, an object of time, severity, message, and request_id if
-/// there is one.
+/// A message of the error log as a line of a file, with its LF. In the plain form: "2026-11-24 09:00:00 error: what
+/// [request 3f9c51a20b7e-1a4-3]". Control characters are written as \xHH, so that a client cannot forge lines or send
+/// escape sequences to a terminal. In JSON: an object with time, severity, message, and request_id if there is one.
 [[nodiscard]] std::string error_text(const log_lines& error, log_form form);
 
-/// The same, or each of many access lines, as the datagrams for a target that takes them.
+/// The message, or each of the access lines, as datagrams for syslog or the journal.
 [[nodiscard]] std::vector<std::string> datagrams_of(const log_lines& lines, log_form form, const log_target& to);
 
 }  // namespace server

@@ -25,13 +25,13 @@ namespace {
 
 std::uint64_t lines_in(std::string_view text) { return static_cast<std::uint64_t>(std::ranges::count(text, '\n')); }
 
-/// What did not get through, and why.
+/// The number of lines that were not written, and why.
 struct loss {
     std::uint64_t lines = 0;
     io::error why = {};
 };
 
-/// Where one log goes, and the state that is left by what was written last.
+/// The target of one log, and the state after the last write.
 class outlet {
   public:
     outlet(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
@@ -50,8 +50,8 @@ class outlet {
         co_return l;
     }
 
-    /// Yields the reason if that could not be.
-    csp::step<std::optional<io::error>> open_anew()
+    /// Returns an error if the file could not be reopened.
+    csp::step<std::optional<io::error>> reopen()
     {
         if (to_.target.what != log_target::kind::file) co_return std::nullopt;
         auto f = co_await io::open_again_to_append(to_.target.path);
@@ -64,12 +64,12 @@ class outlet {
     [[nodiscard]] const std::string& path() const { return to_.target.path; }
 
   private:
-    /// Writes to a stream as much as its reader takes.
+    /// Writes to a stream as much as its reader takes in time.
     csp::step<io::appended> append_to_stream(std::string_view text)
     {
         constexpr std::chrono::milliseconds at_once{1};
         io::appended so_far;
-        bool may_wait = !failing_;  // a reader that has read nothing for so long must first show that it reads again
+        bool may_wait = !failing_;  // after a timeout, wait again only when the reader has read something
         while (so_far.bytes < text.size()) {
             const auto until = csp::core::here().now() + (may_wait ? reader_patience_ : at_once);
             const auto sent = co_await io::send(socket_, text.substr(so_far.bytes), until);
@@ -90,20 +90,20 @@ class outlet {
     csp::step<loss> append(std::string text)
     {
         if (text.empty()) co_return loss{};
-        const bool mends = torn_;
-        if (mends) text.insert(text.begin(), '\n');
+        const bool repairs_line = torn_;
+        if (repairs_line) text.insert(text.begin(), '\n');
         if (!socket_) {
             if (auto stream = io::stream_of(to_.file)) socket_ = std::move(*stream);
         }
-        torn_ = true;  // until we know better: memory may run out after a part of a line
+        torn_ = true;  // until the write succeeds: memory may run out in the middle of a line
         const auto got = socket_ ? co_await append_to_stream(text) : co_await io::append_all(to_.file, text);
-        torn_ = got.bytes > 0 ? text[got.bytes - 1] != '\n' : mends;
+        torn_ = got.bytes > 0 ? text[got.bytes - 1] != '\n' : repairs_line;
         if (!got.problem) co_return loss{};
-        const auto rest = std::string_view(text).substr(std::max<std::size_t>(got.bytes, mends ? 1 : 0));
+        const auto rest = std::string_view(text).substr(std::max<std::size_t>(got.bytes, repairs_line ? 1 : 0));
         co_return loss{lines_in(rest), *got.problem};
     }
 
-    /// Sends to the present reader; if that is gone there may be another.
+    /// Sends to the present reader; if it is gone, connects again.
     csp::step<io::result<std::size_t>> send_datagram(std::string_view text, io::deadline until)
     {
         for (;;) {
@@ -123,7 +123,7 @@ class outlet {
 
     csp::step<loss> send(std::vector<std::string> datagrams)
     {
-        constexpr std::size_t at_once = 32;  // then other processes of this core have their turn
+        constexpr std::size_t at_once = 32;  // then let other processes of this core run
         bool may_wait = !failing_;
         for (std::size_t i = 0; i < datagrams.size(); ++i) {
             const auto until = csp::core::here().now() + (may_wait ? reader_patience_ : std::chrono::milliseconds(0));
@@ -142,17 +142,17 @@ class outlet {
     log_destination to_;
     std::chrono::milliseconds reader_patience_;
     csp::shared_out<log_report> to_log_;
-    io::socket socket_;     // to whoever reads datagrams or a stream, once there was something to send
+    io::socket socket_;     // to the reader of datagrams or of a stream; opened with the first line
     bool torn_ = false;     // the file ends in the middle of a line
-    bool failing_ = false;  // not all of the last lines got through
+    bool failing_ = false;  // the last write was not complete
 };
 
 csp::step<log_report> work_on(outlet& to, log_work work)
 {
     log_report r;
-    if (work.what == log_work::kind::open_anew) {
-        if (const auto why = co_await to.open_anew()) {
-            r.not_opened_anew = fmt::format("{} cannot be opened anew: {}", to.path(), why->text);
+    if (work.what == log_work::kind::reopen) {
+        if (const auto why = co_await to.reopen()) {
+            r.not_reopened = fmt::format("cannot reopen {}: {}", to.path(), why->text);
         }
     } else {
         const loss l = co_await to.put(std::move(work));
@@ -162,13 +162,13 @@ csp::step<log_report> work_on(outlet& to, log_work work)
     co_return r;
 }
 
-/// As work_on(). When memory runs out the lines are lost, or the file goes on where it was; to say so needs none.
+/// As work_on(). If memory runs out, the lines are lost or the old file is still used; reporting that needs no memory.
 csp::step<log_report> try_to_work_on(outlet& to, log_work work)
 {
-    const bool is_open = work.what == log_work::kind::open_anew;
-    log_report without_memory{.lines = is_open ? 0 : lines_in(work.lines),
+    const bool is_reopen = work.what == log_work::kind::reopen;
+    log_report without_memory{.lines = is_reopen ? 0 : lines_in(work.lines),
                               .why = io::error::of(ENOMEM),
-                              .not_opened_anew = is_open ? "out of memory" : ""};
+                              .not_reopened = is_reopen ? "out of memory" : ""};
     try {
         co_return co_await work_on(to, std::move(work));
     } catch (...) {

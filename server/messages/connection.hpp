@@ -82,11 +82,11 @@ struct connection : csp::pooled {
     standing counts_as = standing::not_counted;
     std::optional<http::ip_address> proxy;  // a trusted proxy opened this connection for its clients
     bool is_probe = false;                  // opened by the server itself to test that it answers
-    bool client_is_unknown = false;    // a proxy forwarded a request without naming its client; `client` is the proxy
-    bool is_last = false;       // the server is draining: the next request will be the last
-    bool next_is_here = false;  // a complete request has arrived after the present one
-    bool is_corked = false;     // the kernel may hold back the end of the last response
-    frozen_policy by;           // applies to the request in `input`
+    bool client_is_unknown = false;  // a proxy forwarded a request without naming its client; `client` is the proxy
+    bool is_last = false;            // the server is draining: the next request will be the last
+    bool next_is_here = false;       // a complete request has arrived after the present one
+    bool is_corked = false;          // the kernel may hold back the end of the last response
+    frozen_policy by;                // applies to the request in `input`
 
     /// The id of the request in progress, or otherwise of the next one.
     [[nodiscard]] request_id present_request() const { return {id, exchanges + std::uint64_t{1}}; }

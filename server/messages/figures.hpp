@@ -122,16 +122,16 @@ constexpr std::array<std::string_view, 6> limit_names{"connections_per_address",
 /// What a core has counted since its last report. Tallies can be added.
 struct tally {
     std::uint64_t exchanges = 0;
-    std::uint64_t content_bytes = 0;                         // sent
-    std::uint64_t head_bytes = 0;                            // received
-    std::uint64_t incomplete = 0;                            // responses that were cut short
-    std::array<std::uint64_t, 5> by_class{};                 // 1xx to 5xx
+    std::uint64_t content_bytes = 0;                             // sent
+    std::uint64_t head_bytes = 0;                                // received
+    std::uint64_t incomplete = 0;                                // responses that were cut short
+    std::array<std::uint64_t, 5> by_class{};                     // 1xx to 5xx
     std::array<std::uint64_t, limit_names.size()> limit_hits{};  // times that each limit was reached
-    std::uint64_t at_once = 0;                               // answered by a cache process itself
-    std::uint64_t kept = 0;                                  // answered by a worker with the page that the cache has
-    std::uint64_t missed = 0;                                // pages that the cache did not have
-    std::uint64_t about_itself = 0;                          // requests for the statistics
-    std::uint64_t sent_round = 0;                            // connections that stayed open for another request
+    std::uint64_t at_once = 0;                                   // answered by a cache process itself
+    std::uint64_t kept = 0;          // answered by a worker with the page that the cache has
+    std::uint64_t missed = 0;        // pages that the cache did not have
+    std::uint64_t about_itself = 0;  // requests for the statistics
+    std::uint64_t sent_round = 0;    // connections that stayed open for another request
     latencies took;
     slowest<6> slow;
 
@@ -153,10 +153,11 @@ struct figures_question {
 
 /// The connections of a core.
 struct parking_view {
-    std::uint64_t accepted = 0;        // since the start
-    std::uint64_t requests = 0;        // the same
-    std::uint64_t waits_for_room = 0;  // times that the limit was reached, so that clients had to wait in the accept queue
-    std::uint64_t yielded = 0;         // connections closed to make room for new ones
+    std::uint64_t accepted = 0;  // since the start
+    std::uint64_t requests = 0;  // the same
+    std::uint64_t waits_for_room =
+        0;                      // times that the limit was reached, so that clients had to wait in the accept queue
+    std::uint64_t yielded = 0;  // connections closed to make room for new ones
     std::size_t parked = 0;
     std::size_t under_way = 0;
     std::size_t most = 0;

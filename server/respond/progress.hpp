@@ -24,7 +24,7 @@ class progress {
     {
     }
     /// The kernel accepted this many bytes.
-    void made(std::uint64_t bytes)
+    void add_accepted(std::uint64_t bytes)
     {
         handed_ += bytes;
         latest_ = csp::core::here().now();

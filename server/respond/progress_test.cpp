@@ -27,7 +27,7 @@ csp::process client_takes(std::uint64_t bytes_a_stall, unsigned least_stalls, un
     // The kernel accepted a megabyte at once and then nothing more; the client drains the queue slowly.
     constexpr std::uint64_t handed = 1'000'000;
     progress p(limits);
-    p.made(handed);
+    p.add_accepted(handed);
     std::uint64_t queued = handed;
     unsigned lasted = 0;
     for (; queued >= bytes_a_stall && lasted < 1000; ++lasted) {
@@ -44,12 +44,12 @@ csp::process client_takes_a_little_often(std::uint64_t bytes_a_second, bool is_e
 {
     progress p(limits);
     std::uint64_t queued = 100'000;
-    p.made(queued);
+    p.add_accepted(queued);
     bool goes_on = true;
     for (int i = 0; i < 100 && goes_on; ++i) {
         co_await csp::sleep(seconds(3));
         EXPECT_GT(p.next_deadline(), csp::core::here().now());
-        p.made(3 * bytes_a_second);  // which made room for these bytes
+        p.add_accepted(3 * bytes_a_second);  // which made room for these bytes
         if (p.is_due()) goes_on = p.goes_on(queued);
     }
     EXPECT_EQ(goes_on, is_enough);
@@ -58,10 +58,10 @@ csp::process client_takes_a_little_often(std::uint64_t bytes_a_second, bool is_e
 csp::process cannot_save_up()
 {
     progress p(limits);
-    p.made(1'000'000);  // three hours of the minimum rate, but the client must not stall
+    p.add_accepted(1'000'000);  // three hours of the minimum rate, but the client must not stall
     EXPECT_EQ(p.next_deadline(), csp::core::here().now() + seconds(10));
     co_await csp::sleep(seconds(9));
-    p.made(1);
+    p.add_accepted(1);
     EXPECT_EQ(p.next_deadline(), csp::core::here().now() + seconds(10));
 }
 

@@ -39,15 +39,16 @@ void skip(pieces& all, std::size_t bytes)
     }
 }
 
-/// For the end of an answer. When the next request is here already, its answer comes in a moment, and both can leave
-/// together.
+/// Whether the kernel may hold back the end of this response: if the next request has already arrived, both responses
+/// can be sent together.
 io::more_follows cork(connection& c)
 {
     c.is_corked = c.next_is_here;
     return c.next_is_here ? io::more_follows::yes : io::more_follows::no;
 }
 
-/// Whether the client takes enough of what the kernel has for it. If not, that is thrown away.
+/// Whether the client receives fast enough. If not, the unsent data in the kernel is discarded when the connection
+/// closes.
 bool takes_enough(connection& c, progress& going)
 {
     if (going.goes_on(io::unacknowledged(c.socket))) return true;
@@ -55,15 +56,15 @@ bool takes_enough(connection& c, progress& going)
     return false;
 }
 
-/// Whether to go on behind a call: it sent something, or its deadline passed and yet there is progress.
+/// Whether to continue after a call: it sent something, or it timed out but the client still makes progress.
 bool still_goes(const io::result<std::size_t>& sent, connection& c, progress& going)
 {
     if (!sent) return sent.error().timed_out() && takes_enough(c, going);
-    going.made(*sent);
+    going.add_accepted(*sent);
     return !going.is_due() || takes_enough(c, going);
 }
 
-/// Sends all of it, as long as there is progress.
+/// Sends all pieces, unless the client stops making progress.
 csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, progress& going)
 {
     for (std::size_t bytes = bytes_of(left); bytes > 0;) {
@@ -78,7 +79,7 @@ csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, p
     co_return true;
 }
 
-/// Of a file that the cache keeps open.
+/// The key of a file that the cache keeps open; none for other files.
 io::file_key key_of(const response& r)
 {
     if (!r.page || !r.page->file) return io::file_key::none;
@@ -93,7 +94,7 @@ csp::step<bool> send_file_part(connection& c, const response& r, slice part, pro
     while (part.bytes > 0) {
         const auto sent =
             co_await io::send_file(c.socket, *r.file, part.offset, part.bytes, going.next_deadline(), key);
-        // A file that became shorter than its announced length: the response cannot be completed any more.
+        // The file became shorter than the announced length, so the response cannot be completed.
         if (sent == 0U) co_return false;
         if (sent) {
             part.offset += *sent;
@@ -114,14 +115,16 @@ std::string_view text_of(const response& r, const segment& s)
                              : std::string_view();
 }
 
-csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience limits, http1_pen& pen, account& account)
+csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience limits, head_cache& heads,
+                           account& account)
 {
     connection& c = *carrier.connection;
     progress going(limits);
-    // The head goes out with what of the content is in memory and comes first: nearly always, that is all.
+    // The head is sent together with the first part of the content, if that is in memory. In most cases that is the
+    // whole response.
     const std::string_view first = r.content.empty() ? std::string_view() : text_of(r, r.content.front());
-    const auto fixed = pen.fixed_part(r.code, carrier.then);
-    const auto whole = pen.whole(r.fields.lines(), first);
+    const auto fixed = heads.fixed_part(r.code, carrier.then);
+    const auto whole = heads.whole(r.fields.lines(), first);
     const pieces head = whole ? pieces{*whole} : pieces{fixed, r.fields.lines(), end_of_head, first};
     const std::uint64_t all = r.content_bytes();
     const auto more_after = [&](std::uint64_t bytes) { return bytes < all ? io::more_follows::yes : cork(c); };
@@ -142,7 +145,7 @@ csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience l
     account.complete = true;
 }
 
-/// The next piece of a part of a file; empty when the file cannot be read, or is shorter than was announced.
+/// The next piece of a part of a file; empty if the file cannot be read or is shorter than announced.
 csp::step<std::string> read_piece(const io::file& file, slice& part)
 {
     std::string bytes(std::min<std::uint64_t>(pieces_from_file, part.bytes), '\0');
@@ -153,7 +156,7 @@ csp::step<std::string> read_piece(const io::file& file, slice& part)
     co_return bytes;
 }
 
-/// A stream's pieces: each is sent when it is known whether another follows.
+/// Sends the pieces of a stream. Each is held until it is known whether another one follows.
 class stream_writer {
   public:
     stream_writer(stream_carrier& to, const response& r)
@@ -210,7 +213,7 @@ constexpr std::string_view connection_field(http1_carrier::fate then)
         case http1_carrier::fate::closes:
             return "Connection: close\r\n";
         case http1_carrier::fate::persists:
-            return "";  // as HTTP/1.1 does of itself (RFC 9112, section 9.3)
+            return "";  // the default of HTTP/1.1 (RFC 9112, section 9.3)
         case http1_carrier::fate::persists_as_told:
             return "Connection: keep-alive\r\n";
     }
@@ -222,10 +225,10 @@ bool is_told_its_id(const exchange_record& x, http::status code)
     return http::number(code) >= 400 || x.by->ids_in_responses == ids_in_answers::always;
 }
 
-/// A page that is ready in pieces, with what the connection and the request add to it.
+/// The pieces of a ready page, and the fields that the connection and the request add to it.
 class ready_pieces {
   public:
-    /// REQUIRES: the exchange is HTTP/1.1's, and lives as long as this; so does the page.
+    /// REQUIRES: the carrier is HTTP/1.1; the exchange and the page outlive this object.
     ready_pieces(const exchange_record& x, const page& ready) : then_(x.carrier.http1()->then)
     {
         if (ready.nothing) {
@@ -283,7 +286,7 @@ class ready_pieces {
         add(r.beginning());
         add(connection_field(then_));
     }
-    /// Yields the id itself.
+    /// Returns the text of the id.
     std::string_view add_id(const exchange_record& x)
     {
         add(id_field_name);
@@ -314,7 +317,7 @@ void note_all_sent(exchange_record& x, const ready_pieces& sent)
 
 }  // namespace
 
-std::span<const char> http1_pen::fixed_part(http::status code, http1_carrier::fate then)
+std::span<const char> head_cache::fixed_part(http::status code, http1_carrier::fate then)
 {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     if (fixed_bytes_ == 0 || code != code_ || then != then_ || now != second_) {
@@ -331,7 +334,7 @@ std::span<const char> http1_pen::fixed_part(http::status code, http1_carrier::fa
     return std::span(room_).first(fixed_bytes_);
 }
 
-std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, std::string_view text)
+std::optional<std::span<const char>> head_cache::whole(std::string_view fields, std::string_view text)
 {
     const std::size_t bytes = fixed_bytes_ + fields.size() + end_of_head.size() + text.size();
     if (bytes > room_.size()) return std::nullopt;
@@ -342,13 +345,13 @@ std::optional<std::span<const char>> http1_pen::whole(std::string_view fields, s
     return std::span(room_).first(bytes);
 }
 
-csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen)
+csp::step<void> respond(exchange_record& x, response r, patience limits, head_cache& heads)
 {
     x.sent.code = r.code;
     if (is_told_its_id(x, r.code)) r.fields.add(id_field_name, to_string(x.carrier.id()));
     if (x.asked.method == http::method::head) r.content.clear();
     if (auto* const http1 = x.carrier.http1()) {
-        co_await send_http1(*http1, r, limits, pen, x.sent);
+        co_await send_http1(*http1, r, limits, heads, x.sent);
     } else {
         co_await send_stream(*x.carrier.stream(), r, x.sent);
     }
@@ -378,7 +381,7 @@ csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits
     const ready_pieces outgoing(x, ready);
     x.sent.code = outgoing.code();
     progress going(limits);
-    going.made(x.ready_sent);
+    going.add_accepted(x.ready_sent);
     pieces left = outgoing.all();
     skip(left, x.ready_sent);
     connection& c = *x.carrier.http1()->connection;

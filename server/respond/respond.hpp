@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Writing the response of an exchange, whatever its carrier.
+// Sends the response of an exchange, for any carrier.
 #pragma once
 
 #include <array>
@@ -17,12 +17,14 @@
 
 namespace server {
 
-/// What a worker writes the heads of HTTP/1.1 with, and keeps for the next one: most of a head is that of the last.
-class http1_pen {
+/// Formats the heads of HTTP/1.1 responses. Each worker keeps one, since consecutive heads differ little: the fixed
+/// part is formatted again only when the status, the second or the Connection field changes.
+class head_cache {
   public:
-    /// The head up to the fields that are the response's own: status line, Server, Date, Connection.
+    /// The beginning of the head, up to the fields of this response: status line, Server, Date, Connection.
     [[nodiscard]] std::span<const char> fixed_part(http::status code, http1_carrier::fate then);
-    /// Adds to the fixed part last written; yields all of it if there was room. A short response is one piece then.
+    /// Appends the fields and the text to the fixed part, so that a short response is one piece. Nullopt if there is no
+    /// room for them.
     [[nodiscard]] std::optional<std::span<const char>> whole(std::string_view fields, std::string_view text);
 
   private:
@@ -33,18 +35,18 @@ class http1_pen {
     std::chrono::sys_seconds second_;
 };
 
-/// Sends the response (for HEAD, its head) and writes the account. An error has the request's id in X-Request-Id, and
-/// other answers if that is wanted. When the client leaves or does not make progress,
-/// the account stays incomplete and the carrier is not used again.
-csp::step<void> respond(exchange_record& x, response r, patience limits, http1_pen& pen);
+/// Sends the response (for HEAD, only its head) and records the result in `x.sent`. Adds X-Request-Id to errors, and to
+/// other responses if the policy says so. If the client disconnects or makes no progress, the account stays incomplete
+/// and the carrier is not used again.
+csp::step<void> respond(exchange_record& x, response r, patience limits, head_cache& heads);
 
-/// Sends the end of the previous answer, if the kernel holds it back. To be called before anything that may wait.
+/// Sends the end of the previous response, if the kernel still holds it back. Call this before anything that may wait.
 void push_last_answer(exchange_record& x);
 
-/// Sends what of a page that is ready the socket takes in one call. True: that was all of it, and the account is
-/// written; else `ready_sent` tells how much. Only over HTTP/1.1.
+/// Sends a ready page as far as the socket takes it in one call. Returns true if that was all; the account is then
+/// complete. Otherwise `ready_sent` is the number of bytes sent. HTTP/1.1 only: returns false for other carriers.
 [[nodiscard]] bool send_at_once(exchange_record& x, const page& ready);
-/// Sends the rest of it.
+/// Sends the rest of a page after send_at_once(), from `ready_sent` on.
 csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits);
 
 }  // namespace server

@@ -30,7 +30,7 @@ std::optional<pid_t> who_listens_at(const io::address& at)
     constexpr std::chrono::milliseconds pause{10};
     for (int more = 100;; --more) {
         const io::descriptor s(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-        // EAGAIN: so many wait there that there is no room for one more.
+        // EAGAIN: somebody listens, but the accept queue is full.
         if (::connect(s.number(), at.data(), at.size()) != 0 && errno != EAGAIN) return std::nullopt;
         const auto who = peer_credentials(s.number());
         const bool lives = !who || ::kill(who->process, 0) == 0 || errno != ESRCH;
@@ -49,7 +49,7 @@ std::expected<control_socket, std::string> open_control_socket(const std::string
         return std::unexpected(fmt::format("the control socket {} cannot be made: {}", path, why));
     };
     const auto at = io::address::parse("unix:" + path);
-    // Made beside its place and then moved there, so that the place is never empty.
+    // Created beside its path and then renamed, so that there is always a socket at the path.
     const std::string beside = path_beside(path, ::getpid());
     const auto made = io::address::parse("unix:" + beside);
     if (!at || !made) return refuse("the path is too long for a socket");
@@ -59,7 +59,7 @@ std::expected<control_socket, std::string> open_control_socket(const std::string
         return refuse(fmt::format("process {} listens there already", *who));
     }
     ::unlink(beside.c_str());
-    const mode_t before = ::umask(0177);  // no moment in which others may connect
+    const mode_t before = ::umask(0177);  // at no moment may other users connect
     auto listening = io::listen(*made, 16);
     ::umask(before);
     if (!listening) return refuse(std::strerror(listening.error().number));

@@ -15,14 +15,15 @@
 
 namespace server {
 
-/// Who is at the other end of a unix socket.
+/// The process at the other end of a Unix socket.
 struct credentials {
     pid_t process = 0;
     uid_t user = 0;
 };
 [[nodiscard]] std::optional<credentials> peer_credentials(int socket);
-/// The process that listens at a unix address, or that did before it handed that on; 0 if that cannot be told. Nothing:
-/// nobody does. Of one that was killed the kernel may have the socket for a moment longer, which is waited for.
+/// The process that listens at a Unix address, or that did so before it passed the socket on; 0 if that cannot be
+/// determined. Nullopt if nobody listens. The kernel may keep the socket of a killed process for a moment; the function
+/// waits up to a second for that.
 [[nodiscard]] std::optional<pid_t> who_listens_at(const io::address& at);
 
 /// The listening end of the control socket, and its file.
@@ -35,15 +36,15 @@ struct control_socket {
 };
 static_assert(csp::mobile<control_socket>);
 
-/// What to do about another server that listens there: refuse; take its place; or stay beside it until later.
+/// What to do if another server listens at the path: fail; replace its socket; or use path_beside() for now.
 enum class place_taken : std::uint8_t { refuse, replace, stay_beside };
 
-/// Where the socket of this process stays until its predecessor leaves `path`.
+/// The path of this process's socket until its predecessor gives up `path`.
 [[nodiscard]] std::string path_beside(const std::string& path, pid_t process);
 
-/// Makes the control socket, accessible to its owner only; a socket left behind by a dead server is replaced. While a
-/// predecessor listens at `path`, the new socket may stay at path_beside(). An error, as a sentence. REQUIRES: with an
-/// `owner`, to whom the file is given, the path is_roots_own().
+/// Creates the control socket, accessible to its owner only, and replaces a socket that a dead server left behind.
+/// While a predecessor listens at `path`, the new socket may stay at path_beside(). The file belongs to `owner`, if
+/// given. An error is a sentence. REQUIRES: with an `owner`, is_roots_own(path).
 [[nodiscard]] std::expected<control_socket, std::string> open_control_socket(const std::string& path,
                                                                              const std::optional<user_account>& owner,
                                                                              place_taken when_taken);

@@ -20,16 +20,17 @@ std::size_t roots_of(const settings& s)
     return roots.size();
 }
 
-/// What the server always has open.
+/// The descriptors that the server always has open.
 std::size_t standing(const settings& s)
 {
     constexpr std::size_t of_an_engine = 2;   // a ring or an epoll set, and its bell
     constexpr std::size_t of_the_whole = 12;  // standard streams, logs, the control socket, signals, a few to spare
     return of_the_whole + (s.workers + std::size_t{1}) * of_an_engine +
-           s.workers * (2 * s.listen.size() + roots_of(s));  // each listening socket twice, one to be lent
+           s.workers * (2 * s.listen.size() + roots_of(s));  // each listening socket twice: one to pass on
 }
 
-/// What commands need: a reload has the roots open twice, an upgrade the listening sockets once more.
+/// The descriptors for commands: a reload opens the roots a second time, and an upgrade duplicates the listening
+/// sockets.
 std::size_t for_the_operator(const settings& s)
 {
     constexpr std::size_t sessions = 2;
@@ -84,7 +85,7 @@ std::expected<std::optional<std::string>, std::string> fit_to_descriptors(settin
     const std::size_t wanted = std::exchange(s.connections, shared->connections);
     if (wanted == s.connections) return std::nullopt;
     return fmt::format(
-        "limits.connections = {} is fitted to {} on each core, since at most {} files may be open "
+        "limits.connections = {} is reduced to {} on each core, because at most {} files may be open "
         "(RLIMIT_NOFILE)",
         wanted, s.connections, files.rlim_cur);
 }

@@ -47,7 +47,7 @@ void service_manager::tell(std::string_view message) const
     socket_.copy(to.sun_path, socket_.size());
     if (socket_.front() == '@') to.sun_path[0] = '\0';
     const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + socket_.size());
-    // A manager that does not listen is none of the server's troubles.
+    // Errors are ignored: the server works without its manager.
     (void)::sendto(from_.number(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                    reinterpret_cast<const sockaddr*>(&to), size);
 }

@@ -15,39 +15,41 @@
 
 namespace server {
 
-/// Who started us and wants to know how we are: systemd, by sd_notify(3). A message is one datagram to the socket named
-/// in $NOTIFY_SOCKET, which is less than a library to depend on. Without one, telling does nothing.
+/// The service manager that started the server, such as systemd, and is notified by the protocol of sd_notify(3): a
+/// message is one datagram to the socket in $NOTIFY_SOCKET. This needs less code than using a library. Without a
+/// manager, tell() does nothing.
 class service_manager {
   public:
     service_manager() = default;
     explicit service_manager(std::string socket);
     [[nodiscard]] static service_manager of_environment();
 
-    /// "READY=1", or several such lines.
+    /// Sends a message: "READY=1", for example, or several such lines.
     void tell(std::string_view message) const;
 
   private:
     std::string socket_;   // a path, or "@name" in the abstract space
-    io::descriptor from_;  // kept: a server without a free descriptor still has to say that it lives
+    io::descriptor from_;  // kept open: a server without a free descriptor must still notify the watchdog
 };
 static_assert(csp::mobile<service_manager>);
 
-/// The manager that is told that the server lives, and how often ($WATCHDOG_USEC).
+/// The manager to notify, and its watchdog interval ($WATCHDOG_USEC).
 struct watchdog_order {
     std::chrono::microseconds interval;
     service_manager manager;
 };
 static_assert(csp::mobile<watchdog_order>);
 
-/// What the manager wants of a watchdog, if it wants one.
+/// The watchdog settings in the environment; nullopt if the manager does not want notifications.
 [[nodiscard]] std::optional<watchdog_order> watchdog_of_environment();
 
-/// Tells the manager twice in each interval that the server lives, if a probe has been answered on every core.
+/// Notifies the manager twice in each interval that the server works, if a probe has been answered on every core.
 ///
 ///   over           stop            closed when the server has ended
-///   to_witnesses   core_question   are requests answered?
+///   to_witnesses   core_question   asks whether requests are answered
 ///
-/// Deadlock: a client of the witnesses only. That it waits for ever on a core that hangs is its purpose.
+/// Client of: witness, lone_witness; server to: supervisor (`over`). If a core hangs, the watchdog waits for it for
+/// ever and the manager restarts the server: that is its purpose.
 csp::process watchdog(watchdog_order wanted, csp::in<stop> over,
                       std::vector<csp::bridge_out<core_question>> to_witnesses);
 

@@ -14,8 +14,8 @@
 namespace server {
 namespace {
 
-/// 304, if the client has the page in a coding that is not kept now; for example, it got it before a restart. The tag
-/// of a coding follows from that of the text.
+/// A 304, if the client has the page in a coding that the server does not have at the moment, for example from before a
+/// restart. The tag of a coding can be derived from that of the uncompressed text.
 std::optional<response> not_modified_in_another_coding(const request& asked, const page& p,
                                                        std::chrono::sys_seconds now)
 {
@@ -31,7 +31,7 @@ std::optional<response> not_modified_in_another_coding(const request& asked, con
     return std::nullopt;
 }
 
-bool is_meant(const http::preconditions& given, std::string_view etag)
+bool names_tag(const http::preconditions& given, std::string_view etag)
 {
     using http::comparison::strong;
     const auto tag = http::parse_entity_tag(etag);
@@ -41,7 +41,7 @@ bool is_meant(const http::preconditions& given, std::string_view etag)
     return part_of && tag && http::matches(*part_of, *tag, strong);
 }
 
-/// The answer that `found` gives to `asked`, and whatever its slices are cut from.
+/// The response to `asked` with `found`, including the file or page that its slices refer to.
 std::expected<response, not_sent> answer_with(const request& asked, found_page found)
 {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
@@ -72,11 +72,11 @@ std::optional<http::coding> missing_coding(const request& asked, const page& p)
     if (const auto wanted = p.missing_for(asked.accepted)) return wanted;
     if (!p.compressible || p.nothing || !(asked.conditions.if_match || asked.conditions.if_range)) return std::nullopt;
     const http::coding at_hand = p.best(asked.accepted).about.coding;
-    if (is_meant(asked.conditions, p.as(at_hand).about.etag)) return std::nullopt;
+    if (names_tag(asked.conditions, p.as(at_hand).about.etag)) return std::nullopt;
     for (const auto c : {http::coding::brotli, http::coding::zstd, http::coding::gzip}) {
         if (p.in[static_cast<std::size_t>(c)]) continue;
         const bool would_be_sent = asked.accepted.choose({at_hand, c}) == c;
-        if (would_be_sent && is_meant(asked.conditions, coded_etag(p.etag(), c))) return c;
+        if (would_be_sent && names_tag(asked.conditions, coded_etag(p.etag(), c))) return c;
     }
     return std::nullopt;
 }

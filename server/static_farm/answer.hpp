@@ -11,18 +11,18 @@
 
 namespace server {
 
-/// What get_page() finds.
+/// The result of get_page().
 using page_or_error = std::expected<found_page, http::error>;
 
-/// Whether a page is to be looked for; if not, the answer is known already.
+/// Whether the request needs get_page(); if not, its response is already determined.
 [[nodiscard]] bool wants_page(const exchange_record& x);
 
-/// A coding in which the page is to be made for this request, because it is the only one that the client takes, or
-/// because the client has the page in it: If-Match or If-Range has its tag, which outlives the server.
+/// A coding to produce for this request: the client accepts no existing one, or If-Match or If-Range names the tag of
+/// this coding, which the client may have from before a restart of the server.
 [[nodiscard]] std::optional<http::coding> missing_coding(const request& asked, const page& p);
 
-/// What answers the request. `found` is what is under its path, if wants_page(). If that is an error, or cannot be sent
-/// in the form asked for, `x.refused` is set.
+/// The response to the request. `found` is the result of get_page(), if wants_page(). If it is an error, or a
+/// precondition or range of the request fails, `x.refused` is set.
 csp::step<response> answer_to(exchange_record& x, std::optional<page_or_error> found);
 
 }  // namespace server

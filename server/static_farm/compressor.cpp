@@ -13,12 +13,12 @@
 namespace server {
 namespace {
 
-/// The text in that coding; empty if that is not worth it, or fails.
+/// The text in this coding; empty if it is not at least a twentieth smaller, or if compression fails.
 std::string smaller(http::coding c, std::string_view text)
 {
     auto coded = compress(c, text);
     if (!coded || coded->size() > text.size() - text.size() / 20) return {};
-    coded->shrink_to_fit();  // its room was for the worst case, and it will be kept
+    coded->shrink_to_fit();  // it was allocated for the worst case, and the cache will keep it
     return std::move(*coded);
 }
 
@@ -34,10 +34,10 @@ std::string& text_in(compressed& c, http::coding which)
         case http::coding::identity:
             break;
     }
-    CSP_CHECK(false, "a text is not compressed by leaving it as it is");
+    CSP_CHECK(false, "identity is not a compression");
 }
 
-/// Yields false when nobody waits for it any more.
+/// Returns false if nobody waits for the answer any more.
 csp::step<bool> compress_one(compression_job& job, compressed& into)
 {
     if (!co_await job.answer.has_reader()) co_return false;
@@ -45,10 +45,10 @@ csp::step<bool> compress_one(compression_job& job, compressed& into)
     co_return true;
 }
 
-/// The same.
+/// Returns false if nobody waits for the answer any more.
 csp::step<bool> compress_all(compression_job& job, compressed& into)
 {
-    // The quickest first: so it is seldom the dearest that is made for nobody.
+    // The fastest coding first, so that the expensive ones are seldom made in vain.
     if (!co_await job.answer.has_reader()) co_return false;
     into.gzip = smaller(http::coding::gzip, job.text);
     if (!co_await job.answer.has_reader()) co_return false;
@@ -58,7 +58,7 @@ csp::step<bool> compress_all(compression_job& job, compressed& into)
     co_return true;
 }
 
-/// What a job takes while it waits: it counts even if it has no text.
+/// The memory that a waiting job takes, even if its text is empty.
 std::size_t bytes_of(const compression_job& job) { return sizeof(compression_job) + job.path.size() + job.text.size(); }
 
 csp::process carry(compression_job job, csp::bridge_out<compression_job> to_compressor,
@@ -92,7 +92,7 @@ csp::process compressor(csp::in<compression_job> jobs)
             const bool awaited = job->only ? co_await compress_one(*job, result) : co_await compress_all(*job, result);
             if (!awaited) continue;
         } catch (...) {
-            // No memory, say. What has been made so far is an answer as well.
+            // Out of memory, for example. The codings made so far are a valid answer.
             csp::report_fault();
         }
         co_await job->answer.output(std::move(result));

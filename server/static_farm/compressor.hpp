@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Compression off the hot path. One compressor serves the whole server, on a core (a thread) of its own, which it
-// keeps busy for as long as a text takes. Before it stands, on each core that asks, a desk that never makes anybody
-// wait.
+// Compression outside the hot path. One compressor serves the whole server. It has a core (a thread) of its own,
+// because it may be busy for tenths of a second. Each core has a desk in front of it, which takes jobs at any time.
 //
-//   cache --jobs--> compression_desk --(bridge)--> compressor --(bridge, in the job)--> cache
+//   cache_process --jobs--> compression_desk --(bridge)--> compressor --(bridge, in the job)--> cache_control
 //
-// The same for the workers of the static farm, which have a desk of their own: their clients wait.
+// A second desk on each core does the same for the page workers, whose clients wait for the result.
 #pragma once
 
 #include <cstddef>
@@ -18,25 +17,26 @@
 
 namespace server {
 
-/// Compresses. One for the whole server.
+/// Compresses texts. One for the whole server.
 ///
-///   jobs   compression_job   from the desks of all cores, each with the end for its answer
+///   jobs   compression_job   from the couriers of all desks, each with the end for its answer
 ///
-/// Promise: every job is answered once, by an empty answer if need be, unless nobody can read the answer any more: then
-/// what is still to be done of the job is not done.
-/// Deadlock: a server to the desks; for each job a client of its asker, who must take answers whatever else it waits
-/// for. Ends when the desks have.
+/// Promise: answers each job once, if need be with an empty answer. If nobody can read the answer any more, it skips
+/// what is left of the job. It ends when the desks have ended.
+/// Client of: cache_control (the answer to a job); server to: courier. It cannot block for ever: cache_control takes
+/// compressed texts in every round, and a page worker takes its answer before anything else.
 csp::process compressor(csp::in<compression_job> jobs);
 
-/// Takes jobs for the compressor, on the core that has them. The compressor's thread is busy for tenths of a second at
-/// a time, and a bridge is synchronous: without a desk whoever has a job would wait as long.
+/// A queue of jobs for the compressor, on the core where they arise. A bridge is synchronous: without the desk a
+/// process with a job would wait until the compressor has finished its present text.
 ///
 ///   jobs            compression_job   from this core
-///   to_compressor   compression_job   in the order they came; at most `most_bytes` of them wait
+///   to_compressor   compression_job   in the order of arrival; at most `most_bytes` of them wait
 ///
-/// Promise: always accepts `jobs`. A job for which there is no room is turned down at once; its asker may come again.
-/// Deadlock: a pure server. For each job it forks a courier, which waits for the compressor or for the asker; the desk
-/// itself waits for nobody. Ends when all writers have and the compressor has taken what waits.
+/// Promise: always takes `jobs`. If there is no room for a job, it is rejected at once, and the process may try again
+/// later. The desk ends when all writers have ended and the compressor has taken the waiting jobs.
+/// Client of: none; server to: page_worker or cache_process, and its couriers. It cannot block: for each job it forks a
+/// courier, which waits for the compressor or for the asker.
 csp::process compression_desk(std::size_t most_bytes, csp::in<compression_job> jobs,
                               csp::bridge_out<compression_job> to_compressor);
 

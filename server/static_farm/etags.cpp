@@ -31,7 +31,7 @@ struct identity_hash {
     std::size_t operator()(const file_identity& i) const { return XXH3_64bits(&i, sizeof i); }
 };
 
-/// The tags of the files asked for lately.
+/// The tags of the most recently requested files.
 class known_tags {
   public:
     explicit known_tags(std::size_t most) : most_(most) {}
@@ -70,14 +70,19 @@ class known_tags {
 
 // ---- hashing
 
-/// What a hasher reports: after each piece that it goes on, and at last its result.
-struct progress_of_hash {
-    enum class kind : std::uint8_t { goes_on, failed, passing, lasting };
+/// A report of a hasher: after each piece that it goes on, and at the end its result.
+struct hash_report {
+    enum class kind : std::uint8_t {
+        goes_on,
+        failed,
+        passing,  // the file changed so recently that its identity may soon be that of other content: do not remember
+        lasting
+    };
     file_identity of;
     kind what = kind::goes_on;
     std::string tag;
 };
-using kind = progress_of_hash::kind;
+using kind = hash_report::kind;
 
 bool is_still(const file_identity& i, const io::file& f)
 {
@@ -85,10 +90,10 @@ bool is_still(const file_identity& i, const io::file& f)
     return now && i == identity_of(*now);
 }
 
-/// Whether somebody waits for the hash.
+/// Whether a worker waits for the hash.
 enum class urgency : std::uint8_t { awaited, background };
 
-/// Keeps a hash in the background to a quarter of the core's time.
+/// Limits hashing in the background to a quarter of the core's time.
 class pacer {
   public:
     explicit pacer(urgency u) : urgency_(u) {}
@@ -98,7 +103,8 @@ class pacer {
     {
         using std::chrono::milliseconds;
         if (urgency_ == urgency::awaited || spent_ < milliseconds(1)) co_return;
-        const auto pause = std::min<csp::duration>(3 * spent_, milliseconds(20));  // a slow disk takes no core's time
+        const auto pause =
+            std::min<csp::duration>(3 * spent_, milliseconds(20));  // waiting for a slow disk costs no processor time
         spent_ = {};
         co_await csp::sleep(pause);
     }
@@ -109,9 +115,9 @@ class pacer {
     std::chrono::steady_clock::duration spent_{};
 };
 
-/// Nothing: it could not be read, or not to that end, or nobody wants to know any more.
+/// The hash of a file; nullopt if it could not be read to its end, or if nobody reads the reports any more.
 csp::step<std::optional<std::string>> hash_content(const io::file& f, const file_identity& of, urgency how,
-                                                   csp::shared_out<progress_of_hash>& reports)
+                                                   csp::shared_out<hash_report>& reports)
 {
     constexpr std::size_t piece_bytes = std::size_t{128} * 1024;
     content_hash hash;
@@ -124,16 +130,16 @@ csp::step<std::optional<std::string>> hash_content(const io::file& f, const file
         hash.add(std::span(piece).first(*got));
         at += *got;
         pace.end();
-        // A file in memory is read without waiting; so this is also where everybody else gets a turn.
+        // Reading a file in memory never suspends; this output lets other processes run.
         if (!co_await reports.output({.of = of, .what = kind::goes_on, .tag = {}})) co_return std::nullopt;
         co_await pace.rest();
     }
     co_return hash.etag();
 }
 
-csp::process hasher(file_identity of, io::file f, urgency how, csp::shared_out<progress_of_hash> reports)
+csp::process hasher(file_identity of, io::file f, urgency how, csp::shared_out<hash_report> reports)
 {
-    progress_of_hash result{.of = of, .what = kind::failed, .tag = {}};
+    hash_report result{.of = of, .what = kind::failed, .tag = {}};
     try {
         const bool settled = is_settled(of, std::chrono::system_clock::now());
         auto tag = co_await hash_content(f, of, how, reports);
@@ -142,20 +148,20 @@ csp::process hasher(file_identity of, io::file f, urgency how, csp::shared_out<p
             result.tag = std::move(*tag);
         }
     } catch (...) {
-        // Those who wait for the result must be told all the same.
+        // The workers that wait for the result must get an answer.
         csp::report_fault();
     }
     f = {};
     co_await reports.output(std::move(result));
 }
 
-/// The files being hashed, with those who wait for it: nobody for the larger ones.
-class files_under_way {
+/// The files that are being hashed, with the questions that wait for them; none wait for large files.
+class files_in_progress {
   public:
-    explicit files_under_way(etag_rules rules) : rules_(rules) {}
+    explicit files_in_progress(etag_rules rules) : rules_(rules) {}
 
     [[nodiscard]] bool is_large(const file_identity& i) const { return i.size > rules_.hashed_first; }
-    /// Whether to hash the file now: not if it is too large, nor if it is large and still changes.
+    /// Whether to start hashing the file: it is not too large, and if it is large it no longer changes.
     [[nodiscard]] bool may_begin(const file_identity& i) const
     {
         return !contains(i) && i.size <= rules_.hashed_last && has_room_for(i) && (!is_large(i) || is_quiet(i));
@@ -172,7 +178,7 @@ class files_under_way {
         files_.try_emplace(i);
         if (is_large(i)) ++large_;
     }
-    /// REQUIRES: it is under way and not large.
+    /// REQUIRES: the file is being hashed and is not large.
     void await(etag_question&& q) { files_.find(q.of)->second.push_back(std::move(q)); }
     [[nodiscard]] std::vector<etag_question> end(const file_identity& i)
     {
@@ -200,20 +206,20 @@ class files_under_way {
 csp::process etags(etag_rules rules, csp::in<etag_question> questions)
 {
     known_tags known(rules.known);
-    files_under_way under_way(rules);
+    files_in_progress in_progress(rules);
     csp::forking hashers;
-    csp::chan<progress_of_hash> progress;
-    csp::in<progress_of_hash> reports = progress.rx();
-    const csp::shared_out<progress_of_hash> report = progress.shared_tx();
+    csp::chan<hash_report> progress;
+    csp::in<hash_report> reports = progress.rx();
+    const csp::shared_out<hash_report> report = progress.shared_tx();
 
-    for (bool open = true; open || under_way.awaited() > 0;) {
+    for (bool open = true; open || in_progress.awaited() > 0;) {
         const auto chosen = co_await csp::fair_alt(reports, csp::when(open, questions));
 
         if (chosen == reports) {
             auto news = co_await reports.input();
             if (news->what == kind::goes_on) continue;
             if (news->what == kind::lasting) csp::attempt([&] { known.note(news->of, news->tag); });
-            for (etag_question& waiting : under_way.end(news->of)) {
+            for (etag_question& waiting : in_progress.end(news->of)) {
                 std::string tag;
                 csp::attempt([&] { tag = news->tag; });
                 co_await waiting.answer.output({.file = std::move(waiting.file), .tag = std::move(tag)});
@@ -229,18 +235,18 @@ csp::process etags(etag_rules rules, csp::in<etag_question> questions)
             bool waits = false;
             csp::attempt([&] {
                 tag = known.find(q.of);
-                if (tag.empty()) tag = under_way.unhashed_tag(q.of);
+                if (tag.empty()) tag = in_progress.unhashed_tag(q.of);
                 if (!tag.empty()) return;
-                if (under_way.may_begin(q.of)) {
+                if (in_progress.may_begin(q.of)) {
                     if (auto file = io::duplicate(q.file)) {
-                        const auto how = under_way.is_large(q.of) ? urgency::background : urgency::awaited;
+                        const auto how = in_progress.is_large(q.of) ? urgency::background : urgency::awaited;
                         csp::process begun = hasher(q.of, std::move(*file), how, report);
-                        under_way.begin(q.of);
+                        in_progress.begin(q.of);
                         hashers.start(std::move(begun));
                     }
                 }
-                if (under_way.is_large(q.of) || !under_way.contains(q.of)) return;
-                under_way.await(std::move(q));
+                if (in_progress.is_large(q.of) || !in_progress.contains(q.of)) return;
+                in_progress.await(std::move(q));
                 waits = true;
             });
             if (!waits) co_await q.answer.output({.file = std::move(q.file), .tag = std::move(tag)});

@@ -23,6 +23,26 @@
 #include "server/static_farm/select.hpp"
 
 namespace server {
+
+// How a page is made.
+//
+// 1. find_file() (lookup.cpp) turns the path into an entry: a file that was looked at but not opened, a directory to be
+//    listed, or a directory whose URL lacks its final slash.
+// 2. family_of() also looks for its precompressed files: a.css.gz, a.css.br and a.css.zst beside a.css.
+// 3. The versions of all these files (file_identity) are compared with those that the cached page was made from. If
+//    they are the same, the cached page is still current and nothing is read.
+// 4. Otherwise a small file is read in all its codings and becomes a page, which the caller reports to the cache. A
+//    large file is only opened, in the best coding for this client.
+//
+// A file may change while it is read. Each version is determined before its file is read, so a page may have newer
+// content than `made_from` says but never the other way round, and the next look at the file corrects it. A file that
+// becomes shorter while it is read is reported as `file_changing`, and get_page() starts again. Two versions written
+// within the resolution of file times have the same identity: a page of such recent files is not `settled`, and is read
+// again at the next look.
+//
+// If the server is short of descriptors, threads or memory, a page that is in memory is served although its file could
+// not be looked at.
+
 namespace {
 
 using http::coding;
@@ -35,7 +55,7 @@ constexpr std::string_view plain_text = "text/plain; charset=utf-8";
 constexpr std::string_view methods_of_pages = "GET, HEAD, OPTIONS";
 constexpr std::size_t longest_listing = 10'000;  // entries on one page
 
-/// What a file comes to that has become shorter while it was read.
+/// The errno for a file that became shorter while it was read.
 constexpr int changing = ESTALE;
 
 /// Reads the whole file.
@@ -54,11 +74,11 @@ csp::step<io::result<std::string>> read_all(const found_entry& f)
     co_return content;
 }
 
-/// A file, and what stands beside it in other codings: a.css, a.css.gz, a.css.br, a.css.zst.
+/// A file and its precompressed files: a.css, and a.css.gz, a.css.br, a.css.zst.
 struct file_family {
     found_entry identity;
     std::array<std::optional<found_entry>, coded.size()> in;
-    bool is_known = true;  // else there was no descriptor to look for some of them
+    bool is_known = true;  // false: for lack of resources some of them could not be looked for
 
     [[nodiscard]] http::media_type type() const { return http::media_type_of(identity.name); }
     [[nodiscard]] bool varies() const
@@ -73,20 +93,21 @@ struct file_family {
     }
 };
 
-/// Types that are already compressed have no precompressed files, so images and films cost no further look-ups.
+/// Files of types that are already compressed, such as images and films, have no precompressed files, which saves three
+/// look-ups.
 csp::step<file_family> family_of(const io::directory& root, found_entry f)
 {
     file_family family{.identity = std::move(f), .in = {}};
     if (family.type().by_coding == http::compression::in_vain) co_return family;
     for (std::size_t i = 0; i < coded.size(); ++i) {
         auto sidecar = co_await look_at(root, family.identity.name + std::string(http::suffix(coded[i])));
-        if (!sidecar && is_lack_of_means(refusal(sidecar.error()))) family.is_known = false;
+        if (!sidecar && is_resource_shortage(refusal(sidecar.error()))) family.is_known = false;
         if (sidecar && has_content_of(*sidecar, family.identity)) family.in[i] = std::move(*sidecar);
     }
     co_return family;
 }
 
-/// What all pages under the request's path have in common.
+/// The fields that every response with this page has.
 struct common_fields {
     std::string cache_control;
     response_fields more;
@@ -109,13 +130,13 @@ way_to_file way_to(const found_entry& file, const page_rules& rules, const reque
     return is_rewritten ? way_to_file::rewritten : way_to_file::by_path;
 }
 
-/// For a redirect, which is kept as long as a page under its path would be.
+/// The fields of a redirect, which may be cached as long as a page at its path.
 common_fields common_of(const page_rules& rules, const request& asked)
 {
     return common_of(rules, asked, asked.path.relative(), way_to_file::by_path);
 }
 
-/// For answers that may be kept as long as a page.
+/// For responses that may be cached as long as a page.
 void add_common(response_fields& fields, const common_fields& common)
 {
     if (!common.cache_control.empty()) fields.add("Cache-Control", common.cache_control);
@@ -129,7 +150,7 @@ void add_headers(response_fields& fields, const std::vector<header>& headers)
     }
 }
 
-/// For a page that the server makes itself, whose Content-Security-Policy replaces the site's.
+/// For a page that the server itself generates: its Content-Security-Policy replaces that of the site.
 void add_headers(response_fields& fields, std::vector<header> headers, const built_in_style& style)
 {
     std::erase_if(headers, [](const header& h) {
@@ -175,7 +196,7 @@ csp::step<io::result<representation>> load(const common_description& common, con
 csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const common_description& common,
                                              const file_family& files)
 {
-    constexpr std::uint64_t least_worth_compressing = 256;  // bytes; less fits into the packet all the same
+    constexpr std::uint64_t least_worth_compressing = 256;  // bytes; less fits into one packet anyway
     page p{.made_from = files.identities(), .in = {}};
     const auto now = std::chrono::system_clock::now();
     p.settled = std::ranges::all_of(p.made_from, [now](const file_identity& i) { return is_settled(i, now); });
@@ -191,7 +212,7 @@ csp::step<io::result<frozen_page>> make_page(const page_rules& rules, const comm
     co_return frozen_page(std::move(p));
 }
 
-/// The best coding for `accepted` of those that are there.
+/// The best of the existing codings for a client that accepts these.
 coding best_of(const file_family& files, const http::accepted_codings& accepted)
 {
     http::coding_set available;
@@ -216,7 +237,7 @@ io::result<large_file> open_best(const common_description& common, file_family f
                               .about = describe(common, files.identity, chosen, best)};
         }
         if (best == coding::identity) return std::unexpected(file.error());
-        files.in[at].reset();  // for example, it may not be readable; others may be
+        files.in[at].reset();  // it may be unreadable, for example; try the next best
     }
 }
 
@@ -258,11 +279,11 @@ csp::step<std::expected<found_page, http::error>> list(const io::directory& root
     std::string text =
         for_program ? listing_json(std::move(part->entries)) : listing_html(asked.path, std::move(part->entries), rest);
     const std::string etag =
-        content_etag(text + rest.next);  // a 304 says also that there still is, or is no, next part
+        content_etag(text + rest.next);  // includes whether there is a next part: a 304 confirms that too
 
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     const auto met = http::evaluate(asked.method, asked.conditions, {.etag = etag, .modified = {}, .now = now});
-    if (met == http::outcome::failed) co_return std::unexpected(not_the_one_meant);
+    if (met == http::outcome::failed) co_return std::unexpected(precondition_failed);
     response r = met == http::outcome::not_modified
                      ? response(status::not_modified, {})
                      : text_response(status::ok, for_program ? json : html, std::move(text));
@@ -272,8 +293,9 @@ csp::step<std::expected<found_page, http::error>> list(const io::directory& root
     co_return r;
 }
 
-/// A permanent redirect is kept as long as a page: without a word it would be for ever, also when it was a mistake. Of
-/// another nothing is said, so that nobody keeps it; unless its own route says how long.
+/// Whether caches may keep a redirect. A permanent one is kept as long as a page: without Cache-Control it could be
+/// kept for ever, even if it was a mistake. For a temporary one the server sends no Cache-Control, so it is not kept,
+/// unless its own route sets one.
 bool may_be_kept(const static_rules& rules, const request& asked, status redirect_code)
 {
     return redirect_code == status::moved_permanently || redirect_code == status::permanent_redirect ||
@@ -298,7 +320,7 @@ csp::step<std::optional<response>> own_error_page(const io::directory& root, con
     co_return text_response(code, http::media_type_of(own->name).text, std::move(*text));
 }
 
-/// The page that is kept, with the present dates of its files.
+/// The cached page, with the Last-Modified dates that its files have now.
 frozen_page dated(const frozen_page& kept, std::chrono::system_clock::time_point looked_at)
 {
     const page_dates dates = kept->dates_at(looked_at);
@@ -308,16 +330,16 @@ frozen_page dated(const frozen_page& kept, std::chrono::system_clock::time_point
     return frozen_page(std::move(p));
 }
 
-/// get_page(), but that a file may be in flux.
+/// One attempt of get_page(). It fails with `file_changing` if the file became shorter while it was read.
 csp::step<std::expected<found_page, http::error>> find_page(const io::directory& root, const page_rules& rules,
                                                             const request& asked, const frozen_page& kept)
 {
-    const auto looked_at = std::chrono::system_clock::now();  // before what is seen
+    const auto looked_at = std::chrono::system_clock::now();  // before the first look at a file
     auto found = co_await find_file(root, rules.files, asked);
-    // A page that is in memory is sent even if its file cannot be looked at. That there was no file is not known any
-    // more then, and one that is kept open has changed.
+    // If its files cannot be looked at for lack of resources, a cached page in memory is served all the same. Not a
+    // cached 404: the file may exist by now. Nor an open file: its content may have changed.
     const bool may_stand_in = kept && !kept->nothing && !kept->file;
-    if (!found && may_stand_in && is_lack_of_means(found.error())) co_return kept;
+    if (!found && may_stand_in && is_resource_shortage(found.error())) co_return kept;
     if (!found) co_return std::unexpected(found.error());
     if (std::holds_alternative<needs_slash>(*found)) co_return to_directory(rules, asked);
     if (const auto* directory = std::get_if<may_be_listed>(&*found)) {
@@ -340,7 +362,7 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
     }
     auto made = co_await make_page(rules, common, files);
     if (made) co_return std::move(*made);
-    if (may_stand_in && is_lack_of_means(refusal(made.error()))) co_return kept;
+    if (may_stand_in && is_resource_shortage(refusal(made.error()))) co_return kept;
     co_return std::unexpected(refusal(made.error()));
 }
 
@@ -349,17 +371,17 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
 csp::step<std::expected<found_page, http::error>> get_page(const io::directory& root, const page_rules& rules,
                                                            const request& asked, const frozen_page& kept)
 {
-    // Whoever writes a file in place makes it empty first; a moment later it may be whole.
-    for (int looks_left = 2;; --looks_left) {
+    // A program that rewrites a file in place truncates it first. A moment later the file may be complete.
+    for (int tries_left = 2;; --tries_left) {
         auto found = co_await find_page(root, rules, asked, kept);
-        if (found || found.error() != in_flux || looks_left == 0) co_return found;
+        if (found || found.error() != file_changing || tries_left == 0) co_return found;
     }
 }
 
 response redirection(const page_rules& rules, const request& asked, const elsewhere& to)
 {
     constexpr std::string_view text =
-        "<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This page is somewhere else.</p>\n</html>\n";
+        "<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This page has moved.</p>\n</html>\n";
     response r = text_response(to.code, html, std::string(text));
     r.fields.add("Location", to.location);
     if (may_be_kept(rules.files, asked, to.code)) {

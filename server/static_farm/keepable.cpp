@@ -10,10 +10,10 @@
 namespace server {
 namespace {
 
-/// Stands for the request's id when the text is made, to find the place of the id.
+/// A placeholder for the request id, to find its place in the text.
 constexpr std::string_view mark = "here-is-the-id-of-the-request";
 
-/// An error's page in the form that this Accept prefers. Nothing if it is not one text, or a large one.
+/// The error response for this Accept field. Nullopt if its content is not a single text, or is too large.
 csp::step<std::optional<ready_error>> form_of(const io::directory& root, const page_rules& rules, const request& asked,
                                               http::error why, std::string_view accept)
 {
@@ -51,7 +51,7 @@ csp::step<frozen_page> absence_of(const io::directory& root, const page_rules& r
         if (!form) co_return frozen_page();
         nothing.form_for(accept) = std::move(*form);
     }
-    // There is no file to tell one version of this from another, so a later one always replaces it.
+    // No file identifies a version of this page, so a newer one always replaces it.
     page p{.made_from = {file_identity()}, .in = {}};
     p.settled = false;
     p.nothing = std::move(nothing);

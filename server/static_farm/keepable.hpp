@@ -13,11 +13,11 @@
 
 namespace server {
 
-/// A large file as a page, if it has one representation only: the file stays open as long as the page exists. Otherwise
-/// none, and `f` is unchanged.
+/// A page for a large file that has only one representation: it keeps the file open. Otherwise an empty pointer, and
+/// `f` is unchanged.
 [[nodiscard]] frozen_page page_of(large_file& f);
 
-/// That there is nothing under the path of `asked`, as a page; none if the text for it is too large to be kept.
+/// A page that records that the path of `asked` has none. An empty pointer if the text for it is too large to cache.
 csp::step<frozen_page> absence_of(const io::directory& root, const page_rules& rules, const request& asked,
                                   http::error why);
 

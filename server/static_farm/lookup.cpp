@@ -14,24 +14,24 @@ using http::status;
 
 namespace {
 
-constexpr http::error not_a_page{status::forbidden, "This is not a file that can be served."};
+constexpr http::error not_a_page{status::forbidden, "This is not a regular file."};
 constexpr http::error not_there{status::not_found, "There is no such page."};
 
 using found = std::expected<found_file, http::error>;
 
 constexpr std::string_view placeholder = "{path}";
 
-/// Those of the route that answers, if it has any.
+/// The `try` of the route that applies, or that of the site.
 const std::vector<std::string>& tries_of(const static_rules& rules, const request& asked)
 {
     const auto* const own = asked.acting ? std::get_if<look_for>(&rules.routes[*asked.acting].then) : nullptr;
     return own != nullptr ? own->tries : rules.tries;
 }
 
-/// What one of the tries comes to.
+/// The result of one entry of `try`.
 struct attempt {
     found what;
-    bool is_final = true;  // else it is the answer only if no other try has one
+    bool is_final = true;  // false: the result counts only if all further entries fail too
 };
 
 attempt failed(const http::error& why)
@@ -51,9 +51,9 @@ csp::step<attempt> in_directory(const io::directory& root, const static_rules& r
     co_return attempt{.what = std::unexpected(nothing_to_show), .is_final = false};
 }
 
-/// The name beneath the root that an entry of `try` stands for; "{path}" may begin it. Nothing if the path names no
-/// file, or if the request is for a directory and the name would be a file's: the links in about.html, sent for
-/// /about/, would lead elsewhere.
+/// The name, relative to the root, for an entry of `try`, which may begin with "{path}". Nullopt if the path cannot
+/// name a file, or if a directory was requested but the name is a file's: if about.html were sent for /about/, its
+/// relative links would not work.
 std::optional<std::string> name_of_try(std::string_view pattern, const http::canonical_path& path)
 {
     if (!pattern.starts_with(placeholder)) return std::string(pattern.substr(pattern.starts_with('/') ? 1 : 0));
@@ -78,7 +78,7 @@ csp::step<attempt> try_one(const io::directory& root, const static_rules& rules,
     if (is_what_was_asked && asked.path.ends_with_slash()) {
         co_return failed({status::not_found, "There is no such directory."});
     }
-    // Devices, sockets and pipes are no pages, and reading some of them would never end.
+    // Devices, sockets and pipes are not served: reading some of them would never end.
     if (!seen->what().is_regular()) co_return failed(not_a_page);
     co_return attempt{std::move(*seen)};
 }
@@ -100,28 +100,29 @@ http::error refusal(const io::error& e)
         case ENODEV:
             return not_a_page;
         case EXDEV:
-            return {status::forbidden, "This name leads out of what may be served."};
+            return {status::forbidden, "This path leads outside the directory that is served."};
         case ESTALE:
-            return in_flux;
+            return file_changing;
         case EMFILE:
         case ENFILE:
-            return {status::service_unavailable, "The server has too many files open just now."};
-        case EAGAIN:  // no thread could be made, something was renamed too often, or somebody has a lease on the file
-            return {status::service_unavailable, "The file cannot be opened just now."};
-        case ECANCELED:  // no thread of the ring's
+            return {status::service_unavailable, "The server has too many open files. Try again later."};
+        case EAGAIN:  // no thread could be started, something was renamed too often, or a process has a lease on the
+                      // file
+            return {status::service_unavailable, "The file cannot be opened at the moment. Try again later."};
+        case ECANCELED:  // io_uring has no worker thread
         case ENOMEM:
-            return {status::service_unavailable, "The server is short of memory or of threads just now."};
+            return {status::service_unavailable, "The server is short of memory or threads. Try again later."};
         default:
             return {status::internal_server_error, "The file could not be read."};
     }
 }
 
-bool is_lack_of_means(const http::error& e) { return e.code == status::service_unavailable && e != in_flux; }
+bool is_resource_shortage(const http::error& e) { return e.code == status::service_unavailable && e != file_changing; }
 
 bool has_content_of(const found_entry& sidecar, const found_entry& plain)
 {
-    // Who edits a file and forgets the other shall not wonder why nobody sees it. Some compressors copy the file's time
-    // without its fraction.
+    // An older precompressed file is ignored: otherwise an edit of the original alone would have no visible effect.
+    // Times are compared in seconds, because some compressors copy the original's time without the fraction.
     return sidecar.what().is_regular() && sidecar.what().size > 0 &&
            sidecar.what().modified >= std::chrono::floor<std::chrono::seconds>(plain.what().modified);
 }
@@ -135,7 +136,7 @@ csp::step<io::result<found_entry>> look_at(const io::directory& root, std::strin
 
 csp::step<found> find_file(const io::directory& root, const static_rules& rules, const request& asked)
 {
-    // Where nothing is found, the client is told of the first; the others are guesses of ours.
+    // If no entry succeeds, the client is told the error of the first one; the others are fallbacks.
     std::optional<found> otherwise;
     for (const std::string& pattern : tries_of(rules, asked)) {
         auto name = name_of_try(pattern, asked.path);

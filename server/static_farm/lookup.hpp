@@ -14,44 +14,42 @@
 
 namespace server {
 
-/// What was found under a name, and not opened yet.
+/// A file that was found but not opened yet.
 struct found_entry {
     io::entry entry;
-    std::string name;          // beneath the root, from which the media type follows
-    bool is_fallback = false;  // sent in place of whatever is missing
+    std::string name;          // relative to the root; it determines the media type
+    bool is_fallback = false;  // an entry of `try` that does not depend on the path
     [[nodiscard]] const io::file_status& what() const { return entry.status(); }
     [[nodiscard]] file_identity identity() const { return identity_of(what()); }
 };
 
-/// A directory that was asked for without its slash. Its address ends with one, or the links in its pages would lead
-/// elsewhere.
+/// A directory was requested without the final slash, without which relative links in its page would not work.
 struct needs_slash {};
 /// A directory without an index page that may be listed.
 struct may_be_listed {
-    std::string name;  // beneath the root
+    std::string name;  // relative to the root
 };
 
 using found_file = std::variant<found_entry, needs_slash, may_be_listed>;
 
-inline constexpr http::error in_flux{http::status::service_unavailable, "This file is being changed just now."};
+inline constexpr http::error file_changing{http::status::service_unavailable,
+                                           "This file is being modified. Try again."};
 
-/// What the client is told when a file or a directory could not be opened or read.
+/// The error for the client when a file or directory cannot be opened or read.
 [[nodiscard]] http::error refusal(const io::error& e);
 
-/// Finds what answers `asked`: the first of static_rules::tries that is there and has a page. Errors: 403, 404, 500,
-/// 503.
+/// Finds the file for `asked`: the first entry of static_rules::tries that exists and can be served. Errors: 403, 404,
+/// 500, 503.
 csp::step<std::expected<found_file, http::error>> find_file(const io::directory& root, const static_rules& rules,
                                                             const request& asked);
 
-/// Whether the precompressed file `sidecar` may hold the present content of `plain`: it is a regular file, is no older,
-/// and is not empty, as no coding makes an empty file.
+/// Whether the precompressed file `sidecar` is usable: it is a regular file, not empty, and not older than `plain`.
 [[nodiscard]] bool has_content_of(const found_entry& sidecar, const found_entry& plain);
 
-/// Whether a file could not be looked at for want of descriptors, threads or memory. Such an error says nothing about
-/// the file.
-[[nodiscard]] bool is_lack_of_means(const http::error& e);
+/// Whether the error is a lack of descriptors, threads or memory. Such an error says nothing about the file.
+[[nodiscard]] bool is_resource_shortage(const http::error& e);
 
-/// Looks at one name beneath the root.
+/// Looks up `name`, relative to the root.
 csp::step<io::result<found_entry>> look_at(const io::directory& root, std::string name);
 
 }  // namespace server

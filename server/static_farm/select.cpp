@@ -28,8 +28,8 @@ response one_range(const description& about, const http::byte_range& range)
     return r;
 }
 
-/// Text that does not occur in the content but by an accident that nobody can bring about: whoever wrote the content
-/// could not know these 128 bits. Drawn from the kernel for each answer of several ranges, of which there are few.
+/// A multipart boundary. It is random, so that no author of content can include it: nobody knows these 128 bits in
+/// advance. Each multipart response draws a new one from the kernel; such responses are rare.
 std::string drawn_boundary()
 {
     std::random_device random;
@@ -63,7 +63,7 @@ std::expected<response, not_sent> select(const request& asked, const description
     if (asked.is_conditional) {
         const http::validators current{.etag = about.etag, .modified = about.modified, .now = now};
         const http::outcome met = http::evaluate(asked.method, asked.conditions, current);
-        if (met == http::outcome::failed) return std::unexpected(not_sent{not_the_one_meant, {}});
+        if (met == http::outcome::failed) return std::unexpected(not_sent{precondition_failed, {}});
         if (met == http::outcome::not_modified) {
             return response(status::not_modified, metadata_fields(about));
         }

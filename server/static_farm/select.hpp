@@ -10,18 +10,18 @@
 
 namespace server {
 
-/// Why a representation is not sent, and what else the client is to be told.
+/// Why a representation is not sent, and the additional fields of the error response.
 struct not_sent {
     http::error why;
     response_fields with;
 };
 
-inline constexpr http::error not_the_one_meant{http::status::precondition_failed,
-                                               "The page is not, or no longer, the one that was meant."};
+inline constexpr http::error precondition_failed{http::status::precondition_failed,
+                                                 "The page is not the version that the request requires."};
 
-/// What of a representation answers `asked`, by its conditions and ranges (RFC 9110, sections 13 and 14): all of it,
-/// parts, or that the client has it already. The slices of the response are of the representation's content; where
-/// that comes from, the caller adds. Errors: 412, 416.
+/// Applies the conditions and ranges of `asked` to a representation (RFC 9110, sections 13 and 14). The response has
+/// all of it, parts of it, or is a 304. Its slices refer to the content of the representation; the caller adds the file
+/// or page. Errors: 412, 416.
 [[nodiscard]] std::expected<response, not_sent> select(const request& asked, const description& about,
                                                        std::chrono::sys_seconds now);
 

@@ -17,15 +17,15 @@
 namespace server {
 namespace {
 
-/// Whom a worker asks and tells, while it works.
+/// The channels of a worker to the processes that it asks or reports to.
 struct links {
     csp::shared_out<looked_up> cache;
     csp::shared_out<etag_question> etags;
     csp::shared_out<compression_job> desk;
 };
 
-/// The page with one more coding; unchanged if the text cannot be compressed. The compressor makes the same bytes as it
-/// makes for the cache, so the coding's tag names the same bytes.
+/// Adds a coding to the page; returns it unchanged if the text cannot be compressed. The compressor produces the same
+/// bytes for this as for the cache, so they have the same tag.
 csp::step<frozen_page> compress_at_once(const request& asked, frozen_page p, http::coding wanted, links& to)
 {
     const auto made =
@@ -40,16 +40,16 @@ csp::step<frozen_page> compress_at_once(const request& asked, frozen_page p, htt
     co_return frozen_page(std::move(with));
 }
 
-/// Asks for the tag of a file that is too large to be a page.
+/// Sets the tag of a large file.
 csp::step<void> ask_for_tag(large_file& f, csp::shared_out<etag_question>& to_etags)
 {
     auto answer = co_await csp::ask(to_etags, etag_question{.of = f.identity, .file = std::move(f.file)});
-    if (!answer) throw std::runtime_error("a file was lost with the process that knows its tag");
+    if (!answer) throw std::runtime_error("the process that hashes files has ended, and with it the file");
     f.file = std::move(answer->file);
     f.about.etag = std::move(answer->tag);
 }
 
-/// None if there is no memory for it either: the error is then answered as it is.
+/// An empty pointer if there is no memory for it; the error is then answered without being cached.
 csp::step<frozen_page> try_to_keep_absence(exchange_record& x, const http::error& why)
 {
     try {
@@ -59,11 +59,9 @@ csp::step<frozen_page> try_to_keep_absence(exchange_record& x, const http::error
     }
 }
 
-/// Whether it is worth the work to keep that there is nothing under this path: it has been asked for before. A scan
-/// asks for each name once.
+/// Whether a 404 for this path is worth caching: the path was requested before. A scan requests each name only once.
 bool may_be_missed_again(const exchange_record& x) { return x.asked_lately || x.kept; }
 
-/// What was found, in a form that can be kept if that is possible.
 csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links& to)
 {
     if (auto* const file = found ? std::get_if<large_file>(&*found) : nullptr) {
@@ -77,7 +75,7 @@ csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links&
     co_return found;
 }
 
-/// Looks at the file, and tells the cache what there is to keep.
+/// Looks at the file, and reports to the cache what to keep.
 csp::step<page_or_error> look(exchange_record& x, links& to)
 {
     const csp::time_point when = csp::core::here().now();
@@ -85,7 +83,7 @@ csp::step<page_or_error> look(exchange_record& x, links& to)
     auto found = co_await as_page(x, std::move(looked), to);
     const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
     if (page == nullptr && !x.kept) co_return found;
-    // Without memory for the report the cache is told at the next look.
+    // Without memory for the report, the next look at the file reports to the cache.
     std::optional<looked_up> report;
     csp::attempt([&] {
         report = looked_up{.path = x.asked.path.text(),
@@ -98,14 +96,14 @@ csp::step<page_or_error> look(exchange_record& x, links& to)
     co_return found;
 }
 
-/// The page, if it says that there is nothing.
+/// The page, if it records that the path has none.
 const page* absence_in(const page_or_error& found)
 {
     const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
     return page != nullptr && (*page)->nothing ? &**page : nullptr;
 }
 
-csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, http1_pen& pen)
+csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, head_cache& heads)
 {
     if (x.ready_sent > 0) {
         co_await send_rest(x, *x.kept, rules.limits);
@@ -130,10 +128,10 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
         if (missing) push_last_answer(x);
         if (missing) *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
     }
-    co_await respond(x, co_await answer_to(x, std::move(found)), rules.limits, pen);
+    co_await respond(x, co_await answer_to(x, std::move(found)), rules.limits, heads);
 }
 
-/// Answers with pages.
+/// The work of a page worker.
 class page_maker {
   public:
     using request = exchange;
@@ -143,7 +141,7 @@ class page_maker {
     {
     }
 
-    [[clang::coro_wrapper]] csp::step<void> work(exchange& x) { return answer(x->of_site().pages, *x, to_, pen_); }
+    [[clang::coro_wrapper]] csp::step<void> work(exchange& x) { return answer(x->of_site().pages, *x, to_, heads_); }
     auto pass_on(exchange& x) { return to_back_end_.output(std::move(x)); }
     auto give_up(exchange& x)
     {
@@ -154,7 +152,7 @@ class page_maker {
   private:
     links to_;
     csp::shared_out<exchange> to_back_end_;
-    http1_pen pen_;
+    head_cache heads_;
 };
 
 }  // namespace

@@ -11,19 +11,22 @@
 
 namespace server {
 
-/// Workers that answer with pages: those that the cache sent along, files beneath the root, and error pages, their own
-/// and those of every other stage. The get.page of the paper's Figure 4.
+/// A farm of workers that answer with pages: cached pages that came with the request, files of the site, and error
+/// pages for all stages. The get.page of the paper's Figure 4.
 ///
-///   requests      exchange        by way of the cache
-///   to_cache      looked_up       what a look at a file has shown
-///   to_etags      etag_question   what a large file's tag is
-///   to_desk       compression_job  a text for a client that takes it compressed only
-///   to_back_end   exchange        answered; or in part, if the client left or memory ran out
+///   requests      exchange         from cache_hash_request or a cache process
+///   to_cache      looked_up        the result of looking at a file
+///   to_etags      etag_question    asks for the tag of a large file
+///   to_desk       compression_job  a text for a client that accepts only one coding
+///   to_back_end   exchange         answered; incompletely, if the client disconnected or memory ran out
 ///
-/// Each request is answered by the policy and the site that it has with it.
-/// A slow client holds its worker, and no other: the farm forks more.
-/// Deadlock: a worker is a client of its farm, of etags, cache_control, the compression desk and by that the
-/// compressor, and the back end, in this order; a server to the cache's requests.
+/// The policy and site in each exchange determine the answer. A slow client occupies its worker only: the farm forks
+/// another when too few are idle.
+///
+/// Client of (each worker): etags (`to_etags`), cache_control (`to_cache`), compression_desk (`to_desk`, and courier
+/// and compressor by their answers), back_end (`to_back_end`), its own farm; server to: cache_hash_request,
+/// cache_process. It cannot block for ever: none of these is a client of a worker, only of the farm, which always takes
+/// (see docs/DEADLOCK.md).
 csp::process static_farm(std::size_t spare, csp::shared_in<exchange> requests, csp::shared_out<looked_up> to_cache,
                          csp::shared_out<etag_question> to_etags, csp::shared_out<compression_job> to_desk,
                          csp::shared_out<exchange> to_back_end);

@@ -7,14 +7,15 @@
 
 namespace server {
 
-/// Adds up what all cores tell, and says the sum when asked. One for the whole server, reached over bridges.
+/// Adds up the figures of all cores and answers questions about the sum. One process for the whole server, reached over
+/// bridges.
 ///
-///   told     tally              from every core's back end, some times a second while there is something to tell
-///   asked    figures_question   from the cores' stats workers, who take the answer at once
-///   totals   tally              the sum, at the end: to the supervisor
+///   told     tally              from every core, several times a second while there is anything to report
+///   asked    figures_question   from the stats workers, which take the answer at once
+///   totals   tally              the sum, once, to the supervisor at the end
 ///
-/// Deadlock: a pure server to the back ends and to those who ask; outputs the totals only when the back ends have
-/// ended.
+/// Client of: supervisor (`totals`); server to: first relay, stats_worker. It cannot block: it outputs the totals only
+/// when `told` is closed, and then no process waits for it any more.
 csp::process stats(csp::in<tally> told, csp::in<figures_question> asked, csp::out<tally> totals);
 
 }  // namespace server

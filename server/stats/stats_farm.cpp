@@ -63,7 +63,7 @@ class stats_craft {
     csp::step<void> work(exchange& x)
     {
         push_last_answer(*x);
-        co_await respond(*x, co_await answer(x->asked, to_), x->by->patience, pen_);
+        co_await respond(*x, co_await answer(x->asked, to_), x->by->patience, heads_);
     }
     auto pass_on(exchange& x) { return to_back_end_.output(std::move(x)); }
     auto give_up(exchange& x)
@@ -75,7 +75,7 @@ class stats_craft {
   private:
     stats_links to_;
     csp::shared_out<exchange> to_back_end_;
-    http1_pen pen_;
+    head_cache heads_;
 };
 
 }  // namespace

@@ -25,8 +25,8 @@ static_assert(csp::mobile<stats_links>);
 ///   to            (links)    questions, each answered at once
 ///   to_back_end   exchange   answered
 ///
-/// Deadlock: a client of its farm, of stats, of the witnesses and of the back end; a server to the front end, which
-/// never waits for it, because the farm forks a worker for every request.
+/// Client of (each worker): witness, back_end, parking, stats, its own farm; server to: front_end_worker. It cannot
+/// block the front end, which waits for the farm only: the farm forks a worker for every request.
 csp::process stats_farm(csp::shared_in<exchange> requests, stats_links to, csp::shared_out<exchange> to_back_end);
 
 }  // namespace server

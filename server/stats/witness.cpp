@@ -53,7 +53,7 @@ namespace {
 
 constexpr std::string_view probe_request = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// A connection from the server to itself, with a request that any part of the network may answer.
+/// A connection from the server to itself, with a request that needs no file.
 conn probe_from(io::socket server_end)
 {
     auto probe = std::make_unique<connection>(std::move(server_end));
@@ -79,9 +79,9 @@ csp::step<bool> has_answer(io::socket& client)
     co_return answer.starts_with("HTTP/1.1 204 ");
 }
 
-/// Sends a request through everything between parking and the back end, and then another one along the same connection,
-/// which is answered only when the connection has come back to parking. Waits as long as that takes. Yields true if
-/// there is no descriptor for the connection: that is no fault of the processes.
+/// Sends a request through all stages from parking to the back end, and then a second one on the same connection, which
+/// is answered only after the connection has returned to parking. Waits without a time limit. Returns true if there is
+/// no descriptor for the connection: the processes are not at fault then.
 csp::step<bool> is_answered(csp::shared_out<parking_question>& to_parking)
 {
     auto ends = io::socket_pair();

@@ -10,28 +10,30 @@
 
 namespace server {
 
-/// How every core stands, in their order.
+/// The state of every core, in the order of the cores.
 csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_question>>& witnesses);
 
-/// Whether every core answers a request of our own that takes the way of all requests. Waits as long as that takes, for
-/// ever if a core does not answer.
+/// Whether every core answers a request that the server itself sends through the whole network. Waits for the answers
+/// without a time limit.
 csp::step<bool> all_answer(std::vector<csp::bridge_out<core_question>>& witnesses);
 
-/// All connections of these cores together.
+/// The sum of the connections of these cores.
 [[nodiscard]] parking_view all_connections(const std::vector<core_view>& cores);
 
-/// Says how its core stands: its connections, its cache, and its processes as the runtime's own registry has them.
+/// Reports the state of its core: its connections, its cache, and the processes in the runtime's registry.
 ///
-///   questions    core_question      from the stats workers of all cores, and from whoever watches over the server
-///   to_parking   parking_question   also with a request, if it is asked whether such are answered
+///   questions    core_question      from the stats workers of all cores, the watchdog, the sessions and the supervisor
+///   to_parking   parking_question   contains a probe, if the question asks whether requests are answered
 ///   to_cache     cache_question     to cache_control
 ///
-/// Deadlock: a client of parking and of cache_control, which wait for a process that waits for the witness only through
-/// a farm, and that always takes; a server to all that ask. Ends when these have ended.
+/// Client of: cache_control (`to_cache`), parking (`to_parking`); server to: stats_worker, session, watchdog,
+/// supervisor. It cannot block: neither of the two is a client of the witness or of a process that waits for it. For a
+/// probe it waits for every process that a request passes; if one of these is stuck, it waits for ever, which is the
+/// purpose of the watchdog. It ends when all askers have ended.
 csp::process witness(csp::in<core_question> questions, csp::shared_out<parking_question> to_parking,
                      csp::out<cache_question> to_cache);
 
-/// The same where neither connections nor a cache are: of the workshop.
+/// The witness of a core that has neither connections nor a cache: that of the compressor.
 csp::process lone_witness(csp::in<core_question> questions);
 
 }  // namespace server
