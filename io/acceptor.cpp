@@ -15,10 +15,10 @@ namespace io {
 namespace detail {
 namespace {
 
-/// The listener itself is at fault: it will never yield anything again.
+/// Whether the listener itself has failed and will never yield a connection again.
 bool is_final(int number) { return number == EBADF || number == EINVAL || number == ENOTSOCK; }
 
-/// One connection failed, or the network did for it (accept(2) says which); the next may be good.
+/// Whether the error concerns one connection or the network (see accept(2)); the next accept may succeed.
 bool is_of_the_connection(int number)
 {
     return number == ECONNABORTED || number == EPERM || number == EPROTO || number == ENETDOWN ||
@@ -26,9 +26,9 @@ bool is_of_the_connection(int number)
            number == EOPNOTSUPP || number == ENETUNREACH;
 }
 
-/// The pause after so many failures in a row. When descriptors or memory have run out, the connection stays in the
-/// backlog, and another attempt at once would only keep the processor busy. A few errors of single connections need no
-/// pause; if more follow, a rule of the system may forbid all connections.
+/// The pause after this number of failures in a row. If descriptors or memory have run out, the connection stays in the
+/// accept queue, and retrying at once would only use processor time. A few errors of single connections need no pause;
+/// if more follow, a firewall rule may forbid all connections.
 std::chrono::milliseconds pause_after(unsigned failures, int number)
 {
     constexpr unsigned excused = 8;
@@ -68,7 +68,8 @@ bool accepting::ready()
     open();
     if (finishing_ && !in_flight) over_ = true;
     if (!waiting_.empty() || error_ != 0 || over_) return true;
-    // More may be there than the last batch took. With the kernel accepting for us there is nothing to look for.
+    // There may be more connections than the last batch took. With io_uring the kernel accepts them without being asked
+    // again.
     if (!in_flight && !timer::pending() && engine::here().kind() == engine_choice::epoll) accept_batch();
     return !waiting_.empty() || error_ != 0 || over_;
 }
@@ -81,20 +82,20 @@ void accepting::arm()
 void accepting::finish(last_clients who)
 {
     finishing_ = true;
-    closes_the_door_ = who == last_clients::taken;
-    last_looks_ = closes_the_door_ ? most_last_looks : 1;
+    shuts_down_ = who == last_clients::taken;
+    last_tries_ = shuts_down_ ? most_last_tries : 1;
     if (!is_ending) engine::here().end_accept(*this);
 }
 
 result<socket> accepting::take()
 {
-    if (over_ && waiting_.empty() && last_looks_ > 0) {
-        // Looked for only here, and the door closed in the same moment, which it might not be by the owner's closing of
-        // his descriptor: others may have the socket too.
+    if (over_ && waiting_.empty() && last_tries_ > 0) {
+        // The last check and the shutdown must follow each other directly. Closing our descriptor would not be enough,
+        // because other processes may share the socket.
         listening().maybe_readable = true;
         accept_batch();
-        last_looks_ = waiting_.empty() ? 0 : last_looks_ - 1;
-        if (last_looks_ == 0 && closes_the_door_) ::shutdown(listening().fd, SHUT_RDWR);
+        last_tries_ = waiting_.empty() ? 0 : last_tries_ - 1;
+        if (last_tries_ == 0 && shuts_down_) ::shutdown(listening().fd, SHUT_RDWR);
     }
     if (!waiting_.empty()) {
         const int fd = waiting_.front();
@@ -146,7 +147,7 @@ void accepting::failed(int number)
 {
     if (is_final(number)) {
         over_ = true;
-        last_looks_ = 0;
+        last_tries_ = 0;
     } else {
         error_ = number;
         const auto pause = pause_after(++failures_, number);
@@ -165,8 +166,9 @@ void accepting::ended_in_flight()
     if (is_orphan) {
         delete this;
     } else if (finishing_ && somebody_waits(listening().fd)) {
-        // The kernel wakes one of those who accept from a shared listener (EPOLLEXCLUSIVE). If it woke us for somebody
-        // whom the withdrawn request then did not take, nobody else would be woken for him.
+        // If several processes accept from a shared listener, the kernel wakes only one of them (EPOLLEXCLUSIVE). If it
+        // woke us for a connection that the cancelled accept then did not take, no other process would be woken for it.
+        // So we try once more.
         engine::here().begin_accept(*this);
         engine::here().end_accept(*this);
     } else if (finishing_) {

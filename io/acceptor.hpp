@@ -22,16 +22,18 @@ struct accepting_end {
     void operator()(accepting* a) const noexcept;
 };
 
-/// What becomes of those whom the kernel holds at the end of an acceptor: `left` to whoever shares the listening
-/// socket, but for a batch of those who are there already, since perhaps nobody shares it; or `taken`, as long as it is
-/// no flood; then the socket listens no more, whoever shares it.
+/// What happens to the connections in the accept queue when an acceptor finishes. `left`: they stay there for other
+/// processes that share the listening socket, except for one last batch, since perhaps no other process shares it.
+/// `taken`: the acceptor takes them all, up to a limit, and then shuts the listening socket down, also for those who
+/// share it.
 enum class last_clients : std::uint8_t { left, taken };
 
-/// How many connections the kernel may accept before the process asks for them. One: where descriptors are scarce,
-/// since each of them has one. Many, with io_uring: up to as many as the backlog holds, when they come at once.
+/// How many connections may be accepted before the process asks for them. `one`: for when descriptors are scarce,
+/// because each accepted connection has one. `many`: with io_uring up to the length of the accept queue, if they arrive
+/// at once.
 enum class in_advance : std::uint8_t { one, many };
 
-/// The faces of `accepting` that ALT and next() need.
+/// The part of `accepting` that ALT and next() use.
 class accept_source : public event_source {
   public:
     [[nodiscard]] bool ready();
@@ -42,10 +44,10 @@ class accept_source : public event_source {
 
 }  // namespace detail
 
-/// Takes connections from a listener. Works on the core where it is first waited on; may be moved there before.
-/// Yields an error for a connection that cannot be accepted. When descriptors or memory have run out, or one error
-/// follows another, it then pauses, for 10 ms up to a second; so a process may just log the error and go on. Once it
-/// has yielded the error `closed`, it yields only that.
+/// Takes connections from a listener. It may be moved until a process first waits on it, and then belongs to that core.
+/// Yields an error for a connection that cannot be accepted. If descriptors or memory have run out, or errors follow
+/// one another, it pauses for 10 ms to 1 s, so the process may just log the error and continue. After it has yielded
+/// the error `closed`, it yields only that.
 class acceptor {
   public:
     using in_advance = detail::in_advance;
@@ -58,7 +60,7 @@ class acceptor {
         std::source_location where = std::source_location::current());
 
     using last_clients = detail::last_clients;
-    /// Comes to an end: next() yields the connections that were taken already, or all, and then `closed`.
+    /// Stops accepting. next() yields the connections that were already taken, or all, and then `closed`.
     void finish(last_clients who);
 
     using guard = detail::source_guard<detail::accept_source>;

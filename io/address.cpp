@@ -36,7 +36,7 @@ result<address> address::parse(std::string_view text)
         std::ranges::copy(path, to.sun_path);
         const bool is_abstract = path.front() == '@';
         if (is_abstract) to.sun_path[0] = '\0';
-        // The name of an abstract address is all the bytes given; that of a file ends with its NUL.
+        // All bytes given are the name of an abstract address; a path ends with a NUL.
         parsed.size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (is_abstract ? 0 : 1));
         return parsed;
     }
@@ -87,7 +87,7 @@ std::string address::host() const
         case AF_INET:
             return inet_ntop(AF_INET, &v4_.sin_addr, text.data(), text.size());
         case AF_INET6:
-            // An IPv4 client of a socket for both families.
+            // An IPv4 client of a dual-stack socket.
             if (IN6_IS_ADDR_V4MAPPED(&v6_.sin6_addr)) {
                 return inet_ntop(AF_INET, &v6_.sin6_addr.s6_addr[12], text.data(), text.size());
             }
@@ -141,7 +141,7 @@ std::string address::to_string() const
         return is_v4 ? fmt::format("{}:{}", host(), port()) : fmt::format("[{}]:{}", host(), port());
     }
     const std::size_t header = offsetof(sockaddr_un, sun_path);
-    if (family() != AF_UNIX || size_ <= header) return "unix:";  // the nameless end of a pair, or a client's
+    if (family() != AF_UNIX || size_ <= header) return "unix:";  // unnamed: an end of a pair, or a client
     if (unix_.sun_path[0] == '\0') {
         return fmt::format("unix:@{}", std::string_view(unix_.sun_path + 1, size_ - header - 1));
     }

@@ -13,7 +13,7 @@
 
 namespace io {
 
-/// Where a socket listens or its peer lives: IPv4, IPv6 or a unix path. Numeric only: names are never looked up.
+/// An address to listen at or of a peer: IPv4, IPv6 or a Unix path. Numeric only: names are never resolved.
 class address {
   public:
     address() noexcept : any_{.sa_family = AF_UNSPEC, .sa_data = {}} {}
@@ -22,12 +22,12 @@ class address {
     [[nodiscard]] static result<address> parse(std::string_view text);
     [[nodiscard]] static address loopback(std::uint16_t port);
 
-    /// As parse() reads it.
+    /// The text that parse() accepts.
     [[nodiscard]] std::string to_string() const;
-    /// The host part alone, as logs and CGI want it: "127.0.0.1", "::1", "unix:".
+    /// The host only, for logs and CGI: "127.0.0.1", "::1", "unix:".
     [[nodiscard]] std::string host() const;
     [[nodiscard]] std::uint16_t port() const;  // 0 for a unix path
-    /// As IPv6, and IPv4 mapped to it; all zero for a unix path.
+    /// As an IPv6 address, to which IPv4 is mapped; all zero for a Unix path.
     [[nodiscard]] std::array<std::uint8_t, 16> ip() const;
     [[nodiscard]] int family() const { return any_.sa_family; }
     [[nodiscard]] bool is_loopback() const;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Calls of functions that may wait for a file system as long as that takes.
+// Calls of functions that may block on a file system for any length of time.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@
 
 namespace io {
 
-/// Calls `f` in one of the threads of the logs, and waits for it. An error if there is no thread or no memory.
+/// Calls `f` in one of the threads for logs and waits for its result. An error if there is no thread or no memory.
 template <class Function>
 [[nodiscard]] csp::step<result<std::invoke_result_t<Function>>> by_log_thread(Function f)
 {
@@ -40,9 +40,9 @@ template <class Function>
     co_return std::move(*todo.result);
 }
 
-/// For the start of a program: calls `f` in a thread of its own, and waits so long for it. Nothing if it has not
-/// returned by then: the thread is left to itself, so `f`, which is copied, must own all that it uses. Without a thread
-/// it is called here.
+/// Calls `f` in a new thread and waits for its result, at most for `patience`; nullopt if it has not returned by then.
+/// The thread then continues alone, so `f`, which is copied, must own everything that it uses. If no thread can be
+/// started, `f` is called directly. For the start of a program.
 template <class Function>
 [[nodiscard]] std::optional<std::invoke_result_t<Function>> within(std::chrono::milliseconds patience,
                                                                    const Function& f)

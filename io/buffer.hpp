@@ -13,8 +13,8 @@ namespace detail {
 class estate;
 }
 
-/// A piece of the engine's memory with the bytes that arrived in it. Mobile within its core; goes back to the engine
-/// when dropped.
+/// A buffer of the engine with bytes that have arrived. It can move within its core, and returns to the engine when
+/// dropped.
 class buffer {
   public:
     static constexpr std::size_t capacity = 8192;
@@ -40,22 +40,23 @@ class buffer {
         if (home_ != nullptr) give_back();
     }
 
-    /// An empty one of this core's engine.
+    /// An empty buffer of this core's engine.
     [[nodiscard]] static buffer make();
 
-    /// Whether there is memory; a default-made or moved-from buffer has none.
+    /// Whether it has memory; a default-constructed or moved-from buffer has none.
     [[nodiscard]] explicit operator bool() const { return home_ != nullptr; }
 
     [[nodiscard]] std::size_t size() const { return end_ - begin_; }
     [[nodiscard]] bool empty() const { return begin_ == end_; }
     [[nodiscard]] std::span<char> bytes() { return {memory_ + begin_, size()}; }
     [[nodiscard]] std::string_view text() const { return {memory_ + begin_, size()}; }
-    /// Forgets the first `n` bytes. REQUIRES: n <= size().
+    /// Removes the first `n` bytes. REQUIRES: n <= size().
     void consume(std::size_t n) { begin_ += static_cast<std::uint32_t>(n); }
-    /// Forgets all but the first `n` bytes. REQUIRES: n <= size().
+    /// Removes all but the first `n` bytes. REQUIRES: n <= size().
     void truncate(std::size_t n) { end_ = begin_ + static_cast<std::uint32_t>(n); }
 
-    /// Where more may be received, behind the bytes; append(n) then says how many were. compact() makes the most of it.
+    /// The free memory after the bytes. Call append(n) after `n` bytes were received into it. compact() makes it as
+    /// large as possible.
     [[nodiscard]] std::span<char> space() { return {memory_ + end_, home_ != nullptr ? capacity - end_ : 0}; }
     void append(std::size_t n) { end_ += static_cast<std::uint32_t>(n); }
     void compact();

@@ -17,7 +17,7 @@ namespace {
 std::int64_t reap(int pidfd, int how, exit_status& into)
 {
     siginfo_t info{};
-    // The system call tells the usage too; its wrapper in the C library does not.
+    // The system call also returns the resource usage; the C library's wrapper does not.
     if (syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED | how, &into.usage) != 0) return -errno;
     if (info.si_pid == 0) return -EAGAIN;
     (info.si_code == CLD_EXITED ? into.code : into.signal) = info.si_status;
@@ -26,9 +26,9 @@ std::int64_t reap(int pidfd, int how, exit_status& into)
 
 }  // namespace
 
-offspring::offspring(pid_t pid, socket exit)
+child_state::child_state(pid_t pid, socket exit)
     : watch([](watch& w) noexcept {
-          auto& self = static_cast<offspring&>(w);
+          auto& self = static_cast<child_state&>(w);
           if (!self.ready()) {
               self.arm();
           } else if (self.is_orphan_) {
@@ -42,7 +42,7 @@ offspring::offspring(pid_t pid, socket exit)
 {
 }
 
-bool offspring::ready()
+bool child_state::ready()
 {
     endpoint& e = exit_.at();
     if (reaped_) return true;
@@ -53,12 +53,12 @@ bool offspring::ready()
     return reaped_;
 }
 
-result<exit_status> offspring::take() { return status_; }
+result<exit_status> child_state::take() { return status_; }
 
-void offspring::abandon() noexcept
+void child_state::abandon() noexcept
 {
     if (!ready()) {
-        // While it is not reaped its number, and that of its group, cannot mean anybody else.
+        // Until the child is reaped, its pid and its group's id cannot be reused.
         ::kill(leads_group ? -pid_ : pid_, SIGKILL);
         if (exit_.at().home.owner() != nullptr) {
             is_orphan_ = true;
@@ -71,7 +71,7 @@ void offspring::abandon() noexcept
     delete this;
 }
 
-void offspring_end::operator()(offspring* o) const noexcept { o->abandon(); }
+void child_state_deleter::operator()(child_state* o) const noexcept { o->abandon(); }
 
 }  // namespace detail
 
@@ -97,7 +97,8 @@ result<void> child::kill(int signal)
 result<void> child::kill_group(int signal)
 {
     CSP_CHECK(state_->leads_group, "the child is in a group with others");
-    // By number, which is safe only as long as the leader is not reaped: members that outlive it are found no more.
+    // A group is signalled by its id, which is safe only until the leader is reaped. Members that outlive the leader
+    // are not signalled.
     if (state_->ready()) return {};
     if (::kill(-state_->pid(), signal) != 0 && errno != ESRCH) return std::unexpected(error::of_errno());
     return {};
@@ -128,7 +129,7 @@ struct launch {
     command what;
     int pidfd = -1;
 
-    /// Yields the process's number.
+    /// Returns the pid, or a negative errno.
     [[nodiscard]] std::int64_t perform()
     {
         posix_spawn_file_actions_t actions;
@@ -150,8 +151,8 @@ struct launch {
   private:
     std::int64_t prepare(posix_spawn_file_actions_t& actions, posix_spawnattr_t& attributes)
     {
-        // Numbers that the child wants may be those of descriptors that are still to be given to it; so all are first
-        // moved out of the way.
+        // A number that the child wants may be that of a descriptor still to be passed, so all are first moved to
+        // higher numbers.
         int above = 2;
         for (const auto& [ours, childs] : what.descriptors) above = std::max(above, childs);
         for (auto& [ours, childs] : what.descriptors) {
@@ -193,7 +194,7 @@ struct launch {
         const int problem =
             posix_spawn(&pid, what.program.c_str(), &actions, &attributes, arguments.data(), environment.data());
         if (problem != 0) return -problem;
-        // Not yet reaped, so the number still means this child even if it has exited.
+        // The child is not reaped yet, so the pid is still its own even if it has exited.
         pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
         if (pidfd >= 0) return pid;
         const int no_pidfd = errno;
@@ -214,8 +215,8 @@ csp::step<result<child>> spawn(command what)
     call.argument = &l;
     const auto pid = co_await call;
     if (!pid) co_return std::unexpected(pid.error());
-    std::unique_ptr<detail::offspring, detail::offspring_end> state(
-        new detail::offspring(static_cast<pid_t>(*pid), socket(descriptor(l.pidfd))));
+    std::unique_ptr<detail::child_state, detail::child_state_deleter> state(
+        new detail::child_state(static_cast<pid_t>(*pid), socket(descriptor(l.pidfd))));
     state->leads_group = leads;
     co_return child(std::move(state));
 }

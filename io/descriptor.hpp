@@ -6,7 +6,7 @@
 
 namespace io {
 
-/// Owns one file descriptor. Unlike a socket it belongs to no core, so it may travel over a bridge.
+/// Owns a file descriptor. Unlike a socket it belongs to no core, so it may cross a bridge.
 class descriptor {
   public:
     descriptor() = default;
@@ -19,7 +19,7 @@ class descriptor {
     }
     ~descriptor()
     {
-        // Not repeated on EINTR: Linux has freed the number by then, and it may be somebody else's already.
+        // Not repeated on EINTR: Linux has already freed the number, which may be in use again.
         if (fd_ >= 0) ::close(fd_);
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What an engine keeps of an open socket: the part of io::socket that does not move when the socket moves.
+// An engine's state of an open socket. Unlike io::socket, it does not move.
 #pragma once
 
 #include <array>
@@ -18,9 +18,9 @@
 
 namespace io::detail {
 
-class gathering;
+class select_set;
 
-/// Somebody who wants to hear when one side of an endpoint may be ready. Told once.
+/// To be notified, once, when a side of an endpoint may be ready.
 struct waiter {
     explicit waiter(void (*ready)(waiter&) noexcept) : may_be_ready(ready) {}
     void (*may_be_ready)(waiter&) noexcept;
@@ -33,13 +33,13 @@ enum class membership : std::uint8_t {
 };
 
 /// Links the members of a select set.
-using member_link = list_link<gathering>;
+using member_link = list_link<select_set>;
 
 struct endpoint : member_link, held_back {
     using member_link::append_to;
     using member_link::unlink;
 
-    /// When a member's time is up. Set lazily: it may go off early and then looks again at `until`.
+    /// The timer for a member's deadline. It may go off early, and then checks `until` again.
     struct alarm : csp::timer {
         explicit alarm(endpoint& e) : timer(gone_off, csp::room::reserved), of(e) {}
         static void gone_off(csp::timer& t) noexcept;
@@ -52,38 +52,41 @@ struct endpoint : member_link, held_back {
     estate& home;
     std::array<waiter*, 2> waiters{};  // by side
     int fd;
-    // Of what the kernel knows of this endpoint after it was freed (an epoll event of a descriptor that a child still
-    // held while we closed it), the generation tells that it means an earlier tenant.
+    // Incremented when the endpoint is freed. A late event with an older generation is for a previous tenant of this
+    // memory: with epoll, for example, an event of a descriptor that we closed while a child still had it.
     std::uint16_t generation = 0;
 
-    // false: an attempt found that side not ready, and the engine has not said otherwise since.
+    // False: a call found this side not ready, and the engine has not reported a change since.
     bool maybe_readable = true;
     bool maybe_writable = true;
-    bool peer_is_done = false;  // an end or an error was announced: a short read does not mean that nothing more comes
-    bool is_pipe = false;       // read(2) and write(2), not recv and send
-    bool is_quick = false;      // the kernel may take as much for this peer as it likes
-    bool released = false;      // its descriptor was duplicated: the open file outlives the endpoint
+    bool peer_is_done =
+        false;              // an end or an error was reported, so a short read does not mean that the input is drained
+    bool is_pipe = false;   // use read(2) and write(2) instead of recv and send
+    bool is_quick = false;  // the peer reads fast, so the kernel may buffer as much for it as it wants
+    bool released = false;  // its descriptor was duplicated, so the open file outlives the endpoint
     bool closing = false;
-    bool is_watched = false;  // by an event source, which cannot fail as a call can
+    bool is_watched = false;  // the waiter is a `watch`
 
-    // epoll: whether it was added. io_uring: what is in flight; the endpoint is freed only when nothing is.
+    // epoll: whether it is registered. io_uring: which operations are in flight; the endpoint is freed only when there
+    // are none.
     bool registered = false;
     std::array<bool, 2> poll_in_flight{};  // by side
     bool fetch_in_flight = false;
-    bool fetch_is_unwanted = false;  // being cancelled
+    bool fetch_is_unwanted = false;  // the fetch is being cancelled
 
-    int refused = 0;  // the kernel cannot watch it, for this reason: the call that is told of it fails
+    int refused = 0;  // the errno with which the kernel refused to watch it; the next waiting call fails with it
 
-    csp::time_point full_since;  // the kernel took no more then; none when it has been offered something since
+    csp::time_point
+        full_since;  // when the send buffer became full; default if it has not been full since the last send
 
-    // What a fetch brought before anybody asked: read before anything that the kernel still has.
+    // Bytes that a fetch received before a process asked for them. They precede everything that the kernel still has.
     buffer early;
-    bool early_end = false;  // a fetch met the end or an error...
-    int early_error = 0;     // ...this one, and will not meet it again
+    bool early_end = false;  // a fetch reached the end or an error...
+    int early_error = 0;     // ...this errno, which the kernel reports only once
 
     membership member = membership::none;
     bool expired = false;
-    gathering* set = nullptr;
+    select_set* set = nullptr;
     std::uint64_t token = 0;
     deadline until;
     alarm time_is_up;
@@ -101,16 +104,16 @@ struct endpoint : member_link, held_back {
     }
 };
 
-/// Takes it out of its select set.
+/// Removes it from its select set.
 void leave_set(endpoint& e) noexcept;
 
-/// Tells its set, if it is waiting in one, that it has bytes or an end: in `early`, or still in the kernel.
+/// Reports to its select set, if it waits in one, that it has bytes or an end, in `early` or still in the kernel.
 void report_readable(endpoint& e);
 
-/// Reads what is there into `early`. Yields false when there was nothing.
+/// Reads available bytes into `early`. Returns false if there were none.
 bool fetch_now(endpoint& e) noexcept;
 
-/// Hears, once a start(), that an endpoint may have become readable.
+/// Is called once after each start(), when an endpoint may have become readable.
 class watch : waiter, public list_link<watch> {
   public:
     using listener = void (*)(watch&) noexcept;
@@ -124,7 +127,7 @@ class watch : waiter, public list_link<watch> {
     void stop() noexcept;
 
     // For the engines.
-    /// Who watches `e`, if it is_watched and somebody does.
+    /// The watch on `e`; null if there is none.
     [[nodiscard]] static watch* at(const endpoint& e);
     void look_again();
 
@@ -135,8 +138,8 @@ class watch : waiter, public list_link<watch> {
     endpoint* at_ = nullptr;
 };
 
-/// What an engine's users may still hold when the engine itself is gone: endpoints and buffers. Ends with the last
-/// of them.
+/// The memory that may outlive an engine, because processes still hold it: endpoints and buffers. It is deleted with
+/// the last of them.
 class estate {
   public:
     explicit estate(engine& e);
@@ -144,7 +147,7 @@ class estate {
     estate& operator=(const estate&) = delete;
 
     [[nodiscard]] endpoint& new_endpoint(int fd);
-    /// Closes the descriptor and frees the endpoint, now or when the kernel is done with them.
+    /// Closes the descriptor and frees the endpoint, now or when no operation of the kernel uses them any more.
     void drop(endpoint& e) noexcept;
     /// Frees the endpoint. For the engines.
     void free(endpoint& e) noexcept;
@@ -154,24 +157,24 @@ class estate {
 
     [[nodiscard]] resident_blocks& seen_in_memory() { return seen_in_memory_; }
 
-    /// Memory for a ring of buffers that the engine hands to the kernel. A buffer that lies in it goes back by
-    /// `give_back`.
-    /// From one buffer to the next: a cache line more than a buffer has, or the first lines of all of them, which are
-    /// the ones in use, would compete for the same few places of the processor's cache.
+    /// The distance between the buffers of a ring: a cache line more than the size of a buffer. Otherwise the first
+    /// lines of all buffers, which are the ones in use, would map to the same few sets of the processor's cache.
     static constexpr std::size_t ring_stride = buffer::capacity + 64;
     using ring_return = void (*)(engine&, char* memory) noexcept;
+    /// Allocates a ring of buffers that the engine provides to the kernel. When a buffer in it is dropped, `give_back`
+    /// is called.
     [[nodiscard]] char* make_ring(std::size_t buffers, ring_return give_back);
-    /// A buffer of the ring that the kernel has filled.
+    /// A buffer of the ring that the kernel has filled with `bytes`.
     [[nodiscard]] buffer filled(char* memory, std::size_t bytes)
     {
         ++held_;
         return {*this, memory, bytes};
     }
 
-    /// Whether `e`, as an event from the kernel names it, is still the tenant it was.
+    /// Whether an event for `e` with this generation is for its present tenant.
     [[nodiscard]] static bool is_current(endpoint& e, std::uint16_t generation);
 
-    /// Null when the engine has ended.
+    /// Null if the engine has ended.
     [[nodiscard]] engine* owner() const { return owner_; }
     void engine_ended() noexcept;
 
@@ -180,7 +183,7 @@ class estate {
     void one_less() noexcept;
 
     engine* owner_;
-    std::size_t held_ = 0;  // endpoints and buffers out
+    std::size_t held_ = 0;  // endpoints and buffers in use
     std::unique_ptr<char[]> ring_;
     std::size_t ring_bytes_ = 0;
     ring_return ring_return_ = nullptr;

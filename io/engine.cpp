@@ -29,7 +29,8 @@ engine::engine(csp::core& home, descriptor bell)
       later_(home),
       bell_(std::move(bell))
 {
-    // A peer that has gone is an error of the call. sendfile(2) and write(2) know no other way to be told so.
+    // Without SIGPIPE, writing to a peer that is gone is an error of the call. sendfile(2) and write(2) have no flag
+    // for this.
     std::signal(SIGPIPE, SIG_IGN);
 }
 
@@ -83,7 +84,7 @@ void engine::later::look_again(csp::timer& t) noexcept
         first.unlink();
         first.append_to(due);
     }
-    // Those that look in vain are added to `unwatched` again.
+    // Those that fail again are added to `unwatched` again.
     while (!due.alone()) static_cast<detail::watch&>(*due.next).look_again();
 }
 

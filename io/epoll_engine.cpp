@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The engine for where io_uring is refused. Each socket is registered once, edge-triggered for both directions, when
-// somebody first has to wait for it; from then on its endpoint knows by itself whether an attempt can succeed, so a
-// request costs one recv, one send and its share of an epoll_wait.
+// The engine for systems that refuse io_uring. Each socket is registered once, edge-triggered for both directions, when
+// a process first waits for it. From then on its endpoint knows whether a call can succeed, so a request costs one
+// recv, one send and a share of an epoll_wait.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t batch = 256;
 
-// What an event carries: the endpoint in the lower 48 bits, its generation in the upper 16. Zero is the bell.
+// The data of an event: the endpoint's address in the lower 48 bits, its generation in the upper 16. Zero is the bell.
 constexpr int generation_shift = 48;
 
 std::uint64_t tag(const endpoint& e)
@@ -40,7 +40,7 @@ class epoll_engine final : public engine {
 
     void poll() override
     {
-        // With nobody ready the core is about to wait(), which looks as well.
+        // If no process is ready, the core is about to call wait(), which also collects.
         if (home_.has_ready()) collect(0);
     }
     void wait(csp::time_point until) override { collect(milliseconds_left(until)); }
@@ -51,8 +51,8 @@ class epoll_engine final : public engine {
     }
     void discard(endpoint& e) noexcept override
     {
-        // Closing takes it out of the epoll set. Where a child still holds the descriptor it stays in, and its events
-        // are known by their generation.
+        // Closing a descriptor removes it from the epoll set, unless a child still has it; events that then still
+        // arrive are recognized by their generation.
         if (e.released && e.registered) epoll_ctl(epoll_.number(), EPOLL_CTL_DEL, e.fd, nullptr);
         ::close(e.fd);
         owned().free(e);
@@ -78,14 +78,14 @@ class epoll_engine final : public engine {
   private:
     void enroll(endpoint& e, side s)
     {
-        // If it is ready now, adding it makes the first edge.
+        // If it is ready already, adding it causes the first edge.
         epoll_event both{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.u64 = tag(e)}};
         e.registered = epoll_ctl(epoll_.number(), EPOLL_CTL_ADD, e.fd, &both) == 0;
-        // The user's limit of watches (fs.epoll.max_user_watches), or memory.
+        // The limit of watches per user (fs.epoll.max_user_watches), or memory, is exhausted.
         if (!e.registered) cannot_watch(e, s, errno);
     }
 
-    /// Rounded up, or a timer would be waited for in ever shorter turns.
+    /// Rounded up; otherwise the core would wake several times before a timer is due.
     [[nodiscard]] static int milliseconds_left(csp::time_point until)
     {
         if (until == csp::time_point::max()) return -1;
@@ -110,7 +110,7 @@ class epoll_engine final : public engine {
         if (!estate::is_current(e, generation)) return;
         if ((event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) e.peer_is_done = true;
         if ((event.events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) e.tell(side::write);
-        // What was told may have closed it.
+        // The waiter that was notified may have closed it.
         if ((event.events & ~EPOLLOUT) == 0 || !estate::is_current(e, generation)) return;
         e.tell(side::read);
         report_readable(e);

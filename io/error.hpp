@@ -10,11 +10,11 @@
 
 namespace io {
 
-/// The moment by which a call must have made progress.
+/// The time by which a call must have made progress.
 using deadline = csp::time_point;
 inline constexpr deadline no_deadline = deadline::max();
 
-/// The world said no: an errno, or one of the three numbers that no errno has.
+/// An error of a call: an errno, or one of three numbers below zero.
 struct [[nodiscard]] error {
     int number = 0;
     std::string_view text;  // static
@@ -26,10 +26,11 @@ struct [[nodiscard]] error {
     [[nodiscard]] static error of(int number) noexcept;
     [[nodiscard]] static error of_errno() noexcept { return of(errno); }
 
-    /// Our own deadline has passed; the kernel's ETIMEDOUT (a peer that answers no more) is another thing.
+    /// Whether the call's own deadline has passed. The kernel's ETIMEDOUT (the peer no longer responds) is a different
+    /// error.
     [[nodiscard]] bool timed_out() const { return number == past_deadline; }
     [[nodiscard]] bool cancelled() const { return number == was_cancelled; }
-    /// The other side, or the source of events, is gone.
+    /// Whether the peer or the source of events is gone.
     [[nodiscard]] bool closed() const { return number == was_closed || number == EPIPE || number == ECONNRESET; }
     [[nodiscard]] bool operator==(const error& other) const { return number == other.number; }
 };

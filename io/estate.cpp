@@ -5,6 +5,21 @@
 #include "csp/check.hpp"
 #include "io/endpoint.hpp"
 
+// How the memory of an engine is managed.
+//
+// Endpoints and buffers belong to an estate and not to the engine, since processes may still hold sockets and buffers
+// when the engine is destroyed. The estate counts what is in use and deletes itself when the engine has ended and the
+// count is 0. After the engine's end a dropped socket is simply closed.
+//
+// Endpoints are in slots, which are allocated in slabs of 64 and reused through a free list; a slab is never returned
+// while the estate exists. So the address in a late event from the kernel always points to a slot. Each slot has a
+// generation, which is incremented when its endpoint is freed: if it differs from that of the event, the event is for
+// an earlier endpoint and is ignored.
+//
+// There are two kinds of buffers of the same size. Those of the ring are one block, which the io_uring engine provides
+// to the kernel; they go back to the engine. All others are allocated singly, and up to 256 free ones are kept. The
+// address of a buffer tells which kind it is.
+
 namespace io::detail {
 namespace {
 
@@ -13,7 +28,7 @@ constexpr std::size_t most_free_buffers = 256;
 
 }  // namespace
 
-// A slot's memory is never used for anything else while the engine lives: a late event may look at its generation.
+// The memory of a slot is never used for anything else, because a late event may read its generation.
 struct alignas(64) estate::slot {
     slot* next_free;
     std::uint16_t generation;
@@ -25,13 +40,13 @@ struct alignas(64) estate::slot {
     }
 };
 
-estate::estate(engine& e) : owner_(&e) { free_buffers_.reserve(most_free_buffers); }  // giving back must not fail
+estate::estate(engine& e) : owner_(&e) { free_buffers_.reserve(most_free_buffers); }  // give_back() must not fail
 estate::~estate() = default;
 
 endpoint& estate::new_endpoint(int fd)
 {
     if (free_slots_ == nullptr) {
-        // Each has an alarm, which is also set where nothing may fail.
+        // Each endpoint has a timer, which is also set where nothing may throw.
         owner_->home().timers().reserve(slots_a_slab);
         slot* const slab = slabs_.emplace_back(std::make_unique<slot[]>(slots_a_slab)).get();
         for (slot* s = slab; s < slab + slots_a_slab; ++s) {

@@ -11,7 +11,7 @@
 
 namespace io::detail {
 
-/// Where one process at a time awaits events, by itself or in an ALT.
+/// A source of events that one process at a time awaits, alone or in an ALT.
 class event_source {
   public:
     event_source() = default;
@@ -51,8 +51,8 @@ class event_source {
     csp::alternative_operation* alternative_ = nullptr;
 };
 
-/// An event source in an ALT. `State` is an event_source with ready(), which may look but not wait, and arm(), which
-/// sees to it that notify() is called when that changes.
+/// An event source in an ALT. `State` is an event_source with ready(), which checks for an event without waiting, and
+/// arm(), which makes sure that notify() is called when there is one.
 template <class State>
 class source_guard {
   public:
@@ -73,7 +73,7 @@ class source_guard {
     State& state_;
 };
 
-/// `co_await source.next()`. `State` as above, with take(), which yields the event.
+/// The awaiter of `source.next()`. `State` also has take(), which returns the event.
 template <class State>
 class [[nodiscard("await it")]] next_awaiter {
   public:

@@ -25,8 +25,8 @@ result<T> failed()
     return std::unexpected(error::of_errno());
 }
 
-/// Nanoseconds since 1970 are counted to the year 2262 only, and file systems store later times than that. Later times
-/// become the last one here, earlier ones the first. Both leave room to add and subtract.
+/// A 64-bit count of nanoseconds since 1970 ends in the year 2262, but file systems store later times. This function
+/// limits times to a range that leaves room for sums and differences.
 std::chrono::nanoseconds moment(std::int64_t seconds, std::uint32_t nanoseconds)
 {
     constexpr std::int64_t first = -4'000'000'000;  // 1843
@@ -37,8 +37,8 @@ std::chrono::nanoseconds moment(std::int64_t seconds, std::uint32_t nanoseconds)
 
 result<file_status> status_of(int fd)
 {
-    // What the inode in memory says, so that a server far away is not asked; for a local file system that is all
-    // there is to know.
+    // Uses the attributes of the inode in memory, without asking a remote server. For a local file system they are
+    // always current.
     struct statx s;
     constexpr unsigned wanted = STATX_TYPE | STATX_MODE | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_INO;
     if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, wanted, &s) != 0) return failed<file_status>();
@@ -50,11 +50,11 @@ result<file_status> status_of(int fd)
                        .mode = s.stx_mode};
 }
 
-// ---- where a name leads
+// ---- looking up names
 
-/// Straight on: no link, no "..", and no absolute path that leads out.
+/// Follows no links, and neither ".." nor absolute paths out of the root.
 constexpr std::uint64_t straight = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-/// Follows links anywhere; is_served() then decides by where they lead.
+/// Follows all links; is_served() then checks the place of the target.
 constexpr std::uint64_t through_links = RESOLVE_NO_MAGICLINKS;
 
 open_how look_by(std::uint64_t resolve)
@@ -72,14 +72,14 @@ int openat2(int root, const char* path, open_how how)
 
 csp::step<result<descriptor>> look(int root, const std::string& path, std::uint64_t resolve, deadline until)
 {
-    // First only as far as memory knows the way; the kernel says EAGAIN where it would have to ask a disk.
+    // First try without disk access: the kernel returns EAGAIN if it would have to wait for a disk.
     const open_how how = look_by(resolve);
     const int quick = openat2(root, path.c_str(), look_by(resolve | RESOLVE_CACHED));
     if (quick >= 0) co_return descriptor(quick);
     if (errno != EAGAIN && errno != EINVAL) co_return failed<descriptor>();  // EINVAL: Linux before 5.12
 
-    // Beneath a root the kernel follows ".." only while nothing on the whole machine is renamed, and says EAGAIN
-    // otherwise; openat2(2) wants us to try again. Nearly always one of a few tries succeeds.
+    // With RESOLVE_BENEATH the kernel returns EAGAIN for a ".." if anything on the machine is renamed at the same time.
+    // openat2(2) recommends to try again; a few attempts nearly always suffice.
     for (int tries_left = 50;; --tries_left) {
         detail::file_call call(detail::file_action::open, root, until, std::source_location::current());
         call.path = path.c_str();
@@ -106,7 +106,7 @@ result<std::string> path_of(int fd)
     return path;
 }
 
-/// The part of `path` below the directory `base`; nothing if it is not in there.
+/// The part of `path` inside the directory `base`; nullopt if it is outside.
 std::optional<std::string_view> names_beneath(std::string_view base, std::string_view path)
 {
     if (base.ends_with('/')) base.remove_suffix(1);
@@ -124,7 +124,7 @@ bool has_hidden_name(std::string_view names)
     return false;
 }
 
-/// Whether a file at the end of a link may be served. Only its place counts, not the way of the link.
+/// Whether the target of a link may be served. Only the place of the target counts, not the path of the link.
 result<void> is_served(const directory& root, int found)
 {
     const auto path = path_of(found);
@@ -147,8 +147,8 @@ result<void> is_served(const directory& root, int found)
     return std::unexpected(error::of(is_inside ? ENOENT : EXDEV));
 }
 
-/// Why `path`, which has a link on its way, leads nowhere. Beyond a link that leads out of the root the answer is
-/// always the same, so that it tells nothing about files there.
+/// The error for a `path` that contains a link and leads nowhere. For links that lead out of the root the error is
+/// always the same, so that it does not reveal which files exist there.
 csp::step<error> why_nowhere(const directory& root, std::string path, error why, deadline until)
 {
     for (auto slash = path.rfind('/'); slash != std::string::npos; slash = path.rfind('/')) {
@@ -174,7 +174,7 @@ csp::step<result<descriptor>> look(const directory& root, const std::string& pat
 
 constexpr auto at_the_end = ~std::uint64_t{0};
 
-/// Writes some bytes at least.
+/// Writes at least one byte.
 csp::step<result<std::size_t>> write_some(int fd, std::span<const char> bytes, std::uint64_t offset, deadline until)
 {
     detail::file_call call(detail::file_action::write, fd, until, std::source_location::current());
@@ -226,10 +226,10 @@ result<file> open_to_append(const std::string& path, mode_t mode)
 {
     constexpr int how = O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     descriptor d(::open(path.c_str(), O_WRONLY | how, mode));
-    // A FIFO that nobody reads: the other end being ours too, it takes bytes.
+    // A FIFO without a reader: opened for reading too, it accepts bytes.
     if (!d && errno == ENXIO) d = descriptor(::open(path.c_str(), O_RDWR | how, mode));
     if (!d) return failed<file>();
-    // For a file on a disk a ring would say EAGAIN instead of waiting.
+    // Without O_NONBLOCK: for a file on a disk the ring would return EAGAIN instead of waiting.
     if (!is_pipe_or_terminal(d.number())) fcntl(d.number(), F_SETFL, O_APPEND);
     return file(std::move(d));
 }
@@ -269,7 +269,7 @@ result<std::string> real_path(const entry& e) { return path_of(e.number()); }
 result<file> open_to_read(const entry& e)
 {
     if (!e.status().is_regular()) return std::unexpected(error::of(ENXIO));
-    // O_NONBLOCK: not to wait while another process has a lease on the file (fcntl(2)).
+    // O_NONBLOCK: do not wait while another process has a lease on the file (fcntl(2)).
     descriptor d(::open(way_to(e.number()).data(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!d) return failed<file>();
     return file(std::move(d));
@@ -335,7 +335,7 @@ bool comes_before(const directory_entry& a, const directory_entry& b)
     const auto [in_a, in_b] = std::ranges::mismatch(a.name, b.name, {}, folded, folded);
     if (in_a == a.name.end() && in_b == b.name.end()) return a.name < b.name;
     if (in_a == a.name.end() || in_b == b.name.end()) return in_a == a.name.end();
-    // By code point, which is the order of UTF-8 as unsigned bytes.
+    // Unsigned bytes of UTF-8 are in the order of code points.
     return static_cast<unsigned char>(folded(*in_a)) < static_cast<unsigned char>(folded(*in_b));
 }
 
@@ -346,7 +346,7 @@ struct listing {
     const entry& listed;
     const std::optional<directory_entry>& after;
     std::size_t most;
-    directory_part part{};  // a heap while it is made, with the last entry in front
+    directory_part part{};  // a heap while it is collected, with the last entry on top
 
     [[nodiscard]] std::int64_t make()
     {
@@ -371,7 +371,7 @@ struct listing {
     {
         directory_entry next{.name = found.d_name, .is_directory = found.d_type == DT_DIR};
         if (next.name == "." || next.name == "..") return;
-        // In a large directory most entries are of another part: those need no look.
+        // In a large directory most entries are outside this part and need no look-up.
         const bool is_link_or_unknown = found.d_type != DT_DIR && found.d_type != DT_REG;
         if (!is_link_or_unknown && !is_wanted(next)) return;
         if (look(directory, next) && is_wanted(next)) keep(std::move(next));
@@ -392,7 +392,8 @@ struct listing {
         part.entries.push_back(std::move(e));
         std::ranges::push_heap(part.entries, comes_before);
     }
-    /// Whether there is a file or a directory: not by way of a link that may not be followed.
+    /// Reads the status of the entry. Returns whether it is a file or a directory, and not a link that may not be
+    /// followed.
     [[nodiscard]] bool look(int directory, directory_entry& into) const
     {
         struct stat s;

@@ -47,7 +47,7 @@ void file_call::await_suspend(std::coroutine_handle<> self)
 {
     static constexpr const char* names[] = {"a file to open", "a read from a file", "a write to a file",
                                             "a call done by another thread"};
-    // First, since it may need memory: a call that was not begun can be given up.
+    // First, because it may throw for lack of memory, and a call that was not started can still be abandoned.
     if (until_ != no_deadline) csp::core::here().timers().set(*this, until_);
     who_ = &csp::park(self, csp::wait::kernel, names[static_cast<std::size_t>(action)], where_);
     engine& outside = engine::here();
@@ -125,10 +125,10 @@ void file_pool::submit(file_call& c)
     c.complete(-EAGAIN);
 }
 
-/// Whoever waits for the thread finds out by itself whether there is one.
+/// Does not report failure: submit() checks whether there is a thread.
 void file_pool::start_thread() noexcept
 {
-    // Signals are for the descriptor that waits for them, not for whichever thread happens to run.
+    // Signals are read from a signalfd; no thread may receive them.
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -136,8 +136,7 @@ void file_pool::start_thread() noexcept
     try {
         threads_.emplace_back([this] { work(); });
     } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): see above
-        // The system has no thread or no memory for another one: the existing threads do the work; without any the call
-        // fails.
+        // No thread can be started. The existing ones continue; if there are none, the call fails.
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -176,7 +175,7 @@ void file_pool::work()
         lock.lock();
         c.value = value;
         c.next = std::exchange(done_, &c);
-        if (c.next == nullptr) engine_.wake();  // under the lock: the engine outlives it
+        if (c.next == nullptr) engine_.wake();  // under the lock, so that the engine is not destroyed before this
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A call on a file that would block: done by the ring, or by the engine's threads.
+// A call on a file that would block. The ring or one of the engine's threads performs it.
 #pragma once
 
 #include <condition_variable>
@@ -23,11 +23,11 @@ enum class file_action : std::uint8_t {
     open,      // path, how
     read,      // memory, size, offset
     write,     // as read; an offset of -1 appends
-    function,  // any other: always by a thread
+    function,  // any other; always performed by a thread
 };
 
-/// Lives in the frame of the process that awaits it. The kernel or a thread works on it until it completes, so it
-/// cannot be given up before.
+/// Lives in the frame of the process that awaits it. The kernel or a thread uses it until it completes, so the process
+/// cannot be destroyed before.
 class [[nodiscard("await it")]] file_call : public held_back, csp::timer {
   public:
     file_call(file_action what, int descriptor, deadline until, std::source_location where)
@@ -47,12 +47,11 @@ class [[nodiscard("await it")]] file_call : public held_back, csp::timer {
     std::uint64_t offset = 0;
     std::int64_t (*function)(void*) = nullptr;
     void* argument = nullptr;
-    bool is_of_log = false;  // may hang while nobody waits for it: see engine::pool_of_logs()
+    bool is_of_log = false;  // performed by engine::pool_of_logs()
 
-    /// By this thread, and however long it takes. Yields what the system call would in the kernel: a value, or an
-    /// errno below zero.
+    /// Performs the call in this thread, and blocks as long as it takes. Returns the value, or a negative errno.
     [[nodiscard]] std::int64_t perform() const noexcept;
-    /// On its core, once it is done. -ECANCELED if it was not even begun.
+    /// Called on its core when the call is done. -ECANCELED: it was not started.
     void complete(std::int64_t value);
 
     static bool await_ready() noexcept { return false; }
@@ -73,8 +72,9 @@ class [[nodiscard("await it")]] file_call : public held_back, csp::timer {
     bool timed_out_ = false;
 };
 
-/// A few threads that do what would block a core. The only place where threads share something: a queue in, a list
-/// out, one mutex for both. A call is linked into both by itself, so neither ever needs memory.
+/// A pool of threads for calls that would block a core. This is the only place where threads share data: a queue of
+/// calls and a list of finished ones, under one mutex. The links are members of the calls, so neither list needs
+/// memory.
 class file_pool {
   public:
     explicit file_pool(engine& e) : engine_(e) { threads_.reserve(most_threads); }
@@ -82,11 +82,11 @@ class file_pool {
     file_pool& operator=(const file_pool&) = delete;
     ~file_pool();
 
-    /// If there is no thread and none can be made, the call completes with -EAGAIN.
+    /// Queues a call. If there is no thread and none can be started, the call completes with -EAGAIN.
     void submit(file_call& c);
-    /// Takes it back if no thread has begun it. Yields whether it was.
+    /// Removes a call from the queue. Returns false if a thread has already started it.
     [[nodiscard]] bool withdraw(file_call& c);
-    /// The calls that are done, linked by `next`.
+    /// Takes the list of finished calls, linked by `next`.
     [[nodiscard]] file_call* collect();
 
   private:

@@ -8,8 +8,9 @@
 
 namespace io::detail {
 
-/// What the ring had no room for, of one object, by numbers that the engine knows. It is a part of the object, so that
-/// holding something back never needs memory: a cancellation must not fail.
+/// The operations on one object for which the submission queue had no room, as a set of numbers that the engine
+/// defines. It is a base class of the object, so that holding back an operation needs no memory: a cancellation must
+/// not fail.
 class held_back : public list_link<held_back> {
   public:
     [[nodiscard]] bool holds_any() const { return errands_ != 0; }

@@ -3,8 +3,8 @@
 
 namespace io::detail {
 
-/// Something that may be in one list; a list is a link too, its head. What ends leaves its list. `List` tells the lists
-/// of one kind from those of another, since an object may be in several.
+/// A member of a doubly linked list, whose head is also a list_link. The destructor removes it from its list. `List`
+/// distinguishes lists of different kinds, since an object may be in several.
 template <class List>
 struct list_link {
     list_link* previous = this;
@@ -22,7 +22,7 @@ struct list_link {
         next->previous = previous;
         previous = next = this;
     }
-    /// As the last one of the list that starts at `head`. REQUIRES: it is in none.
+    /// Adds it at the end of the list with this head. REQUIRES: it is in no list.
     void append_to(list_link& head)
     {
         previous = head.previous;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Which blocks of files a core has lately seen in the page cache. To ask the kernel takes two calls for each part of a
-// file that is sent, which cost as much as a tenth of an answer with 64 KiB. What was in memory and has just been sent
-// stays there for a while; if it does not, a call that sends it again waits for the disk once.
+// Remembers which blocks of files were recently seen in the page cache. Asking the kernel takes two calls for each part
+// of a file, about a tenth of the cost of a response of 64 KiB. A block that was in memory and has just been sent stays
+// there for a while; if it is evicted after all, one call waits for the disk.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace io {
 
-/// What a file's blocks are remembered by: the same for all its descriptors, another one for another file.
+/// Identifies a file: the same for all its descriptors, and different for another file.
 enum class file_key : std::uint64_t { none = 0 };
 
 namespace detail {

@@ -7,14 +7,33 @@
 #include "csp/check.hpp"
 
 namespace io {
+
+// How a select set works.
+//
+// The members are endpoints, linked into one of two lists: `waiting_` for those without an event, and `reported_`, the
+// queue of events. add() puts an endpoint into the first list and asks the engine to begin a fetch, that is to watch
+// for input. With io_uring a fetch is a receive into a buffer that the kernel chooses only when bytes arrive, so an
+// idle connection occupies no buffer; with epoll it is a registration. When the engine knows of input, an end or an
+// error, it calls report_readable(), which moves the endpoint to the queue of events.
+//
+// io_uring delivers the bytes with the event, in `early`. epoll only reports that there may be input, and the bytes are
+// read when the process takes the event: at that moment the process needs them, and one buffer, warm in the processor's
+// cache, serves one connection after the other. If there turns out to be no input, the endpoint goes back to
+// `waiting_`. Only when a process is already waiting for an event are the bytes read at once, because a process that is
+// woken must find an event.
+//
+// The deadline of a member is a timer in its endpoint. Most members have input long before their deadline, so the timer
+// is not cancelled then: it stays set, and when it goes off it compares the time with the present deadline. Setting a
+// timer is needed only if none is set or the deadline has become earlier.
+
 namespace detail {
 
-class gathering : public select_source {
+class select_set : public select_source {
   public:
-    gathering() = default;
-    gathering(const gathering&) = delete;
-    gathering& operator=(const gathering&) = delete;
-    ~gathering()
+    select_set() = default;
+    select_set(const select_set&) = delete;
+    select_set& operator=(const select_set&) = delete;
+    ~select_set()
     {
         while (!waiting_.alone()) leave(static_cast<endpoint&>(*waiting_.next));
         while (!reported_.alone()) leave(static_cast<endpoint&>(*reported_.next));
@@ -39,7 +58,7 @@ class gathering : public select_source {
 
     void report(endpoint& e)
     {
-        // Whoever is woken must find an event, so the one that wakes is read at once.
+        // A process that is woken must find an event, so if one waits, the bytes are read now.
         if (is_awaited() && reported_.alone() && !is_known(e) && !fetch_now(e)) {
             e.home.owner()->begin_fetch(e);
             return;
@@ -51,14 +70,14 @@ class gathering : public select_source {
         notify();
     }
 
-    /// Whether the front of the queue is an event that take() can yield. What is only known to be readable is read
-    /// now: just before it is wanted, so that one warm buffer serves one connection after the other.
+    /// Whether there is an event that take() can return. If the front of the queue is only known to be readable, its
+    /// bytes are read now; see the top of this file.
     [[nodiscard]] bool ready()
     {
         while (!reported_.alone()) {
             auto& e = static_cast<endpoint&>(*reported_.next);
             if (is_known(e) || fetch_now(e)) return true;
-            wait_on(e);  // told wrongly
+            wait_on(e);  // there was no input
             e.home.owner()->begin_fetch(e);
         }
         return false;
@@ -94,8 +113,7 @@ class gathering : public select_source {
 
     static void set_alarm(endpoint& e)
     {
-        // An alarm that is still set from an earlier stay, and goes off before `until`, will do: most stays end long
-        // before their deadline, so it would be set and cancelled for nothing.
+        // A timer that is still set from before and goes off before `until` is good enough; see the top of this file.
         endpoint::alarm& a = e.time_is_up;
         if (e.until == no_deadline || (a.pending() && a.at <= e.until)) return;
         auto& timers = csp::core::here().timers();
@@ -120,7 +138,7 @@ void endpoint::alarm::gone_off(csp::timer& t) noexcept
     }
     e.expired = true;
     e.home.owner()->end_fetch(e);
-    if (!e.fetch_in_flight) e.set->report(e);  // else the end of the fetch reports, perhaps bytes after all
+    if (!e.fetch_in_flight) e.set->report(e);  // otherwise the end of the fetch reports it, or bytes that still came
 }
 
 void report_readable(endpoint& e)
@@ -132,7 +150,7 @@ void leave_set(endpoint& e) noexcept { e.set->leave(e); }
 
 namespace {
 
-/// Empty when there is no memory.
+/// Returns an empty buffer if there is no memory.
 buffer try_to_make_buffer(estate& of) noexcept
 {
     try {
@@ -172,9 +190,9 @@ bool fetch_now(endpoint& e) noexcept
     return true;
 }
 
-void gathering_end::operator()(gathering* g) const noexcept { delete g; }
+void select_set_deleter::operator()(select_set* g) const noexcept { delete g; }
 
-bool select_source::ready() { return static_cast<gathering&>(*this).ready(); }
+bool select_source::ready() { return static_cast<select_set&>(*this).ready(); }
 
 select_event select_source::take()
 {
@@ -189,13 +207,13 @@ select_event select_source::take()
     } else {
         event.what = select_event::outcome::expired;
     }
-    static_cast<gathering&>(*this).leave(e);
+    static_cast<select_set&>(*this).leave(e);
     return event;
 }
 
 }  // namespace detail
 
-select_read::select_read() : state_(new detail::gathering) {}
+select_read::select_read() : state_(new detail::select_set) {}
 
 void select_read::add(std::uint64_t token, socket& s, deadline until) { state_->add(token, s.at(), until); }
 
@@ -204,11 +222,11 @@ void select_read::remove(socket& s) noexcept
     if (s.at().set == state_.get()) state_->leave(s.at());
 }
 
-bool select_read::has_news_of(const socket& s)
+bool select_read::has_input(const socket& s)
 {
     const detail::endpoint& e = s.at();
     if (e.member == detail::membership::reported || e.early) return true;
-    // The kernel first: by any system call a ring may take what has come.
+    // Asks the kernel first: with any system call the ring may take what has arrived.
     char byte = 0;
     return ::recv(e.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 || e.home.owner()->has_bytes_of(e);
 }

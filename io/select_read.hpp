@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The n.select.read of the paper's section 4.1: one place where many idle sockets wait to become readable, without a
-// worker and without a buffer each. A member costs its endpoint (some 200 bytes) and a place in the timer queue.
+// A set of idle sockets that wait to become readable, without a worker or a buffer for each: the n.select.read of the
+// paper's section 4.1. A member costs its endpoint (about 200 bytes) and a place in the timer queue.
 #pragma once
 
 #include <cstddef>
@@ -15,12 +15,12 @@
 
 namespace io {
 
-/// What happened to a socket in the set. It has left the set by then.
+/// An event of a socket in the set. The socket leaves the set with it.
 struct select_event {
     enum class outcome : std::uint8_t {
-        arrived,  // `bytes` are what came: at least one
-        closed,   // by the peer: in order (why.number is 0), or by an error
-        expired   // its deadline passed; nothing was lost
+        arrived,  // `bytes` contains at least one byte
+        closed,   // by the peer (why.number is 0) or by an error
+        expired   // the deadline passed; no bytes were lost
     };
     std::uint64_t token = 0;
     outcome what = outcome::arrived;
@@ -30,8 +30,8 @@ struct select_event {
 
 namespace detail {
 
-struct gathering_end {
-    void operator()(gathering* g) const noexcept;
+struct select_set_deleter {
+    void operator()(select_set* g) const noexcept;
 };
 
 class select_source : public event_source {
@@ -52,16 +52,16 @@ class select_read {
     select_read(select_read&&) noexcept = default;
     select_read& operator=(select_read&&) noexcept = default;
 
-    /// Has `s` wait until bytes arrive or `until` passes, and then reported under `token`. The socket stays its
-    /// owner's, who may move or drop it (it then leaves the set) but not read from it while it is a member.
+    /// Adds `s` until bytes arrive or `until` passes; `token` identifies it in the event. The owner of the socket may
+    /// move it, or drop it, which removes it from the set, but may not read from it while it is a member.
     void add(std::uint64_t token, socket& s, deadline until);
-    /// Takes `s` out, if it is in; an event of its that was not yet fetched is withdrawn. Bytes that were already on
-    /// their way are kept with the socket and come first in its next recv or event.
+    /// Removes `s`, if it is a member, and an event of it that was not taken yet. Bytes that have already been read are
+    /// kept with the socket and come first in its next recv or event.
     void remove(socket& s) noexcept;
     [[nodiscard]] std::size_t size() const;
-    /// Whether something has come for `s` that was not fetched yet; it need not be a member. Asks the kernel, and looks
-    /// through what it has brought.
-    [[nodiscard]] static bool has_news_of(const socket& s);
+    /// Whether `s`, a member, has input that was not taken yet. Asks the kernel, and searches the completions that it
+    /// has already delivered.
+    [[nodiscard]] static bool has_input(const socket& s);
 
     /// The next event.
     [[nodiscard]] detail::next_awaiter<detail::select_source> next(
@@ -71,7 +71,7 @@ class select_read {
     [[nodiscard]] detail::select_source* guarded() const;
 
   private:
-    std::unique_ptr<detail::gathering, detail::gathering_end> state_;
+    std::unique_ptr<detail::select_set, detail::select_set_deleter> state_;
 };
 
 }  // namespace io

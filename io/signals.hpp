@@ -11,8 +11,8 @@
 
 namespace io {
 
-/// Blocks these signals in the calling thread and those it starts. For the start of main(), so that a signal_set is
-/// the only one to hear of them.
+/// Blocks these signals in the calling thread and in those that it starts later. Call it at the start of main(), so
+/// that only a signal_set receives them.
 void block_signals(std::initializer_list<int> signals);
 
 namespace detail {
@@ -25,17 +25,17 @@ class signal_source : public event_source, watch {
     [[nodiscard]] int take();
 
   private:
-    descriptor signals_;  // the signalfd, until it is first waited on
-    socket from_;         // from then on, of that core
+    descriptor signals_;  // the signalfd, before the first wait
+    socket from_;         // the signalfd, after it
     int pending_ = 0;
 };
 
 }  // namespace detail
 
-/// Signals to this program as an event source, usable in an ALT.
+/// The signals to this program as an event source, for use in an ALT.
 class signal_set {
   public:
-    /// May be opened before anything runs; belongs to the core that first waits on it.
+    /// May be opened before the cores run. It belongs to the core that waits on it first.
     [[nodiscard]] static result<signal_set> open(std::initializer_list<int> which);
     signal_set() = default;
     signal_set(signal_set&&) noexcept = default;

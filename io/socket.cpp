@@ -18,9 +18,10 @@
 namespace io {
 namespace {
 
-/// One sendfile(2): 1 MiB in one cost a tenth less than in four, and holds the core up for some 150 us at most.
+/// Bytes for one sendfile(2). One call for 1 MiB costs a tenth less than four smaller ones, and blocks the core for
+/// about 150 us at most.
 constexpr std::size_t file_chunk = 1024 * 1024;
-/// What is brought in from a disk at once.
+/// Bytes to read from a disk at once.
 constexpr std::size_t fetched_chunk = 256 * 1024;
 
 template <class T>
@@ -44,7 +45,7 @@ result<address> name_of(int fd, name_call* ask)
 
 socket::socket(descriptor d) : endpoint_(&engine::here().owned().new_endpoint(d.number()))
 {
-    (void)std::move(d).release();  // only now is it the endpoint's
+    (void)std::move(d).release();  // from now on the endpoint owns it
 }
 
 descriptor socket::release() &&
@@ -52,20 +53,20 @@ descriptor socket::release() &&
     detail::endpoint& e = *std::exchange(endpoint_, nullptr);
     CSP_CHECK(e.member == detail::membership::none && !e.fetch_in_flight && !e.early,
               "a socket is given up only when no bytes are on their way to it here");
-    // A second descriptor of the same socket, so that the engine can let go of the first in its own time.
+    // Duplicates the descriptor, so that the engine can release the first one later.
     descriptor kept(fcntl(e.fd, F_DUPFD_CLOEXEC, 0));
     e.released = true;
     e.home.drop(e);
     return kept;
 }
 
-// Bytes that the kernel takes from us beyond what it can send now. Left to itself it takes megabytes for a client that
-// reads nothing; and when some thousand such have filled what all sockets of the machine may have, all sockets wait.
-// But for one who reads as fast as we send, so little at a time costs twice the processor: who has shown that is left
-// to the kernel.
+// The limit of unsent bytes that the kernel accepts for a peer. Without it the kernel accepts megabytes for a client
+// that reads nothing; a few thousand such clients exhaust the memory for all sockets of the machine, and then all
+// sockets wait. For a client that reads as fast as we send, the limit would double the processor time, so it is lifted
+// for peers that have proven fast.
 constexpr int most_unsent = 128 * 1024;
 constexpr int as_the_kernel_likes = 0;
-constexpr std::chrono::milliseconds quick{200};  // to make room in a full socket
+constexpr std::chrono::milliseconds quick{200};  // a fast peer makes room in a full socket within this time
 constexpr std::chrono::seconds slow{2};
 
 namespace {
@@ -190,8 +191,8 @@ bool recv_call::attempt()
         return false;
     }
     done_ = static_cast<std::size_t>(got);
-    // The socket is drained: what comes later is a new event. (Out-of-band data also shortens a read; then the rest
-    // waits for the next event, and only a client that sends some is delayed.)
+    // The socket is drained: the next bytes cause a new event. (Out-of-band data also shortens a read; the rest then
+    // waits for the next event, which delays only clients that send such data.)
     if (done_ < into_.size() && !e.peer_is_done) e.maybe_readable = false;
     return true;
 }
@@ -225,7 +226,7 @@ void is_full(endpoint& e)
     e.full_since = csp::core::here().now();
 }
 
-/// REQUIRES: `e` has been full, and there is room again.
+/// Decides whether the peer is fast. REQUIRES: the socket was full and has room again.
 void judge_peer(endpoint& e)
 {
     const auto took = csp::core::here().now() - std::exchange(e.full_since, csp::time_point());
@@ -306,7 +307,8 @@ std::size_t send_now(socket& s, std::span<const std::span<const char>> pieces, m
 void push(socket& s)
 {
     const int on = 1;
-    setsockopt(s.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // it is on; setting it again sends, see tcp(7)
+    setsockopt(s.number(), IPPROTO_TCP, TCP_NODELAY, &on,
+               sizeof on);  // already on; setting it again sends pending bytes, see tcp(7)
 }
 
 detail::send_call send_all(socket& s, std::initializer_list<std::span<const char>> pieces, deadline until,
@@ -328,7 +330,7 @@ detail::readiness_call writable(socket& s, deadline until, std::source_location 
     return {s, detail::side::write, until, where};
 }
 
-/// Reads a byte, if it can be read without waiting for a disk: 1; 0 at the end of the file, -1 with errno otherwise.
+/// Reads a byte if that needs no disk access. Returns 1; 0 at the end of the file; or -1, with errno.
 ssize_t probe_at(const file& f, std::uint64_t offset)
 {
     char byte = 0;
@@ -336,12 +338,12 @@ ssize_t probe_at(const file& f, std::uint64_t offset)
     return preadv2(f.number(), &one, 1, static_cast<off_t>(offset), RWF_NOWAIT);
 }
 
-/// Whether the byte at `offset` can be read without waiting for a disk. Also when that cannot be told: the file
-/// systems without RWF_NOWAIT are mostly those without a disk.
+/// Whether the byte at `offset` can be read without disk access. Also true if that is unknown: file systems without
+/// RWF_NOWAIT mostly have no disk.
 bool is_in_memory(const file& f, std::uint64_t offset) { return probe_at(f, offset) >= 0 || errno != EAGAIN; }
 
-/// How much of the part that begins at `offset` is in memory. Looking at the ends of its pieces is enough: read-ahead
-/// and eviction go in order.
+/// How many bytes from `offset` on are in memory. Checking the ends of pieces is enough, because read-ahead and
+/// eviction proceed in order.
 std::size_t bytes_in_memory(const file& f, std::uint64_t offset, std::size_t count)
 {
     if (!is_in_memory(f, offset)) return 0;
@@ -354,8 +356,7 @@ std::size_t bytes_in_memory(const file& f, std::uint64_t offset, std::size_t cou
     return known;
 }
 
-/// Whether all of the blocks that a part lies in are in memory. Not those at the end of the file, which are no whole
-/// blocks.
+/// Whether all blocks of a part are known to be in memory. Incomplete blocks at the end of the file are not remembered.
 bool is_in_seen_blocks(detail::resident_blocks& seen, const file& f, file_key key, std::uint64_t offset,
                        std::size_t count)
 {
@@ -378,11 +379,11 @@ csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t
 {
     count = std::min(count, file_chunk);
     if (count == 0) co_return 0;
-    // sendfile(2) waits for the disk whatever the flags, so pages that are missing are brought in by a read that is
-    // thrown away.
+    // sendfile(2) always waits for the disk, whatever the flags. So missing pages are first brought into memory by a
+    // read whose result is discarded.
     const bool is_short = count <= detail::resident_blocks::block_bytes;
     if (key != file_key::none && is_short && is_in_seen_blocks(s.at().home.seen_in_memory(), f, key, offset, count)) {
-        // All of it is there.
+        // All of it is in memory.
     } else if (const std::size_t known = bytes_in_memory(f, offset, count); known > 0) {
         count = known;
     } else {
@@ -417,7 +418,7 @@ csp::step<result<socket>> connect(address where, deadline until)
     for (;;) {
         if (::connect(s.number(), where.data(), where.size()) == 0) co_return s;
         if (errno == EINPROGRESS || errno == EINTR) break;
-        // A unix listener whose backlog is full, and there is no event for its having room again.
+        // The accept queue of a Unix listener is full, and the kernel reports no event when it has room again.
         if (errno != EAGAIN) co_return failed<socket>();
         if (csp::core::here().now() >= until) co_return std::unexpected(error::of(error::past_deadline));
         co_await csp::sleep(std::chrono::milliseconds(5));

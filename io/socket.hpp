@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Stream sockets, and the ends of pipes. Every call first tries the system call, which does not block; only when that
-// finds nothing to do is the engine asked and the process waits. Most sends and reads of a server succeed at once, and
-// then cost neither a suspension nor a round through the ring.
+// Stream sockets and pipes. Each call first makes the system call, which does not block. Only if that cannot proceed
+// does the process wait, with the help of the engine. Most sends and receives of a server succeed at once and need
+// neither a suspension nor the ring.
 #pragma once
 
 #include <array>
@@ -26,8 +26,8 @@ namespace io {
 
 class file;
 
-/// A connection, or one end of a pipe. Stays on the core where it was made; to another core travels its descriptor.
-/// A descriptor is never closed while the kernel still works on it: the engine keeps the endpoint until then.
+/// A connection, or one end of a pipe. It stays on the core where it was made; to move it to another core, pass its
+/// descriptor. A descriptor is never closed while the kernel still uses it: the engine keeps the endpoint until then.
 class socket {
   public:
     socket() = default;
@@ -46,7 +46,7 @@ class socket {
 
     [[nodiscard]] explicit operator bool() const { return endpoint_ != nullptr; }
     [[nodiscard]] int number() const { return endpoint_->fd; }
-    /// Gives the descriptor up. REQUIRES: not in a select set, and nobody waits on it.
+    /// Releases the descriptor. REQUIRES: the socket is not in a select set, and no process waits on it.
     [[nodiscard]] descriptor release() &&;
 
     [[nodiscard]] detail::endpoint& at() const { return *endpoint_; }
@@ -55,7 +55,7 @@ class socket {
     detail::endpoint* endpoint_ = nullptr;
 };
 
-/// What a listening socket is: a descriptor that an io::acceptor takes connections from. Belongs to no core.
+/// A listening socket, from which an io::acceptor takes connections. It belongs to no core.
 class listener {
   public:
     listener() = default;
@@ -70,22 +70,22 @@ class listener {
 
 enum class port_sharing : std::uint8_t { exclusive, among_cores };  // SO_REUSEPORT
 
-/// Binds and listens. Connections inherit their options from it: TCP_NODELAY, and how much the kernel takes from us for
-/// a peer that does not take it.
+/// Binds a socket and listens. Accepted connections inherit its options: TCP_NODELAY, and the limit of unsent bytes in
+/// the kernel.
 [[nodiscard]] result<listener> listen(const address& where, int backlog = 4096,
                                       port_sharing sharing = port_sharing::exclusive);
 
-/// Whether an exclusive listen() would succeed. Nobody can connect meanwhile, only to be turned away.
+/// Whether an exclusive listen() would succeed. The check itself never accepts connections.
 [[nodiscard]] result<void> may_listen(const address& where);
 
 [[nodiscard]] result<address> peer(const socket& s);
 [[nodiscard]] result<address> local(const socket& s);
 [[nodiscard]] result<address> local(const listener& l);
 
-/// Both ends of a stream between two processes of ours.
+/// A connected pair of stream sockets.
 [[nodiscard]] result<std::pair<socket, socket>> socket_pair();
 
-/// A pipe one of whose ends is for a child; that end blocks, as programs expect.
+/// A pipe to or from a child. The child's end is blocking, as programs expect.
 struct pipe_with_child {
     socket ours;
     descriptor childs;
@@ -93,14 +93,15 @@ struct pipe_with_child {
 [[nodiscard]] result<pipe_with_child> pipe_to_child();
 [[nodiscard]] result<pipe_with_child> pipe_from_child();
 
-/// The pipe, socket or terminal that `f` is, where writing waits for somebody who reads; `f` is none any more. Nothing
-/// if it is another thing, or would block.
+/// Converts `f` to a socket if it is a pipe, a socket or a terminal, where a write waits for a reader; `f` is then
+/// empty. Nullopt if it is something else, or is blocking.
 [[nodiscard]] std::optional<socket> stream_of(file& f);
 
 namespace detail {
 
-/// An attempt at a socket, repeated each time the engine says that it may succeed, until the deadline. `Call` has
-/// attempt(), which yields whether it is done, and value(). Lives in the awaiting frame.
+/// A call that is tried until it succeeds or the deadline passes: once at the beginning, and then each time the engine
+/// reports that it may succeed. `Call` has attempt(), which returns whether it is done, and value(). Lives in the frame
+/// of the process that awaits it.
 template <class Call>
 class [[nodiscard("await it")]] socket_call : waiter, csp::timer {
   public:
@@ -231,7 +232,7 @@ class send_call : public socket_call<send_call> {
     int flags_;
 };
 
-/// Waits until a side may be ready, without reading or writing.
+/// Waits until a side may be ready; does not read or write.
 class readiness_call : public socket_call<readiness_call> {
   public:
     readiness_call(socket& s, side which, deadline until, std::source_location where)
@@ -248,7 +249,7 @@ class readiness_call : public socket_call<readiness_call> {
 
 }  // namespace detail
 
-/// Reads what is there, at most `into`; yields how much, 0 at the end of the stream.
+/// Reads the available bytes, at most as many as `into` has room for. Returns their number, 0 at the end of the stream.
 [[nodiscard]] inline detail::recv_call recv(socket& s, std::span<char> into, deadline until,
                                             std::source_location where = std::source_location::current())
 {
@@ -257,22 +258,22 @@ class readiness_call : public socket_call<readiness_call> {
 
 enum class more_follows : bool { no, yes };  // yes: the kernel may hold the bytes back to fill a packet
 
-/// Sends at least one byte of the pieces, yields how many.
+/// Sends at least one byte and returns the number sent.
 [[nodiscard]] detail::send_call send(socket& s, std::span<const char> bytes, deadline until,
                                      more_follows more = more_follows::no,
                                      std::source_location where = std::source_location::current());
-/// The same of several pieces (at most four), gathered.
+/// The same for several pieces, at most four, in one system call.
 [[nodiscard]] detail::send_call send(socket& s, std::span<const std::span<const char>> pieces, deadline until,
                                      more_follows more = more_follows::no,
                                      std::source_location where = std::source_location::current());
-/// Sends of the pieces (at most four) what the socket takes in one call, without waiting; yields how much: nothing also
-/// when the peer is gone, which the next call that waits will tell.
+/// Sends as much of the pieces (at most four) as the socket accepts in one call, and never waits. Returns the number of
+/// bytes. That is also 0 if the peer is gone; the next call that waits reports this error.
 [[nodiscard]] std::size_t send_now(socket& s, std::span<const std::span<const char>> pieces,
                                    more_follows more = more_follows::no);
-/// Has the kernel send what it holds back after calls with more_follows::yes.
+/// Makes the kernel send what it holds back after calls with more_follows::yes.
 void push(socket& s);
-/// Sends all pieces (at most four), in one call where they fit: a head and its body. After an error it is unknown how
-/// much was sent.
+/// Sends all pieces (at most four), if possible in one call, for example a head and its body. After an error it is
+/// unknown how much was sent.
 [[nodiscard]] detail::send_call send_all(socket& s, std::initializer_list<std::span<const char>> pieces, deadline until,
                                          more_follows more = more_follows::no,
                                          std::source_location where = std::source_location::current());
@@ -280,32 +281,32 @@ void push(socket& s);
                                          more_follows more = more_follows::no,
                                          std::source_location where = std::source_location::current());
 
-/// Sends at least one byte of the file, at most `count`; yields how many, 0 when the file ends at `offset`. Each
-/// call returns after some progress, so that its caller can insist on a rate. Pages that are not in memory are
-/// fetched first, without holding up the core; but of a file with a key, short parts that were in memory within the
-/// last second are taken to be there still.
+/// Sends at least one byte of the file, at most `count`. Returns the number sent, 0 if the file ends at `offset`. Each
+/// call returns after some progress, so that the caller can enforce a minimum rate. Pages that are not in memory are
+/// read first, without blocking the core. For a file with a key, short parts that were in memory within the last second
+/// are assumed to be there still.
 [[nodiscard]] csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t offset,
                                                        std::size_t count, deadline until,
                                                        file_key key = file_key::none);
 
-/// A connection to where somebody listens.
+/// Connects to a listening socket.
 [[nodiscard]] csp::step<result<socket>> connect(address where, deadline until);
 
-/// For datagrams to a unix path where somebody reads them. What is sent after that in one call is one datagram, and
-/// waits while the reader has no room.
+/// Connects to a Unix datagram socket. Each call then sends one datagram, and waits while the reader's queue is full.
 [[nodiscard]] result<socket> connect_for_datagrams(const address& where);
 
-/// How many of the bytes sent the peer's system has not acknowledged yet; 0 if that cannot be told.
+/// The number of bytes sent that the peer's system has not acknowledged; 0 if that is unknown.
 [[nodiscard]] std::size_t unacknowledged(const socket& s);
 
-/// Has the end of this socket reset the connection. Else the kernel would keep for minutes what the peer does not take.
+/// Makes closing this socket reset the connection. Otherwise the kernel would keep bytes that the peer does not read
+/// for minutes.
 void drop_unsent(socket& s);
 
-/// Tells the peer that nothing more will be sent; it may still be read from.
+/// Half-closes the connection: the peer sees the end of the stream. The socket can still be read from.
 result<void> shutdown_write(socket& s);
 
-/// Ends a connection whose peer may still be sending, so that our last bytes are not lost to a reset: half-closes,
-/// and discards what comes until the peer's end, `until`, or `most_bytes`. (RFC 9112, 9.6)
+/// Closes a connection whose peer may still be sending, so that a reset does not destroy our last bytes: half-closes
+/// it, and discards input until the peer's end, `until`, or `most_bytes` (RFC 9112, section 9.6).
 [[nodiscard]] csp::step<void> close_lingering(socket s, deadline until, std::size_t most_bytes = 256 * 1024);
 
 }  // namespace io

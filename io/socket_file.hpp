@@ -7,22 +7,22 @@
 
 namespace io {
 
-/// The identity of a socket's file, so that another file at the same path can be told from it.
+/// Identifies a socket's file, to tell it from another file at the same path.
 struct socket_identity {
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
 
-    /// That of the socket at `path`; none if there is no file, or another kind of file. Links are not followed.
+    /// The identity of the socket at `path`; empty if there is no file or one of another kind. Does not follow links.
     [[nodiscard]] static socket_identity at(const std::string& path);
     [[nodiscard]] explicit operator bool() const { return inode != 0; }
     [[nodiscard]] bool operator==(const socket_identity&) const = default;
 };
 
-/// Removes the file at `path` if it is still this socket. REQUIRES: the socket is still open; else its number may have
-/// become another file's.
+/// Removes the file at `path` if it is still this socket. REQUIRES: the socket is open; otherwise its inode may have
+/// been reused.
 void remove_socket(const std::string& path, const socket_identity& which);
 
-/// The file of a listening socket. The destructor removes it, unless another file has taken its place.
+/// The file of a listening socket. The destructor removes it, unless another file has replaced it.
 class socket_file {
   public:
     socket_file() = default;
@@ -40,7 +40,7 @@ class socket_file {
     ~socket_file() { remove(); }
 
     void remove();
-    /// Takes the place of whatever is there. False, with errno, when it cannot.
+    /// Renames the file, and replaces any file at `path`. Returns false, with errno, on failure.
     [[nodiscard]] bool move_to(const std::string& path);
 
   private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A test that runs under each engine, and leaks no descriptor. Where io_uring is refused it is skipped, but not in CI.
+// A test that runs under each engine and checks that no descriptor leaks. If the kernel refuses io_uring, the test is
+// skipped, except in CI.
 #pragma once
 
 #include <cstddef>
@@ -64,7 +65,7 @@ inline std::string engine_name(const testing::TestParamInfo<engine_choice>& info
                              io::test::engine_name)
 
 inline deadline in(csp::duration d) { return csp::core::here().now() + d; }
-/// Long enough for whatever is expected to come, on a slow machine and under a sanitizer.
+/// A time limit that is long enough on a slow machine and under a sanitizer.
 inline deadline soon() { return in(60s); }
 
 /// A port without a listener that the kernel gives to no other program: a socket is bound to it but does not listen.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Has the kernel refuse a system call from now on, by a seccomp filter. That cannot be taken back, so it is done in a
-// process of its own: EXPECT_EXIT({ refuse(...); ...; end_of_refusals(); }, testing::ExitedWithCode(0), "").
+// Makes the kernel refuse a system call, by a seccomp filter. A filter cannot be removed, so the test runs in a process
+// of its own: EXPECT_EXIT({ refuse(...); ...; end_of_refusals(); }, testing::ExitedWithCode(0), "").
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace io::test {
 
-/// Which calls: those of this number whose argument, masked by `mask`, equals `value`.
+/// The calls to refuse: those with this number whose argument, masked with `mask`, equals `value`.
 struct refused_call {
     int number = 0;
     unsigned argument = 0;
@@ -25,7 +25,7 @@ struct refused_call {
     std::uint32_t value = 0;
 };
 
-/// For this thread. REQUIRES: a little-endian machine.
+/// Refuses these calls, with the errno `with`, in this thread. REQUIRES: a little-endian machine.
 inline void refuse(const refused_call& which, int with)
 {
     const auto low_half =

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 //
-// The engine on io_uring. Submissions gather during a round of the scheduler and go to the kernel with one call, which
-// also brings the completions. What is in flight:
+// The engine on io_uring. Submissions collect during a round of the scheduler and go to the kernel with one call, which
+// also delivers the completions. Operations in flight:
 //
-//   poll    somebody waits for a side of an endpoint. It carries no data, so a deadline just leaves it there: the
-//           waiter goes on at once, and the next one finds it armed.
-//   fetch   a member of a select set: a receive into whichever buffer of the ring is free when bytes come, so an idle
-//           connection holds none.
+//   poll    a process waits for a side of an endpoint. A poll carries no data, so when the process's deadline passes,
+//             it
+//           is left in flight: the process continues at once, and the next one to wait uses the same poll.
+//   fetch   a receive for a member of a select set. The kernel chooses a buffer of the ring only when bytes arrive, so
+//           an idle connection occupies none.
 //   accept  one submission for many connections.
-//   call    on a file.
+//   call    a call on a file.
 //
-// A descriptor is closed, and what completions point at is freed, only when nothing of it is in flight; before that
-// its endpoint is `closing`. The submission queue names descriptors by number, so this also keeps a queued submission
-// from meeting somebody else's file under a reused number.
+// A descriptor is closed, and the object of a completion freed, only when no operation on it is in flight; until then
+// its endpoint is `closing`. The submission queue identifies descriptors by number, so this also prevents a queued
+// submission from reaching another file with a reused number.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -40,7 +41,7 @@ constexpr unsigned completions = 8192;
 constexpr unsigned ring_buffers = 256;  // a power of two
 constexpr std::chrono::milliseconds pause_when_exhausted{1};
 
-// What a completion is about, in the low bits of its user data; the rest is the pointer.
+// The operation of a completion, in the low bits of its user data; the other bits are the pointer to the object.
 enum class about : std::uint8_t { nothing, poll_read, poll_write, fetch, accept, call, bell };
 constexpr std::uint64_t about_bits = 7;
 
@@ -53,11 +54,12 @@ std::uint64_t tagged(const T& object, about what)
 
 about poll_on(side s) { return s == side::read ? about::poll_read : about::poll_write; }
 
-/// Makes the ring, with the newest conveniences that this kernel grants. Yields 0 or an errno below zero.
+/// Makes the ring with the newest features that this kernel supports. Returns 0 or a negative errno.
 int make_ring(io_uring& ring)
 {
     constexpr std::array<unsigned, 3> wishes{
-        // One thread uses it, completions are worked off only when it asks, and the ring says when there is need.
+        // One thread uses the ring, the kernel processes completions only when asked to, and the ring shows when that
+        // is needed.
         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,  // Linux 6.1
         IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,                                // 5.19
         0};
@@ -84,7 +86,7 @@ class uring_engine final : public engine {
         if (buffers_ != nullptr) munmap(buffers_, buffers_bytes);
     }
 
-    /// Yields 0 or an errno below zero.
+    /// Returns 0 or a negative errno.
     [[nodiscard]] int make()
     {
         if (const int made = make_ring(ring_); made < 0) return made;
@@ -94,8 +96,8 @@ class uring_engine final : public engine {
             return -ENOSYS;
         }
         if (const int made = make_buffers(); made < 0) return made;
-        io_uring_register_ring_fd(&ring_);  // saves a look-up a call; nothing depends on it
-        listen_to_bell();                   // multishot, and nobody reads the eventfd: each write is a completion
+        io_uring_register_ring_fd(&ring_);  // saves a look-up per call; optional
+        listen_to_bell();  // multishot: each write to the eventfd, which is never read, is a completion
         return 0;
     }
 
@@ -103,7 +105,7 @@ class uring_engine final : public engine {
 
     void poll() override
     {
-        // With nobody ready the core is about to wait(), which submits as well.
+        // If no process is ready, the core is about to call wait(), which also submits.
         queue_held_back();
         if (home_.has_ready() && (io_uring_sq_ready(&ring_) > 0 || kernel_has_work())) {
             io_uring_submit_and_get_events(&ring_);
@@ -143,7 +145,7 @@ class uring_engine final : public engine {
 
     void begin_fetch(endpoint& e) override
     {
-        if (e.fetch_in_flight || is_draining_) return;  // an unwanted one; its end sees that it is wanted again
+        if (e.fetch_in_flight || is_draining_) return;  // it is being cancelled; its completion will begin a new one
         e.fetch_in_flight = true;
         e.fetch_is_unwanted = false;
         submit(e, about::fetch);
@@ -218,8 +220,8 @@ class uring_engine final : public engine {
 
     // ---- submissions
 
-    /// What is done about an operation. By this and the operation the errands of held_back are numbered: a cancellation
-    /// must come after the operation that it is for.
+    /// Whether to submit an operation or to cancel it. The numbers in held_back are made of this and the operation, in
+    /// an order that puts a cancellation after its operation.
     enum class errand : std::uint8_t { submission, cancellation };
     static constexpr unsigned abouts = about_bits + 1;
     struct doorbell : held_back {};
@@ -245,11 +247,11 @@ class uring_engine final : public engine {
     }
     [[nodiscard]] io_uring_sqe* free_submission()
     {
-        if (!held_back_.alone()) return nullptr;  // what was held back goes first
+        if (!held_back_.alone()) return nullptr;  // operations that were held back go first
         if (io_uring_sqe* const sqe = io_uring_get_sqe(&ring_)) return sqe;
         io_uring_submit(&ring_);
-        // None: the kernel takes no submission now. It has no memory, or wants its completions handled first, which the
-        // caller may be doing.
+        // Null: the kernel accepts no submission now. It is out of memory, or its completions must be handled first,
+        // which the caller may be doing.
         return io_uring_get_sqe(&ring_);
     }
     void queue_held_back()
@@ -304,7 +306,7 @@ class uring_engine final : public engine {
         io_uring_prep_recv(&sqe, e.fd, nullptr, 0, 0);
         sqe.flags |= IOSQE_BUFFER_SELECT;
         sqe.buf_group = 0;
-        // Known to be drained: not worth an attempt before the kernel begins to watch it.
+        // Known to be drained: let the kernel wait for input without trying to receive first.
         if (!e.maybe_readable) sqe.ioprio |= IORING_RECVSEND_POLL_FIRST;
     }
     static void prepare(io_uring_sqe& sqe, accepting& a, about /*what*/)
@@ -338,18 +340,18 @@ class uring_engine final : public engine {
         io_uring_prep_poll_multishot(&sqe, bell(), POLLIN);
     }
 
-    /// Completions that the kernel works off only when asked, or had no room for.
+    /// Whether there are completions that the kernel processes only when asked to, or that did not fit into the queue.
     [[nodiscard]] bool kernel_has_work() const
     {
         return (IO_URING_READ_ONCE(*ring_.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
     }
 
-    /// Submits, and waits for a completion until then.
+    /// Submits, and waits for a completion until `until`.
     void enter(csp::time_point until)
     {
         queue_held_back();
         const int done = held_back_.alone() ? submit_and_wait(until) : io_uring_submit_and_get_events(&ring_);
-        // There is no memory for the submissions, which stay in the queue. An attempt at once would hardly find any.
+        // There is no memory for the submissions, which stay in the queue. An immediate retry would probably fail too.
         if (done == -EAGAIN || done == -ENOMEM || done == -EBUSY) std::this_thread::sleep_for(pause_when_exhausted);
     }
     int submit_and_wait(csp::time_point until)
@@ -453,20 +455,20 @@ class uring_engine final : public engine {
         }
     }
 
-    /// A fetch that ended with nothing. Who depends on it now may not be who began it.
+    /// Handles a fetch that ended without bytes. By now another reader may depend on it than the one that began it.
     void no_bytes(endpoint& e, int why)
     {
         if (e.member != membership::waiting) {
             tell_reader(e);
         } else if (e.expired || why == -ENOBUFS) {
-            // With no buffer left in the ring, the bytes will be read into one of our own.
+            // The ring has no buffer left, so the bytes are read into one of our own.
             report_readable(e);
         } else {
             begin_fetch(e);
         }
     }
 
-    /// Whoever wanted to read meanwhile was not given a poll of its own.
+    /// A reader that began to wait during the fetch has no poll of its own, so it is notified here.
     static void tell_reader(endpoint& e)
     {
         if (e.waiters[static_cast<std::size_t>(side::read)] != nullptr) e.tell(side::read);
@@ -502,7 +504,7 @@ class uring_engine final : public engine {
         return true;
     }
 
-    /// At the end: the kernel must have let go of everything before the memory goes.
+    /// At the end of the engine: waits until the kernel no longer uses any memory, and at most a second.
     void drain()
     {
         is_draining_ = true;
@@ -524,7 +526,7 @@ class uring_engine final : public engine {
     io_uring_buf_ring* buffers_ = nullptr;
     char* memory_ = nullptr;
     std::size_t in_flight_ = 0;
-    list_link<held_back> held_back_;  // the objects of which the ring's queue had no room for something; mostly none
+    list_link<held_back> held_back_;  // the objects with operations that were held back; usually empty
     doorbell doorbell_;
     bool is_made_ = false;
     bool is_draining_ = false;
@@ -532,17 +534,17 @@ class uring_engine final : public engine {
 
 std::string refusal(int number) { return fmt::format("io_uring refused: {}", error::of(number).text); }
 
-/// Operations that we need and that some kernel, or some filter before it, may lack. SOCKET is not used, but it came
-/// with the same release as rings of buffers and multishot accept, which cannot be asked for.
+/// Names an operation that the engine needs and this kernel, or a seccomp filter, does not support. SOCKET is not used,
+/// but it was added in the same release as buffer rings and multishot accept, for which there is no query.
 std::string lacking_operation(io_uring& ring)
 {
     constexpr std::array needed{IORING_OP_POLL_ADD, IORING_OP_RECV,  IORING_OP_ACCEPT,       IORING_OP_OPENAT2,
                                 IORING_OP_READ,     IORING_OP_WRITE, IORING_OP_ASYNC_CANCEL, IORING_OP_SOCKET};
     io_uring_probe* const known = io_uring_get_probe_ring(&ring);
-    if (known == nullptr) return "io_uring refused: it does not tell what it can do";
+    if (known == nullptr) return "io_uring refused: the kernel does not report its operations";
     const bool has_all = std::ranges::all_of(needed, [&](int op) { return io_uring_opcode_supported(known, op) != 0; });
     io_uring_free_probe(known);
-    return has_all ? "" : "io_uring refused: this kernel's is too old (before Linux 5.19) or restricted";
+    return has_all ? "" : "io_uring refused: the kernel is too old (before Linux 5.19) or restricts it";
 }
 
 }  // namespace

@@ -456,7 +456,7 @@ class parking_state {
         if (which.row == waiting::unfinished && parked_.was_spared(which.place)) return false;
         return has_unread_input(parked_.at(which.place));
     }
-    [[nodiscard]] static bool has_unread_input(const connection& c) { return io::select_read::has_news_of(c.socket); }
+    [[nodiscard]] static bool has_unread_input(const connection& c) { return io::select_read::has_input(c.socket); }
     /// Closes one parked connection. If none may be closed, the core has one connection too many for a while.
     void close_one_for_room()
     {

@@ -68,9 +68,10 @@ static_assert(csp::mobile<log_change>);
 /// At the end the log waits up to a minute for its writers, but gives up one that makes no progress for two seconds.
 /// The same holds for a log that a new configuration replaces.
 ///
-/// Client of: log_writer (`work`), supervisor (`to_end`); server to: first relay, log_writer, supervisor, config, control,
-/// attempt, fault_watch. It cannot block: it outputs work only to a writer that waits for it, and before it outputs
-/// `to_end` it closes its end of `orders`, so an order that the supervisor is just outputting does not block it.
+/// Client of: log_writer (`work`), supervisor (`to_end`); server to: first relay, log_writer, supervisor, config,
+/// control, attempt, fault_watch. It cannot block: it outputs work only to a writer that waits for it, and before it
+/// outputs `to_end` it closes its end of `orders`, so an order that the supervisor is just outputting does not block
+/// it.
 csp::process log(log_files files, csp::in<log_lines> lines, csp::in<log_order> orders, csp::in<log_change> changes,
                  csp::out<log_end> to_end);
 

@@ -62,6 +62,7 @@ csp::step<frozen_page> try_to_keep_absence(exchange_record& x, const http::error
 /// Whether a 404 for this path is worth caching: the path was requested before. A scan requests each name only once.
 bool may_be_missed_again(const exchange_record& x) { return x.asked_lately || x.kept; }
 
+/// The result as a page that can be cached, if possible.
 csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links& to)
 {
     if (auto* const file = found ? std::get_if<large_file>(&*found) : nullptr) {
