@@ -117,7 +117,8 @@ process burst(std::size_t size)
     std::vector<socket> clients;
     acceptor connections(std::move(*l));
     for (std::size_t i = 0; i < size; ++i) clients.push_back(*co_await connect(where, soon()));
-    // The first comes alone, then the process is slow: more than are taken in advance wait.
+    // The first connection arrives alone. Then the process is slow, and more connections wait than are accepted in
+    // advance.
     for (std::size_t i = 0; i < size; ++i) {
         EXPECT_TRUE((co_await connections.next()).has_value());
         if (i == 0) co_await csp::sleep(10ms);
@@ -142,7 +143,7 @@ process dropped_with_connections()
         const std::string last = co_await get(s);
         EXPECT_TRUE(last == "end" || last == "Connection reset by peer") << last;
     }
-    // The listener is gone with it, perhaps a moment later.
+    // The listener is closed with the acceptor, perhaps a moment later.
     const auto in_vain = soon();
     while (csp::core::here().now() < in_vain && co_await connect(where, soon())) co_await csp::sleep(1ms);
     EXPECT_FALSE(co_await connect(where, soon()));

@@ -104,7 +104,7 @@ process dropped()
         pid = running->pid();
         EXPECT_EQ(co_await get(from->ours), "up\n");
     }
-    // Its group held the pipe's other end; now all of it is gone.
+    // Processes of the child's group had the other end of the pipe; now all of them have ended.
     EXPECT_EQ(co_await get(from->ours), "end");
     const auto in_vain = soon();
     while (csp::core::here().now() < in_vain && ::kill(pid, 0) == 0) co_await csp::sleep(1ms);

@@ -219,7 +219,7 @@ process tells_status()
 }
 TEST_P(files, tell_their_status) { run(tells_status()); }
 
-/// Nanoseconds since 1970 do not reach as far as file systems do, each of which has limits of its own.
+/// File systems store times beyond the range of 64-bit nanoseconds since 1970; each has its own limits.
 process tells_times_that_are_far_off()
 {
     const site s;
@@ -248,7 +248,7 @@ process reads_cold()
     const auto root = open_directory(s.root());
     const auto f = co_await open_beneath(*root, "big");
     for (int i = 0; i < 20; ++i) {
-        // Out of the page cache, where the file system has any; then the read has to go to the disk.
+        // Evict the file from the page cache, if the file system has one, so that the read must use the disk.
         fdatasync(f->number());
         posix_fadvise(f->number(), 0, 0, POSIX_FADV_DONTNEED);
         std::string all;
@@ -352,7 +352,7 @@ process lists()
 }
 TEST_P(files, are_listed) { run(lists()); }
 
-/// The names in a directory, read in parts of so many.
+/// The names in a directory, read in parts of this size.
 csp::step<std::vector<std::string>> names_by_parts(const directory& root, std::size_t most)
 {
     std::vector<std::string> names;
@@ -408,7 +408,7 @@ process many_cold_reads(std::size_t count)
         {
             posix_fadvise(f.number(), 0, 0, POSIX_FADV_DONTNEED);
             std::string into(1000, '\0');
-            // Whatever wins the race with the deadline, the answer is one or the other and nothing dangles.
+            // Whether the read or the deadline comes first, there is one result, and no memory is used afterwards.
             const auto got = co_await read(f, into, at, in(csp::duration(1us) * (at % 300)));
             EXPECT_TRUE(got ? *got > 0 : got.error().timed_out());
         }

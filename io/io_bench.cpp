@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What the calls cost: one process that parks every connection in a select set and answers each request with a fixed
-// response, as bench/floor does without processes. Run both under bench/load and compare the processor time an answer
-// takes; the difference is this library's.
+// Measures the cost of the calls: one process parks every connection in a select set and answers each request with a
+// fixed response, as bench/floor does without processes. Run both under bench/load and compare the processor time per
+// response; the difference is the cost of this library.
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -26,7 +26,7 @@ struct options {
     std::string io = "uring";
 };
 
-/// Connections by token; a token is a place that is used again.
+/// The connections by token; a token is an index that is reused.
 class car_park {
   public:
     std::uint64_t take_in(io::socket s)

@@ -112,7 +112,7 @@ process deadlines()
     EXPECT_GE(csp::core::here().now() - start, 40ms);
     co_await put(client, "still works");
     EXPECT_EQ(co_await get(server), "still works");
-    // An alarm of an earlier stay must not end a later one.
+    // The timer of an earlier membership must not end a later one.
     idle.add(3, server, in(10ms));
     idle.remove(server);
     idle.add(4, server, in(40ms));
@@ -215,7 +215,7 @@ process thousand(std::size_t size)
     EXPECT_EQ(idle.size(), size);
     for (int round = 0; round < 3; ++round) {
         for (std::size_t i = 0; i < size; ++i) co_await put(clients[i], std::to_string(i));
-        // All events are held at once: more buffers than the engine has ready.
+        // All events are kept, so more buffers are in use than the ring has.
         std::vector<select_event> events;
         std::set<std::uint64_t> tokens;
         while (events.size() < size) {
@@ -228,7 +228,7 @@ process thousand(std::size_t size)
         EXPECT_EQ(idle.size(), 0U);
         for (std::size_t i = 0; i < size; ++i) idle.add(i, servers[i], soon());
     }
-    // Some leave, some die, the rest go with the set.
+    // Some are removed, some are closed, and the rest are destroyed with the set.
     for (std::size_t i = 0; i < size; i += 3) idle.remove(servers[i]);
     for (std::size_t i = 1; i < size; i += 3) const socket dropped = std::move(servers[i]);
     EXPECT_EQ(idle.size(), size / 3);
@@ -285,7 +285,7 @@ process drop_members()
     }
     co_await put(other_client, "kept");
     EXPECT_EQ(co_await get(other), "kept");
-    // Reported, but dropped before anybody asked.
+    // The event was reported, but the socket is dropped before the event is taken.
     idle.add(1, other, soon());
     co_await put(other_client, "unheard");
     co_await csp::sleep(2ms);
@@ -344,7 +344,7 @@ process parking_lot()
 }
 TEST_P(select_sets, stand_in_an_alt_beside_channels) { run(parking_lot()); }
 
-/// So many that the ring must be emptied, by which the kernel also takes what has come for others.
+/// So many submissions that the queue must be flushed; by that call the kernel also delivers input for other sockets.
 process bytes_that_nobody_has_seen()
 {
     auto [client, server] = co_await tcp_pair();

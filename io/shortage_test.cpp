@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the kernel refuses for want of something is an error of one call, or is tried again later.
+// If the kernel refuses something for lack of resources, one call fails, or the engine tries again later.
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -42,7 +42,7 @@ void operator delete(void* memory, std::size_t /*bytes*/) noexcept { std::free(m
 namespace io::test {
 namespace {
 
-/// There is no memory as long as it lives.
+/// While it exists, memory allocation fails.
 class out_of_memory {
   public:
     out_of_memory() { memory_is_out = true; }
@@ -152,7 +152,7 @@ TEST(shortage, of_permission_to_accept_does_not_spin)
 
 csp::process reads_one(socket from) { EXPECT_EQ(co_await get(from), "x"); }
 
-/// More than the ring has room for, and the kernel takes nothing but when it is waited for.
+/// More submissions than the queue has room for, while the kernel accepts submissions only during a wait.
 csp::process more_than_the_ring_takes()
 {
     constexpr std::size_t many = 1500;
@@ -177,7 +177,8 @@ TEST(shortage, of_room_in_the_ring_is_waited_out)
     EXPECT_EXIT(run_alone(engine_choice::uring, more_than_the_ring_takes()), testing::ExitedWithCode(0), "");
 }
 
-/// More than the ring has room for is begun and cancelled, and the kernel takes nothing but when it is waited for.
+/// More operations than the queue has room for are begun and cancelled, while the kernel accepts submissions only
+/// during a wait.
 csp::process dropped_when_the_ring_is_full()
 {
     constexpr std::size_t many = 1500;

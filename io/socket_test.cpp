@@ -160,7 +160,7 @@ process peer_does_not_read()
         EXPECT_GT(*sent, 0U);
         taken += *sent;
     }
-    // There may be room again if this machine, and not the peer, was slow.
+    // There may be room again if this machine was slow, not the peer.
     result<std::size_t> all = 1;
     for (; all && taken < 64U << 20; taken += much.size()) all = co_await send_all(server, much, in(20ms));
     EXPECT_LT(taken, 64U << 20);
@@ -259,7 +259,7 @@ process unix_backlog()
 }
 TEST_P(sockets, wait_for_a_full_unix_listener_until_the_deadline) { run(unix_backlog()); }
 
-/// Somebody who reads datagrams.
+/// A reader of datagrams.
 descriptor datagram_reader(const address& where)
 {
     descriptor d(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -267,7 +267,7 @@ descriptor datagram_reader(const address& where)
     return d;
 }
 
-/// Reads one datagram some time after the writer has found the socket `full`, and stays until the writer is done.
+/// Reads one datagram some time after the writer has found the socket full, and waits until the writer has finished.
 process read_a_datagram_later(descriptor from, csp::in<bool> full, csp::out<int> length)
 {
     co_await full.input();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Parking with clients whose every byte has its moment: virtual time, real sockets.
+// Tests of parking with virtual time and real sockets, so that each byte of a client arrives at a known time.
 #include "server/front_end/parking.hpp"
 
 #include <memory>
@@ -28,7 +28,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-/// What the front end was given.
+/// A connection that the front end received.
 struct forwarded {
     std::string head;
     std::string client;
@@ -60,7 +60,7 @@ csp::process adds_up(csp::buffered_in<tally> told)
     while (co_await told.input()) continue;
 }
 
-/// Stands for all that is behind parking: notes what comes, and sends it back as when it has been answered.
+/// Stands for all processes after parking: records each connection and returns it as if its request had been answered.
 csp::process answers(csp::in<conn> requests, csp::out<conn> returned, notebook<seen_outside> seen)
 {
     while (auto request = co_await requests.input()) {
@@ -92,7 +92,7 @@ class client {
     {
         EXPECT_EQ(::send(fd_.number(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
     }
-    /// In both directions, unlike when the server has only said its last word.
+    /// Whether both directions are closed; after shutdown_write() of the server only one is.
     [[nodiscard]] bool is_cut_off() const
     {
         pollfd watched{.fd = fd_.number(), .events = 0, .revents = 0};
@@ -121,7 +121,7 @@ policy policy_with(patience limits, client_limits clients = {}, std::vector<prox
     return p;
 }
 
-/// Parking in its surroundings.
+/// Parking with the processes that it needs.
 class scene {
   public:
     explicit scene(std::uint64_t seed, policy by)
@@ -136,7 +136,7 @@ class scene {
         kernel_.start(adds_up(told_.rx()));
     }
 
-    /// `first`: what it sends before parking has it.
+    /// Opens a connection. `first` is sent before parking receives it.
     [[nodiscard]] client connect(std::string_view from = "192.0.2.1", std::string_view first = "")
     {
         int ends[2];
@@ -152,7 +152,7 @@ class scene {
         settle();
         return far_end;
     }
-    /// The acceptor has none for the next connection.
+    /// The acceptor has no descriptor for the next connection.
     void lacks_descriptors()
     {
         std::vector<conn> none(1);
@@ -164,7 +164,7 @@ class scene {
         c.send(text);
         settle();
     }
-    /// A byte at a time, with a pause behind each; until it is cut off.
+    /// Sends one byte at a time, each followed by a pause, until the connection is closed.
     void drip(const client& c, std::string_view text, milliseconds pause)
     {
         for (const char byte : text) {
@@ -335,7 +335,7 @@ TEST(Parking, OneThatComesAfterTheEndHasBegunIsAnsweredIfItHasAsked)
     });
 }
 
-// ---- more connections than may be
+// ---- more connections than the limit
 
 policy policy_for(std::size_t connections) { return policy_with(short_patience, {}, {}, connections); }
 

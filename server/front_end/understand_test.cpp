@@ -37,20 +37,20 @@ const std::vector<understood> table = {
     {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", {}, true, phase::idle},
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", {}, false, phase::idle},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle},  // 9110 9.3.7
-    // What comes behind the last request must be read, or the answer may be lost (9112 9.6).
+    // Input after the last request must be read, or the response may be lost (9112 9.6).
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET", {}, false, phase::lingering},
-    // Bodies that nobody wants are skipped (9112 9.3).
+    // Bodies are discarded (9112 9.3).
     {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", {}, true, phase::body},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", status::method_not_allowed, true, phase::body},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", status::method_not_allowed, true, phase::body},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", status::method_not_allowed, true, phase::idle},
-    // Who waits for 100 may or may not send the body after another answer (9110 10.1.1).
+    // A client that waits for 100 may or may not send the body after another response (9110 10.1.1).
     {"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", status::method_not_allowed,
      false, phase::lingering},
-    // Nor is it known what follows the head of a method that is not known.
+    // After an unknown method it is unknown what follows the head.
     {"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", status::not_implemented, false, phase::lingering},
     {"BREW / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", status::not_implemented, false, phase::lingering},
-    // A tunnel that is refused may be spoken into already.
+    // A client may send tunnel data before it learns that the tunnel is refused.
     {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", status::method_not_allowed, false, phase::lingering},
     {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 3\r\n\r\n", status::method_not_allowed, false,
      phase::lingering},
@@ -58,7 +58,7 @@ const std::vector<understood> table = {
     {"GET /.well-known/x HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, "/.well-known/x"},
     {"GET /../etc HTTP/1.1\r\nHost: a\r\n\r\n", status::bad_request, true, phase::idle},
     {"GET /a%2Fb HTTP/1.1\r\nHost: a\r\n\r\n", {}, true, phase::idle, std::string_view("/a\0b", 4)},
-    // After a head that is not one, nobody knows where the next begins.
+    // After an invalid head it is unknown where the next request begins.
     {"GET / HTTP/1.1\r\n\r\n", status::bad_request, false, phase::lingering},
     {"GET / HTTP/1.1\nHost: a\n\n", status::bad_request, false, phase::lingering},
     {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", status::http_version_not_supported, false, phase::lingering},
@@ -167,10 +167,10 @@ TEST(Understand, KnowsWhetherTheNextRequestIsHere)
     EXPECT_TRUE(next_is_here(get + "\r\n" + get));
     EXPECT_TRUE(next_is_here(get + "GET nonsense\r\n\r\n")) << "it is refused at once";
     EXPECT_TRUE(next_is_here(get + '\0'));
-    // Its answer may come in an hour.
+    // The request may still be answered in an hour.
     for (std::size_t part = 1; part < get.size(); ++part) EXPECT_FALSE(next_is_here(get + get.substr(0, part)));
     EXPECT_FALSE(next_is_here(get + "\r\n"));
-    // It is not answered at all, or is not one.
+    // The request gets no response, or is invalid.
     EXPECT_FALSE(next_is_here("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + get));
     EXPECT_FALSE(next_is_here("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + get));
     EXPECT_FALSE(next_is_here("GET / HTTP/1.1\r\n\r\n" + get)) << "refused, and so the last";

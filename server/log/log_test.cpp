@@ -37,8 +37,8 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
 
-/// What happens while the log works, in order: something is logged, it is told to reopen, another configuration of it
-/// comes (which is complete when so many back ends have said that they know), or the world changes.
+/// The events of a test, in order: a line is logged, the log is told to reopen, a new configuration arrives (complete
+/// when this number of back ends have confirmed it), or the environment changes.
 struct act {
     void (*change)(const std::string& directory);
 };
@@ -73,7 +73,7 @@ bool a_writer_has_work()
         return (kind.name == "log_writer" && kind.communicate != kind.count) || (kind.name == "log" && kind.ready > 0);
     });
 }
-/// Until all that the log was told of is written or lost.
+/// Waits until all lines are written or lost.
 csp::step<void> until_written()
 {
     for (int idle = 0; idle < 3;) {
@@ -121,7 +121,7 @@ csp::process write_logs(std::string directory, log_files files, std::vector<even
 
 class Log : public testing::Test {
   protected:
-    /// Yields what was said on standard error.
+    /// Returns the messages on standard error.
     std::string run(const std::string& access_log, const std::string& error_log, std::vector<event> all,
                     log_form form = log_form::combined)
     {
@@ -181,7 +181,7 @@ TEST_F(Log, WhatWasLostIsSaidSomewhereInAnyCase)
     EXPECT_THAT(told, HasSubstr("1 line of the error log was lost\n"));
 }
 
-/// For the program as a whole: a log that may not grow beyond is one on a full disk.
+/// Limits the size of files for the whole program: a log that reaches it behaves as on a full disk.
 void limit_files_to(rlim_t bytes)
 {
     std::signal(SIGXFSZ, SIG_IGN);
@@ -202,7 +202,7 @@ TEST_F(Log, GoesOnWhenThereIsRoomAgain)
             {access(early + '\n'), fills, access(part + "\nc\n"), access("d\n"), clears, access("e\n"), access("f\n")});
     EXPECT_THAT(told, HasSubstr("(File too large)"));
     EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
-    // What got in of a line is ended, so that the next one stands for itself.
+    // An incomplete line is ended, so that the next one stands alone.
     EXPECT_EQ(d.read("access"), early + '\n' + part.substr(0, 99) + "\ne\nf\n");
     EXPECT_THAT(d.read("error"), HasSubstr("warning: 3 lines of the access log were lost\n"));
 }
@@ -278,7 +278,7 @@ TEST_F(Log, TheEndMayComeInTheMiddleOfAChange)
     EXPECT_EQ(d.read("access2"), "c\n");
 }
 
-/// Somebody who reads datagrams.
+/// A reader of datagrams.
 class reader {
   public:
     explicit reader(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
@@ -381,7 +381,7 @@ TEST_F(Log, AStreamThatIsNotReadIsNotWaitedForLong)
                                               " lines of the access log were lost\n"));
 }
 
-/// A pipe that blocks who writes to it: to the log it is a file whose disk hangs, until somebody reads.
+/// A pipe in blocking mode: for the log it is a file whose disk hangs until the pipe is read.
 class hanging_file {
   public:
     hanging_file()
@@ -397,7 +397,7 @@ class hanging_file {
         return {.target = {.what = log_target::kind::stream}, .file = io::file(std::move(writes_))};
     }
     void break_off() { reads_ = io::descriptor(); }
-    /// What is in it now.
+    /// The present content of the pipe.
     [[nodiscard]] std::string read() const
     {
         std::string all;
@@ -432,7 +432,7 @@ std::string thousand_lines()
     return text;
 }
 
-/// The log hangs; it must take lines all the same, lose what is too much, and end when it is told to.
+/// The log's target hangs. The log must still take lines, drop those that exceed its limit, and end when ordered to.
 csp::process log_into(csp::notebook<hanging_file> disk, csp::out<log_lines> to_log, csp::out<log_order> orders,
                       csp::in<log_end> ends)
 {
@@ -473,8 +473,8 @@ struct two_disks {
     std::string read_of_error;
 };
 
-/// Both logs hang while the access log is reopened and then replaced. It is given up; the error log has no
-/// room then to say how many lines that has cost, and later it has.
+/// Both logs hang while the access log is reopened and then replaced. The old one is given up. The error log has no
+/// room to report the loss at that time; it reports it later.
 csp::process leave_access_log(csp::notebook<two_disks> disks, std::string other, csp::out<log_lines> to_log,
                               csp::out<log_order> orders, csp::bridge_out<log_change> changes, csp::in<log_end> ends)
 {

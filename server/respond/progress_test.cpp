@@ -39,7 +39,7 @@ csp::process client_takes(std::uint64_t bytes_a_stall, unsigned least_stalls, un
     EXPECT_LE(lasted, most_stalls);
 }
 
-/// The kernel accepts more every few seconds, so the wait for it never lasts a whole stall.
+/// The kernel accepts more every few seconds, so no single wait for it lasts as long as `stall`.
 csp::process client_takes_a_little_often(std::uint64_t bytes_a_second, bool is_enough)
 {
     progress p(limits);

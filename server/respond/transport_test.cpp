@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The farms do not know the protocol version. Shown with a second transport: a protocol that carries many exchanges at
-// once over one connection, in frames of its own, as HTTP/2 will. The cache, the static farm and the back end are those
-// of the server, unchanged; and what they answer is the same over both transports.
+// The farms are independent of the protocol version. This is tested with a second transport: a protocol with many
+// exchanges at once on one connection, in frames of its own, as in HTTP/2. The cache, the static farm and the back end
+// are those of the server, and their responses are the same over both transports.
 #include <array>
 #include <cstring>
 #include <filesystem>
@@ -35,12 +35,12 @@ using test::scratch_directory;
 
 constexpr std::size_t large = 1024 * 1024;  // bytes; sent from the disk, in pieces
 
-/// What a client asks for, and what it got.
+/// A client's request, and the response.
 struct question {
     std::string method;
     std::string target;
 };
-/// The fields, whose order means nothing.
+/// The fields; their order has no meaning.
 std::multiset<std::string> lines_of(std::string_view fields)
 {
     std::multiset<std::string> lines;
@@ -76,7 +76,7 @@ std::vector<question> questions()
     return all;
 }
 
-// ---- the frames: of a request its number and its head, of a response its number and a piece
+// ---- frames: a request has a number and a head, a response has a number and a piece of content
 
 struct frame_head {
     std::uint32_t stream = 0;
@@ -98,7 +98,7 @@ csp::step<bool> read_exactly(io::socket& from, std::span<char> into)
 
 std::span<char> raw(frame_head& h) { return {reinterpret_cast<char*>(&h), sizeof h}; }
 
-/// The session's reading half: an exchange for each request, whatever has been answered by then.
+/// The reading half of the session: makes an exchange of each request, without waiting for earlier responses.
 csp::process session_reader(frozen_policy by, io::socket from, csp::shared_out<stream_piece> pieces,
                             csp::shared_out<exchange> to_cache)
 {
@@ -115,7 +115,7 @@ csp::process session_reader(frozen_policy by, io::socket from, csp::shared_out<s
     }
 }
 
-/// The session's writing half: the pieces of all answers, in the order in which they come.
+/// The writing half of the session: sends the pieces of all responses in the order of their arrival.
 csp::process session_writer(io::socket to, csp::in<stream_piece> pieces)
 {
     while (auto p = co_await pieces.input()) {
@@ -128,7 +128,7 @@ csp::process session_writer(io::socket to, csp::in<stream_piece> pieces)
     }
 }
 
-/// Asks everything at once over one connection, and puts the answers together.
+/// Sends all requests at once on one connection, and assembles the responses.
 csp::process multiplexing_client(io::socket server, csp::out<std::vector<answer>> answers)
 {
     const auto asked = questions();
@@ -155,7 +155,7 @@ csp::process multiplexing_client(io::socket server, csp::out<std::vector<answer>
     co_await answers.output(std::move(got));
 }
 
-/// The same questions over HTTP/1.1, one connection each.
+/// Sends the same requests over HTTP/1.1, one on each connection.
 csp::process http1_client(frozen_policy by, csp::shared_out<exchange> to_cache, csp::out<std::vector<answer>> answers)
 {
     http::request_head head;
@@ -176,7 +176,7 @@ csp::process http1_client(frozen_policy by, csp::shared_out<exchange> to_cache, 
             if (!n || *n == 0) break;
             response.append(room.data(), *n);
         }
-        // "HTTP/1.1 200 OK", then Server, Date and Connection, which are the transport's own.
+        // The status line, Server, Date and Connection belong to the transport.
         answer a;
         a.code = static_cast<unsigned>(std::stoul(response.substr(9, 3)));
         const std::size_t end = response.find("\r\n\r\n");
@@ -246,7 +246,7 @@ csp::process both_transports(std::string root)
     rules.index = {"index.html"};
     const frozen_policy by = test::default_policy(std::move(*directory), rules);
 
-    // One connection; its server's end is held twice, to read from and to write to.
+    // One connection. The server's end has two descriptors, one to read from and one to write to.
     auto pair = io::socket_pair();
     io::socket writing_half{io::descriptor(::dup(pair->second.number()))};
 
@@ -273,7 +273,7 @@ TEST_P(Transport, TheSameFarmsAnswerBoth)
     std::string bytes(large, '\0');
     for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 + (i >> 12));
     site.write("large.bin", bytes);
-    // A file that is less than a second old has no date yet, and that second may end between the two.
+    // A file changed within the last second has no Last-Modified, and that second may end between the two requests.
     const auto an_hour_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
     for (const auto* const name : {"small.html", "sub/index.html", "large.bin"}) {
         std::filesystem::last_write_time(std::filesystem::path(site.path()) / name, an_hour_ago);

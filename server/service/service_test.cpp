@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the server has to do with whoever started it.
+// The interaction of the server with its service manager.
 #include <algorithm>
 #include <array>
 #include <filesystem>

@@ -41,7 +41,7 @@ compression_job job(std::uint64_t n, std::string text, csp::bridge_out<compresse
     return {.path = "/" + std::to_string(n), .of = version(n), .text = std::move(text), .answer = std::move(answer)};
 }
 
-/// As the cache will: asks for all, and takes what comes.
+/// Uses the compressor as the cache does: sends all jobs, and takes the answers in any order.
 csp::process asks_for(std::vector<std::string> texts, csp::out<compression_job> to_desk, notebook<answers> got)
 {
     csp::bridge<compressed> results(csp::core::here());

@@ -24,7 +24,7 @@
 namespace server {
 namespace {
 
-// ---- what is known
+// ---- known tags
 
 struct identity_hash {
     static_assert(std::has_unique_object_representations_v<file_identity>, "its bytes are hashed: no padding");
@@ -70,7 +70,7 @@ class known_tags {
 
 // ---- hashing
 
-/// A report of a hasher: after each piece that it goes on, and at the end its result.
+/// A report of a hasher: `goes_on` after each piece, and at the end its result.
 struct hash_report {
     enum class kind : std::uint8_t {
         goes_on,

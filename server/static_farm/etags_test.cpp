@@ -89,8 +89,8 @@ std::string text_of(std::size_t size, char first)
     return text;
 }
 
-/// Waits until a change of the files written so far would show. By the clock that files are dated with: the core's is
-/// read once a round, and on a busy machine a round may take long.
+/// Waits until a change of the files written so far would change their times. Uses the clock of file times: the core's
+/// clock is read once a round, and a round may take long on a busy machine.
 csp::step<void> let_files_settle()
 {
     const auto written = std::chrono::system_clock::now();
@@ -104,7 +104,7 @@ csp::step<etag_answer> ask(csp::shared_out<etag_question>& to_etags, opened file
     co_return std::move(*answer);
 }
 
-/// The tag if it is known already: without a file none can be made.
+/// The tag if it is already known: the question has no file to hash.
 csp::step<std::string> recall(csp::shared_out<etag_question>& to_etags, const std::string& path)
 {
     opened file = open(path);
@@ -265,7 +265,7 @@ TEST_P(Etags, NotesNoVersionButTheOneAskedFor) { run_with(asks_for_another_versi
 
 csp::process asks_for_a_new_file(questions_end to_etags, scratch d)
 {
-    // In time unless the machine was busy with something else between the two lines; it need not be so every time.
+    // This succeeds unless the machine was busy between the two lines, so it is not required every time.
     bool not_kept = false;
     for (int i = 0; i < 50 && !not_kept; ++i) {
         const std::string path = d->write("file", std::to_string(i));
