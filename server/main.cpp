@@ -4,9 +4,11 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -26,25 +28,49 @@ namespace {
 
 using namespace server;
 
-/// Also to the predecessor, if there is one, which tells the operator.
-int fail(const problem& what, const predecessor& before_us = {})
+/// Reports the failure of the start, also to the old server in an upgrade, which passes it on to the operator.
+int fail(const problem& what, const predecessor& old_server = {})
 {
     fmt::print(stderr, "occwserv: {}\n", what);
-    before_us.tell(what);
+    old_server.tell(what);
     return EXIT_FAILURE;
 }
-int fail(const early_exit& why, const predecessor& before_us)
+int fail(const early_exit& why, const predecessor& old_server)
 {
     for (const complaint& c : why.mistakes) fmt::print(stderr, "{}\n", c);
-    if (!why.mistakes.empty()) before_us.tell(fmt::format("{}", fmt::join(why.mistakes, "; ")));
+    if (!why.mistakes.empty()) old_server.tell(fmt::format("{}", fmt::join(why.mistakes, "; ")));
     return why.exit_code;
 }
 
-void tell_what_is_served(const settings& s, opened& o)
+/// The first lines of the error log: warnings, what is served, by which engine, with how many connections.
+std::vector<log_lines> first_lines_of(const settings& s, const opened& o, const std::optional<std::string>& fitted)
 {
+    std::vector<log_lines> all;
+    all.reserve(s.warnings.size() + 2);
+    for (const std::string& w : s.warnings) all.push_back(error_line("warning", w));
+    for (const std::string& w : missing_pages(o.policies.front())) all.push_back(error_line("warning", w));
     std::istringstream lines(what_is_served(s));
-    for (std::string line; std::getline(lines, line);) o.first_lines.push_back(error_line("notice", line));
-    o.first_lines.push_back(error_line("notice", o.engine));
+    for (std::string line; std::getline(lines, line);) all.push_back(error_line("notice", line));
+    all.push_back(error_line("notice", o.engine));
+    if (fitted) all.push_back(error_line("notice", *fitted));
+    return all;
+}
+
+/// Runs the network until it ends.
+int serve(settings s, opened o, inheritance given, io::engine_choice engine)
+{
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // writing to a log of the greatest allowed size fails as on a full disk
+    // One core more, for work that takes long. A fault of which fault_watch does not learn ends the program.
+    csp::kernel kernel({.cores = s.workers + 1, .ends_by_fault = true}, io::engines(engine));
+    if (const auto ready = kernel.prepare(); !ready) {
+        leave_nothing_behind(o, given);
+        return fail(ready.error(), given.old_server);
+    }
+    o.old_server = std::move(given.old_server);
+    kernel.print_post_mortem_on(SIGQUIT);
+    const csp::outcome end = kernel.run(web_server(std::move(s), std::move(o)));
+    return end == csp::outcome::finished ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 }  // namespace
@@ -55,40 +81,25 @@ int main(int count, const char** words)
     auto given = inherit();
     if (!given) return fail(given.error());
     auto configured = read_command_line({words, words + count});
-    if (!configured) return fail(configured.error(), given->before_us);
+    if (!configured) return fail(configured.error(), given->old_server);
     settings s = std::move(*configured);
     if (s.workers == 0) s.workers = usable_processors();
     if (given->addresses == who_chooses_addresses::manager) s.listen = addresses_of(given->sockets);
 
     const auto engine = io::probe(s.engine);
-    if (!engine) return fail(engine.error(), given->before_us);
+    if (!engine) return fail(engine.error(), given->old_server);
     allow_many_descriptors();
     const auto fitted = fit_to_descriptors(s);
-    if (!fitted) return fail(fitted.error(), given->before_us);
-    // From here on a signal is answered by the running server: none ends it with files left behind.
+    if (!fitted) return fail(fitted.error(), given->old_server);
+    // From here on the running server handles signals, so none ends the program with files left behind.
     io::block_signals({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
     auto o = open_all(s, *given);
-    if (!o) return fail(o.error(), given->before_us);
+    if (!o) return fail(o.error(), given->old_server);
     given->others.clear();
     o->command = how_we_were_started(count, words, given->addresses);
     o->manager = service_manager::of_environment();
     o->watchdog = watchdog_of_environment();
-    for (const std::string& w : missing_pages(o->policies.front())) s.warnings.push_back(w);
-    for (const std::string& w : s.warnings) o->first_lines.push_back(error_line("warning", w));
     o->engine = engine->why;
-    tell_what_is_served(s, *o);
-    if (*fitted) o->first_lines.push_back(error_line("notice", **fitted));
-
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGXFSZ, SIG_IGN);  // a log that may not grow any more is a full disk
-    // One core is the workshop. A fault that not even the fault watch hears of ends the program.
-    csp::kernel kernel({.cores = s.workers + 1, .ends_by_fault = true}, io::engines(engine->runs));
-    if (const auto ready = kernel.prepare(); !ready) {
-        leave_nothing_behind(*o, *given);
-        return fail(ready.error(), given->before_us);
-    }
-    o->before_us = std::move(given->before_us);
-    kernel.print_post_mortem_on(SIGQUIT);
-    const csp::outcome end = kernel.run(web_server(std::move(s), std::move(*o)));
-    return end == csp::outcome::finished ? EXIT_SUCCESS : EXIT_FAILURE;
+    o->first_lines = first_lines_of(s, *o, *fitted);
+    return serve(std::move(s), std::move(*o), std::move(*given), engine->runs);
 }

@@ -129,25 +129,25 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
 namespace {
 
 /// The processes that the server has once, as a core reaches them.
-struct observers {
+struct central_links {
     csp::shared_out<log_lines> to_log;
     csp::shared_out<tally> to_stats;
     csp::bridge_out<figures_question> to_stats_desk;
     csp::bridge_out<compression_job> to_compressor;
 };
 
-/// What leads to the cores: an end of each kind for each of them.
+/// The ends that lead to the cores: one of each kind for each core.
 struct core_ends {
     std::vector<configured_core> to_configure;
     std::vector<csp::bridge_out<stop>> to_stop;
     std::vector<csp::bridge_out<core_question>> to_witnesses;
 };
 
-/// Joins a core to the observers and to what configures and stops it: adds this side's ends to `to_cores`, starts the
-/// relays of what the core tells, and yields the core's ends.
-core_link join(csp::core& core, core_ends& to_cores, const observers& to, csp::forking& relays)
+/// Makes all bridges of a core: adds the ends on this side to `to_cores`, starts the relays to the log and to stats,
+/// and yields the ends on the core's side.
+core_link connect_core(csp::core& core, core_ends& to_cores, const central_links& to, csp::forking& relays)
 {
-    constexpr std::size_t ahead = 64;  // batches of lines or figures that a core may be ahead of the observers
+    constexpr std::size_t ahead = 64;  // batches of lines or figures that a core may be ahead of the log and of stats
     csp::core& here = csp::core::here();
     csp::bridge<policy> configured(core);
     csp::bridge<access_log> formats(core);
@@ -184,13 +184,13 @@ core_link join(csp::core& core, core_ends& to_cores, const observers& to, csp::f
 
 /// Starts the hot path on every core.
 core_ends start_cores(const core_settings& s, std::vector<policy> policies,
-                      std::vector<std::vector<listening>> listeners, const observers& to, csp::forking& cores)
+                      std::vector<std::vector<listening>> listeners, const central_links& to, csp::forking& cores)
 {
     core_ends to_cores;
     std::vector<core_link> links;
     links.reserve(policies.size());
     for (unsigned i = 0; i < policies.size(); ++i) {
-        links.push_back(join(csp::core::here().sibling(i), to_cores, to, cores));
+        links.push_back(connect_core(csp::core::here().sibling(i), to_cores, to, cores));
     }
     for (unsigned i = 0; i < policies.size(); ++i) {
         links[i].to_witnesses = to_cores.to_witnesses;
@@ -200,7 +200,19 @@ core_ends start_cores(const core_settings& s, std::vector<policy> policies,
     return to_cores;
 }
 
-/// What joins the operations to the rest of the server.
+/// The core for work that takes long. main() starts it beside those of the workers.
+csp::core& workshop_of(const settings& s) { return csp::core::here().sibling(s.workers); }
+
+/// Starts the processes of the workshop.
+void start_workshop(csp::core& workshop, csp::in<compression_job> texts, core_ends& to_cores, csp::forking& cores)
+{
+    csp::bridge<core_question> of_workshop(workshop);
+    cores.start_on(workshop, compressor(std::move(texts)));
+    cores.start_on(workshop, lone_witness(of_workshop.rx()));
+    to_cores.to_witnesses.push_back(of_workshop.tx());  // after start_cores(): the statistics do not wait for it
+}
+
+/// The ends that join the operations to the rest of the server.
 struct operations_link {
     core_ends to_cores;
     csp::in<fault> faults;
@@ -211,20 +223,21 @@ struct operations_link {
     csp::shared_out<log_lines> to_log;
 };
 
-/// Channels that are never written; closing them tells a process to end.
-struct endings {
-    std::vector<csp::out<stop>> while_serving;     // closed when the end of the server begins
+/// Ends that the supervisor keeps open. Closing one tells the process at its other end to end.
+struct kept_open {
+    std::vector<csp::out<stop>> while_serving;     // closed when the server begins to end
     std::vector<csp::shared_out<stop>> until_end;  // closed when the server has ended
 };
 
-/// Starts what takes commands at the control socket.
+/// Starts the processes of the control socket, if there is one.
 void start_control(opened& o, csp::in<predecessor> predecessors, csp::shared_out<supervisor_order> orders,
-                   const operations_link& link, endings& ends, csp::forking& all)
+                   const operations_link& link, kept_open& kept, csp::forking& all)
 {
+    if (!o.control_at) return;
     csp::chan<stop> over, ending;
     csp::chan<upgrade_request> upgrade_requests;
-    ends.until_end.push_back(over.shared_tx());
-    ends.while_serving.push_back(ending.tx());
+    kept.until_end.push_back(over.shared_tx());
+    kept.while_serving.push_back(ending.tx());
     all.start(upgrades(o.command, o.control_at.path, upgrade_requests.rx(), ending.rx(), {orders, link.to_log}));
     all.start(control(std::move(o.control_at), over.rx(), std::move(predecessors),
                       {.to_witnesses = link.to_cores.to_witnesses,
@@ -233,19 +246,44 @@ void start_control(opened& o, csp::in<predecessor> predecessors, csp::shared_out
                        .to_log = link.to_log}));
 }
 
-/// Starts what watches over the server.
-void start_watch(opened& o, operations_link& link, endings& ends, csp::forking& all)
+/// Starts the processes that monitor the server.
+void start_watch(opened& o, operations_link& link, kept_open& kept, csp::forking& all)
 {
     csp::chan<stop> not_needed;
-    all.start(fault_watch(std::move(link.faults), not_needed.rx(), link.to_log, ends.until_end));
-    ends.until_end.push_back(not_needed.shared_tx());
+    all.start(fault_watch(std::move(link.faults), not_needed.rx(), link.to_log, kept.until_end));
+    kept.until_end.push_back(not_needed.shared_tx());
     if (!o.watchdog) return;
     csp::chan<stop> over;
-    ends.until_end.push_back(over.shared_tx());
+    kept.until_end.push_back(over.shared_tx());
     all.start(watchdog(std::move(*o.watchdog), over.rx(), link.to_cores.to_witnesses));
 }
 
-/// Configures, watches and ends the server:
+/// Starts config on the workshop: opening roots and logs may take long.
+config_link start_config(settings s, own_command command, operations_link& link, csp::forking& all)
+{
+    csp::core& workshop = workshop_of(s);
+    csp::bridge<reload_request> reloads(workshop);
+    csp::bridge<stop> reloads_end(workshop);
+    all.start_on(workshop,
+                 config(std::move(s), std::move(command.arguments), command.addresses, reloads.rx(), reloads_end.rx(),
+                        std::move(link.to_cores.to_configure), std::move(link.log_changes)));
+    return {.reloads = reloads.tx(), .ending = reloads_end.tx()};
+}
+
+supervisor_setup setup_of(const settings& s, opened& o)
+{
+    return {
+        .configured = {s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}},
+        .engine = std::move(o.engine),
+        .first_lines = std::move(o.first_lines),
+        .signals = std::move(o.signals),
+        .manager = std::move(o.manager),
+        .old_server = std::move(o.old_server),
+        .addresses = o.command.addresses,
+    };
+}
+
+/// Configures, monitors and ends the server:
 ///
 ///                     upgrades <-upgrade_requests-- control          fault_watch, watchdog
 ///                        |                             |
@@ -254,76 +292,55 @@ void start_watch(opened& o, operations_link& link, endings& ends, csp::forking& 
 ///   signals, totals, logs_end --> supervisor -reloads-> config ==> every core; log_changes
 ///                                      |
 ///                                      +==> every core (stops); to_logs
-csp::process operations(settings s, opened o, unsigned workshop, operations_link link)
+csp::process operations(settings s, opened o, operations_link link)
 {
-    csp::core& for_config = csp::core::here().sibling(workshop);
     csp::chan<supervisor_order> orders;
     csp::chan<predecessor> predecessors;
-    csp::bridge<reload_request> reloads(for_config);
-    csp::bridge<stop> reloads_end(for_config);
-    endings ends;
+    kept_open kept;
     csp::forking all;
 
-    if (o.control_at) {
-        start_control(o, predecessors.rx(), orders.shared_tx(), link, ends, all);
-    } else {
-        (void)predecessors.rx();  // nobody waits for one
-    }
-    start_watch(o, link, ends, all);
-    supervised configured{s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}};
-    all.start_on(for_config,
-                 config(std::move(s), std::move(o.command.arguments), o.command.addresses, reloads.rx(),
-                        reloads_end.rx(), std::move(link.to_cores.to_configure), std::move(link.log_changes)));
-    all.start(supervisor({.configured = std::move(configured),
-                          .engine = std::move(o.engine),
-                          .first_lines = std::move(o.first_lines),
-                          .signals = std::move(o.signals),
-                          .manager = std::move(o.manager),
-                          .before_us = std::move(o.before_us),
-                          .addresses = o.command.addresses},
-                         {.orders = orders.rx(),
-                          .totals = std::move(link.totals),
-                          .logs_end = std::move(link.logs_end),
-                          .to_config = {reloads.tx(), reloads_end.tx()},
-                          .to_logs = std::move(link.to_logs),
-                          .to_cores = std::move(link.to_cores.to_stop),
-                          .to_witnesses = std::move(link.to_cores.to_witnesses),
-                          .to_log = std::move(link.to_log),
-                          .to_control = predecessors.tx(),
-                          .while_serving = std::move(ends.while_serving),
-                          .until_end = std::move(ends.until_end)}));
+    start_control(o, predecessors.rx(), orders.shared_tx(), link, kept, all);
+    start_watch(o, link, kept, all);
+    supervisor_setup setup = setup_of(s, o);
+    config_link to_config = start_config(std::move(s), std::move(o.command), link, all);
+    all.start(supervisor(std::move(setup), {.orders = orders.rx(),
+                                            .totals = std::move(link.totals),
+                                            .logs_end = std::move(link.logs_end),
+                                            .to_config = std::move(to_config),
+                                            .to_logs = std::move(link.to_logs),
+                                            .to_cores = std::move(link.to_cores.to_stop),
+                                            .to_witnesses = std::move(link.to_cores.to_witnesses),
+                                            .to_log = std::move(link.to_log),
+                                            .to_control = predecessors.tx(),
+                                            .while_serving = std::move(kept.while_serving),
+                                            .until_end = std::move(kept.until_end)}));
     co_await all.join();
 }
 
-/// All of the server but what hears of faults.
+/// The whole server without the process that learns of faults.
 csp::process whole_network(settings s, opened o, csp::in<fault> faults)
 {
-    csp::core& first = csp::core::here();
-    const auto workshop = static_cast<unsigned>(o.listeners.size());  // the core of what takes a processor long
     csp::chan<log_lines> lines;
     csp::chan<tally> told, totals;
     csp::chan<log_order> log_orders;
     csp::chan<log_end> logs_end;
-    csp::bridge<log_change> log_changes(first);
-    csp::bridge<figures_question> so_far(first);
-    csp::bridge<compression_job> texts(first.sibling(workshop));
-    csp::bridge<core_question> of_workshop(first.sibling(workshop));
+    csp::bridge<log_change> log_changes(csp::core::here());
+    csp::bridge<figures_question> so_far(csp::core::here());
+    csp::bridge<compression_job> texts(workshop_of(s));
 
     csp::forking cores;
-    cores.start_on(first.sibling(workshop), compressor(texts.rx()));
-    cores.start_on(first.sibling(workshop), lone_witness(of_workshop.rx()));
     core_ends to_cores = start_cores(core_settings_of(s), std::move(o.policies), std::move(o.listeners),
                                      {.to_log = lines.shared_tx(),
                                       .to_stats = told.shared_tx(),
                                       .to_stats_desk = so_far.tx(),
                                       .to_compressor = texts.tx()},
                                      cores);
-    to_cores.to_witnesses.push_back(of_workshop.tx());  // not asked for the statistics: it may be busy for a second
+    start_workshop(workshop_of(s), texts.rx(), to_cores, cores);
 
     log_files logs = std::move(o.logs);  // before all of `o` is moved: arguments are evaluated in any order
     co_await csp::par(log(std::move(logs), lines.rx(), log_orders.rx(), log_changes.rx(), logs_end.tx()),
                       stats(told.rx(), so_far.rx(), totals.tx()),
-                      operations(std::move(s), std::move(o), workshop,
+                      operations(std::move(s), std::move(o),
                                  {.to_cores = std::move(to_cores),
                                   .faults = std::move(faults),
                                   .totals = totals.rx(),

@@ -63,7 +63,7 @@ def test_a_fault_that_is_not_survived_ends_the_server(place, engine, faulty, mon
     assert code == 1, server.story()
     assert f"process {process} faulted: std::bad_alloc" in server.stderr.read_text()
     if process != "log":
-        assert f"the process {process} has faulted: the server ends" in server.error_log.read_text()
+        assert f"the process {process} has faulted: the server exits" in server.error_log.read_text()
     assert not control.exists()
 
 
@@ -113,7 +113,7 @@ def test_an_upgrade_that_faults_leaves_no_socket(place, engine, faulty, monkeypa
         assert "process attempt faulted: std::bad_alloc" in server.stderr.read_text()
         assert [name for name in os.listdir(place) if name.startswith("control")] == ["control"]
         assert f"process {server.process.pid}, up " in operate("status", control).stdout
-        assert "out of memory" in said and "The old server goes on." in said
+        assert "out of memory" in said and "The old server keeps running." in said
     finally:
         server.stop()
 
@@ -188,7 +188,7 @@ def test_a_reload_does_not_wait_for_ever_for_a_log(reloading, hanging, place):
     for _ in range(2):  # the second time it fails at once
         said = operate("reload", reloading.control)
         assert said.returncode == 1 and hanging.sentence in said.stderr, said
-        assert "The configuration stays as it was." in said.stderr
+        assert "The configuration is unchanged." in said.stderr
         assert reloading.ask("/a.txt").body == b"a"
     reloading.configure(place / "access")
     assert operate("reload", reloading.control).returncode == 0

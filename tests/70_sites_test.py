@@ -254,7 +254,7 @@ def test_a_reload_takes_what_is_new(serve, place):
         assert c.send(parked).response().text == "a of two"
         file.write_text(SITES.format(place=place).replace("two.example", "three.example"))
         server.signal(signal.SIGHUP)
-        told(server, "SIGHUP: the configuration was read again and is in force")
+        told(server, "SIGHUP: configuration reloaded")
         assert c.send(parked).response().text == "the letter a\n", "an idle connection stays, and sees what is new"
     assert ask(server, "three.example", "/a.txt").text == "a of two"
     assert ask(server, "one.example", "/a.txt").text == "a of one"
@@ -272,7 +272,7 @@ def test_a_reload_follows_a_link_to_another_version(serve, place):
             link.unlink()
             link.symlink_to(f"version{version}")
             server.signal(signal.SIGHUP)
-            told(server, "is in force", n)
+            told(server, "configuration reloaded", n)
         for _ in range(5):
             assert server.ask("/").text == version
 
@@ -281,13 +281,13 @@ def test_a_reload_with_mistakes_changes_nothing(serve, place):
     server, file = with_sites(serve, place)
     file.write_text("[[site]]\nnames = 1\nroot = 2\n")
     server.signal(signal.SIGHUP)
-    told(server, "SIGHUP: the configuration stays as it was")
+    told(server, "SIGHUP: reload failed, the configuration is unchanged")
     assert f"error: {file}:2:9: expected a string or an array" in server.error_log.read_text()
     assert f"error: {file}:3:8: expected a string" in server.error_log.read_text()
     assert ask(server, "two.example", "/a.txt").text == "a of two"
     file.write_text(f'[[site]]\nnames = "x"\nroot = "{place}/absent"\n')
     server.signal(signal.SIGHUP)
-    told(server, "the configuration stays as it was", 2)
+    told(server, "the configuration is unchanged", 2)
     assert f"{place}/absent cannot be served" in server.error_log.read_text()
     assert ask(server, "two.example", "/a.txt").text == "a of two"
 
@@ -296,8 +296,8 @@ def test_settings_that_cannot_change_are_reported(serve, place):
     server, file = with_sites(serve, place)
     file.write_text(SITES.format(place=place).replace("\n[headers]", "spare_workers = 9\n[headers]"))
     server.signal(signal.SIGHUP)
-    told(server, "warning: `spare_workers` changes when the server is started again")
-    told(server, "is in force")
+    told(server, "warning: `spare_workers` takes effect after a restart")
+    told(server, "configuration reloaded")
 
 
 def test_reloads_under_load_fail_no_request(serve, place):
@@ -320,7 +320,7 @@ def test_reloads_under_load_fail_no_request(serve, place):
     for i in range(1, 21):
         file.write_text(SITES.format(place=place).replace('"one"\n', f'"one"\n# {i}\n').replace("max-age=60", f"max-age={i}"))
         server.signal(signal.SIGHUP)
-        told(server, "is in force", i)
+        told(server, "configuration reloaded", i)
     seen = ask(server, "one.example", "/s.css").get("Cache-Control")
     before = list(answered)
     wait_until(lambda: all(a > b for a, b in zip(answered, before)) or wrong, "every client is still answered")

@@ -204,7 +204,7 @@ def test_a_reload_decides_on_ids(serve):
         assert c.ask("/a.txt").get("X-Request-Id")
         file.write_text("[log]\nrequest_id = 'errors'\n")
         server.signal(signal.SIGHUP)
-        told(server, "is in force")
+        told(server, "configuration reloaded")
         assert c.ask("/a.txt").get("X-Request-Id") is None
 
 
@@ -710,8 +710,8 @@ def complaint_of(*words):
     "text, complaint",
     [
         ("format = 'xml'", '2:10: expected one of "combined", "json"'),
-        ("access = 'syslog:lokal1'", "2:10: `lokal1` is no facility of syslog: expected one of auth, "),
-        ("error = 'journal:nowhere'", "2:9: `nowhere` is no path of a socket: it begins with /"),
+        ("access = 'syslog:lokal1'", "2:10: `lokal1` is not a syslog facility: expected one of auth, "),
+        ("error = 'journal:nowhere'", "2:9: `nowhere` is not the path of a socket: a path begins with /"),
         ("request_id = 'never'", '2:14: expected one of "errors", "always"'),
     ],
 )
@@ -733,7 +733,7 @@ def test_a_file_that_cannot_be_opened(place, engine, command, code):
 
 @pytest.mark.parametrize("words, complaint", [
     (["--log-format", "xml"], "--log-format"),
-    (["--error-log", "syslog:none"], "`none` is no facility of syslog"),
+    (["--error-log", "syslog:none"], "`none` is not a syslog facility"),
 ])
 def test_mistakes_on_the_command_line(place, engine, words, complaint):
     code, said = complaint_of(place, *words, "--port", free_port())

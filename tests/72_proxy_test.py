@@ -328,7 +328,7 @@ def test_proxies_change_at_a_reload(serve, place):
         assert c.ask("/a.txt", f"X-Forwarded-For: {CLIENT}").body == A
         reload('[[proxy]]\nfrom = "127.0.0.999"\n', "is not a network")
         assert c.ask("/a.txt", f"X-Forwarded-For: {CLIENT}").body == A
-        reload("", "in force")
+        reload("", "configuration reloaded")
 
         def is_believed():
             count = len(server.log_lines())

@@ -66,7 +66,7 @@ def test_stop_waits_for_the_end(operated, control):
 
 def test_reload_answers(operated, control):
     said = operate("reload", control)
-    assert (said.returncode, said.stdout) == (0, "the configuration was read again and is in force\n")
+    assert (said.returncode, said.stdout) == (0, "configuration reloaded\n")
     told(operated, "reload by process ")
     operated.expect_healthy()
 
@@ -308,7 +308,7 @@ def test_an_upgrade_that_fails(operated, control, place):
     bad.chmod(0o755)
     said = operate("upgrade", control, "--binary", bad)
     assert said.returncode == 1
-    assert "ended with code 3" in said.stderr and "The old server goes on." in said.stderr
+    assert "exited with code 3" in said.stderr and "The old server keeps running." in said.stderr
     said = operate("upgrade", control, "--binary", place / "none")
     assert said.returncode == 1 and "cannot be run" in said.stderr
     operated.expect_healthy()
@@ -392,7 +392,7 @@ def test_one_upgrade_at_a_time(operated, control, place):
     with operating("upgrade", control, "--binary", program(place, STAY)):
         new = only_child(operated)
         said = operate("upgrade", control)
-        assert (said.returncode, said.stderr) == (1, "occwserv: an upgrade is under way\n")
+        assert (said.returncode, said.stderr) == (1, "occwserv: an upgrade is in progress\n")
         assert children(operated.process.pid) == [new]
         os.kill(new, signal.SIGKILL)
     wait_until(lambda: operate("upgrade", control).returncode == 0, "the next one succeeds")
@@ -420,7 +420,7 @@ def test_the_end_comes_before_an_upgrade(serve, control, place, how, when):
         else:
             server.signal(signal.SIGTERM)
         _, said = asking.communicate(timeout=DEADLINE)
-        assert asking.returncode == 1 and "cancelled, since this server is ending" in said
+        assert asking.returncode == 1 and "cancelled: this server is stopping" in said
     server.wait()
     assert gone(new)
     with pytest.raises(ConnectionRefusedError):
@@ -429,17 +429,17 @@ def test_the_end_comes_before_an_upgrade(serve, control, place, how, when):
 
 
 @pytest.mark.parametrize("end, told_as", [
-    ("os.kill(os.getpid(), 9)\n", "was ended by signal 9"), ("sys.exit(3)\n", "ended with code 3")])
+    ("os.kill(os.getpid(), 9)\n", "was killed by signal 9"), ("sys.exit(3)\n", "exited with code 3")])
 def test_a_new_server_that_dies_when_it_is_ready(operated, control, place, end, told_as):
     with operated.connect() as idle:
         assert idle.ask("/a.txt").status == 200
         said = operate("upgrade", control, "--binary", program(place, SAY_READY + end))
         assert said.returncode == 1
         assert f"the new server {told_as} just after it had begun to serve" in said.stderr
-        assert "The old server goes on." in said.stderr
+        assert "The old server keeps running." in said.stderr
         assert not idle.ask("/a.txt").closes
     goes_on(operated, control)
-    told(operated, f"error: no upgrade: the new server {told_as} just after")
+    told(operated, f"error: upgrade failed: the new server {told_as} just after")
 
 
 # The message that tells a new server to take the control socket.
@@ -461,15 +461,15 @@ os.rename(f"{CONTROL}.{os.getpid()}", CONTROL)
 
 @pytest.mark.parametrize("last, reason", [
     # Its connection closes before its exit can be seen, as when the kernel kills a process.
-    ("os.close(line)\ntime.sleep(0.2)\nsys.exit(3)\n", "ended with code 3 just after it had begun to serve"),
-    (TAKE + "sys.exit(3)\n", "ended with code 3 just after it had begun to serve"),
+    ("os.close(line)\ntime.sleep(0.2)\nsys.exit(3)\n", "exited with code 3 just after it had begun to serve"),
+    (TAKE + "sys.exit(3)\n", "exited with code 3 just after it had begun to serve"),
     ("os.write(line, b'there is no room\\n')\n" + STAY, "there is no room"),
 ], ids=["before", "between", "cannot"])
 def test_a_new_server_that_fails_when_it_takes_the_place(operated, control, place, last, reason):
     """The old server has its control socket again."""
     words = f"CONTROL = {str(control)!r}\n" + SAY_READY + UNTIL_TOLD + last
     said = operate("upgrade", control, "--binary", program(place, words))
-    assert said.returncode == 1 and reason in said.stderr and "The old server goes on." in said.stderr
+    assert said.returncode == 1 and reason in said.stderr and "The old server keeps running." in said.stderr
     goes_on(operated, control)
     assert operate("stop", control).returncode == 0
     operated.wait()
@@ -497,7 +497,7 @@ def test_a_new_server_that_never_is_ready_may_be_killed(operated, control, place
         os.kill(only_child(operated), signal.SIGKILL)
         _, said = asking.communicate(timeout=DEADLINE)
     assert asking.returncode == 1
-    assert "the new server was ended by signal 9 before it served, and did not say why" in said
+    assert "the new server was killed by signal 9 before it served, and did not say why" in said
     goes_on(operated, control)
 
 

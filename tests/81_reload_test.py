@@ -95,8 +95,8 @@ def test_addresses_come_and_go(server):
         assert parked.ask("/a.txt").status == 200
         said = server.write(ports=[second]).reload()
         assert said.returncode == 0
-        assert f"http://127.0.0.1:{second} is served from now on\n" in said.stdout
-        assert f"http://127.0.0.1:{first} is served no more\n" in said.stdout
+        assert f"now listening on http://127.0.0.1:{second}\n" in said.stdout
+        assert f"no longer listening on http://127.0.0.1:{first}\n" in said.stdout
         for _ in range(20):  # on any core
             assert server.answers(second)
         wait_until(lambda: server.refuses(first), "the first address is left")
@@ -105,7 +105,7 @@ def test_addresses_come_and_go(server):
     assert f"127.0.0.1:{second} " in status and f":{first} " not in status
     assert server.write(ports=[second, first]).reload().returncode == 0
     assert server.answers(first) and server.answers(second)
-    assert server.reload().stdout == "the configuration was read again and is in force\n"
+    assert server.reload().stdout == "configuration reloaded\n"
 
 
 @pytest.mark.parametrize("order", ["reload", "upgrade"])
@@ -130,7 +130,7 @@ def test_an_address_that_is_taken_changes_nothing(server, place):
         said = server.write(site, ports=[free, other]).reload()
     assert said.returncode == 1
     assert f"127.0.0.1:{other} is in use by " in said.stderr
-    assert "The configuration stays as it was." in said.stderr
+    assert "The configuration is unchanged." in said.stderr
     assert server.answers(server.port) and server.refuses(free)
     assert "new.example" not in server.status() and str(free) not in server.status()
 
@@ -181,7 +181,7 @@ def test_an_upgrade_reads_the_addresses_again(server):
     wait_until(lambda: server.refuses(leaving), "the predecessor has left it")
     assert server.process.wait(DEADLINE) == 0
     assert server.pid() != before
-    assert server.reload().stdout == "the configuration was read again and is in force\n", "nothing differs"
+    assert server.reload().stdout == "configuration reloaded\n", "nothing differs"
     assert server.write(ports=[leaving]).reload().returncode == 0
     assert server.answers(leaving)
     wait_until(lambda: server.refuses(kept), "an inherited address can be left too")
@@ -253,7 +253,7 @@ def test_a_unix_address_comes_and_goes(server, place):
     assert server.write(listen=[f"127.0.0.1:{server.port}", f"unix:{path}"]).reload().returncode == 0
     assert all(answers_at(path) for _ in range(20))
     said = server.write(listen=[f"unix:{path}", f"unix:{other}"]).reload()
-    assert said.returncode == 0 and f"http://unix:{other} is served from now on" in said.stdout
+    assert said.returncode == 0 and f"now listening on http://unix:{other}" in said.stdout
     assert answers_at(path) and answers_at(other)
     assert server.write(listen=[f"unix:{path}"]).reload().returncode == 0
     assert answers_at(path) and not other.exists()
@@ -270,7 +270,7 @@ def test_a_unix_address_at_upgrades(server, place):
         assert all(answers_at(path) for _ in range(20))
     assert server.process.wait(DEADLINE) == 0
     assert answers_at(path)
-    assert server.reload().stdout == "the configuration was read again and is in force\n", "nothing differs"
+    assert server.reload().stdout == "configuration reloaded\n", "nothing differs"
     assert answers_at(path)
 
 
@@ -314,27 +314,27 @@ def test_logs_go_elsewhere(server, place):
         assert [c.ask(target).status for target in before] == [200] * 5
         said = server.write(logs(second, other_errors, "json")).reload()
         assert said.returncode == 0, said.stderr
-        assert f"the access log goes to `{second}` from now on\n" in said.stdout
-        assert f"the error log goes to `{other_errors}` from now on\n" in said.stdout
-        assert "logs are in JSON form from now on\n" in said.stdout
-        assert "started again" not in said.stdout
+        assert f"the access log now goes to `{second}`\n" in said.stdout
+        assert f"the error log now goes to `{other_errors}`\n" in said.stdout
+        assert "logs are now in JSON form\n" in said.stdout
+        assert "after a restart" not in said.stdout
         kept = asked_in(first)  # the file is complete when the reload is
         assert [c.ask(target).status for target in after] == [200] * 5
         wait_until(lambda: len(kept) + len(asked_in(second, "json")) == 10, "all lines are written")
         assert kept + asked_in(second, "json") == before + after
-        assert "is in force" not in server.log()
+        assert "configuration reloaded" not in server.log()
         wait_until(lambda: other_errors.read_text().count("\n") >= 4, "the other log has the reload's lines")
         assert [json.loads(line)["severity"] for line in other_errors.read_text().splitlines()] == ["notice"] * 4
         open_files = [os.readlink(f.path) for f in os.scandir(f"/proc/{server.process.pid}/fd")]
         assert str(second) in open_files and str(first) not in open_files
 
-        assert "there is no access log from now on\n" in server.write(logs("", other_errors)).reload().stdout
+        assert "the access log is now off\n" in server.write(logs("", other_errors)).reload().stdout
         assert c.ask("/a.txt?unseen").status == 200
         assert server.write(logs(first, server.error_log)).reload().returncode == 0
         assert c.ask("/a.txt?seen").status == 200
         wait_until(lambda: asked_in(first) == [*kept, "/a.txt?seen"], "the first log goes on")
     assert asked_in(second, "json") == (before + after)[len(kept):]
-    wait_until(lambda: "is in force" in server.log(), "the first log tells of the reload")
+    wait_until(lambda: "configuration reloaded" in server.log(), "the first log tells of the reload")
 
 
 def test_a_log_that_cannot_be_opened_changes_nothing(server, place):
@@ -343,7 +343,7 @@ def test_a_log_that_cannot_be_opened_changes_nothing(server, place):
     said = server.write('[headers]\nX-New = "1"\n' + logs(place / "none" / "log", errors)).reload()
     assert said.returncode == 1
     assert f"the log {place}/none/log cannot be opened: No such file or directory\n" in said.stderr
-    assert "The configuration stays as it was.\n" in said.stderr
+    assert "The configuration is unchanged.\n" in said.stderr
     assert not errors.exists()
     with Client(server.port) as c:
         assert c.ask("/a.txt?still").get("X-New") is None
@@ -414,7 +414,7 @@ def test_the_grace_of_the_end(server):
     server.write("[patience]\ngrace_seconds = 3600\n").start()
     assert server.write("[patience]\ngrace_seconds = 77\n").reload().stdout.count("\n") == 1
     server.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: "what is under way has 77 s to end" in server.log(), "the new grace is in force")
+    wait_until(lambda: "requests in progress have 77 s to finish" in server.log(), "the new grace is in force")
     assert server.process.wait(DEADLINE) == 0
     server.start()  # so that the fixture can stop it
 
@@ -432,7 +432,7 @@ def test_the_memory_of_the_cache(server):
     server.write().start(workers=1)
     wait_until(lambda: cache()["kept"] >= 20, "all are kept")
     said = server.write("[cache]\nmemory_bytes = 60000\n").reload()
-    assert said.stdout == "the configuration was read again and is in force\n"
+    assert said.stdout == "configuration reloaded\n"
     little = cache()
     assert little["most_bytes"] == 60_000 and little["bytes"] <= 60_000 and 0 < little["kept"] <= 5
     server.write().reload()
@@ -444,7 +444,7 @@ def test_settings_that_need_a_restart(server):
     said = server.write('spare_workers = 9\nuser = "daemon"\n[cache]\npages = 7\n').reload()
     assert said.returncode == 0
     for name in ("spare_workers", "user", "pages"):
-        assert f"`{name}` changes when the server is started again\n" in said.stdout
+        assert f"`{name}` takes effect after a restart\n" in said.stdout
     assert "listen" not in said.stdout
 
 
@@ -458,7 +458,7 @@ def test_mistakes_with_their_place(server):
     assert (said.returncode, said.stdout) == (1, "")
     assert f"{server.file}:1:1: unknown key `lisen`; did you mean `listen`?" in said.stderr
     assert f"{server.file}:3:15: expected a whole number" in said.stderr
-    assert said.stderr.endswith("The configuration stays as it was.\n")
+    assert said.stderr.endswith("The configuration is unchanged.\n")
     server.file.write_text("[limits\n")
     said = server.reload()
     assert said.returncode == 1 and re.search(rf"{server.file}:1:\d+: ", said.stderr)
@@ -498,7 +498,7 @@ def test_status_is_of_the_present(server, place):
     assert f"\nsite one.example, 1.example: {place}/one\nsite by default: {server.site}\n" in status
     many = "".join(f'[[site]]\nnames = "s{i}.example"\nroot = "{place}/one"\n' for i in range(1000))
     assert server.write(many).reload().returncode == 0
-    assert "and 981 sites more\n" in server.status() and len(server.status().splitlines()) < 30
+    assert "and 981 more sites\n" in server.status() and len(server.status().splitlines()) < 30
     assert len(os.listdir(f"/proc/{server.process.pid}/fd")) < 200, "a root is opened once for all its sites"
 
 
@@ -535,7 +535,7 @@ def test_reloads_one_after_another(server):
     for t in threads:
         t.join()
     assert [s.returncode for s in said] == [0] * len(said)
-    wait_until(lambda: len(re.findall(r"reload by process \d+: the configuration was read again", server.log())) ==
+    wait_until(lambda: len(re.findall(r"reload by process \d+: configuration reloaded", server.log())) ==
                len(said), "the log tells of each")
     assert server.answers(server.port)
 

@@ -117,8 +117,9 @@ TEST(Configuration, WrongLogs)
     EXPECT_THAT(complaints("[log]\nformat = \"xml\"\n"),
                 ElementsAre("c.toml:2:10: expected one of \"combined\", \"json\""));
     EXPECT_THAT(complaints("[log]\naccess = \"syslog:lokal0\"\n"),
-                ElementsAre(HasSubstr("c.toml:2:10: `lokal0` is no facility of syslog: expected one of auth, ")));
-    EXPECT_THAT(complaints("[log]\nerror = \"journal:x\"\n"), ElementsAre(HasSubstr("c.toml:2:9: `x` is no path")));
+                ElementsAre(HasSubstr("c.toml:2:10: `lokal0` is not a syslog facility: expected one of auth, ")));
+    EXPECT_THAT(complaints("[log]\nerror = \"journal:x\"\n"),
+                ElementsAre(HasSubstr("c.toml:2:9: `x` is not the path")));
     EXPECT_THAT(complaints("[log]\nrequest_id = true\n"), ElementsAre(HasSubstr("\"errors\", \"always\"")));
     EXPECT_THAT(complaints("[headers]\nx-request-id = \"1\"\n"),
                 ElementsAre(HasSubstr("the server itself sets `x-request-id`")));

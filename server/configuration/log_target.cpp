@@ -73,12 +73,12 @@ std::expected<log_target, std::string> parse_syslog(std::string_view rest)
             std::array<std::string_view, facilities.size()> names;
             std::ranges::transform(facilities, names.begin(), &facility::name);
             return std::unexpected(
-                fmt::format("`{}` is no facility of syslog: expected one of {}", name, fmt::join(names, ", ")));
+                fmt::format("`{}` is not a syslog facility: expected one of {}", name, fmt::join(names, ", ")));
         }
         t.facility = known->number;
         rest.remove_prefix(std::min(rest.size(), name.size() + 1));
         if (!rest.empty() && rest.front() != '/') {
-            return std::unexpected(fmt::format("`{}` is no path of a socket: it begins with /", rest));
+            return std::unexpected(fmt::format("`{}` is not the path of a socket: a path begins with /", rest));
         }
     }
     return with_path(std::move(t), rest, "/dev/log");
@@ -106,7 +106,7 @@ std::expected<log_target, std::string> parse_log_target(std::string_view text)
     if (take_word(rest, "syslog")) return parse_syslog(rest);
     if (take_word(rest, "journal")) {
         if (!rest.empty() && rest.front() != '/') {
-            return std::unexpected(fmt::format("`{}` is no path of a socket: it begins with /", rest));
+            return std::unexpected(fmt::format("`{}` is not the path of a socket: a path begins with /", rest));
         }
         return with_path({.what = kind::journal}, rest, "/run/systemd/journal/socket");
     }

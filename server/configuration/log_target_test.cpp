@@ -48,10 +48,10 @@ TEST(LogTarget, IsToldByItsBeginning)
 
 TEST(LogTarget, MistakesAreNamed)
 {
-    EXPECT_THAT(parse_log_target("syslog:lokal3").error(), HasSubstr("`lokal3` is no facility of syslog"));
+    EXPECT_THAT(parse_log_target("syslog:lokal3").error(), HasSubstr("`lokal3` is not a syslog facility"));
     EXPECT_THAT(parse_log_target("syslog:lokal3").error(), HasSubstr("daemon, "));
-    EXPECT_THAT(parse_log_target("syslog:user:s").error(), HasSubstr("`s` is no path"));
-    EXPECT_THAT(parse_log_target("journal:s").error(), HasSubstr("`s` is no path"));
+    EXPECT_THAT(parse_log_target("syslog:user:s").error(), HasSubstr("`s` is not the path"));
+    EXPECT_THAT(parse_log_target("journal:s").error(), HasSubstr("`s` is not the path"));
     EXPECT_THAT(parse_log_target("journal:/" + std::string(200, 'x')).error(), HasSubstr("too long"));
 }
 

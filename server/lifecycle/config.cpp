@@ -25,24 +25,24 @@ namespace {
 
 using mistakes = std::vector<std::string>;
 
-/// A configuration as it was read, what each core is to be sent of it, and what is to be said.
+/// A configuration that was read, what each core gets of it, and messages for the operator.
 struct new_configuration {
     settings read;
     std::vector<policy> policies;
-    move_of_addresses addresses;
-    std::optional<other_logs> logs;  // none: nothing of them differs
+    address_change addresses;
+    std::optional<other_logs> logs;  // none: the logs do not change
     std::vector<std::string> notes;
 };
 
-/// What of `next` differs and cannot be changed while the server runs. It stays as it is in force.
+/// Keeps in `next` what cannot change while the server runs. Yields a message for each such key that differs.
 std::vector<std::string> what_must_wait(const settings& in_force, settings& next)
 {
     std::vector<std::string> notes;
     const auto keep = [&](const auto& now, auto& then, std::string_view name) {
-        if (now != then) notes.push_back(fmt::format("`{}` changes when the server is started again", name));
+        if (now != then) notes.push_back(fmt::format("`{}` takes effect after a restart", name));
         then = now;
     };
-    if (next.workers == 0) next.workers = in_force.workers;  // as many as there are, which was found out at the start
+    if (next.workers == 0) next.workers = in_force.workers;  // 0: the number of processors, determined at the start
     keep(in_force.workers, next.workers, "workers");
     keep(in_force.engine, next.engine, "io");
     keep(in_force.spare_workers, next.spare_workers, "spare_workers");
@@ -53,7 +53,7 @@ std::vector<std::string> what_must_wait(const settings& in_force, settings& next
     return notes;
 }
 
-/// Opens the logs that are elsewhere now. Of two of which one cannot be opened, none is made.
+/// Opens the logs whose target differs. If one of them cannot be opened, no file is created for the other.
 csp::step<std::expected<std::optional<other_logs>, mistakes>> open_logs(const log_rules& from, const log_rules& to,
                                                                         log_openers& openers, csp::in<stop>& ending)
 {
@@ -83,7 +83,7 @@ csp::step<std::expected<std::optional<other_logs>, mistakes>> open_logs(const lo
     co_return change;
 }
 
-/// Reads it and opens all but the logs.
+/// Reads the configuration and opens all but the logs.
 std::expected<new_configuration, mistakes> read_again(const settings& in_force, const std::vector<std::string>& words,
                                                       who_chooses_addresses addresses)
 {
@@ -112,7 +112,7 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
     return next;
 }
 
-/// Reads it and opens everything. When memory runs out, that is a mistake like others, and nothing has changed.
+/// Reads the configuration and opens everything. A lack of memory is reported like a mistake, and nothing has changed.
 csp::step<std::expected<new_configuration, mistakes>> try_to_read_again(const settings& in_force,
                                                                         const std::vector<std::string>& words,
                                                                         who_chooses_addresses addresses,
@@ -132,43 +132,52 @@ csp::step<std::expected<new_configuration, mistakes>> try_to_read_again(const se
         wrong = std::move(logs.error());
     } catch (...) {
         csp::report_fault();
-        wrong.emplace_back("there is no memory to read the configuration");
+        wrong.emplace_back("out of memory while reading the configuration");
     }
     if (next) {
-        for (const listening& l : next->addresses.of_keeper.opened) remove_file_of(l);
+        for (const listening& l : next->addresses.for_supervisor.opened) remove_file_of(l);
     }
     co_return std::unexpected(std::move(wrong));
 }
 
-/// Told while `move` still has the sockets.
-std::vector<std::string> changes_of(const move_of_addresses& move)
+/// Messages about the addresses. REQUIRES: `move` still has the sockets.
+std::vector<std::string> changes_of(const address_change& move)
 {
     std::vector<std::string> said;
     std::string last;
-    for (const listening& l : move.of_keeper.opened) {  // one for each core
-        if (l.address != last) said.push_back(fmt::format("http://{} is served from now on", l.address));
+    for (const listening& l : move.for_supervisor.opened) {  // one for each core
+        if (l.address != last) said.push_back(fmt::format("now listening on http://{}", l.address));
         last = l.address;
     }
-    for (const std::string& a : move.of_keeper.closed) said.push_back(fmt::format("http://{} is served no more", a));
+    for (const std::string& a : move.for_supervisor.closed) {
+        said.push_back(fmt::format("no longer listening on http://{}", a));
+    }
     return said;
 }
 
-/// What differs of the logs, to be told.
+/// Messages about the logs.
 std::vector<std::string> changes_of(const log_rules& from, const log_rules& to)
 {
     std::vector<std::string> said;
     const auto tell = [&](std::string_view name, const std::string& before, const std::string& now) {
         if (before != now) {
-            said.push_back(now.empty() ? fmt::format("there is no {} log from now on", name)
-                                       : fmt::format("the {} log goes to `{}` from now on", name, now));
+            said.push_back(now.empty() ? fmt::format("the {} log is now off", name)
+                                       : fmt::format("the {} log now goes to `{}`", name, now));
         }
     };
     tell("access", from.access, to.access);
     tell("error", from.error, to.error);
     if (from.form != to.form) {
-        said.push_back(fmt::format("logs are in {} form from now on", to.form == log_form::json ? "JSON" : "combined"));
+        said.push_back(fmt::format("logs are now in {} form", to.form == log_form::json ? "JSON" : "combined"));
     }
     return said;
+}
+
+std::vector<std::string> changes_of(const new_configuration& next, const settings& in_force)
+{
+    std::vector<std::string> all = changes_of(next.addresses);
+    std::ranges::move(changes_of(in_force.log, next.read.log), std::back_inserter(all));
+    return all;
 }
 
 csp::step<void> put_in_force(std::vector<policy> policies, std::vector<configured_core>& cores)
@@ -181,7 +190,7 @@ csp::step<void> put_in_force(cache_room room, std::vector<configured_core>& core
     for (configured_core& core : cores) co_await core.cache_control.output(room);
 }
 
-/// Until nothing is on its way to where the logs were.
+/// Returns when no line is on its way to the old logs any more.
 csp::step<void> put_in_force(other_logs logs, access_log format, std::vector<configured_core>& cores,
                              csp::bridge_out<log_change>& to_log)
 {
@@ -190,6 +199,17 @@ csp::step<void> put_in_force(other_logs logs, access_log format, std::vector<con
     if (!co_await to_log.output({std::move(logs), cores.size(), reply.tx()})) co_return;
     for (configured_core& core : cores) co_await core.back_end.output(format);
     (void)co_await complete.input();
+}
+
+/// All of it but the addresses.
+csp::step<void> put_in_force(new_configuration& next, const settings& in_force, std::vector<configured_core>& cores,
+                             csp::bridge_out<log_change>& to_log)
+{
+    co_await put_in_force(std::move(next.policies), cores);
+    if (const std::size_t memory = next.read.cache.memory; memory != in_force.cache.memory) {
+        co_await put_in_force(cache_room{memory}, cores);
+    }
+    if (next.logs) co_await put_in_force(std::move(*next.logs), access_log_of(next.read.log), cores, to_log);
 }
 
 csp::step<void> change_addresses(std::vector<listening_change> changes, std::vector<configured_core>& cores)
@@ -216,7 +236,7 @@ std::string what_is_served(const settings& s)
         lines += fmt::format("site {}{}{}: {}\n", names, names.empty() || !one.is_default ? "" : ", ",
                              one.is_default ? "by default" : "", one.files.root);
     }
-    if (sites.size() > most_named) lines += fmt::format("and {} sites more\n", sites.size() - most_named);
+    if (sites.size() > most_named) lines += fmt::format("and {} more sites\n", sites.size() - most_named);
     return lines;
 }
 
@@ -231,25 +251,18 @@ csp::process config(settings in_force, std::vector<std::string> words, who_choos
         auto next = co_await try_to_read_again(in_force, words, addresses, openers, ending);
         if (next) {
             result.notes = std::move(next->notes);
-            result.changes = changes_of(next->addresses);
-            std::ranges::move(changes_of(in_force.log, next->read.log), std::back_inserter(result.changes));
-            co_await put_in_force(std::move(next->policies), to_cores);
-            if (const std::size_t memory = next->read.cache.memory; memory != in_force.cache.memory) {
-                co_await put_in_force(cache_room{memory}, to_cores);
-            }
-            if (next->logs) {
-                co_await put_in_force(std::move(*next->logs), access_log_of(next->read.log), to_cores, to_log);
-            }
-            if (!next->addresses.changes_nothing()) last = std::move(next->addresses.of_cores);
+            result.changes = changes_of(*next, in_force);
+            co_await put_in_force(*next, in_force, to_cores, to_log);
+            if (!next->addresses.changes_nothing()) last = std::move(next->addresses.for_cores);
             in_force = std::move(next->read);
-            result.now =
-                supervised{in_force.patience.grace, what_is_served(in_force), std::move(next->addresses.of_keeper)};
+            result.now = supervised{in_force.patience.grace, what_is_served(in_force),
+                                    std::move(next->addresses.for_supervisor)};
         } else {
             result.mistakes = std::move(next.error());
         }
         result.hangs = openers.any_hangs();
-        // The supervisor lets go of an address before the acceptors do: as long as it has a socket there, the kernel
-        // accepts clients for us, and somebody must take them.
+        // The supervisor closes its duplicate of a removed listener before the acceptors close theirs: as long as the
+        // duplicate is open, the kernel accepts connections there, and an acceptor must take them.
         co_await request->answer.output(std::move(result));
         co_await change_addresses(std::move(last), to_cores);
     }

@@ -18,20 +18,20 @@
 
 namespace server {
 
-/// What the supervisor has of a configuration.
+/// The part of a configuration that the supervisor keeps.
 struct supervised {
     std::chrono::milliseconds grace{};
-    std::string served;  // for `occwserv status`, lines
+    std::string served;  // lines for `occwserv status`
     listening_change sockets;
 };
 
-/// What a reload came to. With mistakes, everything stays as it was.
+/// The result of a reload. If there are mistakes, nothing has changed.
 struct reload_answer {
     std::vector<std::string> mistakes;
-    std::vector<std::string> notes;    // what is taken, but not as one might think
-    std::vector<std::string> changes;  // what an operator may want to know of it
+    std::vector<std::string> notes;    // warnings
+    std::vector<std::string> changes;  // what has changed, for the operator
     std::optional<supervised> now;     // for the supervisor, which keeps it
-    bool hangs = false;  // a log's file system has not answered, and only the end of the program ends that
+    bool hangs = false;  // the file system of a log does not answer; a thread waits for it until the program exits
     [[nodiscard]] bool taken() const { return mistakes.empty(); }
 };
 
@@ -48,23 +48,23 @@ struct configured_core {
     csp::bridge_out<listening_change> acceptors;
 };
 
-/// The lines in which a configuration is told to whoever asks what is served, and where.
+/// Lines that say what a configuration serves, and where.
 [[nodiscard]] std::string what_is_served(const settings& s);
 
-/// Holds the configuration (paper, section 2.6). When it is asked to, it reads the file again, with the same words of
-/// the command line on top, opens what that wants, and sends each core what differs. Connections under way end by what
-/// they began with, and those parked stay. It lives on the core where things may take long.
+/// Holds the configuration (paper, section 2.6). For each request it reads the file again, with the same command-line
+/// options, opens what the new configuration needs, and sends each core what differs. Requests in progress finish under
+/// the old configuration, and idle connections stay open. It runs on the core for work that takes long.
 ///
-///   requests   reload_request     from the supervisor, each with the end for its answer, which says what became of it
+///   requests   reload_request     from the supervisor; the answer is the result
 ///   ending     stop               never written; closed when the server begins to end
 ///   to_cores   policy             to each core's parking, when a configuration has no mistakes
 ///              cache_room         to its cache_control, when that has changed
 ///              access_log         to its back end, when the log has changed
-///              listening_change   and then, when the supervisor has its answer, to its acceptors
-///   to_log     log_change         before the back ends are told; it is waited for until they have passed that on
+///              listening_change   last, when the supervisor has its answer, to its acceptors
+///   to_log     log_change         before the back ends are told; config waits until all of them have told the log
 ///
 /// Promise: a core is sent nothing of a configuration that has mistakes, or for which a root, an address or a log
-/// cannot be opened. A log's file system that does not answer is waited for 10 s, and not when the server ends.
+/// cannot be opened. config waits at most 10 s for the file system of a log, and not at all when the server ends.
 /// Deadlock: a client of parking, of cache_control, of the back ends, of the log, of the acceptors and, within these 10
 /// s, of the log_openers that it starts; a server to the supervisor.
 csp::process config(settings in_force, std::vector<std::string> words, who_chooses_addresses addresses,

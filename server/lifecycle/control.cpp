@@ -28,13 +28,13 @@ namespace {
 
 using answer = std::expected<std::string, std::string>;  // to be shown, or what was wrong
 
-constexpr std::chrono::seconds time_to_speak{5};
+constexpr std::chrono::seconds client_patience{5};
 
 csp::step<void> reply(io::socket& to, const answer& a)
 {
     const std::string head = a ? "ok\n" : "error\n";
     const std::string& text = a ? *a : a.error();
-    (void)co_await io::send_all(to, {head, text}, csp::core::here().now() + time_to_speak);
+    (void)co_await io::send_all(to, {head, text}, csp::core::here().now() + client_patience);
 }
 
 std::string duration_text(std::chrono::seconds s)
@@ -71,24 +71,24 @@ csp::step<answer> processes(control_links& links)
 
 csp::step<answer> upgrade(std::string binary, control_links& links)
 {
-    auto became = co_await csp::ask(links.to_upgrades, upgrade_request{.binary = std::move(binary)});
-    if (!became) co_return std::unexpected("the upgrade failed: out of memory\nThe old server goes on.\n");
-    if (!*became) co_return std::unexpected(std::move(became->error()));
-    co_return fmt::format("process {} serves now; process {} ends when its clients are done\n", **became, ::getpid());
+    auto result = co_await csp::ask(links.to_upgrades, upgrade_request{.binary = std::move(binary)});
+    if (!result) co_return std::unexpected("the upgrade failed: out of memory\nThe old server keeps running.\n");
+    if (!*result) co_return std::unexpected(std::move(result->error()));
+    co_return fmt::format("process {} serves now; process {} ends when its clients are done\n", **result, ::getpid());
 }
 
 csp::step<answer> reload(credentials who, control_links& links)
 {
-    const auto became =
+    const auto result =
         co_await csp::ask(links.to_supervisor, reload_order{.who = fmt::format("reload by process {}", who.process)});
-    if (!became) co_return std::unexpected("the server is ending already\n");
-    if (!became->taken()) {
+    if (!result) co_return std::unexpected("the server is already stopping\n");
+    if (!result->taken()) {
         co_return std::unexpected(
-            fmt::format("{}\nThe configuration stays as it was.\n", fmt::join(became->mistakes, "\n")));
+            fmt::format("{}\nThe configuration is unchanged.\n", fmt::join(result->mistakes, "\n")));
     }
-    std::string said = "the configuration was read again and is in force\n";
-    for (const std::string& change : became->changes) said += change + "\n";
-    for (const std::string& note : became->notes) said += note + "\n";
+    std::string said = "configuration reloaded\n";
+    for (const std::string& change : result->changes) said += change + "\n";
+    for (const std::string& note : result->notes) said += note + "\n";
     co_return said;
 }
 
@@ -127,27 +127,26 @@ bool may_command(const io::socket& client)
 }
 
 /// The clients that have not sent a whole line yet.
-class audience {
+class pending_clients {
   public:
-    /// A client for whom there is no memory is closed.
+    /// Closes the client if there is no memory for it.
     void add(io::socket s) noexcept
     {
         const std::uint64_t token = ++last_;
         const bool is_in = csp::attempt([&] {
-            clients_.emplace(token, unheard{std::move(s), {}, csp::core::here().now() + time_to_speak});
+            clients_.emplace(token, pending_client{std::move(s), {}, csp::core::here().now() + client_patience});
             wait_for(token);
         });
         if (!is_in) clients_.erase(token);
     }
-    [[nodiscard]] io::select_read& speech() { return speech_; }
+    [[nodiscard]] io::select_read& reads() { return reads_; }
 
     struct command {
         io::socket client;
         std::string line;
     };
-    /// Handles an event. Yields a client and its command if that is whole now; the client is then no longer among
-    /// these.
-    [[nodiscard]] std::optional<command> hear(const io::select_event& e) noexcept
+    /// Handles an event. If a command is whole now, removes its client from here and yields both.
+    [[nodiscard]] std::optional<command> handle(const io::select_event& e) noexcept
     {
         std::optional<command> whole;
         if (!csp::attempt([&] { whole = add_to_line(e); })) clients_.erase(e.token);
@@ -156,7 +155,7 @@ class audience {
 
   private:
     static constexpr std::size_t longest_line = 4096;
-    struct unheard {
+    struct pending_client {
         io::socket socket;
         std::string said;
         io::deadline until;
@@ -184,17 +183,17 @@ class audience {
     }
     void wait_for(std::uint64_t token)
     {
-        unheard& u = clients_.at(token);
-        speech_.add(token, u.socket, u.until);
+        pending_client& u = clients_.at(token);
+        reads_.add(token, u.socket, u.until);
     }
 
-    io::select_read speech_;
-    std::map<std::uint64_t, unheard> clients_;
+    io::select_read reads_;
+    std::map<std::uint64_t, pending_client> clients_;
     std::uint64_t last_ = 0;
 };
 
-/// The line to a predecessor, until the predecessor has left its place.
-class place {
+/// In an upgrade: waits until the old server hands over, then takes the control socket.
+class takeover {
   public:
     [[nodiscard]] io::select_read& departure() { return departure_; }
     void wait_for(predecessor p)
@@ -203,7 +202,7 @@ class place {
         if (io::descriptor line = before_.another()) line_ = io::socket(std::move(line));
         if (line_) departure_.add(0, line_, io::no_deadline);
     }
-    /// The reason if the control socket cannot be put there.
+    /// The reason, if the control socket cannot be taken over.
     [[nodiscard]] std::optional<std::string> take(control_socket& at)
     {
         line_ = {};
@@ -222,27 +221,37 @@ class place {
     io::socket line_;
 };
 
+/// Waits for the client's command, or refuses the client.
+void admit(io::socket client, pending_clients& pending, csp::forking& sessions)
+{
+    if (may_command(client)) {
+        pending.add(std::move(client));
+    } else {
+        csp::attempt([&] { sessions.start(refusal(std::move(client))); });
+    }
+}
+
 }  // namespace
 
 csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor> predecessors, control_links links)
 {
     const csp::time_point began = csp::core::here().now();
     io::acceptor clients(std::move(at.listening), io::acceptor::in_advance::one);
-    audience unheard;
-    place ours;
+    pending_clients pending;
+    takeover from_old_server;
     csp::forking sessions(csp::faults::contained);  // a fault costs the one command
     for (;;) {
-        const auto chosen =
-            co_await csp::pri_alt(over, csp::while_open(predecessors), ours.departure(), unheard.speech(), clients);
+        const auto chosen = co_await csp::pri_alt(over, csp::while_open(predecessors), from_old_server.departure(),
+                                                  pending.reads(), clients);
         if (chosen == over) break;
         if (chosen == predecessors) {
             auto before = co_await predecessors.input();
-            ours.wait_for(std::move(*before));
-        } else if (chosen == ours.departure()) {
-            (void)co_await ours.departure().next();
-            if (auto wrong = ours.take(at)) co_await links.to_log.output(error_line("error", *wrong));
-        } else if (chosen == unheard.speech()) {
-            auto said = unheard.hear(co_await unheard.speech().next());
+            from_old_server.wait_for(std::move(*before));
+        } else if (chosen == from_old_server.departure()) {
+            (void)co_await from_old_server.departure().next();
+            if (auto wrong = from_old_server.take(at)) co_await links.to_log.output(error_line("error", *wrong));
+        } else if (chosen == pending.reads()) {
+            auto said = pending.handle(co_await pending.reads().next());
             if (!said) continue;
             csp::attempt(
                 [&] { sessions.start(session(std::move(said->client), std::move(said->line), began, links)); });
@@ -250,11 +259,7 @@ csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor>
             auto client = co_await clients.next();
             if (!client && client.error().closed()) break;
             if (!client) continue;
-            if (may_command(*client)) {
-                unheard.add(std::move(*client));
-            } else {
-                csp::attempt([&] { sessions.start(refusal(std::move(*client))); });
-            }
+            admit(std::move(*client), pending, sessions);
         }
     }
     at.file.remove();  // while the socket is open: `clients` has it

@@ -24,22 +24,23 @@ struct control_links {
     csp::shared_out<log_lines> to_log;
 };
 
-/// Answers the operator: `occwserv status`, `ps`, `stop`, `reload` and `upgrade`, at a unix socket. A connection is one
-/// command, a line; the answer is "ok" or "error", a line, and then text to be shown, until the end of the stream. Only
-/// root and the user that the server runs as may give commands.
+/// Executes the commands `occwserv status`, `ps`, `stop`, `reload` and `upgrade`, which come by a unix socket. A client
+/// sends one line, the command. The answer is a line, "ok" or "error", and then text for the operator, until the end of
+/// the stream. Only root and the user that the server runs as may send commands.
 ///
 ///   over            stop               closed when the server has ended
-///   predecessors    predecessor        from the supervisor, when this server serves and another had the place before
-///   to_witnesses    core_question      how are all?
+///   predecessors    predecessor        from the supervisor, in an upgrade, when this server serves
+///   to_witnesses    core_question      figures and processes of each core
 ///   to_supervisor   supervisor_order   stop, reload; what is served?
 ///   to_upgrades     upgrade_request    upgrade
-///   to_log          log_lines          what is wrong with the socket
+///   to_log          log_lines          why the control socket cannot be taken over
 ///
-/// It waits for the clients' lines itself; a client has five seconds for that. A session begins with a whole line, so
-/// that no silent client holds up the end. While there is a predecessor, the socket is at path_beside().
+/// This process itself waits for the lines of all clients; each client has five seconds to send it. A session is forked
+/// only for a whole line, so that a silent client cannot delay the end of the server. In an upgrade, as long as the old
+/// server has the control socket, the socket of this server is at path_beside().
 ///
 /// Deadlock: sessions are clients of the witnesses, the supervisor and the upgrades, none of which is a client of them.
-/// The process itself is a client of the log only, and so may be a server to the supervisor.
+/// The process itself is a client of the log only, so it may be a server to the supervisor.
 csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor> predecessors, control_links links);
 
 }  // namespace server

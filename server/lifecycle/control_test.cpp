@@ -69,7 +69,8 @@ csp::process reads_configurations(csp::in<reload_request> requests, csp::in<stop
     while (auto request = co_await requests.input()) {
         const csp::timeout time_to_read = csp::after(takes);
         reload_answer became;
-        if (co_await csp::pri_alt(ending, time_to_read) == ending) became.mistakes.emplace_back("the server is ending");
+        if (co_await csp::pri_alt(ending, time_to_read) == ending)
+            became.mistakes.emplace_back("the server is already stopping");
         co_await request->answer.output(std::move(became));
     }
 }
@@ -160,8 +161,8 @@ TEST(Upgrades, AnswerEverybodyAndEnd)
         k.run();
         EXPECT_TRUE(k.all_ended()) << k.post_mortem();
         EXPECT_THAT(answers, SizeIs(askers));
-        EXPECT_THAT(answers, Each(AnyOf(StartsWith("no socket"), StartsWith("an upgrade is under way"),
-                                        StartsWith("the server is ending already"))));
+        EXPECT_THAT(answers, Each(AnyOf(StartsWith("no socket"), StartsWith("an upgrade is in progress"),
+                                        StartsWith("the server is already stopping"))));
     });
 }
 
@@ -203,7 +204,7 @@ class operated {
         csp::bridge<stop> reloads_end(k_.on());
         csp::bridge<stop> stops(k_.on());
         std::vector<csp::bridge_out<core_question>> to_witnesses{questions.tx()};
-        beginning with;
+        supervisor_setup with;
         with.configured.grace = 1s;
         with.signals = *io::signal_set::open({SIGHUP, SIGUSR1});
         to_supervisor_ = orders.shared_tx();
@@ -329,8 +330,8 @@ TEST_F(Control, ReloadsUpgradesSignalsAndTheEndMeet)
         EXPECT_TRUE(server.has_ended()) << server.post_mortem();
         for (const auto& client : reloads) {
             const std::string answer = answer_to(client).value_or("none");
-            if (!end_is_late && answer.starts_with("error\nthe server is ending")) continue;
-            EXPECT_THAT(answer, StartsWith("ok\nthe configuration was read again"));
+            if (!end_is_late && answer.starts_with("error\nthe server is already stopping")) continue;
+            EXPECT_THAT(answer, StartsWith("ok\nconfiguration reloaded"));
         }
         for (const auto& client : asks) EXPECT_THAT(answer_to(client).value_or("none"), StartsWith("ok\noccwserv "));
         if (stops) EXPECT_THAT(answer_to(*stops).value_or("none"), AnyOf("ok\n", ""));
@@ -355,7 +356,7 @@ TEST_F(Control, TheEndCancelsAReloadThatTakesLong)
         server.pass(200ms);
         EXPECT_TRUE(server.has_ended()) << server.post_mortem();
         for (const auto* client : {&first, &second}) {
-            EXPECT_THAT(answer_to(*client).value_or("none"), StartsWith("error\nthe server is ending"));
+            EXPECT_THAT(answer_to(*client).value_or("none"), StartsWith("error\nthe server is already stopping"));
         }
         EXPECT_EQ(answer_to(stops), "ok\n");
     });

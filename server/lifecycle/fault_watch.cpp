@@ -36,11 +36,10 @@ csp::process fault_watch(csp::in<fault> faults, csp::in<stop> over, csp::shared_
     // Memory may be what the first one lacked: the server ends all the same, told or not.
     try {
         csp::forking others(csp::faults::contained);
-        others.start(
-            say(error_line("error", fmt::format("the process {} has faulted: the server ends with code 1, to be "
-                                                "started anew",
-                                                first->process)),
-                std::move(to_log)));
+        others.start(say(error_line("error", fmt::format("the process {} has faulted: the server exits with code 1 so "
+                                                         "that it is restarted",
+                                                         first->process)),
+                         std::move(to_log)));
         for (auto& to : to_control) others.start(end_control(std::move(to)));
         co_await csp::sleep(time_to_tell);
     } catch (const std::exception&) {

@@ -16,20 +16,20 @@
 
 namespace server {
 
-/// What main() has opened, so that what is wrong with it could be said before anything runs.
+/// What main() opens before anything runs, so that the start fails with a message if something cannot be opened.
 struct opened {
     std::vector<std::vector<listening>> listeners;  // for each core, one for each address
     std::vector<policy> policies;                   // the same for each core
     log_files logs;
-    std::vector<log_lines> first_lines;  // of the error log: what is served, and how
-    control_socket control_at;           // may be none
+    std::vector<log_lines> first_lines;  // of the error log
+    control_socket control_at;           // empty if there is none
     own_command command;
-    std::string engine;            // how the kernel is spoken to
-    std::vector<listening> spare;  // another of each listener, for a successor
+    std::string engine;            // a line about the I/O engine
+    std::vector<listening> spare;  // a duplicate of each listener, for a successor
     io::signal_set signals;        // SIGTERM, SIGINT, SIGHUP, SIGUSR1
     service_manager manager;
     std::optional<watchdog_order> watchdog;
-    predecessor before_us;
+    predecessor old_server;
 };
 
 }  // namespace server

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the control socket's processes say to the supervisor.
+// The orders that the processes of the control socket send to the supervisor.
 #pragma once
 
 #include <chrono>
@@ -17,35 +17,35 @@
 
 namespace server {
 
-/// The server is to end. Who asked holds on until it has: `witness` is closed last.
+/// Stop the server. The client waits until its connection is closed, which is the last thing that the server does.
 struct end_server {
-    io::socket witness;
+    io::socket client;
 };
 
-/// Another of each listening socket, for a successor.
+/// A duplicate of each listening socket, for a successor.
 struct loan {
     std::vector<listening> sockets;
-    std::chrono::milliseconds patience{};  // how long a server may take to end
-    std::string problem;                   // why there are no sockets
+    std::chrono::milliseconds patience{};  // how long the successor may take to end, if the attempt is cancelled
+    std::string problem;                   // if not empty, why there are no sockets
 };
 struct lend_sockets {
     csp::out<loan> answer = {};
 };
 
-/// The successor serves, so the server is to end, with patience for its clients. The answer says that it will.
+/// The successor serves, so this server drains and ends. The answer confirms it.
 struct agreed {};
 struct handed_over {
     pid_t to = 0;
     csp::out<agreed> answer = {};
 };
 
-/// The configuration is to be read again.
+/// Reload the configuration.
 struct reload_order {
     std::string who;  // for the log
     csp::out<reload_answer> answer = {};
 };
 
-/// What is served at present, as lines.
+/// Asks what is served, in lines for `occwserv status`.
 struct ask_what_is_served {
     csp::out<std::string> answer = {};
 };

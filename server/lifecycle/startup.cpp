@@ -23,7 +23,7 @@ namespace {
 
 problem no_descriptor(std::string_view what_for, const io::error& why)
 {
-    return fmt::format("there is no descriptor for {}: {}", what_for, why.text);
+    return fmt::format("no file descriptor is left for {}: {}", what_for, why.text);
 }
 
 /// With whose rights something is opened.
@@ -32,8 +32,8 @@ enum class rights : std::uint8_t { of_start, of_user };
 /// Opens things in two turns, with root's rights dropped in between, if there are any to drop.
 class opening {
   public:
-    opening(settings& s, inheritance& given, std::optional<user_account> becomes)
-        : s_(s), given_(given), becomes_(std::move(becomes))
+    opening(settings& s, inheritance& given, std::optional<user_account> run_as)
+        : s_(s), given_(given), run_as_(std::move(run_as))
     {
     }
 
@@ -53,8 +53,8 @@ class opening {
     {
         if (auto wrong = take_inherited()) return wrong;
         if (auto wrong = turn(rights::of_start)) return wrong;
-        if (becomes_) {
-            if (const auto changed = switch_user(*becomes_); !changed) return changed.error();
+        if (run_as_) {
+            if (const auto changed = switch_user(*run_as_); !changed) return changed.error();
         }
         if (auto wrong = open_policies()) return wrong;
         if (auto wrong = turn(rights::of_user)) return wrong;
@@ -64,7 +64,7 @@ class opening {
 
     [[nodiscard]] rights rights_for(const std::string& path) const
     {
-        return becomes_ && is_roots_own(path) ? rights::of_start : rights::of_user;
+        return run_as_ && is_roots_own(path) ? rights::of_start : rights::of_user;
     }
     [[nodiscard]] rights rights_for_address(const std::string& where) const
     {
@@ -76,7 +76,7 @@ class opening {
     {
         const auto target = parse_log_target(text);
         if (!target || target->what != log_target::kind::file) return rights::of_start;
-        if (!becomes_) return rights::of_user;
+        if (!run_as_) return rights::of_user;
         const auto own = io::within(patience_with_file_system, [path = target->path] { return is_roots_own(path); });
         if (!own) return std::nullopt;
         return *own ? rights::of_start : rights::of_user;
@@ -98,9 +98,9 @@ class opening {
         const std::vector<std::string> wanted = wanted_addresses(s_);
         std::erase_if(given_.sockets,
                       [&](const listening& l) { return std::ranges::find(wanted, l.address) == wanted.end(); });
-        auto of_cores = share_among_cores(std::move(given_.sockets), s_.workers);
-        if (!of_cores) return of_cores.error();
-        o_.listeners = std::move(*of_cores);
+        auto for_cores = share_among_cores(std::move(given_.sockets), s_.workers);
+        if (!for_cores) return for_cores.error();
+        o_.listeners = std::move(*for_cores);
         return std::nullopt;
     }
 
@@ -112,10 +112,10 @@ class opening {
         });
         auto missing = move_addresses(present_, wanted, when_in_use::wait_a_second);
         if (!missing) return missing.error().front();
-        for (const listening& l : missing->of_keeper.opened) present_.push_back(l.address);
+        for (const listening& l : missing->for_supervisor.opened) present_.push_back(l.address);
         missing->name_ports(s_.listen);
         for (unsigned i = 0; i < s_.workers; ++i) {
-            std::ranges::move(missing->of_cores[i].opened, std::back_inserter(o_.listeners[i]));
+            std::ranges::move(missing->for_cores[i].opened, std::back_inserter(o_.listeners[i]));
         }
         return std::nullopt;
     }
@@ -135,18 +135,18 @@ class opening {
     /// A predecessor of an earlier version leaves its place as soon as we are ready, without waiting for us to take it.
     [[nodiscard]] place_taken place_of_control() const
     {
-        if (!given_.before_us) return place_taken::refuse;
-        return given_.before_us.is_there() ? place_taken::stay_beside : place_taken::replace;
+        if (!given_.old_server) return place_taken::refuse;
+        return given_.old_server.is_there() ? place_taken::stay_beside : place_taken::replace;
     }
 
     maybe_problem open_control(rights now)
     {
         if (s_.control.empty() || rights_for(s_.control) != now) return std::nullopt;
-        if (given_.before_us && now == rights::of_start) {
+        if (given_.old_server && now == rights::of_start) {
             return fmt::format("{} cannot be taken over: `{}` may not write to its directory", s_.control, s_.user);
         }
         auto control =
-            open_control_socket(s_.control, now == rights::of_start ? becomes_ : std::nullopt, place_of_control());
+            open_control_socket(s_.control, now == rights::of_start ? run_as_ : std::nullopt, place_of_control());
         if (!control) return control.error();
         o_.control_at = std::move(*control);
         return std::nullopt;
@@ -184,7 +184,7 @@ class opening {
 
     settings& s_;
     inheritance& given_;
-    std::optional<user_account> becomes_;
+    std::optional<user_account> run_as_;
     std::vector<std::string> present_;  // addresses at which we listen
     opened o_;
 };
@@ -203,24 +203,24 @@ std::expected<opened, problem> open_all(settings& s, inheritance& given)
 {
     if (const auto may = io::may_look_beneath(); !may) {
         return std::unexpected(fmt::format(
-            "openat2(2), which confines the files that are served to the roots, is not available ({}): it takes "
-            "Linux 5.6, and a systemd unit must not have RestrictSUIDSGID=yes",
+            "openat2(2), which keeps requests inside the roots, is not available ({}): it requires Linux 5.6, and a "
+            "systemd unit must not set RestrictSUIDSGID=yes",
             may.error().text));
     }
     if (const auto may = io::may_open_entries(); !may) {
         return std::unexpected(fmt::format(
-            "/proc/self/fd, by way of which files are opened, is not there ({}): mount /proc", may.error().text));
+            "/proc/self/fd, through which files are opened, is not available ({}): mount /proc", may.error().text));
     }
-    auto becomes = account_to_switch_to(s.user, s.group);
-    if (!becomes) return std::unexpected(std::move(becomes.error()));
-    auto o = opening(s, given, std::move(*becomes)).all();
+    auto run_as = account_to_switch_to(s.user, s.group);
+    if (!run_as) return std::unexpected(std::move(run_as.error()));
+    auto o = opening(s, given, std::move(*run_as)).all();
     if (o) o->logs.form = s.log.form;
     return o;
 }
 
 void leave_nothing_behind(const opened& o, const inheritance& given)
 {
-    if (given.before_us || given.addresses == who_chooses_addresses::manager) return;  // those files belong to others
+    if (given.old_server || given.addresses == who_chooses_addresses::manager) return;  // those files belong to others
     for (const auto& of_core : o.listeners) {
         for (const listening& l : of_core) remove_file_of(l);
     }

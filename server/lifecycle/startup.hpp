@@ -12,15 +12,15 @@
 
 namespace server {
 
-/// What cannot be opened, told as one sentence.
+/// Why something cannot be opened, as one sentence.
 using problem = std::string;
 
-/// As many connections as the system allows us: the soft limit on descriptors is for programs that use select().
+/// Raises the soft limit on file descriptors to the hard limit; a low soft limit is for programs that use select().
 void allow_many_descriptors();
 
 /// Opens everything. When the program was started as root and is to run as `s.user`, root opens the ports, and the
-/// files that nobody but root can replace. Then root's rights are dropped for good, and the rest is opened. So the
-/// owner of a directory cannot make root open, create or change anything there.
+/// files that only root can replace. Then it drops root's privileges for good, and opens the rest. So the owner of a
+/// directory cannot make root open, create or change anything there.
 ///
 /// An address in `s.listen` for which `given` has sockets gets these; the others are opened. If `s.listen` has port 0,
 /// it has the chosen port afterwards.

@@ -21,51 +21,52 @@ namespace {
 constexpr std::chrono::seconds time_to_start{30};
 constexpr std::chrono::seconds time_on_trial{1};
 constexpr std::chrono::seconds time_to_take{5};
-constexpr std::chrono::seconds time_to_die{5};  // when it is killed
+constexpr std::chrono::seconds time_to_die{5};  // after SIGKILL
 
 using sentence = std::string;
 
 io::descriptor another(int fd) { return io::descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
-std::string ending_of(const io::exit_status& how)
+std::string text_of(const io::exit_status& how)
 {
-    return how.signal != 0 ? fmt::format("was ended by signal {}", how.signal)
-                           : fmt::format("ended with code {}", how.code);
+    return how.signal != 0 ? fmt::format("was killed by signal {}", how.signal)
+                           : fmt::format("exited with code {}", how.code);
 }
 
-/// A sentence about how the new server ended. REQUIRES: it has ended, or has closed its line.
+/// A sentence about how the new server ended. REQUIRES: it has ended, or has closed its connection.
 csp::step<sentence> how_it_ended(successor& s, std::string_view when)
 {
     const auto how = co_await s.process.exited(csp::core::here().now() + time_to_take);
-    co_return fmt::format("the new server {} {}", how ? ending_of(*how) : "closed its line and does not end", when);
+    co_return fmt::format("the new server {} {}",
+                          how ? text_of(*how) : "closed its connection to this server and does not exit", when);
 }
 
-enum class heard : std::uint8_t { line, end, nothing, cancelled };
+enum class read_result : std::uint8_t { line, closed, timed_out, cancelled };
 
-/// Waits for the next line of the new server: until `until`, or until it closes its side.
-csp::step<heard> hear(successor& s, csp::in<stop>& cancelled, io::deadline until, std::string& line)
+/// Waits for the next line of the new server, until `until` or until it closes its side.
+csp::step<read_result> read_line(successor& s, csp::in<stop>& cancelled, io::deadline until, std::string& line)
 {
     constexpr std::size_t longest = 8192;
-    io::select_read speech;
+    io::select_read incoming;
     for (;;) {
-        if (const auto end = s.said.find('\n'); end != std::string::npos || s.said.size() > longest) {
-            line = s.said.substr(0, end);
-            s.said.erase(0, line.size() + 1);
-            co_return heard::line;
+        if (const auto end = s.received.find('\n'); end != std::string::npos || s.received.size() > longest) {
+            line = s.received.substr(0, end);
+            s.received.erase(0, line.size() + 1);
+            co_return read_result::line;
         }
-        speech.add(0, s.line, until);
-        if (co_await csp::pri_alt(cancelled, speech) == cancelled) co_return heard::cancelled;
-        const io::select_event e = co_await speech.next();
-        if (e.what == io::select_event::outcome::expired) co_return heard::nothing;
-        if (e.what == io::select_event::outcome::closed) co_return heard::end;
-        s.said += e.bytes.text();
+        incoming.add(0, s.line, until);
+        if (co_await csp::pri_alt(cancelled, incoming) == cancelled) co_return read_result::cancelled;
+        const io::select_event e = co_await incoming.next();
+        if (e.what == io::select_event::outcome::expired) co_return read_result::timed_out;
+        if (e.what == io::select_event::outcome::closed) co_return read_result::closed;
+        s.received += e.bytes.text();
     }
 }
 
-constexpr const char* was_cancelled = "cancelled, since this server is ending";
+constexpr const char* was_cancelled = "cancelled: this server is stopping";
 
-/// Waits a moment, in which it must not end.
-csp::step<std::expected<void, sentence>> lives_on(successor& s, csp::in<stop>& cancelled)
+/// Waits for `time_on_trial`, in which the new server must not end.
+csp::step<std::expected<void, sentence>> stays_alive(successor& s, csp::in<stop>& cancelled)
 {
     const csp::timeout trial = csp::after(time_on_trial);
     const auto chosen = co_await csp::pri_alt(cancelled, s.process, trial);
@@ -90,10 +91,10 @@ own_command how_we_were_started(int count, const char* const* words, who_chooses
 csp::step<std::expected<successor, sentence>> start_successor(own_command command, std::vector<listening> sockets)
 {
     auto ends = io::socket_pair();
-    if (!ends) co_return std::unexpected(fmt::format("no socket can be made: {}", ends.error().text));
+    if (!ends) co_return std::unexpected(fmt::format("cannot create a socket pair: {}", ends.error().text));
     io::command what{.program = command.program,
                      .arguments = std::move(command.arguments),
-                     .environment = environment_for_heir(sockets, command.addresses),
+                     .environment = environment_for_successor(sockets, command.addresses),
                      .descriptors = {},
                      .directory = {},
                      .process_group = io::command::group::ours};
@@ -112,19 +113,19 @@ csp::step<std::expected<successor, sentence>> start_successor(own_command comman
 csp::step<std::expected<void, sentence>> try_successor(successor& s, csp::in<stop>& cancelled)
 {
     std::string line;
-    switch (co_await hear(s, cancelled, csp::core::here().now() + time_to_start, line)) {
-        case heard::cancelled:
+    switch (co_await read_line(s, cancelled, csp::core::here().now() + time_to_start, line)) {
+        case read_result::cancelled:
             co_return std::unexpected(was_cancelled);
-        case heard::nothing:
+        case read_result::timed_out:
             co_return std::unexpected(
                 fmt::format("the new server did not serve within {} seconds", time_to_start.count()));
-        case heard::end:
+        case read_result::closed:
             co_return std::unexpected(co_await how_it_ended(s, "before it served, and did not say why"));
-        case heard::line:
+        case read_result::line:
             break;
     }
     if (line != "ready") co_return std::unexpected(line);  // the reason
-    co_return co_await lives_on(s, cancelled);
+    co_return co_await stays_alive(s, cancelled);
 }
 
 csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>& cancelled)
@@ -133,16 +134,16 @@ csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>&
     if (const auto told = io::shutdown_write(s.line); !told) {
         co_return std::unexpected(fmt::format("the new server cannot be told: {}", told.error().text));
     }
-    switch (co_await hear(s, cancelled, csp::core::here().now() + time_to_take, line)) {
-        case heard::cancelled:
+    switch (co_await read_line(s, cancelled, csp::core::here().now() + time_to_take, line)) {
+        case read_result::cancelled:
             co_return std::unexpected(was_cancelled);
-        case heard::nothing:
-            co_return std::unexpected("the new server does not take the control socket");
-        case heard::end:
-            // Either an earlier version, which closed its line when it was ready, or it is ending: the kernel closes
-            // the descriptors of a process before its end can be seen.
-            co_return co_await lives_on(s, cancelled);
-        case heard::line:
+        case read_result::timed_out:
+            co_return std::unexpected("the new server did not take over the control socket");
+        case read_result::closed:
+            // Either it is an earlier version, which closes its connection when it is ready, or it is exiting: the
+            // kernel closes the descriptors of a process before waitid(2) reports its exit.
+            co_return co_await stays_alive(s, cancelled);
+        case read_result::line:
             break;
     }
     if (line != "here") co_return std::unexpected(line);  // the reason why it cannot take it

@@ -17,35 +17,35 @@
 
 namespace server {
 
-/// How this server was started, so that it can be again.
+/// The command that started this server, to start a successor with.
 struct own_command {
-    std::string program;                 // the file that runs, or by now its successor under the same name
+    std::string program;                 // path of the executable, which may have been replaced since
     std::vector<std::string> arguments;  // with argv[0]
     who_chooses_addresses addresses = who_chooses_addresses::configuration;
 };
 [[nodiscard]] own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses);
 
-/// A new server that was given our sockets. It is killed when this is destroyed, unless the process was let go.
+/// A new server that has inherited the listening sockets. The destructor kills it, unless `process` was let go.
 struct successor {
     io::child process;
-    io::socket line;  // on which it reports
-    std::string said = {};
+    io::socket line;  // by which it reports
+    std::string received = {};
 };
 
-/// Starts it.
+/// Starts a new server, which inherits `sockets`.
 [[nodiscard]] csp::step<std::expected<successor, std::string>> start_successor(own_command command,
                                                                                std::vector<listening> sockets);
 
-/// Waits until it has said that it serves, and then has served for a moment. If this server had left by then, a new one
-/// that dies right after its start would be an outage. An error, as a sentence, also when `cancelled` is closed
-/// meanwhile.
+/// Waits until the new server has reported that it serves, and then for another second, in which it must not exit: a
+/// server that crashes right after its start must not replace this one. An error is a sentence; it is one too if
+/// `cancelled` is closed meanwhile.
 [[nodiscard]] csp::step<std::expected<void, std::string>> try_successor(successor& s, csp::in<stop>& cancelled);
 
-/// Tells it to take our place, and waits until it has taken the control socket. Errors as above; the new server may
-/// have taken the control socket all the same.
+/// Tells the new server to take over, and waits until it has the control socket. Errors as above; even then, the new
+/// server may have taken the control socket.
 [[nodiscard]] csp::step<std::expected<void, std::string>> give_place(successor& s, csp::in<stop>& cancelled);
 
-/// Asks it to end, if there is patience for that, then kills it, and waits until it has ended, but not for ever.
+/// Sends SIGTERM and waits for `patience`, if that is not zero; then kills the new server and waits up to five seconds.
 [[nodiscard]] csp::step<void> end_successor(successor& s, std::chrono::milliseconds patience);
 
 }  // namespace server

@@ -24,18 +24,18 @@
 namespace server {
 namespace {
 
-csp::step<void> tell_the_log(const reload_answer& became, const std::string& who, csp::shared_out<log_lines>& to_log)
+csp::step<void> tell_the_log(const reload_answer& result, const std::string& who, csp::shared_out<log_lines>& to_log)
 {
-    for (const std::string& m : became.mistakes) co_await to_log.output(error_line("error", m));
-    for (const std::string& n : became.notes) co_await to_log.output(error_line("warning", n));
-    for (const std::string& c : became.changes) co_await to_log.output(error_line("notice", c));
+    for (const std::string& m : result.mistakes) co_await to_log.output(error_line("error", m));
+    for (const std::string& n : result.notes) co_await to_log.output(error_line("warning", n));
+    for (const std::string& c : result.changes) co_await to_log.output(error_line("notice", c));
     co_await to_log.output(
-        became.taken() ? error_line("notice", fmt::format("{}: the configuration was read again and is in force", who))
-                       : error_line("error", fmt::format("{}: the configuration stays as it was", who)));
+        result.taken() ? error_line("notice", fmt::format("{}: configuration reloaded", who))
+                       : error_line("error", fmt::format("{}: reload failed, the configuration is unchanged", who)));
 }
 
-/// Says every few seconds how many are still being answered. A process of its own: a core that does not answer must not
-/// keep the supervisor from ending the program.
+/// Logs every two seconds how many requests are still in progress. A process of its own, because a core that does not
+/// answer must not keep the supervisor from ending the program.
 csp::process progress_of_end(csp::in<stop> over, std::vector<csp::bridge_out<core_question>> to_witnesses,
                              csp::shared_out<log_lines> to_log)
 {
@@ -56,7 +56,7 @@ loan another_of_each(const supervised& configured)
     for (const listening& l : configured.sockets.opened) {
         auto copy = duplicate(l.socket);
         if (!copy) {
-            all.problem = fmt::format("there is no descriptor for {}: {}", l.address, copy.error().text);
+            all.problem = fmt::format("no file descriptor is left for {}: {}", l.address, copy.error().text);
             break;
         }
         all.sockets.push_back({l.address, std::move(*copy), l.file});
@@ -68,32 +68,32 @@ loan another_of_each(const supervised& configured)
 struct end_reason {
     std::string text;
     std::optional<pid_t> successor;
-    std::optional<io::socket> witness;
+    std::optional<io::socket> client;
 };
 
-/// What it has while it serves.
+/// The state of the supervisor while the server runs.
 struct serving {
-    beginning& with;
+    supervisor_setup& with;
     csp::in<supervisor_order>& orders;
     config_link& to_config;
     csp::out<log_order>& to_logs;
     csp::shared_out<log_lines>& to_log;
-    bool is_hung_up = false;                      // SIGHUP came during a reload
-    std::deque<supervisor_order> postponed = {};  // those that came during a reload
+    bool reload_requested = false;                // SIGHUP has come
+    std::deque<supervisor_order> postponed = {};  // orders that came during a reload
     std::optional<end_reason> end = {};
 };
 
-csp::step<void> answer_what_is_served(ask_what_is_served& ask, const beginning& with)
+csp::step<void> answer_what_is_served(ask_what_is_served& ask, const supervisor_setup& with)
 {
     co_await ask.answer.output(with.configured.served + with.engine + "\n");
 }
 
-/// Serves one signal. SIGHUP is only noted.
-csp::step<void> heed_signal(serving& s)
+/// Handles one signal. SIGHUP is only noted.
+csp::step<void> handle_signal(serving& s)
 {
     const int signal = co_await s.with.signals.next();
     if (signal == SIGHUP) {
-        s.is_hung_up = true;
+        s.reload_requested = true;
     } else if (signal == SIGUSR1) {
         co_await s.to_logs.output(log_order::reopen);
     } else {
@@ -102,11 +102,11 @@ csp::step<void> heed_signal(serving& s)
 }
 
 /// Takes an order during a reload.
-csp::step<void> take_order_meanwhile(serving& s)
+csp::step<void> take_order_during_reload(serving& s)
 {
     auto order = co_await s.orders.input();
     if (auto* end = std::get_if<end_server>(&*order)) {
-        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
+        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->client)};
     } else if (auto* ask = std::get_if<ask_what_is_served>(&*order)) {
         co_await answer_what_is_served(*ask, s.with);
     } else {
@@ -114,23 +114,23 @@ csp::step<void> take_order_meanwhile(serving& s)
     }
 }
 
-/// Waits for what became of a reload. If the server is to end meanwhile, config hears that and answers at once.
+/// Waits for the result of a reload. If the server is stopped meanwhile, config learns it and answers at once.
 csp::step<std::optional<reload_answer>> wait_for_reload(csp::in<reload_answer>& answers, serving& s)
 {
     while (!s.end) {
         const auto chosen = co_await csp::pri_alt(s.with.signals, answers, csp::while_open(s.orders));
         if (chosen == answers) break;
         if (chosen == s.with.signals) {
-            co_await heed_signal(s);
+            co_await handle_signal(s);
         } else {
-            co_await take_order_meanwhile(s);
+            co_await take_order_during_reload(s);
         }
     }
     if (s.end) s.to_config.ending.reset();
     co_return co_await answers.input();
 }
 
-/// Keeps what there is of a new configuration for the supervisor.
+/// Replaces what the supervisor keeps of the configuration.
 void keep(supervised now, supervised& configured)
 {
     std::vector<listening> sockets = std::move(configured.sockets.opened);
@@ -143,53 +143,53 @@ void keep(supervised now, supervised& configured)
     configured = {now.grace, std::move(now.served), {.opened = std::move(sockets), .closed = {}}};
 }
 
-/// Has the configuration read again, and waits until it is in force or refused.
+/// Has config reload the configuration, and waits for the result.
 csp::step<reload_answer> reload(std::string who, serving& s)
 {
     csp::bridge<reload_answer> reply(csp::core::here());
     csp::in<reload_answer> answers = reply.rx();
     co_await s.to_config.reloads.output({.answer = reply.tx()});
-    auto became = co_await wait_for_reload(answers, s);
-    if (!became) co_return reload_answer{{"the configuration cannot be read any more"}, {}, {}, {}};
-    if (auto now = std::exchange(became->now, std::nullopt)) keep(std::move(*now), s.with.configured);
-    s.with.log_hangs = became->hangs;
-    co_await tell_the_log(*became, who, s.to_log);
-    co_return std::move(*became);
+    auto result = co_await wait_for_reload(answers, s);
+    if (!result) co_return reload_answer{{"the configuration cannot be reloaded any more"}, {}, {}, {}};
+    if (auto now = std::exchange(result->now, std::nullopt)) keep(std::move(*now), s.with.configured);
+    s.with.log_hangs = result->hangs;
+    co_await tell_the_log(*result, who, s.to_log);
+    co_return std::move(*result);
 }
 
-/// Serves one order.
+/// Executes one order.
 csp::step<void> serve_order(supervisor_order order, serving& s)
 {
     if (auto* lend = std::get_if<lend_sockets>(&order)) {
         co_await lend->answer.output(another_of_each(s.with.configured));
     } else if (auto* again = std::get_if<reload_order>(&order)) {
-        auto became = co_await reload(std::move(again->who), s);
-        co_await again->answer.output(std::move(became));
+        auto result = co_await reload(std::move(again->who), s);
+        co_await again->answer.output(std::move(result));
     } else if (auto* ask = std::get_if<ask_what_is_served>(&order)) {
         co_await answer_what_is_served(*ask, s.with);
     } else if (auto* end = std::get_if<end_server>(&order)) {
-        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->witness)};
+        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->client)};
     } else {
         auto& handed = std::get<handed_over>(order);
-        const pid_t heir = handed.to;
+        const pid_t new_server = handed.to;
         co_await handed.answer.output({});
-        s.end = end_reason{fmt::format("process {} serves now", heir), heir, std::nullopt};
+        s.end = end_reason{fmt::format("process {} serves now", new_server), new_server, std::nullopt};
     }
 }
 
-/// Serves the orders until one of them, or a signal, is to end the server.
-csp::step<end_reason> serve_until_end(beginning& with, supervisor_links& links)
+/// Handles orders and signals until one of them ends the server.
+csp::step<end_reason> serve_until_end(supervisor_setup& with, supervisor_links& links)
 {
     serving s{with, links.orders, links.to_config, links.to_logs, links.to_log};
     while (!s.end) {
-        if (std::exchange(s.is_hung_up, false)) {
+        if (std::exchange(s.reload_requested, false)) {
             (void)co_await reload("SIGHUP", s);
         } else if (!s.postponed.empty()) {
             supervisor_order next = std::move(s.postponed.front());
             s.postponed.pop_front();
             co_await serve_order(std::move(next), s);
         } else if (co_await csp::pri_alt(s.with.signals, csp::while_open(s.orders)) == s.with.signals) {
-            co_await heed_signal(s);
+            co_await handle_signal(s);
         } else {
             auto order = co_await s.orders.input();
             co_await serve_order(std::move(*order), s);
@@ -198,8 +198,8 @@ csp::step<end_reason> serve_until_end(beginning& with, supervisor_links& links)
     co_return std::move(*s.end);
 }
 
-/// What may happen while the server ends, in turn: an order, which comes too late; a signal; the end.
-enum class waited : std::uint8_t { ended, patience_over, signal };  // SIGUSR1 is served meanwhile
+/// Why the wait for the end of the cores is over.
+enum class waited : std::uint8_t { ended, patience_over, signal };
 
 csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_set& signals,
                                csp::in<supervisor_order>& orders, csp::in<tally>& totals, csp::out<log_order>& to_logs)
@@ -215,11 +215,11 @@ csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_se
             if (signal == SIGUSR1) co_await to_logs.output(log_order::reopen);
             continue;
         }
-        (void)co_await orders.input();  // dropped: who asked for sockets learns that none come
+        (void)co_await orders.input();  // dropped, which tells the client that no answer will come
     }
 }
 
-/// Waits for the logs to be written, but not when another signal comes.
+/// Waits until the logs are written, or until another signal comes.
 csp::step<log_end> end_logs(log_order how, io::signal_set& signals, csp::in<log_end>& logs_end,
                             csp::out<log_order>& to_logs)
 {
@@ -238,45 +238,45 @@ csp::step<void> tell_all(std::vector<csp::bridge_out<stop>>& to_cores, stop::man
     for (auto& to_core : to_cores) co_await to_core.output({how});
 }
 
-/// Waits until every core serves, and tells whoever started the server.
-csp::step<void> begin_to_serve(beginning& with, supervisor_links& links)
+/// Waits until every core serves, and reports it to the service manager and to the old server.
+csp::step<void> begin_to_serve(supervisor_setup& with, supervisor_links& links)
 {
     (void)co_await ask_all(links.to_witnesses);  // a core that answers serves
     with.manager.tell("READY=1\n");
-    if (with.before_us) {
-        with.before_us.tell("ready");
-        predecessor another(with.before_us.another());
+    if (with.old_server) {
+        with.old_server.tell("ready");
+        predecessor another(with.old_server.another());
         const bool has_control = another && co_await links.to_control.output(std::move(another));
-        if (!has_control) with.before_us.tell("here");
+        if (!has_control) with.old_server.tell("here");
     }
     for (log_lines& line : with.first_lines) co_await links.to_log.output(std::move(line));
 }
 
-/// Cancels what is only for a server that goes on, gives up the listening sockets, and says that the end begins.
-csp::step<void> begin_to_end(beginning& with, const end_reason& why, supervisor_links& links)
+/// Cancels a reload or an upgrade, gives up the listening sockets, and reports that the server stops.
+csp::step<void> begin_to_end(supervisor_setup& with, const end_reason& why, supervisor_links& links)
 {
     links.while_serving.clear();
     links.to_config.ending.reset();
-    // Until a predecessor has left its place, the files are its own.
-    const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.before_us.is_there();
+    // As long as the old server has not handed over, the socket files belong to it.
+    const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.old_server.is_there();
     if (!why.successor && has_files) {
         for (const listening& l : with.configured.sockets.opened) remove_file_of(l);
     }
     with.configured.sockets = {};
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
     co_await links.to_log.output(
-        error_line("notice", fmt::format("{}: no new connections; what is under way has {} s to end", why.text,
+        error_line("notice", fmt::format("{}: no new connections; requests in progress have {} s to finish", why.text,
                                          static_cast<double>(with.configured.grace.count()) / 1000)));
 }
 
-csp::step<waited> stop_cores(stop::manner how, beginning& with, supervisor_links& links)
+csp::step<waited> stop_cores(stop::manner how, supervisor_setup& with, supervisor_links& links)
 {
     co_await tell_all(links.to_cores, how);
     co_return co_await wait_for_end(with.configured.grace, with.signals, links.orders, links.totals, links.to_logs);
 }
 
-/// Waits for the end of the cores. Clients that a successor serves as well may ask once more before.
-csp::step<waited> end_cores(beginning& with, bool has_successor, supervisor_links& links)
+/// Waits for the end of the cores. If a successor serves, idle clients may first send one more request.
+csp::step<waited> end_cores(supervisor_setup& with, bool has_successor, supervisor_links& links)
 {
     waited for_it = waited::patience_over;
     if (has_successor) for_it = co_await stop_cores(stop::manner::gently, with, links);
@@ -287,7 +287,7 @@ csp::step<waited> end_cores(beginning& with, bool has_successor, supervisor_link
 }
 
 /// Logs how the cores have ended, and ends the logs.
-csp::step<log_end> end_logs_after(waited for_it, beginning& with, supervisor_links& links)
+csp::step<log_end> end_logs_after(waited for_it, supervisor_setup& with, supervisor_links& links)
 {
     auto order = log_order::finish;
     if (for_it == waited::ended) {
@@ -295,11 +295,11 @@ csp::step<log_end> end_logs_after(waited for_it, beginning& with, supervisor_lin
         co_await links.to_log.output(error_line("notice", fmt::format("ended; {}", sum ? to_string(*sum) : "")));
     } else {
         co_await links.to_log.output(error_line("warning", "ended while answers were still being sent"));
-        co_await csp::sleep(std::chrono::milliseconds(500));  // in which the back ends tell what they have
+        co_await csp::sleep(std::chrono::milliseconds(500));  // for the last lines of the back ends
         order = for_it == waited::signal ? log_order::give_up : log_order::finish_present;
     }
     {
-        // The log waits until all ends of `lines` are closed. A session of control may hold one while it waits for us.
+        // The log waits until all ends of `lines` are closed. A session may hold one while it waits for the supervisor.
         const auto orders_closed = std::move(links.orders);
         const auto lines_closed = std::move(links.to_log);
     }
@@ -308,7 +308,7 @@ csp::step<log_end> end_logs_after(waited for_it, beginning& with, supervisor_lin
 
 }  // namespace
 
-csp::process supervisor(beginning with, supervisor_links links)
+csp::process supervisor(supervisor_setup with, supervisor_links links)
 {
     co_await begin_to_serve(with, links);
     const end_reason why = co_await serve_until_end(with, links);
@@ -321,8 +321,8 @@ csp::process supervisor(beginning with, supervisor_links links)
 
     const waited for_it = co_await end_cores(with, why.successor.has_value(), links);
     const log_end logs = co_await end_logs_after(for_it, with, links);
-    // Workers may hold sockets of clients that do not read, and the log or config a file on a disk that hangs; only the
-    // end of the program closes these now.
+    // Workers may hold sockets of clients that do not read, and the log or config may hold a file on a disk that hangs.
+    // Only the exit of the program closes these.
     if (for_it != waited::ended || !logs.is_complete || with.log_hangs) std::_Exit(EXIT_SUCCESS);
 }
 

@@ -18,16 +18,16 @@
 
 namespace server {
 
-/// What the supervisor begins with.
-struct beginning {
-    supervised configured;  // with another of each socket, to be lent to a successor
-    std::string engine;     // how the kernel is spoken to, as a line
+/// What the supervisor is given at the start.
+struct supervisor_setup {
+    supervised configured;  // with a duplicate of each listening socket, for a successor
+    std::string engine;     // a line about the I/O engine
     std::vector<log_lines> first_lines;
     io::signal_set signals;  // SIGTERM, SIGINT, SIGHUP, SIGUSR1
     service_manager manager;
-    predecessor before_us;  // of which control has another
+    predecessor old_server;  // in an upgrade; control gets a duplicate
     who_chooses_addresses addresses = who_chooses_addresses::configuration;
-    bool log_hangs = false;  // one that config was to open
+    bool log_hangs = false;  // a reload could not open a log, because its file system does not answer
 };
 
 struct config_link {
@@ -50,29 +50,32 @@ struct supervisor_links {
     std::vector<csp::shared_out<stop>> until_end;
 };
 
-/// Begins and ends the server, and tells so to those who started it. SIGTERM, SIGINT or an order: no new connections,
-/// and the end when what is under way is done. When that takes longer than `grace`, or a second signal comes, the
-/// program ends at once, with its logs written as far as they take lines within half a second. Then the logs are waited
-/// for as long as they make progress; another signal ends that. When a successor serves, clients have first another
-/// `grace` to ask once more. SIGHUP, or an order: the configuration is read again, and the log and who ordered it hear
-/// what became of that. Signals and orders are served one after another, so no reload meets another, nor the beginning
-/// of the end; but status is answered during a reload too, and what is to end the server cancels the reload.
+/// Starts, reloads and stops the server, and reports to whoever started it.
+///
+/// SIGTERM, SIGINT or an order stops the server: it accepts no new connections, and exits when the requests in progress
+/// are done. After `grace`, or at a second signal, it does not wait for them any longer. In each case it then waits for
+/// the logs as long as they make progress; after a second signal, for half a second at most. If a successor serves,
+/// idle clients first get another `grace` to send one more request.
+///
+/// SIGHUP or an order reloads the configuration; the log and the client of the order are told the result. Signals and
+/// orders are handled one at a time, so reloads never overlap. During a reload, status is still answered, and a signal
+/// or an order to stop cancels the reload.
 ///
 ///   orders         supervisor_order   from the control socket
-///   totals         tally              what has been served, when all cores have ended
+///   totals         tally              the total of what was served, when all cores have ended
 ///   to_config      reload_request     for each reload; closed when the server begins to end
 ///   logs_end       log_end            the logs have ended
-///   to_logs        log_order          for each SIGUSR1: the files of the logs are opened anew; at the end: finish
+///   to_logs        log_order          reopen the log files, for each SIGUSR1; finish, at the end
 ///   to_cores       stop               to each
-///   to_witnesses   core_question      do all serve? how many are still under way?
-///   to_log         log_lines          what an operator wants to know
-///   to_control     predecessor        once, when this server serves and another had its place before
+///   to_witnesses   core_question      do all cores serve? how many requests are in progress?
+///   to_log         log_lines          messages for the operator
+///   to_control     predecessor        once, if this server was started by an upgrade, when it serves
 ///   while_serving  stop               never written; closed when the server begins to end
 ///   until_end      stop               never written; closed when the server has ended
 ///
-/// Deadlock: a client of config, the cores' acceptors, the witnesses, the log and, at the beginning, control; a server
-/// to control's sessions and the upgrades, whose orders have the ends for their answers, and who wait for these. It
-/// waits for the cores' end with a time limit.
-csp::process supervisor(beginning with, supervisor_links links);
+/// Deadlock: a client of config, of the cores' acceptors, of the witnesses, of the log and, at the start, of control; a
+/// server to control's sessions and to the upgrades, which wait for the answers to their orders. It waits for the end
+/// of the cores with a time limit.
+csp::process supervisor(supervisor_setup with, supervisor_links links);
 
 }  // namespace server

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 
@@ -19,122 +21,136 @@
 namespace server {
 namespace {
 
-constexpr const char* ends_already = "the server is ending already";
+constexpr const char* already_stopping = "the server is already stopping";
 
-/// The place of this server at its control socket, while a new server may take it. The destructor gives it back to this
-/// server, unless it was given away, and removes the file that the new server made beside it.
-class lent_place {
+/// A second name of this server's control socket, as long as a new server may take the first. The destructor gives the
+/// socket its first name again, unless that was given up, and removes the file that the new server made beside it.
+class control_socket_backup {
   public:
-    explicit lent_place(const std::string& path) : path_(path), ours_(path_beside(path, ::getpid())), theirs_(path)
+    explicit control_socket_backup(const std::string& path)
+        : path_(path), backup_(path_beside(path, ::getpid())), new_servers_(path)
     {
-        theirs_.reserve(path.size() + 24);  // so that expect() needs no memory
-        is_kept_ = ::link(path_.c_str(), ours_.c_str()) == 0;
+        new_servers_.reserve(path.size() + 24);  // so that note_new_server() needs no memory
+        has_backup_ = ::link(path_.c_str(), backup_.c_str()) == 0;
     }
-    lent_place(const lent_place&) = delete;
-    lent_place& operator=(const lent_place&) = delete;
-    /// REQUIRES: the new server has been killed, unless the place was given away.
-    ~lent_place()
+    control_socket_backup(const control_socket_backup&) = delete;
+    control_socket_backup& operator=(const control_socket_backup&) = delete;
+    /// REQUIRES: the new server has been killed, unless the name was given up.
+    ~control_socket_backup()
     {
-        if (theirs_.size() > path_.size()) ::unlink(theirs_.c_str());
-        if (!is_kept_) return;
-        if (is_given_away_ || is_ours()) {
-            ::unlink(ours_.c_str());
+        if (new_servers_.size() > path_.size()) ::unlink(new_servers_.c_str());
+        if (!has_backup_) return;
+        if (is_given_up_ || is_ours()) {
+            ::unlink(backup_.c_str());
         } else {
-            ::rename(ours_.c_str(), path_.c_str());
+            ::rename(backup_.c_str(), path_.c_str());
         }
     }
-    void expect(pid_t heir) noexcept { theirs_ += path_beside({}, heir); }
-    void give_away() noexcept { is_given_away_ = true; }
+    void note_new_server(pid_t new_server) noexcept { new_servers_ += path_beside({}, new_server); }
+    void give_up() noexcept { is_given_up_ = true; }
 
   private:
-    [[nodiscard]] bool is_ours() const { return io::socket_identity::at(path_) == io::socket_identity::at(ours_); }
+    [[nodiscard]] bool is_ours() const { return io::socket_identity::at(path_) == io::socket_identity::at(backup_); }
 
     std::string path_;
-    std::string ours_;    // another name of our socket
-    std::string theirs_;  // once the new server is started
-    bool is_kept_ = false;
-    bool is_given_away_ = false;
+    std::string backup_;       // the second name
+    std::string new_servers_;  // where the new server makes its socket
+    bool has_backup_ = false;
+    bool is_given_up_ = false;
 };
 
-/// A new server on trial. The members are destroyed in such an order that it is killed before the place is taken back.
+/// A new server on trial. `new_server` is the last member, so it is killed before the control socket is restored.
 struct trial {
-    lent_place place;
-    std::chrono::milliseconds patience{};  // with its end, if this server ends too
-    std::optional<successor> heir = {};
+    control_socket_backup control_socket;
+    std::chrono::milliseconds patience{};  // for its end, if this server ends too
+    std::optional<successor> new_server = {};
 };
 
-/// Starts a new server, and makes this one drain when it serves. Yields its process id, or an error, as a sentence.
+/// Starts a new server, and has this one drain when the new one serves. Yields its process id, or an error as a
+/// sentence.
 csp::step<std::expected<pid_t, std::string>> replace_server(own_command command, trial& now, csp::in<stop>& cancelled,
                                                             upgrade_links& links)
 {
     auto lent = co_await csp::ask(links.to_supervisor, lend_sockets{});
-    if (!lent) co_return std::unexpected(ends_already);
+    if (!lent) co_return std::unexpected(already_stopping);
     if (!lent->problem.empty()) co_return std::unexpected(lent->problem);
     now.patience = lent->patience;
-    auto heir = co_await start_successor(std::move(command), std::move(lent->sockets));
-    if (!heir) co_return std::unexpected(std::move(heir.error()));
-    const pid_t pid = heir->process.pid();
-    now.heir = std::move(*heir);
-    now.place.expect(pid);
-    auto serves = co_await try_successor(*now.heir, cancelled);
-    if (serves) serves = co_await give_place(*now.heir, cancelled);
+    auto new_server = co_await start_successor(std::move(command), std::move(lent->sockets));
+    if (!new_server) co_return std::unexpected(std::move(new_server.error()));
+    const pid_t pid = new_server->process.pid();
+    now.new_server = std::move(*new_server);
+    now.control_socket.note_new_server(pid);
+    auto serves = co_await try_successor(*now.new_server, cancelled);
+    if (serves) serves = co_await give_place(*now.new_server, cancelled);
     if (!serves) co_return std::unexpected(std::move(serves.error()));
-    if (!co_await csp::ask(links.to_supervisor, handed_over{.to = pid})) co_return std::unexpected(ends_already);
-    std::move(now.heir->process).let_go();
-    now.heir.reset();
-    now.place.give_away();
+    if (!co_await csp::ask(links.to_supervisor, handed_over{.to = pid})) co_return std::unexpected(already_stopping);
+    std::move(now.new_server->process).let_go();
+    now.new_server.reset();
+    now.control_socket.give_up();
     co_return pid;
 }
 
-/// If this server goes on, the new one is killed at once: it shares our sockets, and would get some of our clients.
+/// If this server keeps running, the new one is killed at once: it shares the listening sockets, so it would get
+/// clients.
 csp::step<void> end_trial(trial& now, csp::in<stop>& cancelled)
 {
-    if (!now.heir) co_return;
+    if (!now.new_server) co_return;
     const bool server_ends = co_await csp::pri_alt(cancelled, csp::skip) == cancelled;
-    if (server_ends) now.place.give_away();  // the control socket is about to be removed
-    co_await end_successor(*now.heir, server_ends ? now.patience : std::chrono::milliseconds(0));
+    if (server_ends) now.control_socket.give_up();  // the control socket is about to be removed
+    co_await end_successor(*now.new_server, server_ends ? now.patience : std::chrono::milliseconds(0));
 }
 
-/// As replace_server(). After an error, or when memory runs out, nothing is left of the new server.
+/// As replace_server(). After an error, or if there is no memory, the new server has been ended.
 csp::step<std::expected<pid_t, std::string>> try_to_replace_server(own_command command, const std::string& control_path,
                                                                    csp::in<stop>& cancelled, upgrade_links& links)
 {
-    std::expected<pid_t, std::string> heir = std::unexpected("out of memory");  // which needs none, being so short
-    trial now{lent_place(control_path)};
+    // A text so short that it needs no memory itself.
+    std::expected<pid_t, std::string> new_server = std::unexpected("out of memory");
+    trial now{control_socket_backup(control_path)};
     try {
-        heir = co_await replace_server(std::move(command), now, cancelled, links);
+        new_server = co_await replace_server(std::move(command), now, cancelled, links);
     } catch (...) {
         csp::report_fault();
     }
-    if (!heir) co_await end_trial(now, cancelled);
-    co_return heir;
+    if (!new_server) co_await end_trial(now, cancelled);
+    co_return new_server;
 }
 
 csp::process attempt(own_command command, std::string control_path, csp::out<upgrade_answer> to_client,
                      csp::in<stop> cancelled, csp::out<stop> until_over, upgrade_links links)
 {
     co_await links.to_log.output(error_line("notice", fmt::format("upgrade: starting {}", command.program)));
-    const auto heir = co_await try_to_replace_server(std::move(command), control_path, cancelled, links);
-    if (!heir) co_await links.to_log.output(error_line("error", fmt::format("no upgrade: {}", heir.error())));
-    {
-        const auto closed = std::move(until_over);  // before the client is told, who may ask again
+    const auto new_server = co_await try_to_replace_server(std::move(command), control_path, cancelled, links);
+    if (!new_server) {
+        co_await links.to_log.output(error_line("error", fmt::format("upgrade failed: {}", new_server.error())));
     }
-    if (heir) {
-        co_await to_client.output(*heir);
+    {
+        const auto closed = std::move(until_over);  // before the answer, after which the client may ask again
+    }
+    if (new_server) {
+        co_await to_client.output(*new_server);
     } else {
         const bool server_ends = co_await csp::pri_alt(cancelled, csp::skip) == cancelled;
-        co_await to_client.output(
-            std::unexpected(fmt::format("{}\n{}", heir.error(), server_ends ? "" : "The old server goes on.\n")));
+        co_await to_client.output(std::unexpected(
+            fmt::format("{}\n{}", new_server.error(), server_ends ? "" : "The old server keeps running.\n")));
     }
 }
 
-/// The ends of the attempt that is under way; empty if there is none.
+/// The ends of the attempt in progress; empty if there is none.
 struct running_attempt {
-    csp::in<stop> over;    // closed with the attempt, however that ends
-    csp::out<stop> until;  // to be closed when it is to be cancelled
+    csp::in<stop> over;    // closed when the attempt ends, however it ends
+    csp::out<stop> until;  // closing it cancels the attempt
 
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(over); }
 };
+
+/// No value if there is no memory for the answer. Then its channel closes, which tells the client.
+std::optional<upgrade_answer> refusal(std::string_view why) noexcept
+{
+    std::optional<upgrade_answer> no;
+    csp::attempt([&] { no = std::unexpected(std::string(why) + "\n"); });
+    return no;
+}
 
 }  // namespace
 
@@ -161,10 +177,7 @@ csp::process upgrades(own_command command, std::string control_path, csp::in<upg
         may_ask = request.has_value();
         if (!request) continue;
         if (server_ends || now) {
-            std::optional<upgrade_answer> no;
-            csp::attempt([&] {
-                no = std::unexpected(std::string(server_ends ? ends_already : "an upgrade is under way") + "\n");
-            });
+            auto no = refusal(server_ends ? already_stopping : "an upgrade is in progress");
             if (no) co_await request->answer.output(std::move(*no));
             continue;
         }

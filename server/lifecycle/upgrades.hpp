@@ -15,11 +15,11 @@
 
 namespace server {
 
-/// The new server, or the reason why there is none.
+/// The process id of the new server, or why the upgrade failed.
 using upgrade_answer = std::expected<pid_t, std::string>;
 
 struct upgrade_request {
-    std::string binary;  // to be run; "" is the file that this server was started from
+    std::string binary;  // to run; if empty, the executable of this server
     csp::out<upgrade_answer> answer = {};
 };
 static_assert(csp::mobile<upgrade_request>);
@@ -29,21 +29,20 @@ struct upgrade_links {
     csp::shared_out<log_lines> to_log;
 };
 
-/// Has a new server take this one's place, one attempt at a time. The new one is given the sockets, and both serve.
-/// When the new one has served for a moment, it is given the control socket, and this server drains. If the new one
-/// fails before that, this one goes on as before. If this server has to end meanwhile, the attempt is cancelled: the
-/// new server ends as well, and then the attempt is over.
+/// Replaces this server by a new one, one attempt at a time. The new server inherits the listening sockets, and both
+/// serve. After a second the new server gets the control socket, and this server drains. If the new server fails before
+/// that, this one keeps running. If this server is stopped meanwhile, the attempt is cancelled and the new server is
+/// stopped too.
 ///
 ///   requests        upgrade_request    from the control socket's sessions; one that comes during an attempt is refused
 ///   over            stop               never written; closed when the server begins to end
-///   to_supervisor   supervisor_order   lend the sockets; a successor serves
-///   to_log          log_lines          how it goes
+///   to_supervisor   supervisor_order   lend the sockets; the new server serves
+///   to_log          log_lines          start and failure of each attempt
 ///
-/// Promise: always takes `requests`, and answers at once those that it refuses. However an attempt fails, memory
-/// running out included, its new server is ended, and this server has its name at the control socket again. Deadlock:
-/// each attempt is a process of its own, a client of the supervisor and of the log; the supervisor does not wait for an
-/// attempt but closes `over`.
-/// Ends when nobody can ask any more and no attempt is under way.
+/// Promise: always takes `requests`, and at once answers those that it refuses. However an attempt fails, also for want
+/// of memory, its new server is ended, and this server has its control socket back.
+/// Deadlock: each attempt is a process of its own, a client of the supervisor and of the log. The supervisor does not
+/// wait for an attempt; it closes `over`. This process ends when no request can come and no attempt is in progress.
 csp::process upgrades(own_command command, std::string control_path, csp::in<upgrade_request> requests,
                       csp::in<stop> over, upgrade_links links);
 

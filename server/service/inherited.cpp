@@ -151,7 +151,7 @@ std::expected<inheritance, std::string> inherit()
         const int report = first_inherited + count;
         if (is_open(report)) {
             ::fcntl(report, F_SETFL, ::fcntl(report, F_GETFL) | O_NONBLOCK);
-            all.before_us = predecessor(io::descriptor(report));
+            all.old_server = predecessor(io::descriptor(report));
         }
         reports = 1;
         if (by_manager_first) all.addresses = who_chooses_addresses::manager;
@@ -171,7 +171,7 @@ std::expected<inheritance, std::string> inherit()
     return all;
 }
 
-std::vector<std::string> environment_for_heir(const std::vector<listening>& sockets, who_chooses_addresses whose)
+std::vector<std::string> environment_for_successor(const std::vector<listening>& sockets, who_chooses_addresses whose)
 {
     std::vector<std::string> all;
     for (char** variable = environ; *variable != nullptr; ++variable) {

@@ -47,7 +47,7 @@ enum class who_chooses_addresses : std::uint8_t { configuration, manager };
 struct inheritance {
     std::vector<listening> sockets;
     who_chooses_addresses addresses = who_chooses_addresses::configuration;
-    predecessor before_us;
+    predecessor old_server;
     /// Other open descriptors. The parent forgot to close them, or the configuration names them (/dev/fd/3). So the
     /// caller closes them after it has opened the files of the configuration.
     std::vector<io::descriptor> others;
@@ -62,8 +62,8 @@ struct inheritance {
 [[nodiscard]] std::expected<inheritance, std::string> inherit();
 
 /// The environment for a successor, which describes the sockets it inherits. WATCHDOG_PID is left out.
-[[nodiscard]] std::vector<std::string> environment_for_heir(const std::vector<listening>& sockets,
-                                                            who_chooses_addresses whose);
+[[nodiscard]] std::vector<std::string> environment_for_successor(const std::vector<listening>& sockets,
+                                                                 who_chooses_addresses whose);
 /// The number of the first inherited socket (SD_LISTEN_FDS_START). The line to the predecessor follows the last one.
 inline constexpr int first_inherited = 3;
 

@@ -189,7 +189,7 @@ void remove_file_of(const listening& l)
     if (const auto path = path_of(l.address)) io::remove_socket(*path, l.file);
 }
 
-void move_of_addresses::name_ports(std::vector<std::string>& listen) const
+void address_change::name_ports(std::vector<std::string>& listen) const
 {
     for (std::string& where : listen) {
         const auto a = io::address::parse(where);
@@ -210,11 +210,12 @@ std::vector<std::string> wanted_addresses(const settings& s)
     return all;
 }
 
-std::expected<move_of_addresses, std::vector<std::string>> move_addresses(const std::vector<std::string>& present,
-                                                                          const settings& wanted, when_in_use then)
+std::expected<address_change, std::vector<std::string>> move_addresses(const std::vector<std::string>& present,
+                                                                       const settings& wanted, when_in_use then)
 {
     const std::vector<std::string> next = wanted_addresses(wanted);
-    move_of_addresses change{.of_cores = std::vector<listening_change>(wanted.workers), .of_keeper = {}, .chosen = {}};
+    address_change change{
+        .for_cores = std::vector<listening_change>(wanted.workers), .for_supervisor = {}, .chosen = {}};
     std::vector<std::string> wrong;
     for (const std::string& where : next) {
         if (contains(present, where)) continue;
@@ -228,21 +229,21 @@ std::expected<move_of_addresses, std::vector<std::string>> move_addresses(const 
         for (unsigned i = 0; i < wanted.workers; ++i) {
             listening& one = (*listeners)[i];
             if (auto another = duplicate(one.socket)) {
-                change.of_keeper.opened.push_back({one.address, std::move(*another), one.file});
+                change.for_supervisor.opened.push_back({one.address, std::move(*another), one.file});
             } else {
                 wrong.push_back(fmt::format("cannot listen on {}: {}", where, another.error().text));
             }
-            change.of_cores[i].opened.push_back(std::move(one));
+            change.for_cores[i].opened.push_back(std::move(one));
         }
     }
     if (!wrong.empty()) {
-        for (const listening& l : change.of_cores.front().opened) remove_file_of(l);
+        for (const listening& l : change.for_cores.front().opened) remove_file_of(l);
         return std::unexpected(std::move(wrong));
     }
     for (const std::string& where : present) {
-        if (!contains(next, where)) change.of_keeper.closed.push_back(where);
+        if (!contains(next, where)) change.for_supervisor.closed.push_back(where);
     }
-    for (listening_change& of_core : change.of_cores) of_core.closed = change.of_keeper.closed;
+    for (listening_change& of_core : change.for_cores) of_core.closed = change.for_supervisor.closed;
     return change;
 }
 

@@ -36,18 +36,21 @@ namespace server {
 /// Removes the socket file of a unix address, unless another server has replaced it.
 void remove_file_of(const listening& l);
 
-/// The change from one set of addresses to another. `of_cores` has the listeners to open and close for each core;
-/// `of_keeper` the same for the supervisor, which keeps a duplicate of each socket for upgrades.
-struct move_of_addresses {
+/// The change from one set of addresses to another. `for_cores` has the listeners to open and close for each core;
+/// `for_supervisor` the same for the supervisor, which keeps a duplicate of each socket for upgrades.
+struct address_change {
     struct chosen_port {
         std::string wanted;  // with port 0
         std::string address;
     };
-    std::vector<listening_change> of_cores;
-    listening_change of_keeper;
+    std::vector<listening_change> for_cores;
+    listening_change for_supervisor;
     std::vector<chosen_port> chosen;  // by the kernel, for port 0
 
-    [[nodiscard]] bool changes_nothing() const { return of_keeper.opened.empty() && of_keeper.closed.empty(); }
+    [[nodiscard]] bool changes_nothing() const
+    {
+        return for_supervisor.opened.empty() && for_supervisor.closed.empty();
+    }
     /// Replaces port 0 in `listen` by the chosen ports.
     void name_ports(std::vector<std::string>& listen) const;
 };
@@ -58,7 +61,7 @@ enum class when_in_use : std::uint8_t { refuse, wait_a_second };
 
 /// Opens the addresses of `wanted` that are not `present`. If any cannot be opened, nothing changes, and the error has
 /// a message for each.
-[[nodiscard]] std::expected<move_of_addresses, std::vector<std::string>> move_addresses(
+[[nodiscard]] std::expected<address_change, std::vector<std::string>> move_addresses(
     const std::vector<std::string>& present, const settings& wanted, when_in_use then = when_in_use::refuse);
 
 }  // namespace server

@@ -52,10 +52,10 @@ TEST(Addresses, Port0IsOnePortAndStays)
     settings wanted = listening_on({"127.0.0.1:0", "127.0.0.1:0"}, 3);
     auto move = move_addresses({}, wanted);
     ASSERT_TRUE(move);
-    EXPECT_THAT(move->of_keeper.opened, SizeIs(3));
-    const std::string chosen = move->of_keeper.opened.front().address;
+    EXPECT_THAT(move->for_supervisor.opened, SizeIs(3));
+    const std::string chosen = move->for_supervisor.opened.front().address;
     EXPECT_NE(io::address::parse(chosen)->port(), 0);
-    for (const listening& l : move->of_keeper.opened) {
+    for (const listening& l : move->for_supervisor.opened) {
         EXPECT_EQ(l.address, chosen);
         EXPECT_EQ(io::local(l.socket)->to_string(), chosen);
     }
@@ -76,13 +76,13 @@ TEST(Addresses, AFileThatIsAnothersByNowStays)
     const std::string where = "unix:" + d.path() + "/s";
     auto move = move_addresses({}, listening_on({where}));
     ASSERT_TRUE(move);
-    const listening& ours = move->of_keeper.opened.front();
+    const listening& ours = move->for_supervisor.opened.front();
     std::filesystem::rename(d.path() + "/s", d.path() + "/moved");
     auto another = move_addresses({}, listening_on({where}));
     ASSERT_TRUE(another);
     remove_file_of(ours);
     EXPECT_TRUE(std::filesystem::exists(d.path() + "/s"));
-    remove_file_of(another->of_keeper.opened.front());
+    remove_file_of(another->for_supervisor.opened.front());
     EXPECT_FALSE(std::filesystem::exists(d.path() + "/s"));
 }
 
@@ -93,8 +93,8 @@ TEST(Addresses, OnlyWhatDiffersIsOpened)
     const std::string comes = at(other);
     auto move = move_addresses({stays, "127.0.0.1:1"}, listening_on({stays, comes}, 3));
     ASSERT_TRUE(move);
-    EXPECT_THAT(move->of_cores, SizeIs(3));
-    for (const listening_change& c : move->of_cores) {
+    EXPECT_THAT(move->for_cores, SizeIs(3));
+    for (const listening_change& c : move->for_cores) {
         ASSERT_THAT(c.opened, SizeIs(1));
         EXPECT_EQ(c.opened.front().address, comes);
         EXPECT_EQ(io::local(c.opened.front().socket)->to_string(), comes);
@@ -102,7 +102,7 @@ TEST(Addresses, OnlyWhatDiffersIsOpened)
         EXPECT_TRUE(c.closes("127.0.0.1:1"));
         EXPECT_FALSE(c.closes(stays));
     }
-    EXPECT_THAT(move->of_keeper.opened, SizeIs(3)) << "another of each";
+    EXPECT_THAT(move->for_supervisor.opened, SizeIs(3)) << "another of each";
     EXPECT_TRUE(can_be_taken(stays)) << "it was there already, as far as this knows";
     move = move_addresses({stays}, listening_on({stays}));
     ASSERT_TRUE(move);
@@ -126,11 +126,11 @@ TEST(Addresses, APortOfOursIsShared)
     const reserved_port port;
     const auto present = move_addresses({}, listening_on({at(port)}));
     ASSERT_TRUE(present);
-    const std::string ours = present->of_keeper.opened.front().address;
+    const std::string ours = present->for_supervisor.opened.front().address;
     const std::string all = fmt::format("[::]:{}", io::address::parse(ours)->port());
     const auto wider = move_addresses({ours}, listening_on({all}));
     ASSERT_TRUE(wider) << wider.error().front();
-    EXPECT_THAT(wider->of_keeper.closed, ElementsAre(ours));
+    EXPECT_THAT(wider->for_supervisor.closed, ElementsAre(ours));
     EXPECT_FALSE(move_addresses({}, listening_on({all}))) << "somebody else's is not";
 }
 
