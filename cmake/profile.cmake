@@ -17,7 +17,11 @@ elseif(EXISTS "${OCCWSERV_PROFILE}")
     unset(CMAKE_REQUIRED_FLAGS)
     if(OCCWSERV_PROFILE_IS_READABLE)
         add_compile_options(${use_profile})
-        # ThinLTO optimizes at the link, and does not notice that the profile has changed.
+        # A changed profile must rebuild every object, since ThinLTO cannot link objects of two profiles. Ninja rebuilds
+        # what has another command line, so that has a digest of the profile.
+        file(SHA256 "${OCCWSERV_PROFILE}" digest)
+        string(SUBSTRING ${digest} 0 16 digest)
+        add_compile_definitions(OCCWSERV_PROFILE_DIGEST=${digest})
         set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${OCCWSERV_PROFILE}")
     else()
         message(STATUS "This compiler cannot read ${OCCWSERV_PROFILE}: building without it")
