@@ -162,19 +162,13 @@ csp::step<log_report> work_on(outlet& to, log_work work)
     co_return r;
 }
 
-/// As work_on(). If memory runs out, the lines are lost or the old file is still used; reporting that needs no memory.
-csp::step<log_report> try_to_work_on(outlet& to, log_work work)
+/// The report when memory runs out: the lines are lost, or the old file is still used.
+log_report without_memory(const log_work& work)
 {
     const bool is_reopen = work.what == log_work::kind::reopen;
-    log_report without_memory{.lines = is_reopen ? 0 : lines_in(work.lines),
-                              .why = io::error::of(ENOMEM),
-                              .not_reopened = is_reopen ? "out of memory" : ""};
-    try {
-        co_return co_await work_on(to, std::move(work));
-    } catch (...) {
-        csp::report_fault();
-    }
-    co_return without_memory;
+    return {.lines = is_reopen ? 0 : lines_in(work.lines),
+            .why = io::error::of(ENOMEM),
+            .not_reopened = is_reopen ? "out of memory" : ""};
 }
 
 }  // namespace
@@ -185,7 +179,12 @@ csp::process log_writer(log_number me, log_destination to, std::chrono::millisec
     {
         outlet out(me, std::move(to), reader_patience, to_log);
         while (auto next = co_await work.input()) {
-            log_report r = co_await try_to_work_on(out, std::move(*next));
+            log_report r = without_memory(*next);  // before it runs out
+            try {
+                r = co_await work_on(out, std::move(*next));
+            } catch (...) {
+                csp::report_fault();
+            }
             r.from = me;
             co_await to_log.output(std::move(r));
         }
