@@ -579,7 +579,7 @@ def test_a_file_that_ends_before_its_end(serve):
     if not os.access(site / "enabled", os.R_OK) or (site / "enabled").stat().st_size < 1000:
         pytest.skip("this system has no such files")
     r = serve(site=site).ask("/enabled")
-    assert (r.status, "being changed" in r.text) == (503, True)
+    assert (r.status, "being modified" in r.text) == (503, True)
 
 
 def test_files_replaced_under_load(serve):
