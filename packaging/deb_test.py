@@ -359,7 +359,7 @@ def test_a_new_version_that_cannot_start(service, package, tmp_path):
         said = dpkg("-i", newer(package, tmp_path, "999.1"))
     finally:
         CONFIGURATION.write_text(text)
-    assert "the old version serves on" in said
+    assert "the old version keeps running" in said
     assert process_of(run("occwserv", "status")) == heir
     assert get("/healthz") == "ok\n"
 
