@@ -90,12 +90,13 @@ struct while_open {
     const End& end;
 };
 
-/// What a source must name as its nested type `guard`, made from the source, to stand in an ALT.
+/// The interface of a guard. To be an alternative of an ALT, a type has a nested type `guard` that models this concept
+/// and is constructed from an object of the type.
 ///
-///   ready()      whether to take it would not wait. Asked when the ALT begins and again when it was fired.
-///   guarded()    the address that tells the source from others, as its own guarded() yields it
-///   enable(alt)  from now on, whatever makes it ready calls alt.fire(); at once, if it is ready by now
-///   disable()    the ALT is over: alt must not be touched any more
+///   ready()      true if an input from the source would not wait. Called when the ALT begins and after it has fired.
+///   guarded()    the address that identifies the source; equal to the source's own guarded()
+///   enable(alt)  from now on the source calls alt.fire() when it becomes ready; it does so at once if it is ready
+///   disable()    the ALT has ended: the source must not use `alt` any more
 template <class G>
 concept guard = requires(G& g, const G& c, alternative_operation& alt) {
     { c.ready() } -> std::convertible_to<bool>;
@@ -106,9 +107,9 @@ concept guard = requires(G& g, const G& c, alternative_operation& alt) {
 
 namespace detail {
 
-// An ALT sees each of its guards as a run of places: one for most kinds, one for each element of a range. What it asks
-// of every kind: how many places there are, which is the first that is ready, what stands there; to wait on all of
-// them, and to wait no longer.
+// An ALT treats each guard as a sequence of places: most guards have one, a range has one for each element. The
+// functions below hide the difference: they count the places, find the first that is ready, identify a place, and
+// enable and disable all of them.
 
 template <class Guard>
 std::size_t size_of(const Guard& g)

@@ -41,8 +41,8 @@ struct reply_by<bridge_out<T>> {
 
 }  // namespace detail
 
-/// What can be asked: it has a member `answer`, an out<T> if the server lives on the client's core, or a bridge_out<T>
-/// if it may live on another. ask() fills it in.
+/// A question is a message with a member `answer`: an out<T> if client and server run on the same core, a bridge_out<T>
+/// if they may run on different cores. ask() sets this member.
 template <class Q>
 concept question = mobile<Q> && requires { typename detail::reply_by<decltype(Q::answer)>::answer; };
 

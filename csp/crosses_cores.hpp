@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What may be sent from core to core.
+// The types that a bridge can send from one core to another.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@
 
 namespace csp {
 
-/// Types that belong to one core, because what they share with others there is not locked.
+/// True for types that must stay on their core, because they share unlocked state with other objects of that core.
 template <class T>
 inline constexpr bool stays_on_its_core = false;
 template <class T>
@@ -44,7 +44,7 @@ inline constexpr bool stays_on_its_core<std::tuple<T...>> = (stays_on_its_core<T
 template <class A, class B>
 inline constexpr bool stays_on_its_core<std::pair<A, B>> = stays_on_its_core<A> || stays_on_its_core<B>;
 
-/// What may be sent over a bridge.
+/// A type whose values can be sent over a bridge.
 template <class T>
 concept crosses_cores = mobile<T> && !stays_on_its_core<T>;
 

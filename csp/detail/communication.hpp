@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What co_await gets: the inputs, outputs and claims of a channel's ends.
+// The awaitable operations of a channel's ends: input, output and claim.
 #pragma once
 
 #include <coroutine>
@@ -45,7 +45,7 @@ class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
     bool await_resume() const noexcept { return this->accepted; }
     using operation::made_by;
 
-    // For par(): the same in company. Yields whether there is something to wait for.
+    // For par(): starts the output beside other operations. Returns true if it has to be waited for.
     bool begin(record& who, std::uint32_t& together)
     {
         this->who = &who;
