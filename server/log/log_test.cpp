@@ -490,7 +490,9 @@ csp::process leave_access_log(csp::notebook<two_disks> disks, std::string other,
     co_await to_log.output(heard(1));
     EXPECT_TRUE(co_await complete.input());  // the old one is given up
     disks->access.break_off();
-    const auto told = [&] { return disks->read_of_error.contains("lost") && disks->read_of_error.contains("anew"); };
+    const auto told = [&] {
+        return disks->read_of_error.contains("lost") && disks->read_of_error.contains("reopened");
+    };
     for (int i = 0; i < 60'000 && !told(); ++i) {
         disks->read_of_error += disks->error.read();
         co_await csp::sleep(std::chrono::milliseconds(1));
