@@ -54,11 +54,11 @@ concept capturing_closure = std::is_class_v<T> && has_call_operator<T> && !std::
 
 }  // namespace detail
 
-/// What may cross from one process to another, as a message or a parameter: an object that can be moved without
-/// failing and that owns everything it reaches. The sender has nothing of it left; so nothing is ever shared.
+/// A type whose objects can pass from one process to another, as a message or a parameter: moving one cannot fail, and
+/// it owns everything it refers to. The sender keeps no part of it, so nothing is ever shared.
 ///
-/// The trait is a heuristic: a pointer hidden in a struct passes. Keep the types that travel in one file and review
-/// that file.
+/// The trait is a heuristic: a pointer hidden in a struct passes. Keep the types that travel in one place and review
+/// them.
 template <class T>
 concept mobile = std::is_object_v<T> && !std::is_const_v<T> && std::is_nothrow_move_constructible_v<T> &&
                  std::is_nothrow_destructible_v<T> && !borrows<T> && !detail::capturing_closure<T>;

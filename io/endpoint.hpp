@@ -122,7 +122,6 @@ class watch : waiter, public list_link<watch> {
     watch& operator=(const watch&) = delete;
     ~watch() { stop(); }
 
-    [[nodiscard]] bool watching() const { return at_ != nullptr; }
     void start(endpoint& e);
     void stop() noexcept;
 

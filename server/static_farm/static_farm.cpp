@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "csp/ask.hpp"
+#include "server/respond/answering_craft.hpp"
 #include "server/respond/respond.hpp"
 #include "server/static_farm/answer.hpp"
 #include "server/static_farm/compressor.hpp"
@@ -133,27 +134,17 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
 }
 
 /// The work of a page worker.
-class page_maker {
+class page_maker : public answering_craft {
   public:
-    using request = exchange;
-
     page_maker(links to, csp::shared_out<exchange> to_back_end)
-        : to_(std::move(to)), to_back_end_(std::move(to_back_end))
+        : answering_craft(std::move(to_back_end)), to_(std::move(to))
     {
     }
 
     [[clang::coro_wrapper]] csp::step<void> work(exchange& x) { return answer(x->of_site().pages, *x, to_, heads_); }
-    auto pass_on(exchange& x) { return to_back_end_.output(std::move(x)); }
-    auto give_up(exchange& x)
-    {
-        x->sent.complete = false;
-        return pass_on(x);
-    }
 
   private:
     links to_;
-    csp::shared_out<exchange> to_back_end_;
-    head_cache heads_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "csp/ask.hpp"
+#include "server/respond/answering_craft.hpp"
 #include "server/respond/respond.hpp"
 #include "server/stats/stats_text.hpp"
 #include "server/stats/witness.hpp"
@@ -51,12 +52,10 @@ csp::step<response> answer(const request& asked, stats_links& to)
 }
 
 /// The work of a stats worker.
-class stats_craft {
+class stats_craft : public answering_craft {
   public:
-    using request = exchange;
-
     stats_craft(stats_links to, csp::shared_out<exchange> to_back_end)
-        : to_(std::move(to)), to_back_end_(std::move(to_back_end))
+        : answering_craft(std::move(to_back_end)), to_(std::move(to))
     {
     }
 
@@ -65,17 +64,9 @@ class stats_craft {
         push_last_answer(*x);
         co_await respond(*x, co_await answer(x->asked, to_), x->by->patience, heads_);
     }
-    auto pass_on(exchange& x) { return to_back_end_.output(std::move(x)); }
-    auto give_up(exchange& x)
-    {
-        x->sent.complete = false;
-        return pass_on(x);
-    }
 
   private:
     stats_links to_;
-    csp::shared_out<exchange> to_back_end_;
-    head_cache heads_;
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -163,18 +163,25 @@ csp::process asks(unsigned how_often, csp::bridge_out<core_question> to_witness,
     }
 }
 
+/// Starts a witness with a cache that keeps five pages, and so many that ask it twice each.
+void begin_witness(test_kernel& k, csp::shared_out<parking_question> to_parking, unsigned askers,
+                   std::vector<core_view>& seen)
+{
+    csp::chan<cache_question> to_cache;
+    csp::bridge<core_question> asked(k.on());
+    k.start(cache_that_knows({.kept = 5, .first_kept = {}, .first_competing = {}}, to_cache.rx()));
+    k.start(witness(asked.rx(), std::move(to_parking), to_cache.tx()));
+    for (unsigned i = 0; i < askers; ++i) k.start(asks(2, asked.tx(), notebook(seen)));
+}
+
 TEST(Witness, TellsEachAskerWhatParkingAndTheCacheSay)
 {
     for_seeds(200, [](std::uint64_t seed) {
         test_kernel k(seed);
         std::vector<core_view> seen;
         csp::chan<parking_question> to_parking;
-        csp::chan<cache_question> to_cache;
-        csp::bridge<core_question> asked(k.on());
         k.start(parking_that_knows({.accepted = 7, .parked = 3, .under_way = 2}, to_parking.rx()));
-        k.start(cache_that_knows({.kept = 5, .first_kept = {}, .first_competing = {}}, to_cache.rx()));
-        k.start(witness(asked.rx(), to_parking.shared_tx(), to_cache.tx()));
-        for (int i = 0; i < 3; ++i) k.start(asks(2, asked.tx(), notebook(seen)));
+        begin_witness(k, to_parking.shared_tx(), 3, seen);
         EXPECT_THAT(k.run(), IsEmpty()) << "it ends when all that ask have ended, and parking and the cache after it";
         ASSERT_EQ(seen.size(), 6U);
         for (const core_view& v : seen) {
@@ -193,18 +200,16 @@ TEST(Witness, GivesAnEmptyViewOfAParkingThatHasEnded)
         test_kernel k(seed);
         std::vector<core_view> seen;
         csp::chan<parking_question> to_parking;
-        csp::chan<cache_question> to_cache;
-        csp::bridge<core_question> asked(k.on());
         {
             const auto closed = to_parking.rx();
         }
-        k.start(cache_that_knows({.kept = 5, .first_kept = {}, .first_competing = {}}, to_cache.rx()));
-        k.start(witness(asked.rx(), to_parking.shared_tx(), to_cache.tx()));
-        k.start(asks(1, asked.tx(), notebook(seen)));
+        begin_witness(k, to_parking.shared_tx(), 1, seen);
         EXPECT_THAT(k.run(), IsEmpty());
-        ASSERT_EQ(seen.size(), 1U);
-        EXPECT_EQ(seen[0].connections.accepted, 0U);
-        EXPECT_EQ(seen[0].cache.kept, 5U);
+        ASSERT_EQ(seen.size(), 2U);
+        for (const core_view& v : seen) {
+            EXPECT_EQ(v.connections.accepted, 0U);
+            EXPECT_EQ(v.cache.kept, 5U);
+        }
     });
 }
 
