@@ -339,7 +339,7 @@ def test_a_new_version_of_the_package(service, package, tmp_path):
     with Load() as load:
         wait_until(lambda: load.answers > 20, "answers come")
         said = dpkg("-i", newer(package, tmp_path, "999"))
-        assert "serves now; process" in said, said
+        assert "has taken over; process" in said, said
         before = load.answers
         wait_until(lambda: load.answers > before + 20 or load.failures, "answers come after the upgrade")
     assert load.failures == []

@@ -442,12 +442,11 @@ def test_a_new_server_that_dies_when_it_is_ready(operated, control, place, end, 
     told(operated, f"error: upgrade failed: the new server {told_as} just after")
 
 
-# The message that tells a new server to take the control socket.
+# Waits until the old server tells the new one to take the control socket.
 UNTIL_TOLD = """
 line = 3 + int(os.environ['OCCWSERV_LISTEN_FDS'])
 os.set_blocking(line, True)
-while os.read(line, 100):
-    pass
+os.read(line, 100)
 """
 # How it takes it.
 TAKE = """
@@ -490,6 +489,26 @@ def test_a_new_occwserv_that_is_killed_when_it_is_ready(serve, control, place):
         goes_on(server, control)
         with socket.socket(socket.AF_UNIX) as s:
             s.connect(str(unix))  # the file is still there
+
+
+def test_an_old_server_that_is_killed_during_an_upgrade(serve, control, place):
+    """The new one takes over, and no file of the old one remains."""
+    unix = place / "s"
+    server = serve(arguments=["--control", str(control), "--listen", f"unix:{unix}"])
+    with operating("upgrade", control):
+        new = only_child(server)
+        wait_until(lambda: server.error_log.read_text().count("notice: using ") == 2, "the new server is ready")
+        os.kill(server.process.pid, signal.SIGKILL)
+    server.exit_code = server.process.wait(DEADLINE)
+    try:
+        wait_until(lambda: pid_of(operate("status", control)) == new, "the new server has the control socket")
+        wait_until(lambda: [name for name in os.listdir(place) if name.startswith(control.name)] == [control.name],
+                   "the second name of the old control socket is removed")
+        server.expect_healthy()
+    finally:
+        assert operate("stop", control).returncode == 0
+    wait_until(lambda: gone(new), "the new server ends")
+    assert not control.exists() and not unix.exists()
 
 
 def test_a_new_server_that_never_is_ready_may_be_killed(operated, control, place):

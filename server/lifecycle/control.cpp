@@ -59,7 +59,7 @@ csp::step<answer> status(csp::time_point began, control_links& links)
 
 csp::step<answer> processes(control_links& links)
 {
-    std::string table = fmt::format("{:>4} {:>6}  {:<24} {}\n", "core", "count", "process", "one of them waits for");
+    std::string table = fmt::format("{:>4} {:>6}  {:<24} {}\n", "core", "count", "process", "waits for (one of them)");
     for (const core_view& core : co_await ask_all(links.to_witnesses)) {
         for (const csp::kind_of_process& p : core.processes) {
             table += fmt::format("{:>4} {:>6}  {:<24} {}\n", core.core, p.count, p.name,
@@ -74,7 +74,8 @@ csp::step<answer> upgrade(std::string binary, control_links& links)
     auto result = co_await csp::ask(links.to_upgrades, upgrade_request{.binary = std::move(binary)});
     if (!result) co_return std::unexpected("the upgrade failed: out of memory\nThe old server keeps running.\n");
     if (!*result) co_return std::unexpected(std::move(result->error()));
-    co_return fmt::format("process {} serves now; process {} ends when its clients are done\n", **result, ::getpid());
+    co_return fmt::format("process {} has taken over; process {} exits when its connections are done\n", **result,
+                          ::getpid());
 }
 
 csp::step<answer> reload(credentials who, control_links& links)
@@ -192,33 +193,48 @@ class pending_clients {
     std::uint64_t last_ = 0;
 };
 
-/// In an upgrade: waits until the old server hands over, then takes the control socket.
+/// In an upgrade: takes the control socket when the old server says so, or has ended. Then waits until the old server
+/// has handed over or ended, and removes the second name of the old control socket, which a killed server leaves
+/// behind.
 class takeover {
   public:
-    [[nodiscard]] io::select_read& departure() { return departure_; }
+    [[nodiscard]] io::select_read& events() { return events_; }
     void wait_for(predecessor p)
     {
         before_ = std::move(p);
         if (io::descriptor line = before_.another()) line_ = io::socket(std::move(line));
-        if (line_) departure_.add(0, line_, io::no_deadline);
+        if (line_) events_.add(0, line_, io::no_deadline);
     }
     /// The reason, if the control socket cannot be taken over.
-    [[nodiscard]] std::optional<std::string> take(control_socket& at)
+    [[nodiscard]] std::optional<std::string> handle(const io::select_event& e, control_socket& at)
     {
-        line_ = {};
+        std::optional<std::string> wrong;
+        if (!std::exchange(has_taken_, true)) wrong = take(at);
+        if (e.what == io::select_event::outcome::arrived) {
+            events_.add(0, line_, io::no_deadline);
+        } else {
+            if (before_.has_left()) ::unlink(path_beside(at.path, before_.process()).c_str());
+            line_ = {};
+            before_ = {};
+        }
+        return wrong;
+    }
+
+  private:
+    [[nodiscard]] std::optional<std::string> take(control_socket& at) const
+    {
         std::optional<std::string> wrong;
         if (!at.file.move_to(at.path)) {
             wrong = fmt::format("the control socket {} cannot be taken over: {}", at.path, std::strerror(errno));
         }
         before_.tell(wrong ? std::string_view(*wrong) : "here");
-        before_ = {};
         return wrong;
     }
 
-  private:
-    io::select_read departure_;
+    io::select_read events_;
     predecessor before_;
     io::socket line_;
+    bool has_taken_ = false;
 };
 
 /// Waits for the client's command, or refuses the client.
@@ -241,15 +257,16 @@ csp::process control(control_socket at, csp::in<stop> over, csp::in<predecessor>
     takeover from_old_server;
     csp::forking sessions(csp::faults::contained);  // a fault costs the one command
     for (;;) {
-        const auto chosen = co_await csp::pri_alt(over, csp::while_open(predecessors), from_old_server.departure(),
+        const auto chosen = co_await csp::pri_alt(over, csp::while_open(predecessors), from_old_server.events(),
                                                   pending.reads(), clients);
         if (chosen == over) break;
         if (chosen == predecessors) {
             auto before = co_await predecessors.input();
             from_old_server.wait_for(std::move(*before));
-        } else if (chosen == from_old_server.departure()) {
-            (void)co_await from_old_server.departure().next();
-            if (auto wrong = from_old_server.take(at)) co_await links.to_log.output(error_line("error", *wrong));
+        } else if (chosen == from_old_server.events()) {
+            const io::select_event said = co_await from_old_server.events().next();
+            if (auto wrong = from_old_server.handle(said, at))
+                co_await links.to_log.output(error_line("error", *wrong));
         } else if (chosen == pending.reads()) {
             auto said = pending.handle(co_await pending.reads().next());
             if (!said) continue;

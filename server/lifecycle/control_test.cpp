@@ -5,8 +5,11 @@
 #include "server/lifecycle/control.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <optional>
 #include <random>
 #include <string>
@@ -24,6 +27,7 @@
 #include "io/signals.hpp"
 #include "server/lifecycle/supervisor.hpp"
 #include "server/messages/stop.hpp"
+#include "server/service/listeners.hpp"
 #include "server/stats/witness.hpp"
 #include "server/testing/test_support.hpp"
 
@@ -57,10 +61,10 @@ csp::process takes_lines(csp::in<log_lines> lines, csp::in<log_order> orders, cs
     co_await to_end.output({});
 }
 
-csp::process serves(csp::in<stop> stops, csp::out<tally> totals)
+csp::process serves(csp::in<stop> stops, csp::out<tally> totals, csp::duration end_takes)
 {
     (void)co_await stops.input();
-    co_await csp::sleep(3ms);
+    co_await csp::sleep(end_takes);
     co_await totals.output({});
 }
 
@@ -187,9 +191,17 @@ class Control : public testing::Test {
 /// A server without anything that serves, and its clients.
 class operated {
   public:
-    explicit operated(std::uint64_t seed, csp::duration reload_takes = 4ms) : k_(seed)
+    struct options {
+        csp::duration reload_takes = 4ms;
+        csp::duration end_takes = 3ms;
+        std::vector<listening> listeners = {};
+        predecessor old_server = {};
+    };
+    explicit operated(std::uint64_t seed) : operated(seed, options()) {}
+    operated(std::uint64_t seed, options o) : k_(seed)
     {
-        auto socket = open_control_socket(path(), std::nullopt, place_taken::refuse);
+        auto socket =
+            open_control_socket(path(), std::nullopt, o.old_server ? place_taken::stay_beside : place_taken::refuse);
         EXPECT_TRUE(socket);
         csp::chan<log_lines> lines;
         csp::chan<log_order> log_orders;
@@ -207,11 +219,13 @@ class operated {
         supervisor_setup with;
         with.configured.grace = 1s;
         with.signals = *io::signal_set::open({SIGHUP, SIGUSR1});
+        with.configured.sockets.opened = std::move(o.listeners);
+        with.old_server = std::move(o.old_server);
         to_supervisor_ = orders.shared_tx();
 
         k_.start(takes_lines(lines.rx(), log_orders.rx(), logs_end.tx()));
-        k_.start(serves(stops.rx(), totals.tx()));
-        k_.start(reads_configurations(reloads.rx(), reloads_end.rx(), reload_takes));
+        k_.start(serves(stops.rx(), totals.tx(), o.end_takes));
+        k_.start(reads_configurations(reloads.rx(), reloads_end.rx(), o.reload_takes));
         k_.start(lone_witness(questions.rx()));
         k_.start(upgrades({}, path(), upgrade_requests.rx(), ending.rx(), {orders.shared_tx(), lines.shared_tx()}));
         k_.start(control(std::move(*socket), over.rx(), predecessors.rx(),
@@ -258,10 +272,9 @@ class operated {
     }
     [[nodiscard]] bool has_ended() const { return k_.all_ended(); }
     [[nodiscard]] std::string post_mortem() const { return k_.post_mortem(); }
-
-  private:
     [[nodiscard]] std::string path() const { return d_.path() + "/control"; }
 
+  private:
     test::scratch_directory d_;
     test::engine_kernel k_;
     std::optional<csp::shared_out<supervisor_order>> to_supervisor_;
@@ -280,6 +293,15 @@ std::optional<std::string> answer_to(const io::descriptor& client)
     }
     all.resize(size);
     return all;
+}
+
+/// Whether the connection of a client that has its answer is still open.
+bool is_open(const io::descriptor& client)
+{
+    std::array<char, 100> room{};
+    ssize_t got = 1;
+    while (got > 0) got = ::recv(client.number(), room.data(), room.size(), 0);
+    return got < 0 && errno == EAGAIN;
 }
 
 TEST_F(Control, SilentClientsDoNotHoldUpTheEnd)
@@ -342,7 +364,7 @@ TEST_F(Control, ReloadsUpgradesSignalsAndTheEndMeet)
 TEST_F(Control, TheEndCancelsAReloadThatTakesLong)
 {
     csp::for_seeds(50, [](std::uint64_t seed) {
-        operated server(seed, 10s);
+        operated server(seed, {.reload_takes = 10s});
         const io::descriptor first = server.client("reload\n");
         server.pass(5ms);
         const io::descriptor second = server.client("reload\n");
@@ -359,6 +381,93 @@ TEST_F(Control, TheEndCancelsAReloadThatTakesLong)
             EXPECT_THAT(answer_to(*client).value_or("none"), StartsWith("error\nthe server is already stopping"));
         }
         EXPECT_EQ(answer_to(stops), "ok\n");
+    });
+}
+
+TEST_F(Control, EveryClientOfStopWaitsForTheEnd)
+{
+    csp::for_seeds(50, [](std::uint64_t seed) {
+        operated server(seed, {.end_takes = 100ms});
+        std::vector<io::descriptor> clients;
+        for (int i = 0; i < 3; ++i) {
+            clients.push_back(server.client("stop\n"));
+            server.pass(10ms);
+        }
+        server.no_more_attempts();
+        server.pass(40ms);
+        EXPECT_FALSE(server.has_ended());
+        for (const io::descriptor& c : clients) EXPECT_TRUE(is_open(c));
+        server.pass(200ms);
+        EXPECT_TRUE(server.has_ended()) << server.post_mortem();
+        for (const io::descriptor& c : clients) EXPECT_FALSE(is_open(c));
+    });
+}
+
+/// A listener at a unix address, and the line to an old server.
+struct inherited_things {
+    inherited_things()
+    {
+        auto listener = io::listen(*io::address::parse(address));
+        EXPECT_TRUE(listener);
+        listeners.push_back({address, std::move(*listener), file_of(address)});
+        std::array<int, 2> ends{};
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+        of_old_server = io::descriptor(ends[0]);
+        old_server = predecessor(io::descriptor(ends[1]));
+    }
+    [[nodiscard]] bool has_file() const { return static_cast<bool>(file_of(address)); }
+    [[nodiscard]] std::string said() const
+    {
+        std::string text(100, '\0');
+        const ssize_t got = ::recv(of_old_server.number(), text.data(), text.size(), MSG_DONTWAIT);
+        text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+        return text;
+    }
+
+    test::scratch_directory d;
+    std::string address = "unix:" + d.path() + "/s";
+    std::vector<listening> listeners;
+    io::descriptor of_old_server;
+    predecessor old_server;
+};
+
+TEST_F(Control, AnEndDuringTheHandOverLeavesTheOldServerItsSocketFiles)
+{
+    csp::for_seeds(20, [](std::uint64_t seed) {
+        for (const bool is_handed_over : {false, true}) {
+            inherited_things given;
+            operated server(seed, {.listeners = std::move(given.listeners), .old_server = std::move(given.old_server)});
+            server.pass(1ms);
+            EXPECT_EQ(given.said(), "ready\n");
+            EXPECT_FALSE(std::filesystem::exists(server.path()));
+            EXPECT_EQ(::send(given.of_old_server.number(), "take\n", 5, MSG_NOSIGNAL), 5);
+            server.pass(1ms);
+            EXPECT_EQ(given.said(), "here\n");
+            if (is_handed_over) given.of_old_server = {};
+            const io::descriptor stops = server.client("stop\n");
+            server.no_more_attempts();
+            server.pass(100ms);
+            EXPECT_TRUE(server.has_ended()) << server.post_mortem();
+            EXPECT_EQ(given.has_file(), !is_handed_over);
+        }
+    });
+}
+
+TEST_F(Control, IsTakenOverWhenTheOldServerHasEnded)
+{
+    csp::for_seeds(20, [](std::uint64_t seed) {
+        inherited_things given;
+        operated server(seed, {.listeners = std::move(given.listeners), .old_server = std::move(given.old_server)});
+        server.pass(1ms);
+        given.of_old_server = {};
+        server.pass(1ms);
+        const io::descriptor asks = server.client("status\n");
+        const io::descriptor stops = server.client("stop\n");
+        server.no_more_attempts();
+        server.pass(100ms);
+        EXPECT_TRUE(server.has_ended()) << server.post_mortem();
+        EXPECT_THAT(answer_to(asks).value_or("none"), StartsWith("ok\noccwserv "));
+        EXPECT_FALSE(given.has_file());
     });
 }
 

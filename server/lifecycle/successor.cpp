@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 
@@ -17,6 +18,8 @@
 
 namespace server {
 namespace {
+
+using namespace std::string_view_literals;
 
 constexpr std::chrono::seconds time_to_start{30};
 constexpr std::chrono::seconds time_on_trial{1};
@@ -131,10 +134,9 @@ csp::step<std::expected<void, sentence>> try_successor(successor& s, csp::in<sto
 csp::step<std::expected<void, sentence>> give_place(successor& s, csp::in<stop>& cancelled)
 {
     std::string line;
-    if (const auto told = io::shutdown_write(s.line); !told) {
-        co_return std::unexpected(fmt::format("the new server cannot be told: {}", told.error().text));
-    }
-    switch (co_await read_line(s, cancelled, csp::core::here().now() + time_to_take, line)) {
+    const auto until = csp::core::here().now() + time_to_take;
+    (void)co_await io::send_all(s.line, "take\n"sv, until);  // an error means that it has ended, which read_line() sees
+    switch (co_await read_line(s, cancelled, until, line)) {
         case read_result::cancelled:
             co_return std::unexpected(was_cancelled);
         case read_result::timed_out:

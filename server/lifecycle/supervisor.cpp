@@ -68,7 +68,26 @@ loan another_of_each(const supervised& configured)
 struct end_reason {
     std::string text;
     std::optional<pid_t> successor;
-    std::optional<io::socket> client;
+};
+
+/// The clients of `occwserv stop`. Each waits until its connection is closed, so these stay open until the end.
+class clients_of_the_end {
+  public:
+    /// Without memory the client's connection closes early.
+    void add(io::socket client) noexcept
+    {
+        csp::attempt([&] { all_.push_back(std::move(client)); });
+    }
+    /// Takes an order that comes too late for anything else. Other clients than those of `stop` see their channel
+    /// close, which tells them that the server ends.
+    csp::step<void> take_late_order(csp::in<supervisor_order>& orders)
+    {
+        auto order = co_await orders.input();
+        if (auto* end = std::get_if<end_server>(&*order)) add(std::move(end->client));
+    }
+
+  private:
+    std::vector<io::socket> all_;
 };
 
 /// The state of the supervisor while the server runs.
@@ -78,6 +97,7 @@ struct serving {
     config_link& to_config;
     csp::out<log_order>& to_logs;
     csp::shared_out<log_lines>& to_log;
+    clients_of_the_end& clients;
     bool reload_requested = false;                // SIGHUP has come
     std::deque<supervisor_order> postponed = {};  // orders that came during a reload
     std::optional<end_reason> end = {};
@@ -97,8 +117,14 @@ csp::step<void> handle_signal(serving& s)
     } else if (signal == SIGUSR1) {
         co_await s.to_logs.output(log_order::reopen);
     } else {
-        s.end = end_reason{::strsignal(signal), std::nullopt, std::nullopt};
+        s.end = end_reason{::strsignal(signal), std::nullopt};
     }
+}
+
+void handle_stop(end_server& order, serving& s)
+{
+    s.clients.add(std::move(order.client));
+    s.end = end_reason{"asked to stop", std::nullopt};
 }
 
 /// Takes an order during a reload.
@@ -106,11 +132,11 @@ csp::step<void> take_order_during_reload(serving& s)
 {
     auto order = co_await s.orders.input();
     if (auto* end = std::get_if<end_server>(&*order)) {
-        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->client)};
+        handle_stop(*end, s);
     } else if (auto* ask = std::get_if<ask_what_is_served>(&*order)) {
         co_await answer_what_is_served(*ask, s.with);
     } else {
-        s.postponed.push_back(std::move(*order));
+        csp::attempt([&] { s.postponed.push_back(std::move(*order)); });  // otherwise its client sees the channel close
     }
 }
 
@@ -130,17 +156,24 @@ csp::step<std::optional<reload_answer>> wait_for_reload(csp::in<reload_answer>& 
     co_return co_await answers.input();
 }
 
-/// Replaces what the supervisor keeps of the configuration.
-void keep(supervised now, supervised& configured)
+/// Whether the files of the listening sockets are this server's to remove. Until the old server has handed over, it may
+/// keep running, and then needs them.
+bool has_files(const supervisor_setup& with)
 {
-    std::vector<listening> sockets = std::move(configured.sockets.opened);
+    return with.addresses == who_chooses_addresses::configuration && !with.old_server.is_there();
+}
+
+/// Replaces what the supervisor keeps of the configuration.
+void keep(supervised now, supervisor_setup& with)
+{
+    std::vector<listening> sockets = std::move(with.configured.sockets.opened);
     std::erase_if(sockets, [&](const listening& l) {
         if (!now.sockets.closes(l.address)) return false;
-        remove_file_of(l);
+        if (has_files(with)) remove_file_of(l);
         return true;
     });
     std::ranges::move(now.sockets.opened, std::back_inserter(sockets));
-    configured = {now.grace, std::move(now.served), {.opened = std::move(sockets), .closed = {}}};
+    with.configured = {now.grace, std::move(now.served), {.opened = std::move(sockets), .closed = {}}};
 }
 
 /// Has config reload the configuration, and waits for the result.
@@ -151,7 +184,7 @@ csp::step<reload_answer> reload(std::string who, serving& s)
     co_await s.to_config.reloads.output({.answer = reply.tx()});
     auto result = co_await wait_for_reload(answers, s);
     if (!result) co_return reload_answer{{"the configuration cannot be reloaded any more"}, {}, {}, {}};
-    if (auto now = std::exchange(result->now, std::nullopt)) keep(std::move(*now), s.with.configured);
+    if (auto now = std::exchange(result->now, std::nullopt)) keep(std::move(*now), s.with);
     s.with.log_hangs = result->hangs;
     co_await tell_the_log(*result, who, s.to_log);
     co_return std::move(*result);
@@ -168,19 +201,19 @@ csp::step<void> serve_order(supervisor_order order, serving& s)
     } else if (auto* ask = std::get_if<ask_what_is_served>(&order)) {
         co_await answer_what_is_served(*ask, s.with);
     } else if (auto* end = std::get_if<end_server>(&order)) {
-        s.end = end_reason{"asked to stop", std::nullopt, std::move(end->client)};
+        handle_stop(*end, s);
     } else {
         auto& handed = std::get<handed_over>(order);
         const pid_t new_server = handed.to;
         co_await handed.answer.output({});
-        s.end = end_reason{fmt::format("process {} serves now", new_server), new_server, std::nullopt};
+        s.end = end_reason{fmt::format("replaced by process {}", new_server), new_server};
     }
 }
 
 /// Handles orders and signals until one of them ends the server.
-csp::step<end_reason> serve_until_end(supervisor_setup& with, supervisor_links& links)
+csp::step<end_reason> serve_until_end(supervisor_setup& with, supervisor_links& links, clients_of_the_end& clients)
 {
-    serving s{with, links.orders, links.to_config, links.to_logs, links.to_log};
+    serving s{with, links.orders, links.to_config, links.to_logs, links.to_log, clients};
     while (!s.end) {
         if (std::exchange(s.reload_requested, false)) {
             (void)co_await reload("SIGHUP", s);
@@ -201,35 +234,41 @@ csp::step<end_reason> serve_until_end(supervisor_setup& with, supervisor_links& 
 /// Why the wait for the end of the cores is over.
 enum class waited : std::uint8_t { ended, patience_over, signal };
 
-csp::step<waited> wait_for_end(std::chrono::milliseconds patience, io::signal_set& signals,
-                               csp::in<supervisor_order>& orders, csp::in<tally>& totals, csp::out<log_order>& to_logs)
+csp::step<waited> wait_for_end(supervisor_setup& with, supervisor_links& links, clients_of_the_end& clients)
 {
-    const csp::timeout patience_ends = csp::after(patience);
+    const csp::timeout patience_ends = csp::after(with.configured.grace);
     for (;;) {
-        const auto chosen = co_await csp::pri_alt(totals, signals, patience_ends, csp::while_open(orders));
-        if (chosen == totals) co_return waited::ended;
+        const auto chosen =
+            co_await csp::pri_alt(links.totals, with.signals, patience_ends, csp::while_open(links.orders));
+        if (chosen == links.totals) co_return waited::ended;
         if (chosen == patience_ends) co_return waited::patience_over;
-        if (chosen == signals) {
-            const int signal = co_await signals.next();
+        if (chosen == with.signals) {
+            const int signal = co_await with.signals.next();
             if (signal == SIGTERM || signal == SIGINT) co_return waited::signal;
-            if (signal == SIGUSR1) co_await to_logs.output(log_order::reopen);
+            if (signal == SIGUSR1) co_await links.to_logs.output(log_order::reopen);
             continue;
         }
-        (void)co_await orders.input();  // dropped, which tells the client that no answer will come
+        co_await clients.take_late_order(links.orders);
     }
 }
 
-/// Waits until the logs are written, or until another signal comes.
-csp::step<log_end> end_logs(log_order how, io::signal_set& signals, csp::in<log_end>& logs_end,
-                            csp::out<log_order>& to_logs)
+/// Waits until the logs are written, or until another signal comes. Takes orders, because the log waits until all ends
+/// of `lines` are closed, and a session may hold one while it waits for the supervisor.
+csp::step<log_end> end_logs(log_order how, supervisor_setup& with, supervisor_links& links, clients_of_the_end& clients)
 {
-    co_await to_logs.output(how);
-    while (co_await csp::pri_alt(logs_end, signals) != logs_end) {
-        const int signal = co_await signals.next();
-        if (signal == SIGTERM || signal == SIGINT) co_await to_logs.output(log_order::give_up);
-        if (signal == SIGUSR1) co_await to_logs.output(log_order::reopen);
+    co_await links.to_logs.output(how);
+    for (;;) {
+        const auto chosen = co_await csp::pri_alt(links.logs_end, with.signals, csp::while_open(links.orders));
+        if (chosen == links.logs_end) break;
+        if (chosen == links.orders) {
+            co_await clients.take_late_order(links.orders);
+            continue;
+        }
+        const int signal = co_await with.signals.next();
+        if (signal == SIGTERM || signal == SIGINT) co_await links.to_logs.output(log_order::give_up);
+        if (signal == SIGUSR1) co_await links.to_logs.output(log_order::reopen);
     }
-    const auto end = co_await logs_end.input();
+    const auto end = co_await links.logs_end.input();
     co_return end.value_or(log_end{});
 }
 
@@ -257,9 +296,7 @@ csp::step<void> begin_to_end(supervisor_setup& with, const end_reason& why, supe
 {
     links.while_serving.clear();
     links.to_config.ending.reset();
-    // As long as the old server has not handed over, the socket files belong to it.
-    const bool has_files = with.addresses == who_chooses_addresses::configuration && !with.old_server.is_there();
-    if (!why.successor && has_files) {
+    if (!why.successor && has_files(with)) {
         for (const listening& l : with.configured.sockets.opened) remove_file_of(l);
     }
     with.configured.sockets = {};
@@ -269,25 +306,28 @@ csp::step<void> begin_to_end(supervisor_setup& with, const end_reason& why, supe
                                          static_cast<double>(with.configured.grace.count()) / 1000)));
 }
 
-csp::step<waited> stop_cores(stop::manner how, supervisor_setup& with, supervisor_links& links)
+csp::step<waited> stop_cores(stop::manner how, supervisor_setup& with, supervisor_links& links,
+                             clients_of_the_end& clients)
 {
     co_await tell_all(links.to_cores, how);
-    co_return co_await wait_for_end(with.configured.grace, with.signals, links.orders, links.totals, links.to_logs);
+    co_return co_await wait_for_end(with, links, clients);
 }
 
 /// Waits for the end of the cores. If a successor serves, idle clients may first send one more request.
-csp::step<waited> end_cores(supervisor_setup& with, bool has_successor, supervisor_links& links)
+csp::step<waited> end_cores(supervisor_setup& with, bool has_successor, supervisor_links& links,
+                            clients_of_the_end& clients)
 {
     waited for_it = waited::patience_over;
-    if (has_successor) for_it = co_await stop_cores(stop::manner::gently, with, links);
-    if (for_it != waited::ended) for_it = co_await stop_cores(stop::manner::now, with, links);
+    if (has_successor) for_it = co_await stop_cores(stop::manner::gently, with, links, clients);
+    if (for_it != waited::ended) for_it = co_await stop_cores(stop::manner::now, with, links, clients);
     links.to_cores.clear();
     links.until_end.clear();
     co_return for_it;
 }
 
 /// Logs how the cores have ended, and ends the logs.
-csp::step<log_end> end_logs_after(waited for_it, supervisor_setup& with, supervisor_links& links)
+csp::step<log_end> end_logs_after(waited for_it, supervisor_setup& with, supervisor_links& links,
+                                  clients_of_the_end& clients)
 {
     auto order = log_order::finish;
     if (for_it == waited::ended) {
@@ -299,11 +339,9 @@ csp::step<log_end> end_logs_after(waited for_it, supervisor_setup& with, supervi
         order = for_it == waited::signal ? log_order::give_up : log_order::finish_present;
     }
     {
-        // The log waits until all ends of `lines` are closed. A session may hold one while it waits for the supervisor.
-        const auto orders_closed = std::move(links.orders);
-        const auto lines_closed = std::move(links.to_log);
+        const auto lines_closed = std::move(links.to_log);  // the log waits for that
     }
-    co_return co_await end_logs(order, with.signals, links.logs_end, links.to_logs);
+    co_return co_await end_logs(order, with, links, clients);
 }
 
 }  // namespace
@@ -311,7 +349,8 @@ csp::step<log_end> end_logs_after(waited for_it, supervisor_setup& with, supervi
 csp::process supervisor(supervisor_setup with, supervisor_links links)
 {
     co_await begin_to_serve(with, links);
-    const end_reason why = co_await serve_until_end(with, links);
+    clients_of_the_end clients;
+    const end_reason why = co_await serve_until_end(with, links, clients);
     co_await begin_to_end(with, why, links);
 
     csp::forking reports(csp::faults::contained);
@@ -319,8 +358,8 @@ csp::process supervisor(supervisor_setup with, supervisor_links links)
     reports.start(progress_of_end(ended.rx(), std::move(links.to_witnesses), links.to_log));
     links.until_end.push_back(ended.shared_tx());
 
-    const waited for_it = co_await end_cores(with, why.successor.has_value(), links);
-    const log_end logs = co_await end_logs_after(for_it, with, links);
+    const waited for_it = co_await end_cores(with, why.successor.has_value(), links, clients);
+    const log_end logs = co_await end_logs_after(for_it, with, links, clients);
     // Workers may hold sockets of clients that do not read, and the log or config may hold a file on a disk that hangs.
     // Only the exit of the program closes these.
     if (for_it != waited::ended || !logs.is_complete || with.log_hangs) std::_Exit(EXIT_SUCCESS);

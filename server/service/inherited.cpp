@@ -11,6 +11,7 @@
 #include <map>
 #include <netinet/tcp.h>
 #include <optional>
+#include <poll.h>
 #include <sstream>
 #include <sys/socket.h>
 #include <system_error>
@@ -19,6 +20,7 @@
 #include <fmt/core.h>
 
 #include "io/address.hpp"
+#include "server/service/control_socket.hpp"
 #include "server/service/listeners.hpp"
 
 namespace server {
@@ -121,7 +123,21 @@ void predecessor::tell(std::string_view line) const
 bool predecessor::is_there() const
 {
     char byte = 0;
-    return to_ && ::recv(to_.number(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    if (!to_) return false;
+    const auto received = ::recv(to_.number(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return received > 0 || (received < 0 && errno == EAGAIN);
+}
+
+bool predecessor::has_left() const
+{
+    pollfd line{.fd = to_.number(), .events = 0, .revents = 0};
+    return to_ && ::poll(&line, 1, 0) == 1 && (line.revents & POLLHUP) != 0;
+}
+
+pid_t predecessor::process() const
+{
+    const auto peer = peer_credentials(to_.number());
+    return peer ? peer->process : 0;
 }
 
 io::descriptor predecessor::another() const { return io::descriptor(::fcntl(to_.number(), F_DUPFD_CLOEXEC, 0)); }

@@ -8,6 +8,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
 
@@ -21,8 +22,11 @@ namespace server {
 /// The line to the predecessor, a stream socket. Empty unless this server was started by an upgrade.
 ///
 /// The new server sends "ready" when it serves, or a message that says why it cannot. When it has served for a moment,
-/// the predecessor closes its end. From then on the new server takes over: it opens the control socket, and sends
-/// "here". A predecessor of an earlier version passes a pipe, and leaves as soon as it reads "ready".
+/// the predecessor sends "take": the new server takes the control socket, and sends "here". Then the predecessor begins
+/// to drain and closes its end. Until then it may still decide to keep running, so its files are not removed.
+///
+/// Predecessors of earlier versions differ: one shuts down its side of the line instead of sending "take"; another
+/// passes a pipe, and leaves as soon as it reads "ready".
 class predecessor {
   public:
     predecessor() = default;
@@ -30,8 +34,12 @@ class predecessor {
     [[nodiscard]] explicit operator bool() const { return static_cast<bool>(to_); }
     /// Sends a line; does nothing if there is no predecessor, or if it has ended.
     void tell(std::string_view line) const;
-    /// Whether the predecessor is still in charge: it has not closed its end.
+    /// Whether the predecessor is still in charge: it has not closed its end, nor its side of the line.
     [[nodiscard]] bool is_there() const;
+    /// Whether the predecessor has closed its end: it drains, or it has ended.
+    [[nodiscard]] bool has_left() const;
+    /// The process id of the predecessor; 0 if that cannot be determined.
+    [[nodiscard]] pid_t process() const;
     /// A duplicate of this end; invalid if no descriptor is left.
     [[nodiscard]] io::descriptor another() const;
 

@@ -82,18 +82,38 @@ std::string heard_on(const io::descriptor& from)
     return {room.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
 }
 
-TEST(Predecessor, IsThereUntilItClosesItsSide)
+TEST(Predecessor, IsThereUntilItClosesItsEnd)
 {
+    std::array<char, 100> room{};
     std::array<int, 2> ends{};
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
-    const io::descriptor its(ends[0]);
+    io::descriptor its(ends[0]);
     const predecessor p{io::descriptor(ends[1])};
     EXPECT_TRUE(p.is_there());
     p.tell("ready");
     EXPECT_EQ(heard_on(its), "ready\n");
     EXPECT_TRUE(p.is_there());
+    EXPECT_EQ(::send(its.number(), "take\n", 5, 0), 5);
+    EXPECT_TRUE(p.is_there()) << "also while a message waits to be read";
+    p.tell("here");
+    EXPECT_EQ(heard_on(its), "here\n");
+    EXPECT_FALSE(p.has_left());
+    EXPECT_EQ(p.process(), ::getpid());
+    its = {};
+    EXPECT_TRUE(p.has_left());
+    EXPECT_EQ(::recv(p.another().number(), room.data(), room.size(), 0), 5);
+    EXPECT_FALSE(p.is_there());
+}
+
+TEST(Predecessor, OfAnEarlierVersionShutsDownItsSide)
+{
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()), 0);
+    const io::descriptor its(ends[0]);
+    const predecessor p{io::descriptor(ends[1])};
     ::shutdown(its.number(), SHUT_WR);
     EXPECT_FALSE(p.is_there());
+    EXPECT_FALSE(p.has_left());
     p.tell("here");
     EXPECT_EQ(heard_on(its), "here\n");
 }
