@@ -124,14 +124,14 @@ void draw_many(std::size_t writers)
     // FIFO and not shuffled, so that every writer is back at its channel when the next choice is made.
     core one({.virtual_time = true, .seed = 42});
     const core::residence here(one);
-    family all;
+    detail::family all;
     std::vector<in<int>> ends;
     std::vector<chan<int>> channels(writers);
     for (auto& c : channels) {
         ends.push_back(c.rx());
-        start(writes_for_ever(c.tx()), all);
+        detail::start(writes_for_ever(c.tx()), all);
     }
-    start(counts_draws(std::move(ends), draws, notebook(taken), notebook(longest)), all);
+    detail::start(counts_draws(std::move(ends), draws, notebook(taken), notebook(longest)), all);
     while (one.run_round()) {
     }
     EXPECT_EQ(one.population(), 0U);
@@ -177,10 +177,10 @@ TEST(FairAlt, StarvesNobodyWhenTwoAltsAreTakenForOne)
     std::array<int, 2> taken{};
     core one({.virtual_time = true, .seed = 42});
     const core::residence here(one);
-    family all;
+    detail::family all;
     std::vector<chan<int>> channels(3);
-    for (auto& c : channels) start(writes_for_ever(c.tx()), all);
-    start(mixes_two_alts_up(channels[0].rx(), channels[1].rx(), channels[2].rx(), notebook(taken)), all);
+    for (auto& c : channels) detail::start(writes_for_ever(c.tx()), all);
+    detail::start(mixes_two_alts_up(channels[0].rx(), channels[1].rx(), channels[2].rx(), notebook(taken)), all);
     while (one.run_round()) {
     }
     EXPECT_GT(taken[0], 1000);
@@ -226,13 +226,13 @@ TEST(FairAlt, CountsEachElementOfARangeAsOneGuard)
     std::array<int, 4> taken{};
     core c({.virtual_time = true, .seed = 7});
     const core::residence here(c);
-    family all;
+    detail::family all;
     std::vector<in<int>> ends;
     std::vector<chan<int>> channels(3);
-    for (auto& ch : channels) start(writes_for_ever(ch.tx()), all);
+    for (auto& ch : channels) detail::start(writes_for_ever(ch.tx()), all);
     ends.push_back(channels[0].rx());
     ends.push_back(channels[1].rx());
-    start(draws_among_mixed(std::move(ends), channels[2].rx(), 16000, notebook(taken)), all);
+    detail::start(draws_among_mixed(std::move(ends), channels[2].rx(), 16000, notebook(taken)), all);
     while (c.run_round()) {
     }
     for (const int t : taken) EXPECT_NEAR(t, 4000, 330);

@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "csp/detail/family.hpp"
 #include "csp/detail/rendezvous.hpp"
 #include "csp/post_mortem.hpp"
 #include "csp/process.hpp"
@@ -42,7 +43,7 @@ constinit thread_local core* core::here_ = nullptr;
 void contract_broken(const char* condition, const char* what, const char* file, int line) noexcept
 {
     std::fprintf(stderr, "%s:%d: contract broken: %s (%s)\n", file, line, what, condition);
-    if (const core* c = core::here_or_null()) std::fputs(post_mortem(*c).c_str(), stderr);
+    if (const core* c = core::here_or_null()) print_post_mortem(*c);
     std::abort();
 }
 
@@ -134,66 +135,6 @@ void detail::timer_queue::expire(time_point now)
     }
 }
 
-// ---- families
-
-/// Has it said on the family's own core. If there is no memory for the notice, the program ends: the family would wait
-/// for ever. This happens only for processes of forking::start_on(), when they end or a fault below them goes unheard.
-void family::post(const char* fault, void (family::*what)(const char*) noexcept) noexcept
-{
-    struct notice : mail {
-        family* to;
-        void (family::*what)(const char*) noexcept;
-        const char* fault;
-    };
-    const auto arrive = [](mail& m) noexcept {
-        auto& n = static_cast<notice&>(m);
-        (n.to->*n.what)(n.fault);
-        delete &n;
-    };
-    home->post(*new notice{{nullptr, arrive}, this, what, fault});
-}
-
-void family::wake_parent() noexcept
-{
-    joining = false;
-    home->ready(*parent);
-}
-
-void family::hear(const char* fault) noexcept
-{
-    if (home != &core::here()) return post(fault, &family::hear);
-    if (first_fault != nullptr) return;
-    first_fault = fault;
-    if (told == faults::heard) {
-        if (joining && until_fault) wake_parent();
-    } else if (told == faults::escalate) {
-        family* const above = parent != nullptr ? parent->owner : heir;
-        if (above != nullptr) {
-            above->hear(fault);
-        } else {
-            home->fault_unheard(fault);
-        }
-    }
-}
-
-void family::ended(const char* fault) noexcept
-{
-    if (home != &core::here()) return post(fault, &family::ended);
-    if (fault != nullptr) {
-        ++faulted;
-        hear(fault);
-    }
-    if (--living > 0) return;
-    if (heir != nullptr) {
-        family* const next = std::exchange(heir, nullptr);
-        const char* const any_fault = told == faults::contained ? nullptr : first_fault;
-        delete this;
-        next->ended(any_fault);
-    } else if (joining) {
-        wake_parent();
-    }
-}
-
 // ---- the core
 
 core& core::sibling(unsigned index) const
@@ -206,9 +147,9 @@ core::core(options how) : how_(how), random_(how.seed), fault_listener_(fault_to
 
 core::~core() { CSP_CHECK(population_ == 0, "a core is destroyed only after all its processes have ended"); }
 
-void core::post(mail& m) noexcept
+void core::post(detail::mail& m) noexcept
 {
-    mail* top = mailbox_.load(std::memory_order_relaxed);
+    detail::mail* top = mailbox_.load(std::memory_order_relaxed);
     do {
         m.next = top;
         // Release: what was written before the posting is seen by collect_mail()'s acquire. Sequentially consistent
@@ -224,16 +165,16 @@ bool core::collect_mail()
 {
     if (mailbox_.load(std::memory_order_relaxed) == nullptr) return false;
     // Acquire: pairs with the release in post().
-    mail* newest = mailbox_.exchange(nullptr, std::memory_order_acquire);
-    mail* in_order = nullptr;
+    detail::mail* newest = mailbox_.exchange(nullptr, std::memory_order_acquire);
+    detail::mail* in_order = nullptr;
     while (newest != nullptr) {
-        mail* const next = newest->next;
+        detail::mail* const next = newest->next;
         newest->next = in_order;
         in_order = newest;
         newest = next;
     }
     while (in_order != nullptr) {
-        mail& m = *std::exchange(in_order, in_order->next);
+        detail::mail& m = *std::exchange(in_order, in_order->next);
         m.deliver(m);
     }
     return true;
@@ -273,7 +214,7 @@ void core::leave(record& r) noexcept
 
 inline record& core::take_next()
 {
-    mail& first = *queue_;
+    detail::mail& first = *queue_;
     queue_ = first.next;
     if (queue_ == nullptr) queue_end_ = &queue_;
     return static_cast<record&>(first);
@@ -283,10 +224,10 @@ record& core::take_at_random()
 {
     constexpr std::uint32_t farthest = 128;  // drawing from a queue of 100 000 would take all day
     std::uint32_t length = 0;
-    for (const mail* m = queue_; m != nullptr && length < farthest; m = m->next) ++length;
-    mail** link = &queue_;
+    for (const detail::mail* m = queue_; m != nullptr && length < farthest; m = m->next) ++length;
+    detail::mail** link = &queue_;
     for (std::uint32_t skip = random_below(length); skip > 0; --skip) link = &(*link)->next;
-    mail* const drawn = *link;
+    detail::mail* const drawn = *link;
     *link = drawn->next;
     if (*link == nullptr) queue_end_ = link;
     return static_cast<record&>(*drawn);
@@ -314,7 +255,7 @@ bool core::run_round()
     // Relaxed: the flag carries no other data. Loaded first, because an exchange costs 5 ns in every round.
     if (post_mortem_requested_.load(std::memory_order_relaxed)) [[unlikely]] {
         post_mortem_requested_.store(false, std::memory_order_relaxed);
-        std::fputs(post_mortem(*this).c_str(), stderr);
+        print_post_mortem(*this);
     }
     if (!timers_.empty()) {
         read_clock();
@@ -409,13 +350,14 @@ void core::end_living()
 
 namespace {
 
-// A family whose forking has gone is deleted by the last of its children, but children that are ended tell nobody.
-using orphanage = std::unordered_set<family*>;
+/// The families that delete themselves when their last process has ended. end_all() must delete them, because a process
+/// that it ends does not report its end.
+using self_deleting = std::unordered_set<detail::family*>;
 
-void collect_orphans(const core& c, orphanage& into)
+void collect_self_deleting(const core& c, self_deleting& into)
 {
     for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
-        for (family* f = r->owner; f->heir != nullptr && into.insert(f).second;) f = f->heir;
+        for (detail::family* f = r->owner; f->heir != nullptr && into.insert(f).second;) f = f->heir;
     }
 }
 
@@ -423,28 +365,28 @@ void collect_orphans(const core& c, orphanage& into)
 
 void core::end_all()
 {
-    orphanage orphans;
-    collect_orphans(*this, orphans);
+    self_deleting families;
+    collect_self_deleting(*this, families);
     ending_all_ = true;
     end_living();
-    for (family* f : orphans) delete f;
+    for (detail::family* f : families) detail::family::discard(f);
     const residence here(*this);
-    while (collect_mail()) {  // the last words of bridges
+    while (collect_mail()) {  // an end of a bridge may have sent the mail that frees the bridge
     }
 }
 
 void core::end_all(std::span<const std::unique_ptr<core>> cores)
 {
-    orphanage orphans;
+    self_deleting families;
     for (const auto& c : cores) {
-        collect_orphans(*c, orphans);
+        collect_self_deleting(*c, families);
         c->ending_all_ = true;
     }
     for (const auto& c : cores) c->end_living();
-    for (family* f : orphans) delete f;
+    for (detail::family* f : families) detail::family::discard(f);
 }
 
-void make_ready_elsewhere(record& r) noexcept
+void detail::make_ready_elsewhere(record& r) noexcept
 {
     if (const core* here = core::here_or_null(); here != nullptr && here->ending_all()) return;
     r.home->post(r);

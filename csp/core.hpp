@@ -21,10 +21,10 @@
 namespace csp {
 
 class core;
-struct family;
 namespace detail {
+struct family;
 class timer_queue;
-}
+}  // namespace detail
 
 using duration = std::chrono::nanoseconds;
 using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
@@ -45,18 +45,22 @@ enum class wait : std::uint8_t {
     kernel
 };
 
+namespace detail {
+
 /// Something that another core puts into a core's mailbox; `deliver` runs on the core that receives it.
 struct mail {
     mail* next = nullptr;
     void (*deliver)(mail&) noexcept = nullptr;
 };
 
+}  // namespace detail
+
 /// What the runtime knows of a process: occam's workspace descriptor. It is the first part of the process's frame.
 /// While the process is ready, `next` links the run queue; while word for it crosses to its core, the mailbox, and to
 /// deliver it is to make it ready.
-struct record : mail {
+struct record : detail::mail {
     record() noexcept { deliver = make_ready_here; }
-    static void make_ready_here(mail& m) noexcept;
+    static void make_ready_here(detail::mail& m) noexcept;
 
     // `awaits` and `where` do not stand together: they are copied from fields that do, and a copy of both at once
     // would be one wide load just after two narrow stores, which a processor cannot forward.
@@ -67,7 +71,7 @@ struct record : mail {
     wait state = wait::nothing;
     bool faulted = false;        // so far, with the frame's own two pointers, the 64 bytes that a switch reads
     std::source_location where;  // of the co_await in which it waits
-    family* owner = nullptr;
+    detail::family* owner = nullptr;
     record* older = nullptr;  // neighbours in the core's list of the living
     record* younger = nullptr;
     const char* name = nullptr;  // as the compiler spells the coroutine, or as given with process::named
@@ -244,7 +248,7 @@ class core {
     [[nodiscard]] bool has_ready() const { return queue_ != nullptr; }
 
     /// Puts `m` into the mailbox and wakes the core if it sleeps. From any thread.
-    void post(mail& m) noexcept;
+    void post(detail::mail& m) noexcept;
 
     /// Makes a started process one of this core's living, and ready.
     void enter(record& r);
@@ -337,8 +341,8 @@ class core {
 
     static constinit thread_local core* here_;
 
-    mail* queue_ = nullptr;  // records only; linked through their mail part
-    mail** queue_end_ = &queue_;
+    detail::mail* queue_ = nullptr;  // records only; linked through their mail part
+    detail::mail** queue_end_ = &queue_;
     record* running_ = nullptr;
     time_point now_;
     options how_;
@@ -356,7 +360,7 @@ class core {
 
     // The mailbox: a stack that many push and one takes whole. States of `sleeping_`: false, the core looks at its
     // mailbox by itself; true, whoever pushes must wake it (and only the first who finds it true does).
-    alignas(64) std::atomic<mail*> mailbox_ = nullptr;
+    alignas(64) std::atomic<detail::mail*> mailbox_ = nullptr;
     std::atomic<bool> sleeping_ = false;
     std::atomic<bool> post_mortem_requested_ = false;
 
@@ -371,32 +375,9 @@ enum class faults : std::uint8_t {
     contained  // nobody: the starter can do without
 };
 
-/// The processes started together, whose starter waits for the end of all. Lives in the awaiting frame (par) or on
-/// the heap (forking).
-struct family : pooled {
-    record* parent;  // who started them and still runs; else null
-    core* home;
-    family* heir = nullptr;  // told, as by one process, when all have ended; the family is then gone
-    std::uint32_t living = 0;
-    std::uint32_t faulted = 0;
-    const char* first_fault = nullptr;  // the name of the first that has faulted, among the children or below them
-    bool joining = false;               // the parent waits for living to become zero
-    bool until_fault = false;           // or, meanwhile, for a fault
-    faults told;
-
-    explicit family(faults f = faults::escalate) : parent(core::here().running()), home(&core::here()), told(f) {}
-
-    /// A child has ended; by a fault, if its name is given. From whatever core it lived on.
-    void ended(const char* fault) noexcept;
-    /// A process of this family has faulted, or one below it. From whatever core.
-    void hear(const char* fault) noexcept;
-
-  private:
-    void post(const char* fault, void (family::*what)(const char*) noexcept) noexcept;
-    void wake_parent() noexcept;
-};
-
+namespace detail {
 void make_ready_elsewhere(record& r) noexcept;
+}
 
 /// Makes a waiting process ready, on whatever core it lives.
 inline void make_ready(record& r)
@@ -405,11 +386,11 @@ inline void make_ready(record& r)
     if (&home == core::here_or_null()) [[likely]] {
         home.ready(r);
     } else {
-        make_ready_elsewhere(r);
+        detail::make_ready_elsewhere(r);
     }
 }
 
-inline void record::make_ready_here(mail& m) noexcept { core::here().ready(static_cast<record&>(m)); }
+inline void record::make_ready_here(detail::mail& m) noexcept { core::here().ready(static_cast<record&>(m)); }
 
 /// Notes where and for what a process, which is the running one, is about to wait. Call it in await_suspend, with the
 /// handle given there; then hand the record to whoever will make_ready() it.

@@ -56,8 +56,8 @@ TEST(Core, RunsInTurnWithoutASeed)
     std::vector<int> order;
     core c({.virtual_time = true});
     const core::residence here(c);
-    family all;
-    for (int who = 0; who < 3; ++who) start(writes_down(who, 2, notebook(order)), all);
+    detail::family all;
+    for (int who = 0; who < 3; ++who) detail::start(writes_down(who, 2, notebook(order)), all);
     EXPECT_EQ(c.population(), 3U);
     while (c.run_round()) {
     }

@@ -19,12 +19,13 @@ forking::~forking()
 
 void forking::start_on(core& other, process&& p)
 {
-    record& r = std::move(p).release();
-    r.owner = family_;
+    auto* const member = new detail::remote_member(*family_, other);
+    record& r = detail::released(p);
+    r.owner = member;
     ++family_->living;
     r.home = &other;
     // Not yet one of the living there: that is what its delivery is for, this once.
-    r.deliver = [](mail& m) noexcept {
+    r.deliver = [](detail::mail& m) noexcept {
         m.deliver = record::make_ready_here;
         core::here().enter(static_cast<record&>(m));
     };

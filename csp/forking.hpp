@@ -18,12 +18,12 @@ namespace csp {
 class forking {
   public:
     /// `told`: where a fault of a fork is reported.
-    explicit forking(faults told = faults::escalate) : family_(new family(told)) {}
+    explicit forking(faults told = faults::escalate) : family_(new detail::family(told)) {}
     forking(const forking&) = delete;
     forking& operator=(const forking&) = delete;
     ~forking();
 
-    void start(process&& p) { csp::start(std::move(p), *family_); }
+    void start(process&& p) { detail::start(std::move(p), *family_); }
     /// Starts `p` on another core of the kernel. Everything that it reads from must be there already or go with it.
     void start_on(core& other, process&& p);
 
@@ -43,7 +43,7 @@ class forking {
     }
 
   private:
-    family* family_;
+    detail::family* family_;
 };
 
 }  // namespace csp

@@ -9,11 +9,11 @@
 #include <exception>
 #include <latch>
 #include <memory>
+#include <optional>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
-#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -215,8 +215,8 @@ class kernel::crew {
         for (unsigned i = 1; i < kernel_.cores(); ++i) {
             try {
                 threads_.emplace_back([this, i] { work(kernel_.at(i)); });
-            } catch (const std::system_error& e) {
-                refusals_[i] = fmt::format("no thread can be made: {}", e.code().message());
+            } catch (const std::exception& e) {
+                refusals_[i] = fmt::format("no thread can be made: {}", e.what());
                 all_tried_.count_down(kernel_.cores() - i);
                 return;
             }
@@ -234,9 +234,9 @@ class kernel::crew {
         c.set_outside(nullptr);
     }
 
-    [[nodiscard]] std::unique_ptr<binding> bind(const core& c) const
+    [[nodiscard]] std::optional<binding> bind(const core& c) const
     {
-        return kernel_.how_.pinned ? std::make_unique<binding>(c.index()) : nullptr;
+        return kernel_.how_.pinned ? std::optional<binding>(std::in_place, c.index()) : std::optional<binding>();
     }
 
     [[nodiscard]] std::unique_ptr<neighbour> make_neighbour(core& c)
@@ -314,11 +314,11 @@ outcome kernel::run(process&& first)
         CSP_CHECK(ready.has_value(), ready ? "" : ready.error().c_str());
     }
     // The family of the first process belongs to core 0, so it is made there.
-    std::unique_ptr<family> network;
+    std::unique_ptr<detail::family> network;
     crew_->run(
         [&] {
-            network = std::make_unique<family>();
-            start(std::move(first), *network);
+            network = std::make_unique<detail::family>();
+            detail::start(std::move(first), *network);
         },
         [&] { return network->living == 0; });
     const bool deadlocked = crew_->deadlocked();
@@ -327,7 +327,7 @@ outcome kernel::run(process&& first)
     if (deadlocked) {
         std::fputs("the network has gone quiet: nothing is ready and nothing can come from outside\n", stderr);
         for (const auto& c : cores_) {
-            if (c->population() > 0) std::fputs(post_mortem(*c).c_str(), stderr);
+            if (c->population() > 0) print_post_mortem(*c);
         }
         core::end_all(cores_);
     }

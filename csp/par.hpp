@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "csp/detail/family.hpp"
 #include "csp/process.hpp"
 
 namespace csp {
@@ -68,14 +69,14 @@ class [[nodiscard("await it")]] par<Processes...> {
     explicit par(Processes&&... processes, std::source_location where = std::source_location::current())
         : join_(family_, where)
     {
-        (start(std::move(processes), family_), ...);
+        (detail::start(std::move(processes), family_), ...);
     }
     [[nodiscard]] bool await_ready() const { return join_.await_ready(); }
     void await_suspend(std::coroutine_handle<> self) { join_.await_suspend(self); }
     family_end await_resume() const noexcept { return join_.await_resume(); }
 
   private:
-    family family_;
+    detail::family family_;
     detail::join_awaiter join_;
 };
 
@@ -87,14 +88,14 @@ class [[nodiscard("await it")]] par<std::vector<process>> {
     explicit par(std::vector<process>&& processes, std::source_location where = std::source_location::current())
         : join_(family_, where)
     {
-        for (process& p : processes) start(std::move(p), family_);
+        for (process& p : processes) detail::start(std::move(p), family_);
     }
     [[nodiscard]] bool await_ready() const { return join_.await_ready(); }
     void await_suspend(std::coroutine_handle<> self) { join_.await_suspend(self); }
     family_end await_resume() const noexcept { return join_.await_resume(); }
 
   private:
-    family family_;
+    detail::family family_;
     detail::join_awaiter join_;
 };
 

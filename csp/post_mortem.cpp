@@ -2,6 +2,8 @@
 #include "csp/post_mortem.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -10,6 +12,7 @@
 
 #include <fmt/core.h>
 
+#include "csp/detail/family.hpp"
 #include "csp/detail/rendezvous.hpp"
 
 namespace csp {
@@ -68,7 +71,7 @@ std::string describe_wait(const living_set& living, const record& r)
         case wait::timer:
             return "a moment";
         case wait::join:
-            return fmt::format("the end of {} processes", static_cast<const family*>(r.awaits)->living);
+            return fmt::format("the end of {} processes", static_cast<const detail::family*>(r.awaits)->living);
         case wait::barrier:
             return fmt::format("the others at the barrier made at {}",
                                place(*static_cast<const std::source_location*>(r.awaits)));
@@ -118,8 +121,7 @@ std::vector<living_process> census(const core& c)
     std::vector<living_process> all;
     all.reserve(living.size());
     for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
-        // A family of another core is that core's to look into.
-        const record* const parent = r->owner->home == &c ? r->owner->parent : nullptr;
+        const record* const parent = r->owner->parent;
         const bool parent_here = living.contains(parent);
         all.push_back({.core = c.index(),
                        .number = r->number,
@@ -164,7 +166,7 @@ std::vector<std::uint32_t> cycle_of_waits(const core& c)
         if (r->state == wait::input || r->state == wait::extended) other = channel_of(*r).last_writer();
         if (r->state == wait::output) other = channel_of(*r).last_reader();
         if (other != nullptr && living.contains(other)) awaited.emplace(r, other);
-        const record* const parent = r->owner->home == &c && r->owner->joining ? r->owner->parent : nullptr;
+        const record* const parent = r->owner->joining ? r->owner->parent : nullptr;
         if (living.contains(parent)) awaited.emplace(parent, r);
     }
 
@@ -232,6 +234,15 @@ std::string post_mortem(const core& c)
         table += fmt::format(" {} {}\n", first->name, first->number);
     }
     return table;
+}
+
+void print_post_mortem(const core& c) noexcept
+{
+    try {
+        std::fputs(post_mortem(c).c_str(), stderr);
+    } catch (const std::exception&) {
+        std::fputs("there is not enough memory to print the table of processes\n", stderr);
+    }
 }
 
 }  // namespace csp

@@ -53,4 +53,7 @@ struct kind_of_process {
 /// Census and cycle as a table to read.
 [[nodiscard]] std::string post_mortem(const core& c);
 
+/// Writes post_mortem() to standard error. Without the memory for it, writes that instead.
+void print_post_mortem(const core& c) noexcept;
+
 }  // namespace csp

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "csp/detail/family.hpp"
 #include "csp/post_mortem.hpp"
 
 namespace csp {

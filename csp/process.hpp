@@ -62,6 +62,8 @@ struct process_core : record, pooled {
     }
 };
 
+record& released(process& p) noexcept;
+
 template <class... Parameters>
 struct process_promise : process_core {
     process get_return_object(std::source_location made = std::source_location::current()) noexcept;
@@ -87,26 +89,22 @@ class [[nodiscard("a process does nothing until par() or start() runs it")]] pro
         return std::move(*this);
     }
 
-    /// For the runtime: gives the frame up to whoever starts it.
-    [[nodiscard]] record& release() && { return *std::exchange(record_, nullptr); }
-
   private:
     template <class...>
     friend struct detail::process_promise;
+    friend record& detail::released(process& p) noexcept;
     explicit process(record& r) : record_(&r) {}
     void abandon() noexcept;
 
     record* record_;
 };
 
-/// Starts `p` on this core, as a child of `owner`.
-inline void start(process&& p, family& owner)
-{
-    record& r = std::move(p).release();
-    r.owner = &owner;
-    ++owner.living;
-    core::here().enter(r);
-}
+namespace detail {
+
+/// Takes the frame out of a process, to start it.
+inline record& released(process& p) noexcept { return *std::exchange(p.record_, nullptr); }
+
+}  // namespace detail
 
 /// Tells the fault listener of a fault that the running process survives. To be called in the handler that caught it.
 void report_fault() noexcept;

@@ -26,7 +26,7 @@ class test_kernel {
     test_kernel& operator=(const test_kernel&) = delete;
     ~test_kernel() { core_.end_all(); }
 
-    void start(process&& p) { csp::start(std::move(p), network_); }
+    void start(process&& p) { detail::start(std::move(p), network_); }
 
     /// Runs until nobody is ready. Time stands still. Yields who still waits, and for what.
     std::vector<living_process> run_until_quiescent()
@@ -73,7 +73,7 @@ class test_kernel {
 
     core core_;
     core::residence here_;
-    family network_;
+    detail::family network_;
 };
 
 }  // namespace csp

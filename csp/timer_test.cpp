@@ -68,8 +68,8 @@ TEST(Sleep, CountsFromNowHoweverLongNobodySlept)
     duration slept{0};
     core c({});
     const core::residence here(c);
-    family all;
-    start(sleeps_after_working(notebook(slept)), all);
+    detail::family all;
+    detail::start(sleeps_after_working(notebook(slept)), all);
     while (c.population() > 0) c.run_round();
     EXPECT_GE(slept, milliseconds(10));  // from the last round on: the clock is read once in each
 }

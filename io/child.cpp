@@ -204,6 +204,22 @@ struct launch {
     }
 };
 
+/// Makes the object that owns a child. If there is no memory for it, ends the child.
+result<child> own(pid_t pid, descriptor pidfd, bool leads_group)
+{
+    try {
+        std::unique_ptr<detail::child_state, detail::child_state_deleter> state(
+            new detail::child_state(pid, socket(std::move(pidfd))));
+        state->leads_group = leads_group;
+        return child(std::move(state));
+    } catch (const std::bad_alloc&) {
+        // Until the child is reaped, its pid and its group's id cannot be reused.
+        ::kill(leads_group ? -pid : pid, SIGKILL);
+        waitpid(pid, nullptr, 0);
+        return std::unexpected(error::of(ENOMEM));
+    }
+}
+
 }  // namespace
 
 csp::step<result<child>> spawn(command what)
@@ -215,10 +231,7 @@ csp::step<result<child>> spawn(command what)
     call.argument = &l;
     const auto pid = co_await call;
     if (!pid) co_return std::unexpected(pid.error());
-    std::unique_ptr<detail::child_state, detail::child_state_deleter> state(
-        new detail::child_state(static_cast<pid_t>(*pid), socket(descriptor(l.pidfd))));
-    state->leads_group = leads;
-    co_return child(std::move(state));
+    co_return own(static_cast<pid_t>(*pid), descriptor(l.pidfd), leads);
 }
 
 }  // namespace io

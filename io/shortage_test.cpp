@@ -9,6 +9,7 @@
 #include <string>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 
 #include "csp/alt.hpp"
 #include "csp/forking.hpp"
+#include "io/child.hpp"
 #include "io/select_read.hpp"
 #include "io/signals.hpp"
 #include "io/test_engines.hpp"
@@ -207,6 +209,33 @@ TEST(shortage, of_memory_and_of_room_in_the_ring_lets_sockets_go)
 {
     if (const auto probed = probe(engine_choice::uring); !probed) GTEST_SKIP() << probed.error();
     EXPECT_EXIT(run_alone(engine_choice::uring, dropped_when_the_ring_is_full()), testing::ExitedWithCode(0), "");
+}
+
+command long_sleep()
+{
+    command sleep;
+    sleep.program = "/bin/sleep";
+    sleep.arguments = {"sleep", "1000"};
+    return sleep;
+}
+csp::process spawns_without_memory()
+{
+    auto first = co_await spawn(long_sleep());  // so that there is a thread for such calls
+    EXPECT_TRUE(first->kill(SIGKILL));
+    EXPECT_TRUE((co_await first->exited(soon())).has_value());
+    {
+        // The call itself is performed by the other thread, which has memory.
+        auto next = spawn(long_sleep());
+        const out_of_memory now;
+        const auto refused = co_await std::move(next);
+        EXPECT_TRUE(!refused && refused.error().number == ENOMEM);
+    }
+    EXPECT_TRUE(::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD) << "no child is left";
+}
+
+TEST(shortage, of_memory_for_a_child_ends_it)
+{
+    EXPECT_EXIT(run_alone(engine_choice::epoll, spawns_without_memory()), testing::ExitedWithCode(0), "");
 }
 
 struct alarm : csp::timer {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
+#include <memory>
 #include <source_location>
 #include <utility>
 
@@ -195,6 +196,8 @@ class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
     bool await_ready() { return over_.is_here() && arrive(); }
     void await_suspend(std::coroutine_handle<> self)
     {
+        // First, because it may throw, and then no claim has been made.
+        if (!over_.is_here()) spare_ = std::make_unique<channel_base::turns_of_both_sides>();
         park(*who, self, wait::bridge, over_.made(), where_);
         waiting_ = true;
         if (over_.is_here()) {
@@ -212,12 +215,17 @@ class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
 
   private:
     friend parcel<bridge_claim_awaiter>;
-    bool arrive() { return over_.link().claim_writing(); }
+    bool arrive()
+    {
+        over_.link().adopt_turns(spare_);
+        return over_.link().claim_writing();
+    }
     void enqueue() { over_.link().wait_to_write(*this); }
 
     crossing<T>& over_;
     std::source_location where_;
     parcel<bridge_claim_awaiter> parcel_;
+    std::unique_ptr<channel_base::turns_of_both_sides> spare_;  // in case this is the first claim of the channel
     bool waiting_ = false;
 };
 

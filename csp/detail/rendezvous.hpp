@@ -61,15 +61,6 @@ class channel_base {
     [[nodiscard]] std::uint32_t readers() const { return readers_; }
     [[nodiscard]] std::uint32_t writers() const { return writers_; }
 
-  protected:
-    enum class party : std::uint8_t {
-        nobody,
-        readers,
-        alternative,
-        writers,
-        end,  // nobody, and no writer can come any more
-    };
-
     /// The turns of a shared side. Taken into use by the first claim; most channels never have one.
     struct turns {
         operation_queue line;  // claims and plain communications, in the order they came
@@ -79,6 +70,21 @@ class channel_base {
     struct turns_of_both_sides : pooled {
         turns reading;
         turns writing;
+    };
+    /// Takes the turns from `spare`, if it has none yet and there is one. For a claim that arrives by mail, where an
+    /// allocation must not fail.
+    void adopt_turns(std::unique_ptr<turns_of_both_sides>& spare) noexcept
+    {
+        if (turns_ == nullptr) turns_ = spare.release();
+    }
+
+  protected:
+    enum class party : std::uint8_t {
+        nobody,
+        readers,
+        alternative,
+        writers,
+        end,  // nobody, and no writer can come any more
     };
 
     ~channel_base() { delete turns_; }
