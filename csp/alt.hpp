@@ -5,9 +5,9 @@
 //   auto chosen = co_await pri_alt(stop, when(room_left, requests), timeout);
 //   if (chosen == stop) ... else if (chosen == requests) { auto r = co_await requests.input(); ... }
 //
-// pri_alt takes the first ready guard in the order written. fair_alt goes round: it begins behind the guard it took
-// last, so in a loop one that stays ready is taken within as many choices as there are guards. A closed channel is
-// ready, and its input yields empty; while_open passes over it. csp/doc/alt.md has the whole promise.
+// pri_alt takes the first ready guard in the order written. fair_alt begins its search after the guard that it took
+// last, so in a loop a guard that stays ready is taken within as many choices as there are guards. A closed channel is
+// ready, and its input returns empty; while_open skips closed channels. csp/doc/alt.md describes what is guaranteed.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +32,7 @@ class selection {
   public:
     selection(const void* what, std::size_t position) : what_(what), position_(position) {}
 
-    /// The place of the chosen guard among all those given, from 0; the elements of a range count one each.
+    /// The position of the chosen guard among all guards, from 0; each element of a range counts as one.
     [[nodiscard]] std::size_t position() const { return position_; }
 
     template <class End>
@@ -47,13 +47,13 @@ class selection {
     std::size_t position_;
 };
 
-/// An alternative that is always ready: what pri_alt takes when no other is.
+/// An alternative that is always ready. As the last one of a pri_alt it is taken if no other is ready.
 struct skip_guard {
     [[nodiscard]] const void* guarded() const { return this; }
 };
 inline constexpr skip_guard skip;
 
-/// An alternative that becomes ready at a moment. Keep it in a variable to compare the selection with.
+/// An alternative that becomes ready at a given time. Keep it in a variable, to compare the selection with it.
 class timeout {
   public:
     explicit timeout(time_point at) : at_(at) {}
@@ -67,7 +67,7 @@ class timeout {
 [[nodiscard]] inline timeout at(time_point moment) { return timeout(moment); }
 [[nodiscard]] inline timeout after(duration d) { return timeout(core::here().now() + d); }
 
-/// A guard that counts only if `condition`: occam's boolean guard.
+/// A guard that is considered only if `condition` is true: occam's boolean guard.
 template <class End>
 struct guarded_end {
     bool condition;
@@ -79,8 +79,8 @@ template <class End>
     return {condition, end};
 }
 
-/// A source that counts only while it may still have a message: not when it is absent or closed, and not from the
-/// moment at which it closes. So when it is chosen, its input yields a message.
+/// A source that is considered only while it is open: not if it is absent or closed, and not after it closes. So if it
+/// is chosen, its input returns a message.
 template <class End>
     requires requires(const End& e) {
         { e.guarded() } -> std::convertible_to<detail::channel_base*>;
@@ -244,8 +244,8 @@ class always_guard {
 };
 static_assert(guard<always_guard>);
 
-/// Which guard stands for a source in an ALT. A source of another kind (a bridge's end, an I/O engine's) names its own
-/// as a nested `guard`, made from the source.
+/// The guard type of a source. Sources other than channel ends, such as those of an I/O engine, have a nested type
+/// `guard`.
 template <class Source>
 struct guard_for {
     using type = typename Source::guard;
@@ -276,7 +276,7 @@ struct guard_for<Range> {
 template <class Source>
 using guard_of = typename guard_for<std::remove_cvref_t<Source>>::type;
 
-/// A guard that counts only if its condition held when the ALT was entered.
+/// A guard that is considered only if its condition was true when the ALT began.
 template <class End>
 class conditional_guard {
   public:
@@ -341,7 +341,7 @@ class [[nodiscard("await it")]] alternative : alternative_operation {
         std::apply([](auto&... g) { (g.disable(), ...); }, guards_);
     }
 
-    /// Yields whether any guard is ready; if so, chosen_ is one of them.
+    /// Returns whether a guard is ready, and sets chosen_ to one that is.
     bool choose()
     {
         const std::size_t all = std::apply([](const auto&... g) { return (size_of(g) + ...); }, guards_);
@@ -355,7 +355,7 @@ class [[nodiscard("await it")]] alternative : alternative_operation {
             return true;
         }
     }
-    /// Takes the first ready guard from a position on and before another.
+    /// Takes the first ready guard at or after `from` and before `to`.
     bool take_first(std::size_t from, std::size_t to)
     {
         std::size_t position = 0;
@@ -372,7 +372,7 @@ class [[nodiscard("await it")]] alternative : alternative_operation {
         };
         return std::apply([&](const auto&... g) { return (take(g) || ...); }, guards_);
     }
-    /// Tells this ALT from others of the core: it stands at another place of the program, or begins with another guard.
+    /// Distinguishes this ALT from others of the core, by its place in the program and its first guard.
     [[nodiscard]] std::uintptr_t name() const
     {
         static_assert(sizeof where_ == sizeof(std::uintptr_t));

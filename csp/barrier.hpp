@@ -10,8 +10,8 @@
 
 namespace csp {
 
-/// A place where all that are enrolled wait for each other. A copy enrols one more, destruction resigns; so each
-/// process holds its own barrier, and all copies are the same place. On one core.
+/// A barrier, at which all enrolled processes of one core wait for each other. Each process holds its own copy: copying
+/// enrols one more process, and destroying a copy resigns.
 class barrier {
   public:
     explicit barrier(std::source_location made = std::source_location::current()) : place_(new place{.made = made}) {}
@@ -27,7 +27,7 @@ class barrier {
         if (place_ != nullptr) resign();
     }
 
-    /// Waits until all enrolled have come.
+    /// Waits until all enrolled processes wait here.
     auto sync(std::source_location where = std::source_location::current())
     {
         return awaiter{*place_, where, nullptr, nullptr};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Channels from core to core. A crossing is a type of its own, so that it can be seen in the wiring.
+// Channels between cores. A bridge has its own type, so the wiring of a network shows where it crosses cores.
 //
 //   bridge<T> b(home);   a channel that lives on its reader's core, `home`
-//   b.rx()   in<T>           an ordinary reading end: ALT, closing and all else work as ever
-//   b.tx()   bridge_out<T>   a writing end; copies of it may live on any core and are served in turn
+//   b.rx()   in<T>           an ordinary reading end, also for ALT
+//   b.tx()   bridge_out<T>   a writing end; its copies may be on any core and take turns
 //
-// An output is as synchronous as ever: it costs one mail to the reader's core and one back.
+// An output is synchronous, as on a channel. It costs one mail to the reader's core and one back.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace csp {
 
-/// A turn at a bridge, with the verbs of out<T>. It ends with its scope.
+/// A turn at the writing end of a bridge, with the functions of out<T>. It ends with its scope.
 template <class T>
 class [[nodiscard("the claim ends with this scope")]] claimed_bridge_out {
   public:
@@ -41,7 +41,7 @@ class [[nodiscard("the claim ends with this scope")]] claimed_bridge_out {
     detail::crossing<T>* over_;
 };
 
-/// A writing end of a bridge. It may be copied, and its copies may live on any core.
+/// A writing end of a bridge. It may be copied, and its copies may be on any core.
 template <crosses_cores T>
 class bridge_out {
   public:
@@ -67,13 +67,13 @@ class bridge_out {
     {
         return detail::bridge_output_awaiter<T, detail::sharing::many>(*over_, std::move(message), where);
     }
-    /// Waits for a turn, in which several messages can be sent with none of another writer's between.
+    /// Waits for a turn. During a turn no other writer's message comes between those of this one.
     auto claim(std::source_location where = std::source_location::current())
     {
         return detail::bridge_claim_awaiter<T>(*over_, where);
     }
-    /// Whether the reading end still lives: for a writer whose message would be dear to make, and is wanted by nobody
-    /// else. It may be gone by the time of the output, which will say so.
+    /// Whether the reading end still exists. For a writer that would otherwise make an expensive message in vain. The
+    /// reading end may be destroyed before the output, which then returns false.
     auto has_reader(std::source_location where = std::source_location::current())
     {
         return detail::reader_question<T>(*over_, where);
@@ -83,8 +83,8 @@ class bridge_out {
     detail::crossing<T>* over_ = nullptr;
 };
 
-/// A channel whose writers may live on other cores than its reader. Like a chan it closes when the ends that it has
-/// handed out are gone, and what it has not handed out goes with it.
+/// A channel whose writers may be on other cores than its reader. As with a chan, ends that were never handed out are
+/// closed when it is destroyed.
 template <crosses_cores T>
 class bridge {
   public:
@@ -108,14 +108,14 @@ class bridge {
         }
     }
 
-    /// The reading end, to be given to a process of the reader's core.
+    /// The reading end, for a process on the reader's core.
     [[nodiscard]] in<T> rx()
     {
         CSP_CHECK(reading_ == handed_out::no, "the reading end was handed out already");
         reading_ = handed_out::yes;
         return in<T>(over_->link());
     }
-    /// A writing end. As with a chan, the last of them closes the bridge for good.
+    /// A writing end. When the last one is destroyed, the bridge is closed.
     [[nodiscard]] bridge_out<T> tx()
     {
         if (std::exchange(writing_, handed_out::yes) == handed_out::yes) over_->add_writer();

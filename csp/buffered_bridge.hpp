@@ -2,11 +2,11 @@
 //
 // A buffer between two cores.
 //
-//   buffered_bridge<T> b(home, 1000);   one writer and one reader, and room for messages between them
+//   buffered_bridge<T> b(home, 1000);   room for 1000 messages between one writer and one reader
 //   b.rx()   buffered_in<T>             input() and ALT
 //   b.tx()   buffered_out<T>            output() waits only for room
 //
-// It wakes the other side only when that sleeps, so a stream of messages crosses in batches.
+// A side wakes the other one only if it sleeps, so a stream of messages crosses in batches.
 #pragma once
 
 #include <cstddef>
@@ -76,8 +76,8 @@ class buffered_out {
         if (over_ != nullptr) over_->drop_writer();
     }
 
-    /// Waits until there is room for the message. True: it is in the buffer, and only the reader's leaving can keep it
-    /// from arriving. False: the reading end is gone and the message was destroyed.
+    /// Waits until there is room for the message. True: it is in the buffer, and the reader will get it unless its end
+    /// is destroyed first. False: the reading end is gone and the message was destroyed.
     auto output(T message, std::source_location where = std::source_location::current())
     {
         return detail::stream_output_awaiter<T>(*over_, std::move(message), where);
@@ -113,7 +113,7 @@ class buffered_bridge {
         over_->let_go();
     }
 
-    /// The reading end, to be given to a process of the reader's core.
+    /// The reading end, for a process on the reader's core.
     [[nodiscard]] buffered_in<T> rx()
     {
         CSP_CHECK(reading_ == handed_out::no, "the reading end was handed out already");

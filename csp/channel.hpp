@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// Channels: unbuffered and synchronous. When output() returns, the reader has the message. Whichever party comes
-// second moves the message straight from the writer's frame to the reader's, makes the first party ready and goes on
-// running; so a communication costs one switch and never allocates.
+// Channels: unbuffered and synchronous. When output() returns, the reader has the message. The party that comes second
+// moves the message from the writer's frame to the reader's, makes the first party ready and continues to run. So a
+// communication costs one switch and never allocates.
 //
 //   chan<T> c;                    a channel; hands out its ends
-//   c.rx()  in<T>                 the only reading end    c.shared_rx()  shared_in<T>    copies claim in turn
+//   c.rx()  in<T>                 the only reading end    c.shared_rx()  shared_in<T>    its copies take turns
 //   c.tx()  out<T>                the only writing end    c.shared_tx()  shared_out<T>
 //
-// Closing is an event of the channel: when the last writing end is gone input() yields an empty optional, when the
-// last reading end is gone output() yields false. All ends of a channel live on one core (for two, see bridge.hpp).
+// When the last writing end is destroyed, input() returns an empty optional; when the last reading end is destroyed,
+// output() returns false. All ends of a channel are on one core (between cores, use a bridge: bridge.hpp).
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@
 
 namespace csp {
 
-/// The message of an extended rendezvous, occam's `??`. The writer waits until this scope ends, however it ends.
-/// Empty when the channel is closed.
+/// The message of an extended input, occam's `??`. The writer waits until this object is destroyed. Empty if the
+/// channel is closed.
 template <class T>
 class [[nodiscard("the writer is released when this scope ends")]] extended {
   public:
@@ -51,7 +51,7 @@ class [[nodiscard("the writer is released when this scope ends")]] extended {
     detail::operation* writer_;
 };
 
-/// The reading end of a channel. Move-only; destroying it tells the writers.
+/// The reading end of a channel. Move-only. When it is destroyed, outputs return false.
 template <mobile T>
 class in {
   public:
@@ -84,7 +84,7 @@ class in {
     detail::channel<T>* channel_ = nullptr;
 };
 
-/// The writing end of a channel. Move-only; destroying it ends the reader's input.
+/// The writing end of a channel. Move-only. When it is destroyed, inputs return empty.
 template <mobile T>
 class out {
   public:
@@ -112,7 +112,7 @@ class out {
     detail::channel<T>* channel_ = nullptr;
 };
 
-/// A turn at a shared reading end, with the verbs of in<T>. It ends with its scope.
+/// A turn at a shared reading end, with the functions of in<T>. It ends with its scope.
 template <class T>
 class [[nodiscard("the claim ends with this scope")]] claimed_in {
   public:
@@ -139,7 +139,7 @@ class [[nodiscard("the claim ends with this scope")]] claimed_in {
     detail::channel<T>* channel_;
 };
 
-/// A turn at a shared writing end, with the verbs of out<T>. It ends with its scope.
+/// A turn at a shared writing end, with the functions of out<T>. It ends with its scope.
 template <class T>
 class [[nodiscard("the claim ends with this scope")]] claimed_out {
   public:
@@ -161,7 +161,7 @@ class [[nodiscard("the claim ends with this scope")]] claimed_out {
     detail::channel<T>* channel_;
 };
 
-/// A reading end that many hold. Each message goes to one of them: to whoever has waited longest.
+/// A reading end with several holders. Each message goes to the holder that has waited longest.
 template <mobile T>
 class shared_in {
   public:
@@ -182,7 +182,7 @@ class shared_in {
     {
         return detail::input_awaiter<T, detail::sharing::many>(*channel_, where);
     }
-    /// Waits for a turn, in which several messages can be taken or an ALT made.
+    /// Waits for a turn, during which the holder can take several messages or use the end in an ALT.
     auto claim(std::source_location where = std::source_location::current())
     {
         return detail::claim_awaiter<T, claimed_in<T>>(*channel_, where);
@@ -192,7 +192,7 @@ class shared_in {
     detail::channel<T>* channel_;
 };
 
-/// A writing end that many hold.
+/// A writing end with several holders.
 template <mobile T>
 class shared_out {
   public:
@@ -213,7 +213,7 @@ class shared_out {
     {
         return detail::output_awaiter<T, detail::sharing::many>(*channel_, std::move(message), where);
     }
-    /// Waits for a turn, in which several messages can be sent with none of another writer's between.
+    /// Waits for a turn. During a turn no other writer's message comes between those of this one.
     auto claim(std::source_location where = std::source_location::current())
     {
         return detail::claim_awaiter<T, claimed_out<T>>(*channel_, where);
@@ -223,8 +223,9 @@ class shared_out {
     detail::channel<T>* channel_;
 };
 
-/// A channel that hands out its ends. What it has not handed out closes when it goes, so a forgotten end cannot hang
-/// the other side. Once an end is handed out, this keeps none itself: a channel closes while its chan still lives.
+/// A channel that hands out its ends. Ends that were never handed out are closed when it is destroyed, so that no
+/// process waits for them in vain. It does not hold the ends that it has handed out: the channel may close while its
+/// chan exists.
 template <mobile T>
 class chan {
   public:

@@ -3,13 +3,13 @@
 
 namespace csp {
 
-/// Prints `what` and the post-mortem of this thread's core, then aborts. A broken contract is not survivable:
-/// whatever would run next would run on a false premise.
+/// Prints `what` and the post-mortem of this thread's core, then aborts. The program cannot go on, because the code
+/// that follows relies on the contract.
 [[noreturn]] void contract_broken(const char* condition, const char* what, const char* file, int line) noexcept;
 
 }  // namespace csp
 
-/// Always on, in every build: the contracts of the runtime are cheap to check and dear to break.
+/// Checked in every build, because these checks are cheap.
 #define CSP_CHECK(condition, what)                                        \
     do {                                                                  \
         if (!(condition)) [[unlikely]]                                    \

@@ -16,11 +16,11 @@
 namespace csp {
 namespace {
 
-// After this many processes the core looks at its mail, its timers and its neighbour again: some 2 microseconds
-// at the speed of a channel, far below what a network client could notice.
+// After this number of switches the core checks its mail, its timers and its neighbour again. At the speed of a channel
+// that is about 2 microseconds, far less than a network client could notice.
 constexpr int round_length = 256;
 
-/// Tells the processor that this is a loop of waiting.
+/// Tells the processor that this is a busy-waiting loop.
 inline void pause()
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -32,7 +32,7 @@ inline void pause()
 
 void fault_to_stderr(const record& r, const char* what) noexcept
 {
-    const std::string_view name = plain_name(r.name);  // no string: memory may be what is lacking
+    const std::string_view name = plain_name(r.name);  // not a string, because memory may have run out
     std::fprintf(stderr, "process %.*s faulted: %s\n", static_cast<int>(name.size()), name.data(), what);
 }
 
@@ -152,9 +152,10 @@ void core::post(detail::mail& m) noexcept
     detail::mail* top = mailbox_.load(std::memory_order_relaxed);
     do {
         m.next = top;
-        // Release: what was written before the posting is seen by collect_mail()'s acquire. Sequentially consistent
-        // as well, so that it is ordered before the load of sleeping_ below: either we see the core asleep, or the
-        // core, which sets sleeping_ before it looks at the mailbox once more in wait(), sees our mail.
+        // Release: pairs with the acquire in collect_mail(), for everything written before the call. Sequentially
+        // consistent as well, so that it is ordered before the load of sleeping_ below: either this thread sees that
+        // the core sleeps, or the core, which sets sleeping_ before its last check of the mailbox in wait(), sees the
+        // mail.
     } while (!mailbox_.compare_exchange_weak(top, &m, std::memory_order_seq_cst, std::memory_order_relaxed));
     if (sleeping_.load(std::memory_order_seq_cst) && sleeping_.exchange(false, std::memory_order_seq_cst)) {
         outside_->wake();
@@ -222,7 +223,7 @@ inline record& core::take_next()
 
 record& core::take_at_random()
 {
-    constexpr std::uint32_t farthest = 128;  // drawing from a queue of 100 000 would take all day
+    constexpr std::uint32_t farthest = 128;  // walking through a queue of 100 000 would take too long
     std::uint32_t length = 0;
     for (const detail::mail* m = queue_; m != nullptr && length < farthest; m = m->next) ++length;
     detail::mail** link = &queue_;
@@ -237,11 +238,12 @@ inline void core::run(record& next)
 {
     running_ = &next;
     next.state = wait::nothing;
-    // A process waits in a step or in its own frame. Where that lies need not be loaded, and everything that the
-    // process does first hangs on it; so the processor had better guess which it is than wait to see.
+    // A process waits in its own frame or in a step. The address of its own frame is computed from `next`, while the
+    // resume point must be loaded, and the first instructions of the process depend on the address. With a branch the
+    // processor predicts that it is the own frame, and need not wait for the load.
     std::coroutine_handle<> self = detail::frame_of(next);
     if (next.resume_point == self) [[likely]] {
-        __asm__("" : "+r"(self));  // or the compiler sees that both branches do the same
+        __asm__("" : "+r"(self));  // keeps the compiler from merging the branches, which do the same
         self.resume();
     } else {
         next.resume_point.resume();
@@ -252,7 +254,7 @@ bool core::run_round()
 {
     clock_read_ = false;
     bool happened = collect_mail();
-    // Relaxed: the flag carries no other data. Loaded first, because an exchange costs 5 ns in every round.
+    // Relaxed: the flag publishes no other data. It is loaded first, because an exchange would cost 5 ns per round.
     if (post_mortem_requested_.load(std::memory_order_relaxed)) [[unlikely]] {
         post_mortem_requested_.store(false, std::memory_order_relaxed);
         print_post_mortem(*this);
@@ -282,7 +284,8 @@ bool core::watch_mailbox() const
         }
         return false;
     };
-    if (look_a_while()) return true;  // before the clock, which costs as much as an answer from an awake core
+    // First without the clock: reading it takes as long as an answer from another core.
+    if (look_a_while()) return true;
     const time_point enough = std::chrono::steady_clock::now() + how_.spin;
     do {
         if (look_a_while()) return true;
@@ -293,7 +296,7 @@ bool core::watch_mailbox() const
 void core::wait(time_point until)
 {
     if (!timers_.empty()) until = std::min(until, timers_.soonest());
-    // Sequentially consistent, and before the look into the mailbox: see post().
+    // Sequentially consistent, and before the check of the mailbox: see post().
     sleeping_.store(true, std::memory_order_seq_cst);
     if (mailbox_.load(std::memory_order_seq_cst) == nullptr) outside_->wait(until);
     sleeping_.store(false, std::memory_order_seq_cst);
@@ -311,7 +314,7 @@ void core::advance(time_point to)
     now_ = to;
 }
 
-/// An input, an output or a claim that waits in a channel does not leave it by itself.
+/// Removes a waiting input, output or claim from its channel. Other operations remove themselves when destroyed.
 void core::forget_wait(const record& r)
 {
     if (r.state == wait::input || r.state == wait::output || r.state == wait::extended || r.state == wait::claim) {
@@ -323,7 +326,8 @@ void core::end_by_fault(record& r)
 {
     forget_wait(r);
     leave(r);
-    // The record goes with the frame. A forking in it makes its family the owner, which is then told (forking.cpp).
+    // The record is destroyed with the frame, so a copy takes its place. If the frame contains a forking, that makes
+    // its family the owner (see forking.cpp), and the family learns of the end.
     record in_its_place;
     in_its_place.owner = r.owner;
     in_its_place.name = r.name;
@@ -337,7 +341,7 @@ void core::end_living()
 {
     const residence here(*this);
     while (youngest_ != nullptr) {
-        forget_ready();  // what the last end made ready will not run
+        forget_ready();  // processes that the last end made ready do not run
         record& r = *youngest_;
         forget_wait(r);
         running_ = &r;
@@ -403,7 +407,7 @@ void core::fault_unheard(const char* name) const noexcept
 
 void core::request_post_mortem() noexcept
 {
-    // Relaxed: the flag carries no other data. wake() is an eventfd write or the like, safe in a signal handler.
+    // Relaxed: the flag publishes no other data. wake() is safe in a signal handler: it writes to an eventfd.
     post_mortem_requested_.store(true, std::memory_order_relaxed);
     if (outside_ != nullptr) outside_->wake();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The scheduler of one processor core. A process lives on the core where it was started and never leaves it, so
-// nothing on this page needs a lock; only the mailbox is touched by other threads.
+// The scheduler of one processor core. A process runs on the core where it was started and never moves to another, so
+// nothing in this file needs a lock. Other threads access only the mailbox.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@ class timer_queue;
 using duration = std::chrono::nanoseconds;
 using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
 
-/// What a process is doing when it does not run; each tells the post-mortem how to read `record::awaits`.
+/// What a process waits for. Determines the meaning of `record::awaits`, which the post-mortem prints.
 enum class wait : std::uint8_t {
     nothing,
     input,
@@ -47,7 +47,7 @@ enum class wait : std::uint8_t {
 
 namespace detail {
 
-/// Something that another core puts into a core's mailbox; `deliver` runs on the core that receives it.
+/// A message that another core puts into the mailbox of a core. The receiving core calls `deliver`.
 struct mail {
     mail* next = nullptr;
     void (*deliver)(mail&) noexcept = nullptr;
@@ -56,35 +56,34 @@ struct mail {
 }  // namespace detail
 
 /// What the runtime knows of a process: occam's workspace descriptor. It is the first part of the process's frame.
-/// While the process is ready, `next` links the run queue; while word for it crosses to its core, the mailbox, and to
-/// deliver it is to make it ready.
+/// `next` links the run queue while the process is ready. If another core makes the process ready, the record itself is
+/// the mail to its core: `next` links the mailbox then, and delivering it appends the process to the run queue.
 struct record : detail::mail {
     record() noexcept { deliver = make_ready_here; }
     static void make_ready_here(detail::mail& m) noexcept;
 
-    // `awaits` and `where` do not stand together: they are copied from fields that do, and a copy of both at once
-    // would be one wide load just after two narrow stores, which a processor cannot forward.
+    // `awaits` and `where` are kept apart. They are copied from two adjacent fields; if they were adjacent here too,
+    // the compiler would copy both with one wide load just after two narrow stores, which a processor cannot forward.
     std::coroutine_handle<> resume_point;
     const void* awaits = nullptr;  // a channel, a family, a barrier, or for wait::kernel the call's name
     core* home = nullptr;
     std::uint32_t number = 0;  // counts the processes of its core
     wait state = wait::nothing;
-    bool faulted = false;        // so far, with the frame's own two pointers, the 64 bytes that a switch reads
+    bool faulted = false;        // a switch reads up to here: 64 bytes, with the frame's own two pointers
     std::source_location where;  // of the co_await in which it waits
     detail::family* owner = nullptr;
-    record* older = nullptr;  // neighbours in the core's list of the living
+    record* older = nullptr;  // links of the core's list of living processes
     record* younger = nullptr;
     const char* name = nullptr;  // as the compiler spells the coroutine, or as given with process::named
 };
 
-/// Where a pending timer's place in the queue comes from.
+/// Whether setting a timer may allocate memory.
 enum class room : std::uint8_t {
-    any,      // setting it may need memory
-    reserved  // by timer_queue::reserve(), so that setting it cannot fail
+    any,      // it may, and then it may throw
+    reserved  // no: timer_queue::reserve() has reserved a place in the queue
 };
 
-/// A moment at which something happens; kept in the core's queue while it is pending. Not movable: the queue points
-/// at it.
+/// Calls a function at a given time. Not movable, because the core's queue points to it while it is pending.
 class timer {
   public:
     explicit timer(void (*expired)(timer&) noexcept, room from = room::any) : expired_(expired), room_(from) {}
@@ -104,13 +103,13 @@ class timer {
 
 namespace detail {
 
-/// Pending timers, the soonest first: a heap of four children a node, whose entries know their timers and whose
-/// timers know their place, so that cancelling one of 100 000 touches a handful of cache lines.
+/// The pending timers, soonest first: a heap with four children per node. Each entry points to its timer, and each
+/// timer has its position in the heap, so cancelling one of 100 000 timers touches few cache lines.
 class timer_queue {
   public:
     void set(timer& t, time_point at);
     void cancel(timer& t) noexcept;
-    /// Keeps room for so many timers of room::reserved, until release().
+    /// Reserves places for this number of timers with room::reserved, until release().
     void reserve(std::size_t timers);
     void release(std::size_t timers) noexcept { reserved_ -= timers; }
     [[nodiscard]] bool empty() const { return heap_.empty(); }
@@ -121,7 +120,7 @@ class timer_queue {
   private:
     struct entry {
         time_point at;
-        std::uint64_t order;  // equal moments expire in the order they were set
+        std::uint64_t order;  // timers for the same time expire in the order in which they were set
         timer* who;
     };
     [[nodiscard]] static bool sooner(const entry& a, const entry& b)
@@ -139,7 +138,7 @@ class timer_queue {
     std::uint64_t set_so_far_ = 0;
 };
 
-/// Numbers from a seed, good enough to be fair with: wyrand's step.
+/// A pseudo-random number generator (wyrand), good enough for fair choices.
 class random_numbers {
   public:
     explicit random_numbers(std::uint64_t seed) : state_(seed) {}
@@ -158,12 +157,12 @@ class random_numbers {
     std::uint64_t state_;
 };
 
-/// Where a fair ALT begins to look at its guards: behind the one that it took last. So they take turns, and one that
-/// stays ready is taken within as many choices as there are guards.
+/// The guard at which a fair ALT begins its search: the one after the guard that it took last. So a guard that stays
+/// ready is taken within as many choices as there are guards.
 ///
-/// The core keeps the places of the ALTs that it has met last, by a name that is not quite unique. An ALT whose place
-/// was lost begins anywhere. So does one now and then in any case; otherwise two that are taken for one could set each
-/// other's place so that a guard never has its turn.
+/// The core remembers the places of recent ALTs under a name that is not quite unique. If the place of an ALT has been
+/// overwritten, the ALT begins at a random guard. It also does so from time to time in any case: otherwise two ALTs
+/// with the same name could set each other's place so that one guard is never reached.
 class place_of_alt {
   public:
     place_of_alt() = default;
@@ -173,7 +172,7 @@ class place_of_alt {
 
   private:
     friend class csp::core;
-    static constexpr std::uint32_t rounds = 16;  // of turns, between two choices that begin anywhere
+    static constexpr std::uint32_t rounds = 16;  // over all guards, between two random beginnings
 
     std::uintptr_t name_ = 0;
     std::size_t next_ = 0;
@@ -182,8 +181,8 @@ class place_of_alt {
 
 }  // namespace detail
 
-/// What lies outside the network of processes: the kernel's events. An I/O engine implements it; csp itself has one
-/// that only sleeps. All but wake() are called by the core that owns it.
+/// The source of events from outside the network of processes. An I/O engine implements it; csp itself has one that
+/// only sleeps. All functions except wake() are called by the core that owns it.
 class neighbour {
   public:
     neighbour() = default;
@@ -191,26 +190,26 @@ class neighbour {
     neighbour& operator=(const neighbour&) = delete;
     virtual ~neighbour() = default;
 
-    /// Makes ready every process whose event has come, and does not block.
+    /// Makes the processes ready whose events have arrived. Does not block.
     virtual void poll() = 0;
-    /// Blocks until an event has come, `until` is reached or wake() was called, then does as poll().
+    /// Blocks until an event arrives, until `until`, or until wake() is called; then does the same as poll().
     virtual void wait(time_point until) = 0;
-    /// Ends a wait() under way or the next one. From any thread.
+    /// Ends the present wait(), or else the next one. May be called from any thread.
     virtual void wake() noexcept = 0;
-    /// Whether an event may yet come. When false and no process is ready, the network has gone quiet for good.
+    /// Whether an event may still arrive. If not, and no process is ready, nothing can happen in the network any more.
     [[nodiscard]] virtual bool expects_events() const = 0;
 };
 
-/// One scheduler. FIFO, as occam's; with a seed (in tests) the next process is drawn at random instead.
+/// The scheduler of one thread. Processes run in FIFO order, as in occam, or in random order in tests.
 class core {
   public:
     struct options {
         unsigned index = 0;
         bool virtual_time = false;  // time moves only by advance()
-        bool shuffled = false;      // draw the next process at random
+        bool shuffled = false;      // run ready processes in random order
         std::uint64_t seed = 0x9E3779B97F4A7C15U;
-        duration spin{0};            // how long an idle core watches its mailbox before it sleeps
-        bool ends_by_fault = false;  // a fault that nobody hears of ends the program, with exit code 1
+        duration spin{0};            // how long an idle core polls its mailbox before it sleeps
+        bool ends_by_fault = false;  // a fault that is reported to no process ends the program, with exit code 1
     };
 
     explicit core(options how);
@@ -247,28 +246,28 @@ class core {
     }
     [[nodiscard]] bool has_ready() const { return queue_ != nullptr; }
 
-    /// Puts `m` into the mailbox and wakes the core if it sleeps. From any thread.
+    /// Puts `m` into the mailbox and wakes the core if it sleeps. May be called from any thread.
     void post(detail::mail& m) noexcept;
 
-    /// Makes a started process one of this core's living, and ready.
+    /// Adds a new process to the list of living processes, and makes it ready.
     void enter(record& r);
-    /// Takes an ending process out of the living.
+    /// Removes a process from the list of living processes.
     void leave(record& r) noexcept;
     [[nodiscard]] std::size_t population() const { return population_; }
     [[nodiscard]] std::uint64_t started() const { return started_; }
     [[nodiscard]] const record* oldest() const { return oldest_; }
 
-    /// The time, taken at most once a round of the scheduler: monotonic, at most a round old.
+    /// The monotonic time. The clock is read at most once in a round of the scheduler.
     [[nodiscard]] time_point now()
     {
         if (!clock_read_) read_clock();
         return now_;
     }
     [[nodiscard]] detail::timer_queue& timers() { return timers_; }
-    /// A uniformly distributed number below `n`; from the seed, so a test's choices can be repeated.
+    /// A uniformly distributed number below `n`. The sequence depends only on the seed, so tests are repeatable.
     [[nodiscard]] std::uint32_t random_below(std::uint32_t n) { return random_.below(n); }
 
-    /// The place of a fair ALT over `all` guards. With options::shuffled it is drawn each time.
+    /// The place of a fair ALT with `all` guards. With options::shuffled it is random each time.
     [[nodiscard]] detail::place_of_alt& place_of(std::uintptr_t name, std::size_t all)
     {
         detail::place_of_alt& place =
@@ -283,49 +282,50 @@ class core {
     [[nodiscard]] neighbour* outside() const { return outside_; }
     void set_outside(neighbour* n) { outside_ = n; }
 
-    /// For the kernel: who the siblings are.
+    /// For the kernel: sets the cores that sibling() finds.
     void join(const std::vector<std::unique_ptr<core>>& all) { siblings_ = &all; }
 
-    /// Runs what is ready, at most a round of it, with the mail and the timers that came in before.
-    /// Returns whether anything happened.
+    /// Delivers mail, runs the timers that are due, and then runs ready processes, at most the length of a round.
+    /// Returns whether it did any of these or a process is ready.
     bool run_round();
-    /// Nothing is ready: watches the mailbox for as long as options::spin says. Yields whether mail has come.
+    /// Polls the mailbox for the time options::spin, when no process is ready. Returns whether mail has arrived.
     [[nodiscard]] bool watch_mailbox() const;
-    /// Nothing is ready: sleeps and waits for mail, timers or the neighbour until `until` at the latest.
+    /// Sleeps until there is mail, a timer is due, the neighbour has an event, or until `until`.
     void wait(time_point until);
-    /// Whether something can still happen without another core's doing.
+    /// Whether something can still happen on this core without mail from another core.
     [[nodiscard]] bool expects_anything() const;
     [[nodiscard]] bool mail_waits() const { return mailbox_.load(std::memory_order_seq_cst) != nullptr; }
 
-    /// Delivers what is in the mailbox. Yields whether there was anything.
+    /// Delivers all mail. Returns whether there was any.
     bool collect_mail();
 
     /// Virtual time only.
     void advance(time_point to);
 
-    /// Ends every living process where it waits, the youngest first: its frame is destroyed and its ends close, and
-    /// nobody is told. For networks that have gone quiet and will never end by themselves. The first form is for a
-    /// core that is alone, the second for several whose threads have stopped.
+    /// Ends all living processes where they wait, the youngest first. Their frames are destroyed, which closes their
+    /// channel ends, but no process learns of it. For networks in a deadlock. The first form is for a single core, the
+    /// second for all cores of a kernel after their threads have stopped.
     void end_all();
     static void end_all(std::span<const std::unique_ptr<core>> cores);
-    /// Ends one where it waits, as if it had faulted there: its ends close and its owner is told. For tests.
-    /// REQUIRES: it waits, and not for the kernel.
+    /// Ends one process as if it had faulted where it waits: its ends close, and its family learns of the fault. For
+    /// tests. REQUIRES: it waits, and not for the kernel.
     void end_by_fault(record& r);
     [[nodiscard]] bool ending_all() const { return ending_all_; }
 
-    /// Hears of every process that ended by an exception: its name, and what the exception said. The default writes
-    /// a line to standard error.
+    /// Is called for each fault, with the process and the text of the exception. The default writes a line to standard
+    /// error.
     using fault_listener = void (*)(const record&, const char* what) noexcept;
     void set_fault_listener(fault_listener f) { fault_listener_ = f; }
     void report_fault(const record& r, const char* what) const noexcept { fault_listener_(r, what); }
-    /// A fault has been reported to a family that has none above it.
+    /// A fault has reached the outermost family, so no process learns of it. Ends the program if
+    /// options::ends_by_fault.
     void fault_unheard(const char* name) const noexcept;
 
-    /// Asked for by a signal handler, done by the core at its next round. From any thread and any handler.
+    /// Makes the core print its post-mortem at its next round. May be called from any thread and any signal handler.
     void request_post_mortem() noexcept;
 
   private:
-    // REQUIRE: has_ready().
+    // These two require has_ready().
     record& take_next();
     record& take_at_random();
     void run(record& next);
@@ -341,7 +341,7 @@ class core {
 
     static constinit thread_local core* here_;
 
-    detail::mail* queue_ = nullptr;  // records only; linked through their mail part
+    detail::mail* queue_ = nullptr;  // of records, linked by mail::next
     detail::mail** queue_end_ = &queue_;
     record* running_ = nullptr;
     time_point now_;
@@ -358,28 +358,28 @@ class core {
     bool clock_read_ = false;  // in this round
     bool ending_all_ = false;
 
-    // The mailbox: a stack that many push and one takes whole. States of `sleeping_`: false, the core looks at its
-    // mailbox by itself; true, whoever pushes must wake it (and only the first who finds it true does).
+    // The mailbox is a stack: any thread pushes, and the core takes all at once. While `sleeping_` is false the core
+    // checks its mailbox itself; if it is true, the first thread that pushes mail sets it to false and wakes the core.
     alignas(64) std::atomic<detail::mail*> mailbox_ = nullptr;
     std::atomic<bool> sleeping_ = false;
     std::atomic<bool> post_mortem_requested_ = false;
 
-    // Far from the others, which every switch needs.
+    // Last, so that the members which every switch uses share few cache lines.
     std::array<detail::place_of_alt, 64> places_;
 };
 
-/// Where a fault in a family is reported, besides the fault listener.
+/// Where a fault of a process is reported, besides the fault listener.
 enum class faults : std::uint8_t {
-    escalate,  // the family of the starter, as if the starter had faulted itself; so on, until somebody hears
-    heard,     // the starter, which waits until there is one
-    contained  // nobody: the starter can do without
+    escalate,  // to the family of the starter, as if the starter had faulted; and so on upwards
+    heard,     // to the starter, which can wait for it
+    contained  // to no process
 };
 
 namespace detail {
 void make_ready_elsewhere(record& r) noexcept;
 }
 
-/// Makes a waiting process ready, on whatever core it lives.
+/// Makes a waiting process ready, on its own core. May be called from any core.
 inline void make_ready(record& r)
 {
     core& home = *r.home;
@@ -392,8 +392,8 @@ inline void make_ready(record& r)
 
 inline void record::make_ready_here(detail::mail& m) noexcept { core::here().ready(static_cast<record&>(m)); }
 
-/// Notes where and for what a process, which is the running one, is about to wait. Call it in await_suspend, with the
-/// handle given there; then hand the record to whoever will make_ready() it.
+/// Records that the running process waits, for what and at which line. Call it in await_suspend, with the handle given
+/// there. The code that completes the wait then calls make_ready() with this record.
 inline void park(record& self, std::coroutine_handle<> resume_point, wait state, const void* awaits,
                  std::source_location where)
 {

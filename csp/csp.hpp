@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// All of csp, but for the kit for tests (csp/testing.hpp).
+// All of csp except the support for tests (csp/testing.hpp).
 #pragma once
 
 #include "csp/alt.hpp"

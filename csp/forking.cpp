@@ -5,12 +5,13 @@ namespace csp {
 
 forking::~forking()
 {
-    // When everything ends at once, those who still live elsewhere will tell nobody.
+    // While all processes are ended (core::end_all), those on other cores do not report their end.
     if (family_->living == 0 || family_->home->ending_all()) {
         delete family_;
         return;
     }
-    // The process has not ended for its owner until these have: it joins them, and the last of all tells the owner.
+    // The processes of this family outlive it. Their family takes the place of the running process: it becomes the
+    // owner of that process, and reports to the previous owner when the last of them has ended.
     record& self = *family_->home->running();
     family_->heir = std::exchange(self.owner, family_);
     family_->parent = nullptr;
@@ -24,7 +25,7 @@ void forking::start_on(core& other, process&& p)
     r.owner = member;
     ++family_->living;
     r.home = &other;
-    // Not yet one of the living there: that is what its delivery is for, this once.
+    // The other core adds it to its list of living processes when this mail is delivered. Later mail makes it ready.
     r.deliver = [](detail::mail& m) noexcept {
         m.deliver = record::make_ready_here;
         core::here().enter(static_cast<record&>(m));

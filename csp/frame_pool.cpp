@@ -12,10 +12,10 @@
 
 namespace csp {
 
-// Slabs are never returned: the pool's high-water mark is the server's, and a block may outlive its thread.
+// Slabs are never returned to the system: the memory will be needed again, and a block may outlive its thread.
 void* frame_pool::carve(std::size_t bytes)
 {
-    constexpr std::size_t slab = 1024 * 1024;  // bytes taken from the kernel at once; touched only as they are used
+    constexpr std::size_t slab = 1024 * 1024;  // bytes per request to the kernel; pages are touched only when used
     if (static_cast<std::size_t>(mine_.fresh_end - mine_.fresh) < bytes) {
         void* memory = mmap(nullptr, slab, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED) throw std::bad_alloc();

@@ -8,18 +8,18 @@
 
 namespace csp {
 
-/// Memory for the frames of processes and steps and for channels: a free list a size class, one pool a thread.
-/// A block may be freed on another thread than it came from; it then joins that thread's list.
+/// Memory for channels and for the frames of processes and steps: one pool for each thread, with a free list for each
+/// size class. A block may be freed on another thread; it then belongs to the pool of that thread.
 struct frame_pool {
-    /// Counted on this thread; a block that migrates is counted out where it is freed, so only sums over all threads
-    /// mean something.
+    /// What this thread has allocated, less what it has freed. Blocks move between threads, so only the sum over all
+    /// threads is meaningful.
     struct figures {
         std::ptrdiff_t blocks;
         std::ptrdiff_t bytes;
     };
 
-    // Both are in the header because the size of a frame is a constant where it is made: what is left of the
-    // arithmetic is one address.
+    // Both are inline, because the size of a frame is a constant where it is made, and the size class is then computed
+    // at compile time.
     [[nodiscard]] static void* allocate(std::size_t bytes)
     {
         ++mine_.live.blocks;
@@ -55,7 +55,7 @@ struct frame_pool {
 
   private:
     static constexpr std::size_t grain = 16;      // bytes; the step between size classes
-    static constexpr std::size_t largest = 2048;  // bytes; beyond this the general allocator serves as well
+    static constexpr std::size_t largest = 2048;  // bytes; larger blocks come from operator new
 
     struct free_block {
         free_block* next;
@@ -73,7 +73,7 @@ struct frame_pool {
     constinit static inline thread_local thread_pool mine_{};
 };
 
-/// Inherit to be made in the pool.
+/// A class that inherits from this is allocated in the pool.
 struct pooled {
     static void* operator new(std::size_t bytes) { return frame_pool::allocate(bytes); }
     static void operator delete(void* block, std::size_t bytes) noexcept { frame_pool::release(block, bytes); }

@@ -8,8 +8,8 @@
 
 namespace csp {
 
-/// A value that nobody can change any more, and so the only thing that several processes may hold at once. Copies
-/// count; the count is not atomic, because all holders live on one core.
+/// An immutable value with a reference count, which several processes of one core may hold at the same time. The count
+/// is not atomic, because all holders are on one core.
 template <class T>
 class frozen {
   public:
@@ -30,7 +30,7 @@ class frozen {
         if (shared_ != nullptr && --shared_->holders == 0) delete shared_;
     }
 
-    /// The value, to be changed, if nobody else holds it: what one process alone holds is not shared. Null otherwise.
+    /// The value, which may be changed, if this is its only holder. Null otherwise.
     [[nodiscard]] T* sole() { return shared_ != nullptr && shared_->holders == 1 ? &shared_->value : nullptr; }
 
     explicit operator bool() const { return shared_ != nullptr; }
@@ -39,7 +39,7 @@ class frozen {
 
   private:
     struct counted : pooled {
-        T value;  // handed out as const but for sole()
+        T value;  // accessible as const, except by sole()
         std::uint32_t holders;
         counted(pooled /*base*/, T&& v, std::uint32_t h) : value(std::move(v)), holders(h) {}
     };

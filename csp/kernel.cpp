@@ -25,7 +25,7 @@
 namespace csp {
 namespace {
 
-/// A neighbour with no events of its own.
+/// A neighbour without events.
 class sleeper : public neighbour {
   public:
     static kernel::made_neighbour make()
@@ -87,7 +87,7 @@ class binding {
     bool bound_;
 };
 
-/// What the threads of a running kernel tell each other.
+/// The state that the threads of a running kernel share.
 class shared_state {
   public:
     explicit shared_state(std::vector<std::unique_ptr<core>>& cores) : cores_(cores), activity_(cores.size()) {}
@@ -97,16 +97,16 @@ class shared_state {
 
     void end()
     {
-        over_.store(true, std::memory_order_release);  // pairs with over(); what was written before is seen after
+        over_.store(true, std::memory_order_release);  // pairs with over()
         for (const auto& c : cores_) c->outside()->wake();
     }
 
-    /// A core has nothing ready and expects nothing. Yields whether that holds for all of them: then nothing can
-    /// come any more, for mail is only sent by a core that acts.
+    /// Called by a core that has no ready process and expects no event. Returns whether this holds for all cores. Then
+    /// nothing can happen any more, because only an active core sends mail.
     bool go_quiet()
     {
-        // All sequentially consistent. A core that wakes to mail first becomes active and then takes the mail. So if
-        // all are quiet, the mailboxes are found empty, and nobody became active meanwhile, no mail was under way.
+        // All sequentially consistent. A core that is woken by mail first becomes active and then takes the mail. So if
+        // all cores are quiet, all mailboxes are empty, and no core became active meanwhile, there is no mail.
         const std::uint64_t quiet = activity_.fetch_sub(1, std::memory_order_seq_cst) - 1;
         if (static_cast<std::uint32_t>(quiet) > 0) return false;
         for (const auto& c : cores_) {
@@ -122,19 +122,19 @@ class shared_state {
     std::vector<std::unique_ptr<core>>& cores_;
     std::atomic<bool> over_ = false;
     std::atomic<bool> deadlocked_ = false;
-    // Low half: how many cores are active. High half: how often one became active, for a core that wakes, sends mail
-    // and is quiet again must not look as if it had never woken.
+    // Low half: the number of active cores. High half: how often a core became active. Without it, a core that wakes,
+    // sends mail and is quiet again would look as if it had never woken.
     static constexpr std::uint64_t one_awakening = std::uint64_t{1} << 32;
     std::atomic<std::uint64_t> activity_;
 };
 
-/// The life of a core's thread, until `is_over` or the whole network is quiet.
+/// The main loop of a core, until `is_over()` or a deadlock.
 template <class Over>
 void live(core& c, shared_state& shared, Over is_over)
 {
     while (!is_over()) {
         if (c.run_round() || is_over()) continue;
-        if (c.watch_mailbox()) continue;  // before the others need to know that this core is idle
+        if (c.watch_mailbox()) continue;  // before the other cores are informed that this one is idle
         if (c.expects_anything()) {
             if (!c.has_ready() && !c.mail_waits()) c.wait(time_point::max());
         } else if (shared.go_quiet()) {
@@ -146,13 +146,13 @@ void live(core& c, shared_state& shared, Over is_over)
     }
 }
 
-/// The kernel that the signal of print_post_mortem_on is for: a handler has no other way to know.
+/// The kernel whose print_post_mortem_on() was called. A signal handler can find it only in a global variable.
 std::atomic<kernel*> signalled = nullptr;
 
 }  // namespace
 
-/// The threads of a kernel and the neighbours of its cores. All are made before anything runs, so that a refusal of the
-/// system is known by then and nothing has to be undone.
+/// The threads of a kernel and the neighbours of its cores. All are made before any process runs, so that the program
+/// learns of a refusal by the system before anything would have to be undone.
 class kernel::crew {
   public:
     explicit crew(kernel& of)
@@ -206,7 +206,7 @@ class kernel::crew {
     void order(command c)
     {
         auto before = command::wait;
-        // Release: what begin() did is seen by the threads, whose wait() acquires.
+        // Release: pairs with the acquiring wait() of the threads, for what begin() did.
         if (command_.compare_exchange_strong(before, c, std::memory_order_release)) command_.notify_all();
     }
 
@@ -270,13 +270,13 @@ class kernel::crew {
     {
         live(c, shared_, [&] { return shared_.over() || is_over(); });
         shared_.end();
-        all_stopped_.arrive_and_wait();  // until then a core may still be woken
+        all_stopped_.arrive_and_wait();  // other cores may still wake this one until then
     }
 
     kernel& kernel_;
     shared_state shared_;
     std::unique_ptr<neighbour> of_first_;
-    std::vector<std::string> refusals_;  // of each core; empty: it has what it needs
+    std::vector<std::string> refusals_;  // by core: what the system refused; empty if nothing
     std::latch all_tried_;
     std::latch all_stopped_;
     std::atomic<command> command_ = command::wait;
@@ -349,7 +349,7 @@ void kernel::print_post_mortem_on(int signal)
 
 void kernel::deliver_the_rest()
 {
-    // Nobody is left to run; but a bridge lives until the last word of its ends has come.
+    // All processes have ended, but a bridge is freed only when the mail from its last end arrives.
     bool delivered = true;
     while (std::exchange(delivered, false)) {
         for (const auto& c : cores_) {

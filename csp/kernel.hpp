@@ -19,10 +19,10 @@ namespace csp {
 enum class outcome : std::uint8_t {
     finished,
     faulted,   // the first process ended by an exception
-    deadlock,  // nothing is ready, nothing can come from outside, and processes still wait; the table was printed
+    deadlock,  // processes wait, but none is ready and no event can arrive; the post-mortem was printed
 };
 
-/// The cores of a program and what they have for neighbours.
+/// The cores of a program, with their neighbours.
 class kernel {
   public:
     struct options {
@@ -31,7 +31,7 @@ class kernel {
         bool ends_by_fault = false;  // see core::options
         bool pinned = false;         // bind the thread of core n to the n-th processor that this process may use
     };
-    /// A neighbour, or a sentence that says what the system refused.
+    /// A neighbour, or an error message that says what the system refused.
     using made_neighbour = std::expected<std::unique_ptr<neighbour>, std::string>;
     /// Makes a core's neighbour, on the thread of that core. Without one, cores sleep by themselves.
     using neighbour_maker = std::function<made_neighbour(core&)>;
@@ -44,18 +44,19 @@ class kernel {
     [[nodiscard]] unsigned cores() const { return static_cast<unsigned>(cores_.size()); }
     [[nodiscard]] core& at(unsigned index) { return *cores_[index]; }
 
-    /// Makes the threads of the cores and their neighbours. An error, as a sentence, when the system refuses one of
-    /// them: then the kernel cannot run. Nothing runs before run(), so after an error the kernel may be destroyed.
+    /// Makes the threads of the cores and their neighbours. Returns an error message if the system refuses one of them;
+    /// then the kernel cannot run. No process runs before run(), so the kernel may be destroyed after an error.
     [[nodiscard]] std::expected<void, std::string> prepare();
 
-    /// Runs `first` on core 0, which is this thread, until it and all its forks have ended. Once; prepares the kernel
-    /// if that has not been done. REQUIRES: prepare() succeeds.
+    /// Runs `first` on core 0, which is this thread, until it and all its forks have ended. Calls prepare() if it has
+    /// not been called. May be called once. REQUIRES: prepare() succeeds.
     outcome run(process&& first);
 
-    /// Has every core print its table to standard error. Safe in a signal handler.
+    /// Makes every core print its post-mortem to standard error. Safe in a signal handler.
     void request_post_mortem() noexcept;
 
-    /// From now on this signal makes every core print its table: kill -QUIT, say. For one kernel of a program.
+    /// From now on this signal, for example SIGQUIT, makes every core print its post-mortem. For one kernel of a
+    /// program.
     void print_post_mortem_on(int signal);
 
   private:
@@ -68,7 +69,7 @@ class kernel {
     std::unique_ptr<crew> crew_;  // from prepare() to the end of run()
 };
 
-/// Runs a network on one core: the whole of a small program's main().
+/// Runs a network on one core: all that main() of a small program needs.
 outcome run(process&& first);
 
 }  // namespace csp

@@ -14,7 +14,7 @@
 
 namespace csp {
 
-/// Types that look like values and yet point into somebody else's. Specialize it to true for a view of your own.
+/// True for types that refer to an object which they do not own. Specialize it to true for a view type of your own.
 template <class T>
 inline constexpr bool borrows = std::is_reference_v<T> || std::is_pointer_v<T> || std::is_member_pointer_v<T>;
 
@@ -31,7 +31,7 @@ inline constexpr bool borrows<std::weak_ptr<T>> = true;
 template <class F>
 inline constexpr bool borrows<std::function<F>> = true;
 
-// What carries a borrower borrows.
+// A container of such a type is such a type.
 template <class T>
 inline constexpr bool borrows<std::optional<T>> = borrows<T>;
 template <class T, class Allocator>
@@ -45,7 +45,7 @@ inline constexpr bool borrows<std::tuple<T...>> = (borrows<T> || ...);
 
 namespace detail {
 
-// A closure has no name to recognize it by, but it has exactly one call operator and, when it captures, a size.
+// A closure type cannot be named, but it has exactly one call operator and, if it captures, is not empty.
 template <class T>
 concept has_call_operator = requires { &T::operator(); };
 

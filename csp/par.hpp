@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// PAR: runs processes together and ends when all have ended. No branch is abandoned.
+// PAR: runs processes in parallel and ends when all of them have ended.
 //
 //   co_await par(acceptor(...), front_end_farm(...), back_end(...));
 //
-// Communications can stand in parallel as well, as in occam's PAR of two outputs; they need no process:
+// Outputs can run in parallel as well, as in occam's PAR of two outputs. They need no process:
 //
 //   co_await par(left.output(x), right.output(x));
 #pragma once
@@ -23,15 +23,15 @@
 
 namespace csp {
 
-/// How a family ended. Not [[nodiscard]]: whoever only waits has nothing to ask, and the fault listener has heard all.
+/// How the processes of a PAR or a forking ended. Not [[nodiscard]], because the fault listener learns of all faults.
 struct family_end {
-    std::uint32_t faulted = 0;          // children that ended by an exception
-    const char* first_fault = nullptr;  // which was the first, among them or below; as record::name has it
+    std::uint32_t faulted = 0;          // the number of children that ended by an exception
+    const char* first_fault = nullptr;  // the first process that faulted, a child or below one; see record::name
 };
 
 namespace detail {
 
-/// The waiting part of PAR and of joining forks.
+/// The awaiter of PAR and of forking::join().
 class [[nodiscard("await it")]] join_awaiter {
   public:
     enum class until : std::uint8_t { end, fault_or_end };
@@ -80,11 +80,11 @@ class [[nodiscard("await it")]] par<Processes...> {
     detail::join_awaiter join_;
 };
 
-/// PAR over as many processes as there are in `processes`.
+/// PAR over a vector of processes.
 template <>
 class [[nodiscard("await it")]] par<std::vector<process>> {
   public:
-    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): each of its elements is
+    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): its elements are moved
     explicit par(std::vector<process>&& processes, std::source_location where = std::source_location::current())
         : join_(family_, where)
     {
@@ -104,7 +104,7 @@ concept communication = requires(T& c, record& who, std::uint32_t& together) {
     { c.begin(who, together) } -> std::same_as<bool>;
 };
 
-/// PAR over outputs. Yields for each whether its reader has the message.
+/// PAR over outputs. Returns for each output whether the reader has the message.
 template <communication... Outputs>
 class [[nodiscard("await it")]] par<Outputs...> {
   public:
@@ -132,7 +132,7 @@ class [[nodiscard("await it")]] par<Outputs...> {
     }
 
   private:
-    /// The process is ended where it waits: nothing of its frame may be left in a channel.
+    /// The process is being ended while it waits: removes its operations from the channels.
     void withdraw() noexcept
     {
         std::apply([](Outputs&... o) { (o.withdraw(), ...); }, outputs_);

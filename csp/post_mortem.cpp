@@ -28,7 +28,7 @@ std::string place(std::source_location at) { return fmt::format("{}:{}", file_na
 
 const detail::channel_base& channel_of(const record& r) { return *static_cast<const detail::channel_base*>(r.awaits); }
 
-/// The living by address: a channel remembers who used it last, but that process may have ended since.
+/// The living processes by address. A channel has the address of its last user, but that process may have ended.
 using living_set = std::unordered_set<const record*>;
 
 living_set living_of(const core& c)
@@ -138,11 +138,11 @@ std::vector<kind_of_process> kinds(const core& c)
 {
     const living_set living = living_of(c);
     std::vector<kind_of_process> all;
-    std::unordered_map<const char*, std::size_t> known;  // a coroutine has one spelling, at one address
+    std::unordered_map<const char*, std::size_t> known;  // by address: each coroutine has one spelling
     for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
         const auto [place_of, is_new] = known.emplace(r->name, all.size());
         if (is_new) {
-            // Those made from one template have a spelling each, and one name.
+            // Coroutines made from one template have different spellings and the same name.
             std::string name = name_of(*r);
             const auto same = std::ranges::find(all, name, &kind_of_process::name);
             place_of->second = static_cast<std::size_t>(same - all.begin());
@@ -158,7 +158,8 @@ std::vector<kind_of_process> kinds(const core& c)
 
 std::vector<std::uint32_t> cycle_of_waits(const core& c)
 {
-    // Who must act before `r` can go on, as far as it is known: the other side of its channel, or a child.
+    // Maps each process to those that it waits for, as far as that is known: the other side of its channel, or
+    // children.
     const living_set living = living_of(c);
     std::unordered_multimap<const record*, const record*> awaited;
     for (const record* r = c.oldest(); r != nullptr; r = r->younger) {
@@ -173,7 +174,7 @@ std::vector<std::uint32_t> cycle_of_waits(const core& c)
     std::unordered_set<const record*> finished;
     for (const auto& [start, unused] : awaited) {
         std::vector<const record*> path;
-        // A walk along first edges is enough where each waits for one; a parent's several children are tried in turn.
+        // Depth-first search. Most processes have one edge; a parent has one for each child.
         const auto walk = [&](auto&& self, const record* at) -> bool {
             if (const auto seen = std::ranges::find(path, at); seen != path.end()) {
                 path.erase(path.begin(), seen);
@@ -201,7 +202,7 @@ std::vector<std::uint32_t> cycle_of_waits(const core& c)
 std::string post_mortem(const core& c)
 {
     const std::vector<living_process> all = census(c);
-    // Many of a kind are one row: a thousand idle workers say no more than one does.
+    // Processes with the same text share one row, so a thousand idle workers do not hide the others.
     struct row {
         std::uint32_t number;
         std::string text;

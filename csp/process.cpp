@@ -10,7 +10,7 @@ namespace csp {
 
 void process::abandon() noexcept
 {
-    // Not a broken contract: an exception between making and starting a process comes by here too.
+    // Not a broken contract: it also happens after an exception between making and starting the process.
     const std::string_view name = plain_name(record_->name);
     std::fprintf(stderr, "process %.*s was made but never started\n", static_cast<int>(name.size()), name.data());
     record_->resume_point.destroy();

@@ -27,11 +27,11 @@ namespace detail {
 
 struct process_core;
 
-/// Its frame is destroyed, which closes its channel ends, and then its owner is told. Not inlined: a process that calls
-/// nobody else then has no registers to save whenever it is resumed.
+/// Ends a process: destroys its frame, which closes its channel ends, and then informs its family. Not inlined: so a
+/// process that calls no other function need not save registers each time it is resumed.
 [[gnu::noinline]] void end_process(process_core& ending) noexcept;
 
-/// The last that a process does.
+/// The final suspend point of a process.
 struct process_end {
     static bool await_ready() noexcept { return false; }
     template <class Promise>
@@ -42,7 +42,7 @@ struct process_end {
     static void await_resume() noexcept {}
 };
 
-/// Tells a communication whose it is. A process knows itself, so that no communication need ask the core.
+/// Tells an awaiter which process made it. A process knows its own record, so its awaiters need not ask the core.
 template <class Awaitable>
 void tell_maker(Awaitable& a, record& maker)
 {
@@ -71,7 +71,7 @@ struct process_promise : process_core {
 
 }  // namespace detail
 
-/// A process that has been made and waits to be started, by par() or forking::start(). Movable until then.
+/// A process that has been made but not started. par() or forking::start() starts it.
 class [[nodiscard("a process does nothing until par() or start() runs it")]] process {
   public:
     process(process&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
@@ -82,7 +82,7 @@ class [[nodiscard("a process does nothing until par() or start() runs it")]] pro
             abandon();
     }
 
-    /// Gives it a name for the tables of the living. REQUIRES: `name` lives as long as the program (a literal).
+    /// Gives it a name for the post-mortem. REQUIRES: `name` lives as long as the program, as a literal does.
     process&& named(const char* name) &&
     {
         record_->name = name;
@@ -106,11 +106,12 @@ inline record& released(process& p) noexcept { return *std::exchange(p.record_, 
 
 }  // namespace detail
 
-/// Tells the fault listener of a fault that the running process survives. To be called in the handler that caught it.
+/// Reports the exception that is being handled to the fault listener, although the running process goes on. Call it in
+/// a catch block.
 void report_fault() noexcept;
 
-/// Does something that the process can go on without if it throws. Yields whether it was done; if not, the fault is
-/// reported. Not for anything that waits.
+/// Calls `work`, which must not wait. Returns false if it throws; the exception is then reported as a fault, and the
+/// process goes on.
 template <class Work>
 bool attempt(Work work) noexcept
 {
@@ -128,7 +129,7 @@ class step;
 
 namespace detail {
 
-/// Back to the caller of a step that has ended.
+/// The final suspend point of a step: resumes its caller.
 struct step_end {
     static bool await_ready() noexcept { return false; }
     template <class Promise>
@@ -191,8 +192,8 @@ struct step_promise<void> : step_core {
 
 }  // namespace detail
 
-/// A procedure that may wait. Await it where it is made: `co_await read_request(c)`. It cannot be kept, so whatever
-/// it borrows outlives it.
+/// A procedure that may wait. Await it where it is made: `co_await read_request(c)`. It cannot be stored, so what it
+/// borrows from its caller outlives it.
 template <class T = void>
 class [[nodiscard("a step does nothing until it is awaited")]] [[clang::coro_return_type]] [[clang::coro_lifetimebound]]
 step {
@@ -260,7 +261,7 @@ inline std::coroutine_handle<> frame_of(record& r) noexcept
     return std::coroutine_handle<process_core>::from_promise(static_cast<process_core&>(r));
 }
 
-/// Destroys the frame of a process where it waits.
+/// Destroys the frame of a process that waits.
 inline void destroy_frame(record& r) noexcept { frame_of(r).destroy(); }
 
 }  // namespace detail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A kernel for tests: one thread, virtual time, and a seeded choice among what is ready, so that a test meets
-// another interleaving under every seed and the same one again under the same seed.
+// A kernel for tests: one thread, virtual time, and a random choice among the ready processes. Each seed gives another
+// interleaving, and the same seed gives the same one again.
 #pragma once
 
 #include <cstdint>
@@ -28,14 +28,14 @@ class test_kernel {
 
     void start(process&& p) { detail::start(std::move(p), network_); }
 
-    /// Runs until nobody is ready. Time stands still. Yields who still waits, and for what.
+    /// Runs until no process is ready. Time does not advance. Returns the processes that still wait.
     std::vector<living_process> run_until_quiescent()
     {
         settle();
         return census(core_);
     }
 
-    /// Lets time pass, running what each moment makes ready.
+    /// Advances the time by `d`, and runs the processes that become ready meanwhile.
     std::vector<living_process> run_for(duration d)
     {
         const time_point end = core_.now() + d;
@@ -48,7 +48,8 @@ class test_kernel {
         return run_until_quiescent();
     }
 
-    /// Runs, with time passing as fast as anybody waits for it, until all have ended or only the dead wait.
+    /// Runs until all processes have ended, or no process is ready and no timer is set. Time advances to the next timer
+    /// whenever no process is ready. Returns the processes that still wait.
     std::vector<living_process> run()
     {
         settle();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What our own tests of processes share: testing.hpp, for GoogleTest.
+// The support for tests (testing.hpp) for csp's own tests, which use GoogleTest.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace csp {
 
-/// Runs `test(seed)` under `how_many` seeds, up to the first that fails, which is then named.
+/// Calls `test(seed)` with the seeds 1 to `how_many`, and stops at the first that fails. Its messages name the seed.
 template <class Test>
 void for_seeds(std::uint64_t how_many, Test test)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a test of processes needs, with any test framework or none: the kernel with virtual time and a seed, messages
-// that are counted, and a place to write down what happened.
+// Support for tests of processes, with any test framework or none: a kernel with virtual time and a seed, messages that
+// are counted, and a notebook for results.
 //
 //   auto failing = first_failing_seed(200, [](std::uint64_t seed) {
 //       std::vector<int> seen;
@@ -22,7 +22,7 @@
 
 namespace csp {
 
-/// Runs `test(seed)`, which says whether it passed, under the seeds from 1 on. Yields the first that failed.
+/// Calls `test(seed)`, which returns whether it passed, with the seeds 1 to `how_many`. Returns the first that failed.
 template <std::predicate<std::uint64_t> Test>
 [[nodiscard]] std::optional<std::uint64_t> first_failing_seed(std::uint64_t how_many, Test test)
 {
@@ -32,8 +32,8 @@ template <std::predicate<std::uint64_t> Test>
     return std::nullopt;
 }
 
-/// A message that knows whether every one that was made has been destroyed: moving one empties it, and only a full
-/// one counts.
+/// A message type that counts its objects, to find messages that are lost or destroyed twice. Moving from an object
+/// empties it, and only full objects count.
 class counted {
   public:
     explicit counted(int value) : value_(value), full_(true) { ++alive_; }
@@ -61,8 +61,8 @@ class counted {
     bool full_;
 };
 
-/// Where the processes of a test write what they saw. A process may only be given what it owns; a test that runs on
-/// one thread and outlives its processes hands this out instead of a reference to its own variables.
+/// A pointer to a variable of a test, for its processes to write results to. References and pointers are not mobile;
+/// this is, and it is safe in a test that runs on one thread and outlives its processes.
 template <class T>
 class notebook {
   public:

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Time: a process that sleeps, and one that lets the others run. A time limit for something else is a timeout in an
-// ALT.
+// sleep() and yield. To limit the time of an input, use a timeout in an ALT.
 #pragma once
 
 #include <coroutine>
@@ -13,7 +12,7 @@ namespace csp {
 
 namespace detail {
 
-/// Wakes one process at one moment.
+/// The awaiter of sleep() and sleep_until().
 class [[nodiscard("await it")]] sleep_awaiter {
   public:
     sleep_awaiter(time_point until, std::source_location where) : until_(until), where_(where) {}
@@ -40,7 +39,7 @@ class [[nodiscard("await it")]] sleep_awaiter {
 
 }  // namespace detail
 
-/// Waits at least `d`, by the monotonic clock.
+/// Waits for at least `d`, by the monotonic clock.
 inline detail::sleep_awaiter sleep(duration d, std::source_location where = std::source_location::current())
 {
     return {core::here().now() + d, where};
@@ -50,7 +49,7 @@ inline detail::sleep_awaiter sleep_until(time_point t, std::source_location wher
     return {t, where};
 }
 
-/// Lets everybody else who is ready run first.
+/// Goes to the end of the run queue, so that all processes that are ready run first.
 class [[nodiscard("await it")]] yield {
   public:
     explicit yield(std::source_location where = std::source_location::current()) : where_(where) {}

@@ -45,9 +45,9 @@ class accept_source : public event_source {
 }  // namespace detail
 
 /// Takes connections from a listener. It may be moved until a process first waits on it, and then belongs to that core.
-/// Yields an error for a connection that cannot be accepted. If descriptors or memory have run out, or errors follow
-/// one another, it pauses for 10 ms to 1 s, so the process may just log the error and continue. After it has yielded
-/// the error `closed`, it yields only that.
+/// Returns an error for a connection that cannot be accepted. If descriptors or memory have run out, or errors follow
+/// one another, it pauses for 10 ms to 1 s, so the process may just log the error and continue. After it has returned
+/// the error `closed`, it returns only that.
 class acceptor {
   public:
     using in_advance = detail::in_advance;
@@ -60,7 +60,7 @@ class acceptor {
         std::source_location where = std::source_location::current());
 
     using last_clients = detail::last_clients;
-    /// Stops accepting. next() yields the connections that were already taken, or all, and then `closed`.
+    /// Stops accepting. next() returns the connections that were already taken, or all, and then `closed`.
     void finish(last_clients who);
 
     using guard = detail::source_guard<detail::accept_source>;

@@ -20,7 +20,7 @@ namespace io::detail {
 
 class select_set;
 
-/// To be notified, once, when a side of an endpoint may be ready.
+/// Is notified, once, when a side of an endpoint may be ready.
 struct waiter {
     explicit waiter(void (*ready)(waiter&) noexcept) : may_be_ready(ready) {}
     void (*may_be_ready)(waiter&) noexcept;

@@ -118,7 +118,7 @@ inline csp::step<void> put(socket& s, std::string_view text)
     EXPECT_EQ(sent.value_or(0), text.size());
 }
 
-/// What one recv yields; an error or the end as words.
+/// The result of one recv; an error, or the end, as text.
 inline csp::step<std::string> get(socket& s, deadline until = no_deadline)
 {
     std::string into(4096, '\0');

@@ -45,7 +45,7 @@ class [[nodiscard("await it")]] output_awaiter : output_operation<T> {
     bool await_resume() const noexcept { return this->accepted; }
     using operation::made_by;
 
-    // For par(): starts the output beside other operations. Returns true if it has to be waited for.
+    // For par(): starts the output in parallel with others. Returns whether it has to wait.
     bool begin(record& who, std::uint32_t& together)
     {
         this->who = &who;
@@ -120,7 +120,7 @@ class [[nodiscard("await it")]] extended_awaiter : extended_operation<T> {
     std::source_location where_;
 };
 
-/// Waits for a turn: first come, first served.
+/// Waits for a turn. Turns are given in the order of the claims.
 template <class T, class Claimed>
 class [[nodiscard("await it")]] claim_awaiter : operation {
     static constexpr bool writing = std::is_same_v<Claimed, claimed_out<T>>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How an output goes over a bridge: as a mail to the reader's core, where it joins the others at the channel, and a
-// mail back that makes the writer ready.
+// How an output crosses a bridge: it is sent as mail to the reader's core, where it takes part in the communication of
+// an ordinary channel. A mail back makes the writer ready.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ class claimed_bridge_out;
 
 namespace detail {
 
-/// What the ends of a bridge share. Of the channel, only its own core touches anything.
+/// The shared state of the ends of a bridge. Only the reader's core accesses the channel `link_`.
 template <class T>
 class crossing : public pooled {
   public:
@@ -42,13 +42,13 @@ class crossing : public pooled {
 
     void add_writer()
     {
-        // Relaxed: whoever copies an end or hands out the first holds one already, and nothing is read because of it.
+        // Relaxed: the caller holds an end already, and reads nothing that depends on the count.
         const std::uint32_t before = writers_.fetch_add(1, std::memory_order_relaxed);
         CSP_CHECK(before > 0, "all writing ends of this bridge are gone: it is closed for good");
     }
     void drop_writer()
     {
-        // Release and acquire, with each other: what the other ends did is over before the last of them closes.
+        // Release and acquire pair with each other: everything that other ends did happens before the last one closes.
         if (writers_.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
         if (is_here()) {
             close();
@@ -61,10 +61,10 @@ class crossing : public pooled {
         if (is_here()) {
             link_.release_writing();
         } else {
-            home_.post(releasing_);  // delivered before anybody else is given the turn, so one mail is enough
+            home_.post(releasing_);  // one mail is enough: the next turn begins only after its delivery
         }
     }
-    /// The bridge is gone, and with it a reading end that it still had.
+    /// The bridge is destroyed, together with a reading end that was never handed out.
     void drop_unread()
     {
         if (is_here()) {
@@ -76,7 +76,7 @@ class crossing : public pooled {
     }
     void let_go()
     {
-        // Release and acquire, with each other: both are done with this before it is deleted.
+        // Release and acquire pair with each other: the other holder's last access happens before the deletion.
         if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
@@ -94,7 +94,7 @@ class crossing : public pooled {
     core& home_;
     channel<T>& link_;
     std::source_location made_;
-    std::atomic<std::uint32_t> writers_ = 1;  // the first is with the bridge until it is handed out
+    std::atomic<std::uint32_t> writers_ = 1;  // until it is handed out, the bridge has the first one
     std::atomic<std::uint32_t> holders_ = 2;  // the bridge, and the writing side until it has closed
     notice closing_{*this, [](mail& m) noexcept { static_cast<notice&>(m).of->close(); }};
     notice releasing_{*this, [](mail& m) noexcept { static_cast<notice&>(m).of->link_.release_writing(); }};
@@ -105,8 +105,9 @@ class crossing : public pooled {
                    }};
 };
 
-/// A writer's errand to the reader's core: `Errand` is an operation with arrive(), which says whether it is done, and
-/// enqueue(). It lives in the writer's frame, and the word that it is done is the writer's own record.
+/// A request that a writer sends to the reader's core as mail. `Errand` is an operation with arrive(), which performs
+/// it and returns whether it is done, and enqueue(), which makes it wait in the channel. It is in the writer's frame.
+/// The mail back is the writer's record.
 template <class Errand>
 struct parcel : mail {
     Errand* holds = nullptr;
@@ -121,7 +122,7 @@ struct parcel : mail {
                 arrived.enqueue();
             }
         };
-        to.post(*this);  // last: from here on the frame may be resumed, though only after this process has suspended
+        to.post(*this);  // last, because the process may be made ready from now on
     }
 };
 
@@ -138,7 +139,7 @@ class [[nodiscard("await it")]] bridge_output_awaiter : output_operation<T> {
     bridge_output_awaiter& operator=(const bridge_output_awaiter&) = delete;
     ~bridge_output_awaiter()
     {
-        if (waiting_) over_.link().forget(*this->who);  // only when everything ends at once
+        if (waiting_) over_.link().forget(*this->who);  // only in core::end_all()
     }
     bool await_ready() { return over_.is_here() && arrive(); }
     void await_suspend(std::coroutine_handle<> self)
@@ -191,12 +192,12 @@ class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
     bridge_claim_awaiter& operator=(const bridge_claim_awaiter&) = delete;
     ~bridge_claim_awaiter()
     {
-        if (waiting_) over_.link().forget(*who);  // only when everything ends at once
+        if (waiting_) over_.link().forget(*who);  // only in core::end_all()
     }
     bool await_ready() { return over_.is_here() && arrive(); }
     void await_suspend(std::coroutine_handle<> self)
     {
-        // First, because it may throw, and then no claim has been made.
+        // First, because it may throw, and then the claim must not have been made.
         if (!over_.is_here()) spare_ = std::make_unique<channel_base::turns_of_both_sides>();
         park(*who, self, wait::bridge, over_.made(), where_);
         waiting_ = true;
@@ -229,7 +230,7 @@ class [[nodiscard("await it")]] bridge_claim_awaiter : operation {
     bool waiting_ = false;
 };
 
-/// Asks the reader's core whether anybody can still read.
+/// Asks the reader's core whether a reading end still exists.
 template <class T>
 class [[nodiscard("await it")]] reader_question : operation {
   public:
@@ -252,7 +253,7 @@ class [[nodiscard("await it")]] reader_question : operation {
         has_reader_ = over_.link().readers() > 0;
         return true;
     }
-    static void enqueue() {}  // it is answered when it arrives
+    static void enqueue() {}  // never called: arrive() always returns true
 
     crossing<T>& over_;
     std::source_location where_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Who takes part in a communication, or waits for its turn to.
+// The parties of a communication.
 #pragma once
 
 #include <cstdint>
@@ -10,31 +10,31 @@
 namespace csp {
 namespace detail {
 
-/// One party at a channel. Lives in the frame of the process that may have to wait, so waiting allocates nothing. Of
-/// its members only the flags have a value from the start: most operations never wait and need no other.
+/// One party at a channel. It is in the frame of its process, so waiting allocates nothing. Only the flags are
+/// initialized, because most operations never wait and need no other member.
 struct operation {
-    // What is out of the ordinary. Most operations have none of these, and one look tells.
+    // Most operations have none of these flags, which one comparison shows.
     enum flag : std::uint8_t {
-        extended = 1,    // a reader that will hold its writer
+        extended = 1,    // a reader that lets the writer wait until its scope ends
         is_claim = 2,    // waits for a turn, not for a communication
-        held = 4,        // a writer whose message the reader has, and who waits for the reader's scope to end
+        held = 4,        // a writer that waits for the scope of an extended input to end
         in_company = 8,  // one of several communications of a PAR
-        in_turn = 16,    // of a shared end: others may wait beside it, or for their turn
-        from_afar = 32,  // its process lives on another core
+        in_turn = 16,    // of a shared end, where several operations may wait
+        from_afar = 32,  // its process is on another core
     };
 
     operation* next;          // when queued
-    record* who;              // known from the co_await on
-    std::uint32_t* together;  // when in company: how many of it are still to come
+    record* who;              // set by co_await
+    std::uint32_t* together;  // if in_company: the number of its PAR's communications that are not yet complete
     std::uint8_t flags = 0;
-    bool accepted = false;  // a writer whose message the reader has; no flag, so that the reader need only store it
+    bool accepted = false;  // the reader has the message; not a flag, so that a reader sets it by one store
 
     operation() {}
     operation(const operation&) = delete;
     operation& operator=(const operation&) = delete;
     ~operation() = default;
 
-    /// For the co_await of a process or of a step of it.
+    /// Called by the co_await of a process or of its steps.
     void made_by(record& r) { who = &r; }
 
     [[nodiscard]] bool is_ordinary() const { return flags == 0; }
@@ -79,7 +79,8 @@ class operation_queue {
 
 }  // namespace detail
 
-/// A process waiting in an ALT, on this core. Guards that become ready fire it, once.
+/// A process of this core that waits in an ALT. The guards that become ready fire it; only the first call has an
+/// effect.
 struct alternative_operation : detail::operation {
     bool fired = false;
     void fire()

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// How a message goes over. Whichever party comes second finds the first one's operation in the channel and moves the
-// message between the two frames; the first one waits with its operation queued. Read channel::offer and
-// wait_for_reader, then accept and wait_for_writer, which are the same for the other side. The rest is turns at shared
-// ends, extended inputs and closing, all kept off the path of an ordinary communication.
+// How a channel transfers a message. The party that comes first queues its operation in the channel and waits. The
+// second one finds this operation and moves the message between the two frames. Read channel::offer and wait_for_reader
+// first, then accept and wait_for_writer, which do the same for the other side. The rest implements turns at shared
+// ends, extended inputs and closing, and is kept out of the path of an ordinary communication.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ class channel_base {
     channel_base(const channel_base&) = delete;
     channel_base& operator=(const channel_base&) = delete;
 
-    /// Whether input() would not wait: a message waits, or none can come any more.
+    /// Whether input() would return at once: a message waits, or the channel is closed.
     [[nodiscard]] bool ready_to_input() const { return waiting_ >= party::writers; }
     [[nodiscard]] bool has_message() const { return waiting_ == party::writers; }
     [[nodiscard]] bool closed() const { return waiting_ == party::end; }
 
-    /// `alt` is fired by a message. Not by the closing of the channel, which only ends its waiting here.
+    /// As enable(), but only a message fires `alt`, and not the closing of the channel.
     void enable_while_open(alternative_operation& alt)
     {
         enable(alt);
@@ -49,21 +49,21 @@ class channel_base {
         if (waiting_ == party::alternative) waiting_ = party::nobody;
     }
 
-    /// Removes what `who` waits for here, without its taking place.
+    /// Removes the operations of `who`, which do not take place.
     void forget(const record& who);
 
     [[nodiscard]] std::source_location made() const { return made_; }
     [[nodiscard]] const record* last_reader() const { return last_reader_; }
     [[nodiscard]] const record* last_writer() const { return last_writer_; }
-    /// Its writers may live on other cores, of whom nothing is known here.
+    /// Marks it as part of a bridge. Its writers may be on other cores, so the post-mortem cannot show them.
     void be_bridged() { bridged_ = true; }
     [[nodiscard]] bool bridged() const { return bridged_; }
     [[nodiscard]] std::uint32_t readers() const { return readers_; }
     [[nodiscard]] std::uint32_t writers() const { return writers_; }
 
-    /// The turns of a shared side. Taken into use by the first claim; most channels never have one.
+    /// The turns of a shared side. Allocated by the first claim; most channels never need them.
     struct turns {
-        operation_queue line;  // claims and plain communications, in the order they came
+        operation_queue line;  // claims and plain communications, in the order of arrival
         bool claimed = false;
         [[nodiscard]] bool idle() const { return !claimed && line.empty(); }
     };
@@ -71,7 +71,7 @@ class channel_base {
         turns reading;
         turns writing;
     };
-    /// Takes the turns from `spare`, if it has none yet and there is one. For a claim that arrives by mail, where an
+    /// Takes the memory for turns from `spare`, if it has none yet. For a claim that arrives by mail: there an
     /// allocation must not fail.
     void adopt_turns(std::unique_ptr<turns_of_both_sides>& spare) noexcept
     {
@@ -84,7 +84,7 @@ class channel_base {
         readers,
         alternative,
         writers,
-        end,  // nobody, and no writer can come any more
+        end,  // closed: nobody waits, and there are no writers any more
     };
 
     ~channel_base() { delete turns_; }
@@ -99,19 +99,19 @@ class channel_base {
         return static_cast<alternative_operation&>(queue_.first());
     }
 
-    // 64 bytes, and what every communication reads comes first: a ring of 1000 processes, whose channels are never in
-    // the nearest cache, gains 1 ns a hop.
-    operation_queue queue_;  // of readers or of writers or one ALT, as waiting_ says; meaningful while it says so
+    // 64 bytes, beginning with the members that every communication reads. This saves 1 ns per communication in a ring
+    // of 1000 processes, whose channels do not fit into the first-level cache.
+    operation_queue queue_;  // of readers, of writers, or one ALT: see waiting_; meaningful only while one waits
     party waiting_ = party::nobody;
     bool bridged_ = false;
-    bool closes_silently_ = false;  // meaningful while an ALT waits
-    bool has_chan_ = true;          // the chan object lives, and may yet hand out an end or check that it must not
-    std::uint32_t writers_ = 1;     // ends that live; the first of each is with the chan until it is handed out
+    bool closes_silently_ = false;  // closing does not fire the ALT; meaningful while an ALT waits
+    bool has_chan_ = true;          // the chan object exists and uses this
+    std::uint32_t writers_ = 1;     // existing ends; until it is handed out, the chan has the first of each kind
     std::uint32_t readers_ = 1;
     turns_of_both_sides* turns_ = nullptr;
-    // For the post-mortem; each may have ended since. But an ordinary operation is alone at its side, so while one
-    // waits this is who: known without a look into its frame, which a run of many processes has not in the nearest
-    // cache.
+    // The last users, for the post-mortem; they may have ended since. An ordinary operation is the only one on its
+    // side, so while it waits, this is its process. Taking it from here avoids a load from the frame, which is often
+    // not in the first-level cache.
     record* last_reader_ = nullptr;
     record* last_writer_ = nullptr;
     std::source_location made_;
@@ -123,8 +123,8 @@ struct output_operation : operation {
     explicit output_operation(T&& m) noexcept : message(std::move(m)) {}
 };
 
-/// Where a message arrives. A std::optional of a small T would be returned by one load just after the two stores that
-/// filled it, which a processor cannot forward: some 4 ns a message.
+/// The place of a message in the reader's frame. It is not a std::optional: one of a small T would be copied by one
+/// wide load just after two narrow stores, which a processor cannot forward. That would cost about 4 ns per message.
 template <class T>
 class arrival {
   public:
@@ -160,7 +160,7 @@ struct input_operation : operation {
 
 template <class T>
 struct extended_operation : input_operation<T> {
-    operation* writer = nullptr;  // held
+    operation* writer = nullptr;  // the one that is held
     extended_operation() { this->become(operation::extended); }
 };
 
@@ -169,12 +169,13 @@ class channel : public channel_base, public pooled {
   public:
     using channel_base::channel_base;
 
-    // An arriving party first offers or accepts, and only when that yields false waits.
+    // A party first calls offer() or accept(), and waits only if that returns false.
 
-    // Both are inlined by order: left to itself the compiler calls them in a process of several communications, and
-    // the call with its spills made commstime 3 ns slower.
+    // Both are always inlined. Otherwise the compiler makes calls of them in a process with several communications,
+    // which made commstime 3 ns slower.
 
-    /// True: done, and whether op is accepted says how. False: the writer must wait.
+    /// Returns true if the output is done; op.accepted then says whether the reader has the message. Returns false if
+    /// the writer must wait.
     [[gnu::always_inline]] bool offer(output_operation<T>& op)
     {
         last_writer_ = op.who;
@@ -185,7 +186,7 @@ class channel : public channel_base, public pooled {
             if (!reader.is_ordinary()) [[unlikely]]
                 return serve_reader(op);
             waiting_ = party::nobody;
-            core::here().ready(*last_reader_);  // see there
+            core::here().ready(*last_reader_);  // see last_reader_
             return true;
         }
         return readers_ == 0;
@@ -198,7 +199,8 @@ class channel : public channel_base, public pooled {
         wait_as(party::writers, op);
     }
 
-    /// True: done; no message means that none will come any more. False: the reader must wait.
+    /// Returns true if the input is done; if it has no message, the channel is closed. Returns false if the reader must
+    /// wait.
     [[gnu::always_inline]] bool accept(input_operation<T>& op)
     {
         last_reader_ = op.who;
@@ -222,7 +224,7 @@ class channel : public channel_base, public pooled {
         wait_as(party::readers, op);
     }
 
-    // The shared sides: as above, but in turn with those who claimed before.
+    // The same for shared ends: an operation waits in line behind earlier claims.
 
     bool offer_in_turn(output_operation<T>& op)
     {
@@ -268,7 +270,7 @@ class channel : public channel_base, public pooled {
         next_readers();
     }
 
-    // Ends come and go.
+    // Adding and removing ends.
 
     void add_writer()
     {
@@ -293,7 +295,7 @@ class channel : public channel_base, public pooled {
             return;
         }
         if (waiting_ == party::alternative && !closes_silently_) alternative().fire();
-        // A waiting reader finds no message, which is how it learns of the end.
+        // A reader that is made ready without a message learns from this that the channel is closed.
         while (waiting_ == party::readers) {
             operation& reader = queue_.pop();
             if (queue_.empty()) readers_served();
@@ -326,8 +328,8 @@ class channel : public channel_base, public pooled {
         }
     }
 
-    // The message has gone over, and one of the two parties is out of the ordinary. These two save the registers that
-    // they use: then a process that only communicates has none to save whenever it is resumed.
+    // Called after the message was moved, if one of the two operations is not ordinary. These two functions preserve
+    // all registers, so that a process which only communicates need not save registers each time it is resumed.
 
     [[clang::preserve_most, gnu::noinline]] bool serve_reader(operation& op)
     {
@@ -375,7 +377,8 @@ class channel : public channel_base, public pooled {
             next_writers();
     }
 
-    /// Lets in from the line whoever may go now: plain communications until a claim, or one claim alone.
+    /// Starts the operations at the front of the line that may now take place: plain communications up to the next
+    /// claim, or one claim.
     void next_writers()
     {
         turns& side = turns_->writing;

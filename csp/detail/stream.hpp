@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The buffer of a buffered bridge: a ring that one core writes and another reads, and who must be woken when.
+// The buffer of a buffered bridge: a ring that one core writes and another reads.
 #pragma once
 
 #include <atomic>
@@ -18,17 +18,17 @@
 
 namespace csp::detail {
 
-/// The ring between the two ends of a buffered bridge. The count of messages ever written belongs to the writer, the
-/// count of those ever read to the reader; each looks at the other's only when, by what it last saw of it, the ring
-/// is full or empty.
+/// The ring between the two ends of a buffered bridge. The writer counts the messages written, the reader those read.
+/// Each side keeps a copy of the other's count, and reads the count itself only if the ring is full or empty by this
+/// copy.
 template <class T>
 class stream {
   public:
     stream(core& reader_home, std::size_t capacity, std::source_location made)
         : home_(reader_home),
           made_(made),
-          // Twice as much as asked for: the reader reports only every half ring, and what it has not reported yet
-          // must not count against the writer.
+          // Twice the requested capacity: the reader publishes its count only every half ring, so up to half of the
+          // slots may be free without the writer's knowledge.
           size_(std::bit_ceil(capacity) * 2),
           slots_(new slot[size_])
     {
@@ -42,14 +42,15 @@ class stream {
 
     [[nodiscard]] bool reader_gone() const
     {
-        // Acquire: pairs with the store in drop_reader(). An output that misses it is as one made just before.
+        // Acquire: pairs with the store in drop_reader(). Missing it is harmless: the output then counts as made
+        // before.
         return reader_gone_.load(std::memory_order_acquire);
     }
     [[nodiscard]] bool has_room()
     {
         if (at_ - reported_as_seen_ < size_) return true;
-        // Sequentially consistent: the second half of wait_for_room()'s "I wait; is there still no room?". As an
-        // acquire it pairs with report(): the slot has been emptied.
+        // Sequentially consistent: the check in wait_for_room() after the announcement that the writer waits. As an
+        // acquire it pairs with report(): the slot is empty.
         reported_as_seen_ = reported_.load(std::memory_order_seq_cst);
         return at_ - reported_as_seen_ < size_;
     }
@@ -58,25 +59,25 @@ class stream {
     {
         std::construct_at(&slots_[at_ & (size_ - 1)].message, std::move(message));
         ++at_;
-        // Release for the message, pairing with the loads of written_ by the reader. Sequentially consistent for the
-        // line after it: either we see the reader asleep, or the reader, which looks once more after saying that it
-        // sleeps, sees the message.
+        // Release: pairs with the reader's loads of written_, for the message. Sequentially consistent for the line
+        // after it: either the writer sees that the reader sleeps, or the reader, which checks once more after
+        // announcing that it sleeps, sees the message.
         written_.store(at_, std::memory_order_seq_cst);
         call_a_sleeper();
     }
-    /// Yields whether `writer` must really wait; it is made ready when there is room or nobody reads any more.
+    /// Returns whether `writer` must wait. It is made ready when there is room or the reading end is destroyed.
     bool wait_for_room(record& writer)
     {
         waiting_writer_ = &writer;
-        // Release for the line above. Sequentially consistent against report() and drop_reader(): they see us wait, or
-        // we see what they did.
+        // Release for the line above. Sequentially consistent with report() and drop_reader(): either they see that the
+        // writer waits, or the writer sees what they did.
         waits_to_write_.store(at_ + 1, std::memory_order_seq_cst);
         if (!has_room() && !reader_gone_.load(std::memory_order_seq_cst)) return true;
-        return !stop_waiting();  // if not we, the reader took it back, and its mail is under way
+        return !stop_waiting();  // if the reader has reset waits_to_write_, it also makes the writer ready
     }
     bool stop_waiting()
     {
-        // Relaxed: against the reader's exchange, it only decides which of the two ends the waiting.
+        // Relaxed: it only decides whether the reader or the writer itself ends the waiting.
         return waits_to_write_.exchange(0, std::memory_order_relaxed) != 0;
     }
     void drop_writer()
@@ -88,13 +89,13 @@ class stream {
 
     // -- the reader's side
 
-    /// Whether input() would not wait: a message is there, or none can come any more.
+    /// Whether input() would return at once: there is a message, or the writing end is destroyed.
     [[nodiscard]] bool ready_to_input()
     {
         if (has_message()) return true;
-        // Sequentially consistent: part of attend()'s second look. As an acquire it pairs with drop_writer().
+        // Sequentially consistent: part of the second check in attend(). As an acquire it pairs with drop_writer().
         if (!writer_gone_.load(std::memory_order_seq_cst)) return false;
-        (void)has_message();  // one more look, for what was written between the first and the end
+        (void)has_message();  // once more, for messages written after the first check and before the end
         return true;
     }
     std::optional<T> read()
@@ -106,7 +107,7 @@ class stream {
         if ((++taken_ & (size_ / 2 - 1)) == 0) report();
         return result;
     }
-    /// `who` is fired when ready_to_input(), which may be at once.
+    /// Fires `who` as soon as ready_to_input(), possibly at once.
     void listen(alternative_operation& who)
     {
         CSP_CHECK(listener_ == nullptr, "a bridge has one reader at a time");
@@ -117,25 +118,25 @@ class stream {
     {
         listener_ = nullptr;
         auto asleep = attention::asleep;
-        // Relaxed: nothing follows from it. If the writer has called already, its mail finds no listener.
+        // Relaxed: no other data depends on it. If the writer has called already, its mail finds no listener.
         reader_.compare_exchange_strong(asleep, attention::awake, std::memory_order_relaxed);
     }
     void drop_reader()
     {
-        reader_gone_.store(true, std::memory_order_seq_cst);  // against wait_for_room()
-        // Acquire: of waiting_writer_, from wait_for_room().
+        reader_gone_.store(true, std::memory_order_seq_cst);  // see wait_for_room()
+        // Acquire: pairs with wait_for_room(), for waiting_writer_.
         if (waits_to_write_.exchange(0, std::memory_order_acq_rel) != 0) make_ready(*waiting_writer_);
         let_go();
     }
 
-    // -- fairness: a message that need not be waited for must not keep everybody else on the core waiting
+    // -- fairness: an end that never has to wait must still let the other processes of its core run
 
     [[nodiscard]] bool writer_may_go_on() { return (++outputs_in_a_row_ & (longest_run - 1)) != 0; }
     [[nodiscard]] bool reader_may_go_on() { return (++inputs_in_a_row_ & (longest_run - 1)) != 0; }
 
     void let_go()
     {
-        // Release and acquire, with each other: all are done with this before it is deleted.
+        // Release and acquire pair with each other: the last accesses of the others happen before the deletion.
         if (holders_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
     }
 
@@ -171,9 +172,9 @@ class stream {
         if (reader_.load(std::memory_order_seq_cst) != attention::asleep) [[likely]]
             return;
         auto asleep = attention::asleep;
-        // Relaxed, for the reader learns everything through the mailbox; the exchange only decides that we call once.
+        // Relaxed: the mailbox publishes the data. The exchange only ensures that the writer calls once.
         if (!reader_.compare_exchange_strong(asleep, attention::called, std::memory_order_relaxed)) return;
-        holders_.fetch_add(1, std::memory_order_relaxed);  // the writer holds this itself, so it cannot vanish
+        holders_.fetch_add(1, std::memory_order_relaxed);  // for the mail; the writer is a holder, so this exists
         home_.post(call_);
     }
     void called()
@@ -189,34 +190,34 @@ class stream {
             return;
         }
         report();
-        // Relaxed: only the reader leaves this state, in called(), which will look again.
+        // Relaxed: only the reader leaves this state, in called(), which checks again.
         if (reader_.load(std::memory_order_relaxed) == attention::called) return;
-        // Sequentially consistent, and then a second look: see write() and drop_writer().
+        // Sequentially consistent, and then a second check: see write() and drop_writer().
         reader_.store(attention::asleep, std::memory_order_seq_cst);
         if (ready_to_input()) listener_->fire();
     }
     bool has_message()
     {
         if (taken_ != written_as_seen_) return true;
-        // Acquire of the messages, pairing with write(); sequentially consistent for attend()'s second look.
+        // Acquire: pairs with write(), for the messages. Sequentially consistent for the second check in attend().
         written_as_seen_ = written_.load(std::memory_order_seq_cst);
         return taken_ != written_as_seen_;
     }
     void report()
     {
-        // Release: the slots are empty; pairs with has_room(). Sequentially consistent against wait_for_room().
+        // Release: pairs with has_room(), for the emptied slots. Sequentially consistent with wait_for_room().
         reported_.store(taken_, std::memory_order_seq_cst);
         std::uint64_t waits = waits_to_write_.load(std::memory_order_seq_cst);  // after the store
-        // A writer that has seen this report and filled the ring again goes on waiting, for the next one.
+        // The writer may have seen this count already and filled the ring again. Then it waits for the next report.
         if (waits == 0 || waits - 1 - taken_ >= size_) return;
-        // Acquire: of waiting_writer_, from wait_for_room(). If it fails, the writer itself has found the room.
+        // Acquire: pairs with wait_for_room(), for waiting_writer_. If it fails, the writer has found room itself.
         if (waits_to_write_.compare_exchange_strong(waits, 0, std::memory_order_acquire, std::memory_order_relaxed)) {
             make_ready(*waiting_writer_);
         }
     }
 
-    // Four cache lines: what never changes, what the writer writes, what the reader writes, and what changes only when
-    // somebody sleeps or leaves.
+    // Four cache lines: constants, what the writer writes, what the reader writes, and what changes only when an end
+    // sleeps or is destroyed.
     core& home_;
     std::source_location made_;
     std::size_t size_;
@@ -254,7 +255,7 @@ class [[nodiscard("await it")]] stream_output_awaiter {
     ~stream_output_awaiter()
     {
         if (waiting_) [[unlikely]]
-            over_.stop_waiting();  // only when everything ends at once
+            over_.stop_waiting();  // only in core::end_all()
     }
     bool await_ready() { return over_.reader_gone() || (over_.has_room() && over_.writer_may_go_on()); }
     void await_suspend(std::coroutine_handle<> self)
@@ -290,7 +291,7 @@ class [[nodiscard("await it")]] stream_input_awaiter : alternative_operation {
     ~stream_input_awaiter()
     {
         if (waiting_) [[unlikely]]
-            over_.stop_listening();  // only when everything ends at once
+            over_.stop_listening();  // only in core::end_all()
     }
     bool await_ready() { return over_.ready_to_input() && over_.reader_may_go_on(); }
     void await_suspend(std::coroutine_handle<> self)
