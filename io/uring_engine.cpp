@@ -32,12 +32,11 @@
 #include "io/file_call.hpp"
 #include "io/held_back.hpp"
 #include "io/list_link.hpp"
+#include "io/ring.hpp"
 
 namespace io::detail {
 namespace {
 
-constexpr unsigned submissions = 512;
-constexpr unsigned completions = 8192;
 constexpr unsigned ring_buffers = 256;  // a power of two
 constexpr std::chrono::milliseconds pause_when_exhausted{1};
 
@@ -53,26 +52,6 @@ std::uint64_t tagged(const T& object, about what)
 }
 
 about poll_on(side s) { return s == side::read ? about::poll_read : about::poll_write; }
-
-/// Makes the ring with the newest features that this kernel supports. Returns 0 or a negative errno.
-int make_ring(io_uring& ring)
-{
-    constexpr std::array<unsigned, 3> wishes{
-        // One thread uses the ring, the kernel processes completions only when asked to, and the ring shows when that
-        // is needed.
-        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,  // Linux 6.1
-        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,                                // 5.19
-        0};
-    int made = -ENOSYS;
-    for (const unsigned wish : wishes) {
-        io_uring_params how{};
-        how.flags = wish | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
-        how.cq_entries = completions;
-        made = io_uring_queue_init_params(submissions, &ring, &how);
-        if (made != -EINVAL) break;
-    }
-    return made;
-}
 
 class uring_engine final : public engine {
   public:
@@ -97,6 +76,7 @@ class uring_engine final : public engine {
         }
         if (const int made = make_buffers(); made < 0) return made;
         io_uring_register_ring_fd(&ring_);  // saves a look-up per call; optional
+        if (const int done = restrict_ring(ring_); done < 0) return done;
         listen_to_bell();  // multishot: each write to the eventfd, which is never read, is a completion
         return 0;
     }
@@ -563,6 +543,9 @@ std::string why_no_uring()
     io_uring ring;
     if (const int made = make_ring(ring); made < 0) return refusal(-made);
     std::string lacking = lacking_operation(ring);
+    if (lacking.empty()) {
+        if (const int done = restrict_ring(ring); done < 0) lacking = refusal(-done);
+    }
     io_uring_queue_exit(&ring);
     return lacking;
 }
