@@ -12,7 +12,7 @@
 set -eu
 
 build="clang-22 lld-22 llvm-22 cmake ninja-build pkg-config libfmt-dev libcli11-dev libtomlplusplus-dev liburing-dev"
-build="$build zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev"
+build="$build libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libxxhash-dev"
 tests="libgtest-dev libgmock-dev libclang-rt-22-dev python3 python3-pytest python3-pytest-xdist python3-prometheus-client curl wget brotli zstd"
 tests="$tests node-llhttp libbenchmark-dev chromium fonts-font-awesome spin"
 # The npm package of Debian conflicts with a Node.js from another source, which includes npm.

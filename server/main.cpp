@@ -20,6 +20,7 @@
 #include "server/lifecycle/config.hpp"
 #include "server/lifecycle/startup.hpp"
 #include "server/network.hpp"
+#include "server/sandbox/sandbox.hpp"
 #include "server/service/descriptors.hpp"
 #include "server/service/processors.hpp"
 #include "server/service/prospects.hpp"
@@ -61,12 +62,20 @@ int serve(settings s, opened o, inheritance given, io::engine_choice engine)
 {
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);  // writing to a log of the greatest allowed size fails as on a full disk
+    const auto give_up = [&](const problem& what) {
+        leave_nothing_behind(o, given);
+        return fail(what, given.old_server);
+    };
+    // Threads inherit the restriction of files. That of system calls follows when they and their rings are there.
+    const auto files = close_files(s, o.manager);
+    if (!files) return give_up(files.error());
     // One core more, for work that takes long. A fault of which fault_watch does not learn ends the program.
     csp::kernel kernel({.cores = s.workers + 1, .ends_by_fault = true}, io::engines(engine));
-    if (const auto ready = kernel.prepare(); !ready) {
-        leave_nothing_behind(o, given);
-        return fail(ready.error(), given.old_server);
-    }
+    if (const auto ready = kernel.prepare(); !ready) return give_up(ready.error());
+    const auto system_calls = close_system_calls(s.sandbox, engine);
+    if (!system_calls) return give_up(system_calls.error());
+    o.sandbox = sandbox_line(*files, *system_calls, engine);
+    o.first_lines.push_back(error_line("notice", o.sandbox));
     o.old_server = std::move(given.old_server);
     kernel.print_post_mortem_on(SIGQUIT);
     const csp::outcome end = kernel.run(web_server(std::move(s), std::move(o)));

@@ -275,6 +275,7 @@ supervisor_setup setup_of(const settings& s, opened& o)
     return {
         .configured = {s.patience.grace, what_is_served(s), {.opened = std::move(o.spare), .closed = {}}},
         .engine = std::move(o.engine),
+        .sandbox = std::move(o.sandbox),
         .first_lines = std::move(o.first_lines),
         .signals = std::move(o.signals),
         .manager = std::move(o.manager),

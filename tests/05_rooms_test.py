@@ -16,6 +16,7 @@ ORDER = [
     {"respond"},
     {"acceptor", "front_end", "cache", "static_farm", "back_end", "log", "stats"},
     {"service"},
+    {"sandbox"},
     {"commands"},
     {"lifecycle"},
     {"network.hpp"},

@@ -94,6 +94,7 @@ TABLES = {  # by heading: the text before a key of that table in a file
     "`[[site.route]]`": "[[route]]\n",
     "`[log]`": "[log]\n",
     "`[stats]`": "[stats]\n",
+    "`[sandbox]`": "[sandbox]\n",
     "`[cache]`": "[cache]\n",
     "`[patience]`": "[patience]\n",
     "`[limits]`": "[limits]\n",
@@ -131,7 +132,7 @@ def keys_known(place, beginning):
 def test_every_key_is_documented(place):
     of_the_server, of_a_site = set(keys_of("The server")), set(keys_of("Sites"))
     only_in_a_site = {"names", "default"}
-    tables = {"log", "stats", "cache", "patience", "limits", "proxy", "site", "route"}
+    tables = {"log", "stats", "sandbox", "cache", "patience", "limits", "proxy", "site", "route"}
     assert keys_known(place, "") == of_the_server | (of_a_site - only_in_a_site) | tables
     assert keys_known(place, "[[site]]\n") == of_a_site | {"route"}
     for heading in list(TABLES)[2:]:

@@ -12,6 +12,7 @@
 #include "io/blocking.hpp"
 #include "server/configuration/log_target.hpp"
 #include "server/configuration/policy.hpp"
+#include "server/sandbox/sandbox.hpp"
 #include "server/service/prospects.hpp"
 
 namespace server {
@@ -45,6 +46,7 @@ int check(const std::expected<settings, std::vector<complaint>>& read)
     if (!read) return print_mistakes(read.error());
     std::vector<std::string> warnings = read->warnings;
     std::vector<complaint> wrong = missing_on_this_machine(*read);
+    append(wrong, closed_to_reading(*read));
     append(warnings, missing_rights(*read));
     auto addresses = check_addresses(*read);
     append(wrong, std::move(addresses.mistakes));

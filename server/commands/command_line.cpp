@@ -38,6 +38,7 @@ struct options {
     std::optional<std::string> control;
     std::optional<std::string> user;
     std::optional<std::string> group;
+    bool no_sandbox = false;
 };
 
 void describe(CLI::App& app, options& o)
@@ -73,6 +74,8 @@ void describe(CLI::App& app, options& o)
     app.add_option("--user", o.user, "user to switch to after root has opened the listeners and logs")
         ->type_name("USER");
     app.add_option("--group", o.group, "group to switch to (default: the user's group)")->type_name("GROUP");
+    app.add_flag("--no-sandbox", o.no_sandbox,
+                 "leave files and system calls unrestricted: for debuggers and profilers, not for service");
     app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION, "print the version");
 }
 
@@ -90,6 +93,7 @@ std::optional<std::string> apply(const options& o, settings& s)
     if (o.control) s.control = *o.control;
     if (o.user) s.user = *o.user;
     if (o.group) s.group = *o.group;
+    if (o.no_sandbox) s.sandbox.files = s.sandbox.system_calls = false;
     if (o.access_log) s.log.access = *o.access_log;
     if (o.error_log) s.log.error = *o.error_log;
     if (o.log_format == "combined") s.log.form = log_form::combined;
@@ -131,6 +135,7 @@ std::expected<settings, std::vector<complaint>> settings_of(const options& o)
         auto configured = load_configuration(o.configuration, std::move(s));
         if (!configured) return configured;
         s = std::move(*configured);
+        s.configuration_file = o.configuration;
     }
     if (const auto wrong = apply(o, s)) return std::unexpected(std::vector{fmt::format("occwserv: {}", *wrong)});
     return s;

@@ -21,6 +21,7 @@
 #include "server/configuration/policy.hpp"
 #include "server/front_end/for_stats.hpp"
 #include "server/front_end/understand.hpp"
+#include "server/sandbox/sandbox.hpp"
 #include "server/static_farm/answer.hpp"
 #include "server/static_farm/get_page.hpp"
 #include "server/static_farm/lookup.hpp"
@@ -196,11 +197,13 @@ exchange a_request(std::string head, policy by)
 
 int explain(const std::string& url, const settings& s)
 {
-    auto opened = make_policy(s);
-    if (!opened) {
-        for (const std::string& wrong : opened.error()) fmt::print(stderr, "{}\n", wrong);
+    const auto refuse = [](const std::vector<std::string>& wrong) {
+        for (const std::string& each : wrong) fmt::print(stderr, "{}\n", each);
         return wrong_usage;
-    }
+    };
+    if (const auto wrong = closed_to_reading(s); !wrong.empty()) return refuse(wrong);
+    auto opened = make_policy(s);
+    if (!opened) return refuse(opened.error());
     exchange x = a_request(request_head_for(url, s), std::move(*opened));
     http::request_head head;
     if (const auto understood = http::parse_head(x->asked.own_head, x->by->limits, head); !understood) {

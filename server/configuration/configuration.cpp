@@ -96,10 +96,10 @@ toml_reader::value_reader with_place(toml_reader& r, written_places& places, std
 }
 
 /// Keys that an operator may write below [headers] by mistake, where TOML makes them part of that table.
-constexpr std::array<std::string_view, 25> keys_of_sites{
-    "root",  "index",   "try",    "listing",  "cache_control", "headers", "headers_always", "error_pages", "route",
-    "names", "default", "listen", "workers",  "spare_workers", "io",      "control",        "user",        "group",
-    "log",   "stats",   "cache",  "patience", "limits",        "proxy",   "links_into"};
+constexpr std::array<std::string_view, 26> keys_of_sites{
+    "root",  "index",   "try",     "listing", "cache_control", "headers", "headers_always", "error_pages", "route",
+    "names", "default", "listen",  "workers", "spare_workers", "io",      "control",        "user",        "group",
+    "log",   "stats",   "sandbox", "cache",   "patience",      "limits",  "proxy",          "links_into"};
 
 /// Security headers, which must also be sent with error pages.
 bool protects_every_page(std::string_view name)
@@ -506,6 +506,9 @@ keys all_keys(toml_reader& r, settings& s)
         {"stats", r.table("stats", {{"allow", r.choice(s.stats.allow, {{"none", stats_rules::who::none},
                                                                        {"loopback", stats_rules::who::loopback},
                                                                        {"all", stats_rules::who::all}})}})},
+        {"sandbox", r.table("sandbox", {{"files", r.boolean(s.sandbox.files)},
+                                        {"system_calls", r.boolean(s.sandbox.system_calls)},
+                                        {"read", with_place(r, s.places, "sandbox.read", r.strings(s.sandbox.read))}})},
         {"cache", r.table("cache", {{"pages", r.integer(s.cache.pages, 1, 1024 * 1024)},
                                     {"memory_bytes", r.integer(s.cache.memory, 0, 1024 * gigabyte)},
                                     {"largest_page_bytes", r.integer(s.cache.largest_page, 0, gigabyte)},

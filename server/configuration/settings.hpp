@@ -100,6 +100,15 @@ struct stats_rules {
     enum class who : std::uint8_t { none, loopback, all } allow = who::loopback;
 };
 
+/// What the sandbox closes at the start.
+struct sandbox_rules {
+    bool files = true;                // by Landlock
+    bool system_calls = true;         // by seccomp
+    std::vector<std::string> read{};  // the directories that may be read; if empty, all
+
+    [[nodiscard]] bool operator==(const sandbox_rules&) const = default;
+};
+
 /// Whether the limit of descriptors allows the acceptor to accept connections before parking has room for them.
 enum class descriptors : std::uint8_t { scarce, plentiful };
 
@@ -117,11 +126,13 @@ struct settings {
     cache_rules cache;
     log_rules log;
     stats_rules stats;
+    sandbox_rules sandbox;
     std::string control;  // the path of the control socket; "" is none
     std::string user;     // the user to switch to after a start by root; "" is no change
     std::string group;    // "" is the user's group
     patience patience;
     http::limits limits;
+    std::string configuration_file;     // the path as given; "" is none
     std::vector<std::string> warnings;  // about settings that are valid, but probably not meant
     written_places places;              // of the keys at the top level that do not belong to a site
 };

@@ -16,6 +16,7 @@
 #include "server/commands/command_line.hpp"
 #include "server/log/log_opener.hpp"
 #include "server/messages/stop.hpp"
+#include "server/sandbox/sandbox.hpp"
 #include "server/service/descriptors.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/prospects.hpp"
@@ -50,6 +51,7 @@ std::vector<std::string> what_must_wait(const settings& in_force, settings& next
     keep(in_force.user, next.user, "user");
     keep(in_force.group, next.group, "group");
     keep(in_force.cache.pages, next.cache.pages, "pages");
+    keep(in_force.sandbox, next.sandbox, "sandbox");
     return notes;
 }
 
@@ -91,8 +93,13 @@ std::expected<new_configuration, mistakes> read_again(const settings& in_force, 
     if (!read) return std::unexpected(std::move(read.error().mistakes));
     new_configuration next{.read = std::move(*read), .policies = {}, .addresses = {}, .logs = {}, .notes = {}};
     next.notes = std::move(next.read.warnings);
-    if (auto wrong = missing_on_this_machine(next.read); !wrong.empty()) return std::unexpected(std::move(wrong));
+    const bool is_same_account = next.read.user == in_force.user && next.read.group == in_force.group;
+    if (auto wrong = missing_on_this_machine(next.read, is_same_account ? user_is::known : user_is::to_be_found);
+        !wrong.empty()) {
+        return std::unexpected(std::move(wrong));
+    }
     std::ranges::move(what_must_wait(in_force, next.read), std::back_inserter(next.notes));
+    if (auto wrong = closed_to_reading(next.read); !wrong.empty()) return std::unexpected(std::move(wrong));
     if (addresses == who_chooses_addresses::manager) next.read.listen = in_force.listen;
     auto fitted = fit_to_descriptors(next.read);
     if (!fitted) return std::unexpected(mistakes{std::move(fitted.error())});

@@ -25,6 +25,7 @@ struct opened {
     control_socket control_at;           // empty if there is none
     own_command command;
     std::string engine;            // a line about the I/O engine
+    std::string sandbox;           // a line about the sandbox
     std::vector<listening> spare;  // a duplicate of each listener, for a successor
     io::signal_set signals;        // SIGTERM, SIGINT, SIGHUP, SIGUSR1
     service_manager manager;

@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 
 #include "io/blocking.hpp"
+#include "server/sandbox/sandbox.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/privileges.hpp"
 #include "server/service/roots_own.hpp"
@@ -154,6 +155,7 @@ class opening {
 
     maybe_problem open_policies()
     {
+        if (auto wrong = closed_to_reading(s_); !wrong.empty()) return wrong.front();
         for (unsigned i = 0; i < s_.workers; ++i) {
             auto p = make_policy(s_);
             if (!p) return p.error().front();

@@ -105,7 +105,7 @@ struct serving {
 
 csp::step<void> answer_what_is_served(ask_what_is_served& ask, const supervisor_setup& with)
 {
-    co_await ask.answer.output(with.configured.served + with.engine + "\n");
+    co_await ask.answer.output(fmt::format("{}{}\n{}\n", with.configured.served, with.engine, with.sandbox));
 }
 
 /// Handles one signal. SIGHUP is only noted.

@@ -22,6 +22,7 @@ namespace server {
 struct supervisor_setup {
     supervised configured;  // with a duplicate of each listening socket, for a successor
     std::string engine;     // a line about the I/O engine
+    std::string sandbox;    // a line about the sandbox
     std::vector<log_lines> first_lines;
     io::signal_set signals;  // SIGTERM, SIGINT, SIGHUP, SIGUSR1
     service_manager manager;

@@ -24,6 +24,9 @@ class service_manager {
     explicit service_manager(std::string socket);
     [[nodiscard]] static service_manager of_environment();
 
+    /// Whether its socket is an abstract one, without a file.
+    [[nodiscard]] bool is_abstract() const { return socket_.starts_with('@'); }
+
     /// Sends a message: "READY=1", for example, or several such lines.
     void tell(std::string_view message) const;
 

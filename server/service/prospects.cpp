@@ -112,15 +112,20 @@ void check_rewrite(const site_files& at, std::size_t number, messages& warnings)
                                    at.rules.places(fmt::format("route.{}", number)), r.path, to->to, at.rules.root));
 }
 
+void check_account(const settings& s, messages& wrong)
+{
+    const auto who = find_account(s.user, s.group);
+    if (who) return;
+    const std::string place = s.places(who.error().is_group ? "group" : "user");
+    wrong.push_back(fmt::format("{}{}", place, who.error().text));
+}
+
 }  // namespace
 
-std::vector<std::string> missing_on_this_machine(const settings& s)
+std::vector<std::string> missing_on_this_machine(const settings& s, user_is user)
 {
     messages wrong;
-    if (const auto who = find_account(s.user, s.group); !who) {
-        const std::string place = s.places(who.error().is_group ? "group" : "user");
-        wrong.push_back(fmt::format("{}{}", place, who.error().text));
-    }
+    if (user == user_is::to_be_found) check_account(s, wrong);
     if (const auto directory = missing_directory_of(s.control); directory && !is_created_by_systemd(*directory)) {
         wrong.push_back(fmt::format("{}{}", s.places("control"), no_directory("control", s.control, *directory)));
     }

@@ -7,6 +7,7 @@
 // probably not meant, or its effect depends on who starts the server and when.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,10 @@
 
 namespace server {
 
+/// An account in force is known: a module of the C library that looks it up may need what the sandbox forbids.
+enum class user_is : std::uint8_t { to_be_found, known };
 /// Mistakes: users, groups and directories that do not exist.
-[[nodiscard]] std::vector<std::string> missing_on_this_machine(const settings& s);
+[[nodiscard]] std::vector<std::string> missing_on_this_machine(const settings& s, user_is user = user_is::to_be_found);
 
 struct findings {
     std::vector<std::string> mistakes;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// A seccomp filter for all threads of this process: the system calls that the running server makes, and no others. A
+// refused call fails with EPERM.
+#pragma once
+
+#include <expected>
+#include <span>
+#include <string>
+
+#include "io/engine.hpp"
+
+namespace server {
+
+/// Whether this build has a sanitizer. Its report and its leak checker need calls that the server never makes.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OCCWSERV_SANITIZED
+#endif
+#endif
+#ifdef OCCWSERV_SANITIZED
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
+
+/// Allows `exceptions` too, whatever their arguments are; these are numbers of libseccomp (SCMP_SYS).
+/// REQUIRES: the engines of all cores are made, since from here on no ring can be made or configured.
+///
+/// Yields a few words for the line about the sandbox, also if this kernel or a container does not permit seccomp. An
+/// error, as a sentence, if seccomp is there and fails.
+[[nodiscard]] std::expected<std::string, std::string> restrict_system_calls(io::engine_choice engine,
+                                                                            std::span<const int> exceptions = {});
+
+}  // namespace server
