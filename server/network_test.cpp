@@ -30,7 +30,7 @@ constexpr unsigned rounds = 5;
 csp::process carousel(std::vector<conn> waiting, csp::in<conn> returned, csp::out<conn> to_front_end)
 {
     std::size_t under_way = 0;
-    const frozen_policy by = waiting.front()->by;
+    const frozen_policy by = std::get<connection::has_request>(waiting.front()->now).by;
     while (!waiting.empty() || under_way > 0) {
         if (!waiting.empty()) {
             conn c = std::move(waiting.back());
@@ -45,9 +45,8 @@ csp::process carousel(std::vector<conn> waiting, csp::in<conn> returned, csp::ou
         if (!*back) continue;
         // The next request stands behind the one that was answered.
         conn c = std::move(*back);
-        if (const auto length = c->scan.feed(c->input.text(), {}); length && *length) {
-            c->head_bytes = **length;
-            c->by = by;
+        if (const auto length = http::head_scan().feed(c->input.text(), {}); length && *length) {
+            c->now = connection::has_request{.head = **length, .by = by};
             waiting.push_back(std::move(c));
         }
     }
@@ -60,7 +59,7 @@ csp::process quick_worker(seat farm, csp::shared_in<exchange> requests, csp::sha
     while (auto request = co_await requests.input()) {
         co_await farm.reports.output(idle::less);
         exchange x = std::move(*request);
-        if (!x->kept_is_fresh) {
+        if (!x->is<cached_page>() || !x->cached()->is_fresh) {
             co_await to_cache.output(
                 {x->asked.path.text(), x->asked.path_hash, test::page_of("page"), csp::core::here().now()});
         }

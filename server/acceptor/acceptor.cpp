@@ -23,8 +23,8 @@ conn make_connection(io::socket s, connection_id id)
     auto c = std::make_unique<connection>(std::move(s), id);
     // Asked now: of a client that has left there is no address any more, and just that one an operator looks for.
     const auto address = io::peer(c->socket);
-    c->peer = address ? address->host() : "-";
-    if (address) c->client.bytes = address->ip();
+    c->client.text = address ? address->host() : "-";
+    if (address) c->client.address.bytes = address->ip();
     return c;
 }
 

@@ -49,7 +49,7 @@ class pending_report {
         const auto took =
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - x.began);
         tally_.took.count(took);
-        if (x.went_to != branch::statistics && tally_.slow.takes(took)) note_slow(x, took);
+        if (!x.is<statistics>() && tally_.slow.takes(took)) note_slow(x, took);
         count(x);
         if (wanted_ == access_log::combined) add_line(x);
         if (wanted_ == access_log::json) add_json(x, took);
@@ -82,15 +82,10 @@ class pending_report {
         tally_.incomplete += x.sent.complete ? 0 : 1;
         ++tally_.by_class[std::min(status_class, tally_.by_class.size() - 1)];
         if (const auto limit = limit_of(x.sent.code)) ++tally_.by(*limit);
-        if (x.went_to == branch::statistics) {
-            ++tally_.about_itself;
-        } else if (x.kept) {
-            ++tally_.kept;
-        } else if (x.ready_sent > 0) {
-            ++tally_.at_once;
-        } else if (status_class < 3 && x.asked.method != http::method::options) {
-            ++tally_.missed;
-        }
+        if (x.is<statistics>()) ++tally_.about_itself;
+        if (x.is<cached_page>()) ++tally_.kept;
+        if (x.is<sent_by_cache>()) ++tally_.at_once;
+        if (x.is<page_lookup>() && status_class < 3) ++tally_.missed;
         tally_.head_bytes += x.carrier.head_bytes();
         if (x.carrier.persists() && x.sent.complete) ++tally_.sent_round;
     }
@@ -109,7 +104,7 @@ class pending_report {
     {
         if (lines_.empty()) lines_.reserve(report_bytes + http::access_line_bytes);
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-        const http::access_entry entry{.client = x.carrier.peer(),
+        const http::access_entry entry{.client = x.carrier.client(),
                                        .time = time_.text(now),
                                        .request_line = x.asked.line,
                                        .code = x.sent.code,
@@ -129,7 +124,7 @@ class pending_report {
         http::append_access_json(
             lines_, {.when = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()),
                      .request_id = id,
-                     .client = x.carrier.peer(),
+                     .client = x.carrier.client(),
                      .host = x.asked.authority,
                      .site = x.of_site().name,
                      .request_line = x.asked.line,
@@ -156,10 +151,10 @@ std::optional<log_lines> failure(const exchange_record& x)
     using enum http::status;
     const http::status code = x.sent.code;
     if (code == not_implemented || code == http_version_not_supported) return std::nullopt;
-    const bool is_known = x.refused && x.refused->code == code;
-    if (is_known && x.refused->text.empty()) return std::nullopt;
-    const std::string_view why = is_known ? x.refused->text : "An exception was thrown while the request was handled.";
-    const std::string_view client = x.carrier.peer();
+    const bool is_known = x.sent.why && x.sent.why->code == code;
+    if (is_known && x.sent.why->text.empty()) return std::nullopt;
+    const std::string_view why = is_known ? x.sent.why->text : "An exception was thrown while the request was handled.";
+    const std::string_view client = x.carrier.client();
     return error_line(
         "error",
         fmt::format("{} to {} for \"{}\": {}", http::number(code), client.empty() ? "-" : client, x.asked.line, why),
@@ -169,21 +164,15 @@ std::optional<log_lines> failure(const exchange_record& x)
 /// The connection after its exchange: for another request, to linger, or to be closed. Null if another process owns it.
 conn take_connection(exchange x)
 {
-    const bool persists = x->carrier.persists();
     conn c = x->carrier.take_connection();
     if (!c) return c;
-    const auto phase_after = std::exchange(c->now, connection::phase::over);
-    if (!x->sent.complete) return c;
-    if (persists) {
-        c->input.consume(c->head_bytes);
-        c->head_bytes = 0;
-        c->scan.reset();
-        ++c->exchanges;
-        c->now = phase_after;
+    if (!x->sent.complete) {
+        c->now = connection::over();
         return c;
     }
-    c->refused.reset();
-    if (phase_after == connection::phase::lingering && io::shutdown_write(c->socket)) c->now = phase_after;
+    if (x->carrier.persists()) c->end_request();
+    c->now = x->carrier.next_phase();
+    if (c->is<connection::lingering>() && !io::shutdown_write(c->socket)) c->now = connection::over();
     return c;
 }
 
@@ -210,7 +199,7 @@ csp::process back_end(access_log wanted, csp::in<access_log> formats, csp::in<ex
             if (answered) {
                 exchange x = std::move(*answered);
                 // If memory runs out here, the request is not logged; its connection is not affected.
-                if (x->went_to != branch::probe) csp::attempt([&] { pending.note(*x); });
+                if (!x->carrier.is_probe()) csp::attempt([&] { pending.note(*x); });
                 if (http::number(x->sent.code) >= 500) [[unlikely]] {
                     std::optional<log_lines> why;
                     csp::attempt([&] { why = failure(*x); });

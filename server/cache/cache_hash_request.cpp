@@ -63,8 +63,9 @@ csp::process cache_hash_request(csp::in<exchange> requests, csp::in<change> chan
             auto request = co_await requests.input();
             if (!request) co_return;
             exchange x = std::move(*request);
-            const auto slot = x->refused || x->moved ? std::nullopt : table.find(x->asked.path_hash);
-            if (!slot) x->asked_lately = others.note(x->asked.path_hash);
+            auto* const lookup = std::get_if<page_lookup>(&x->decided);
+            const auto slot = lookup != nullptr ? table.find(x->asked.path_hash) : std::nullopt;
+            if (lookup != nullptr && !slot) lookup->was_asked_for = others.note(x->asked.path_hash);
             if (slot && co_await to_cache[*slot].output(std::move(x))) continue;
             if (x && !co_await to_static.output(std::move(x))) co_return;
         } else {

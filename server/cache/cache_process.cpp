@@ -137,6 +137,22 @@ class kept_page {
     csp::time_point next_job_from_;  // earliest time for a compression job
 };
 
+/// Sends the page if it is ready. Otherwise, or if the socket does not take all of it, a worker answers with the page.
+void answer_from(kept_page& kept, exchange_record& x, csp::time_point now)
+{
+    const bool is_fresh = kept.is_fresh(now) && kept.is_unchanged(now);
+    at_once sent;
+    if (is_fresh && kept.is_ready_for(x.asked)) {
+        // An exception can only occur before anything is sent.
+        csp::attempt([&] { sent = send_at_once(x, kept.dated_for(x.asked)); });
+    }
+    if (sent.is_all) {
+        x.decided = sent_by_cache();
+    } else {
+        x.decided = cached_page{kept.present(), is_fresh, sent.bytes};
+    }
+}
+
 }  // namespace
 
 csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, csp::in<cache_work> work,
@@ -163,21 +179,15 @@ csp::process cache_process(slot_number me, std::chrono::milliseconds freshness, 
             continue;
         }
         exchange x = std::get<exchange>(std::move(*next));
-        bool answered = false;
         if (kept.is_of(x->asked)) {
             co_await to.hits.output(me);
             const csp::time_point now = csp::core::here().now();
             std::optional<compression_job> job;
             csp::attempt([&] { job = kept.job_for(x->asked, now, to.answers); });
             if (job) co_await to.desk.output(std::move(*job));
-            x->kept_is_fresh = kept.is_fresh(now) && kept.is_unchanged(now);
-            if (x->kept_is_fresh && kept.is_ready_for(x->asked)) {
-                // An exception can only occur before anything is sent; then a worker answers.
-                csp::attempt([&] { answered = send_at_once(*x, kept.dated_for(x->asked)); });
-            }
-            if (!answered) x->kept = kept.present();
+            answer_from(kept, *x, now);
         }
-        co_await (answered ? to.back_end : to.static_farm).output(std::move(x));
+        co_await (x->is<sent_by_cache>() ? to.back_end : to.static_farm).output(std::move(x));
     }
 }
 

@@ -53,14 +53,14 @@ csp::process reads(csp::in<exchange> answered, notebook<outcome> seen, notebook<
 {
     while (auto x = co_await answered.input()) {
         seen->sent = kernel->sent_to(*(*x)->carrier.http1()->connection);
-        seen->was_fresh = (*x)->kept_is_fresh;
+        seen->was_fresh = (*x)->is<sent_by_cache>() || ((*x)->cached() && (*x)->cached()->is_fresh);
     }
 }
 
 exchange request_of(engine_kernel& k)
 {
-    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::fate::persists});
-    x->by = x->carrier.http1()->connection->by;
+    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::keep_open()});
+    x->by = k.policy();
     x->asked.path = test::path("/a");
     x->asked.accepted = http::parse_accept_encoding("br");
     return x;

@@ -34,7 +34,7 @@ struct came_out {
     bool kept = false;      // sent to a worker with its page
     bool fresh = false;
     bool asked_lately = false;
-    std::size_t ready_sent = 0;
+    std::size_t sent_bytes = 0;
     std::uint64_t version = 0;  // of the page sent
     csp::time_point at;
 };
@@ -42,8 +42,8 @@ using diary = std::vector<came_out>;
 
 exchange request_for(engine_kernel& k, std::string_view path)
 {
-    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::fate::persists});
-    x->by = x->carrier.http1()->connection->by;
+    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::keep_open()});
+    x->by = k.policy();
     x->asked.path = test::path(path);
     x->asked.path_hash = std::hash<std::string_view>()(path);
     return x;
@@ -75,13 +75,15 @@ csp::process static_farm_of(csp::in<exchange> requests, csp::shared_out<looked_u
         const exchange_record& x = **request;
         const std::string path = x.asked.path.text();
         const csp::time_point now = csp::core::here().now();
+        const cached_page cached = x.cached() ? *x.cached() : cached_page();
+        const auto* const lookup = std::get_if<page_lookup>(&x.decided);
         seen->push_back({.path = path,
-                         .kept = static_cast<bool>(x.kept),
-                         .fresh = x.kept_is_fresh,
-                         .asked_lately = x.asked_lately,
-                         .ready_sent = x.ready_sent,
+                         .kept = x.is<cached_page>(),
+                         .fresh = cached.is_fresh,
+                         .asked_lately = lookup && lookup->was_asked_for,
+                         .sent_bytes = cached.sent_bytes,
                          .at = now});
-        if (x.refused || x.kept_is_fresh || path.starts_with("/none")) continue;
+        if (x.is<error_response>() || cached.is_fresh || path.starts_with("/none")) continue;
         const std::uint64_t version = now.time_since_epoch() < changed_at ? 1 : 2;
         const auto page = test::page_of(content_of(path, version), version);
         telling.start(tells({path, x.asked.path_hash, page, now}, to_cache));
@@ -249,7 +251,7 @@ TEST(PageCache, WhatACacheProcessCannotDoAtOnceGoesToAWorkerWithThePage)
         for (int i = 0; i < 4; ++i) all.push_back(request_for(k, "/a"));
         all[1]->asked.method = http::method::head;
         all[2]->asked.is_conditional = true;
-        all[3]->refused = http::error{http::status::bad_request, "no"};
+        all[3]->decided = error_response{{http::status::bad_request, "no"}};
         k.start(at_intervals(std::move(all), milliseconds(10), plain.shared_tx()));
         k.run();
         EXPECT_TRUE(k.all_ended()) << k.post_mortem();
@@ -280,7 +282,7 @@ TEST(PageCache, AClientThatDoesNotReadHoldsNobodyUp)
         ASSERT_EQ(seen.size(), 5U);
         for (std::size_t i : {1U, 3U, 4U}) EXPECT_TRUE(seen[i].answered) << i;
         EXPECT_TRUE(seen[2].kept && seen[2].fresh && !seen[2].answered);
-        EXPECT_EQ(seen[2].ready_sent, 0U);
+        EXPECT_EQ(seen[2].sent_bytes, 0U);
     });
 }
 

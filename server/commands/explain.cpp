@@ -176,7 +176,7 @@ csp::process explanation(exchange x, std::size_t largest_page)
     const std::vector<row> cached = rows_about_cache(*x, found, largest_page);
     const response r = co_await answer_to(*x, std::move(found));
     print_answer(r.code);
-    if (x->refused) co_await print_error(*x, *x->refused);
+    if (x->sent.why) co_await print_error(*x, *x->sent.why);
     print_headers(r.fields);
     for (const row& each : cached) print_row(each.what, each.how);
 }
@@ -185,8 +185,8 @@ csp::process explanation(exchange x, std::size_t largest_page)
 exchange a_request(std::string head, policy by)
 {
     auto from = std::make_unique<connection>(io::socket());
-    from->peer = "127.0.0.1";
-    from->client = http::parse_ip(from->peer).value_or(http::ip_address());
+    from->client.text = "127.0.0.1";
+    from->client.address = http::parse_ip(from->client.text).value_or(http::ip_address());
     auto x = std::make_unique<exchange_record>(http1_carrier{.connection = std::move(from)});
     x->by = frozen_policy(std::move(by));
     x->asked.own_head = std::move(head);

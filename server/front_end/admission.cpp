@@ -8,11 +8,13 @@
 namespace server {
 namespace {
 
+using standing = client_identity::standing;
+
 constexpr std::chrono::milliseconds report_interval{200};
 constexpr std::size_t most_turned_away = 64;  // further connections beyond the limit are closed without an answer
 
 /// A client on a Unix socket has no address to count by, unless it is a proxy that does not name its client.
-bool is_without_address(const connection& c) { return c.client.is_none() && !c.client_is_unknown; }
+bool is_without_address(const client_identity& c) { return c.address.is_none() && !c.is_unknown; }
 
 }  // namespace
 
@@ -25,7 +27,7 @@ void admission::limit::hit(const connection& c, std::vector<log_lines>& lines,
     csp::attempt([&] {
         const auto times = counted_.unsaid();
         lines.push_back(error_line("warning",
-                                   fmt::format("{} (now {}; {} since this was last said)", text_, c.peer, times),
+                                   fmt::format("{} (now {}; {} since this was last said)", text_, c.client.text, times),
                                    request ? to_string(*request) : ""));
         counted_.said();
     });
@@ -33,33 +35,37 @@ void admission::limit::hit(const connection& c, std::vector<log_lines>& lines,
 
 bool admission::on_arrival(connection& c)
 {
-    if (c.proxy || is_without_address(c)) return true;
-    const bool has_room = counts_.enter(c.client);
-    c.counts_as = has_room ? connection::standing::counted : connection::standing::turned_away;
+    client_identity& client = c.client;
+    if (client.proxy || is_without_address(client)) return true;
+    const bool has_room = counts_.enter(client.address);
+    client.counts_as = has_room ? standing::counted : standing::turned_away;
     if (has_room) return true;
     note(limit_kind::connections_per_address);
     of_one_address_.hit(c, lines_);
     if (turned_away_ == most_turned_away) return false;
     ++turned_away_;
-    c.refused = http::error{http::status::too_many_requests,
-                            "Your address has too many connections (connections_per_address)."};
-    c.retry_after = std::chrono::seconds(1);
+    c.now = connection::has_request{
+        .head = std::unexpected(http::error{http::status::too_many_requests,
+                                            "Your address has too many connections (connections_per_address)."}),
+        .retry_after = std::chrono::seconds(1)};
     return true;
 }
 
-void admission::on_request(connection& c)
+std::optional<std::chrono::seconds> admission::on_request(const connection& c)
 {
-    if (c.counts_as == connection::standing::turned_away || is_without_address(c)) return;
-    c.retry_after = counts_.ask(c.client);
-    if (!c.retry_after) return;
-    note(limit_kind::requests_per_second);
-    requests_.hit(c, lines_, c.present_request());
+    if (c.client.counts_as == standing::turned_away || is_without_address(c.client)) return std::nullopt;
+    const auto retry_after = counts_.ask(c.client.address);
+    if (retry_after) {
+        note(limit_kind::requests_per_second);
+        requests_.hit(c, lines_, c.present_request());
+    }
+    return retry_after;
 }
 
 void admission::on_leaving(const connection& c)
 {
-    if (c.counts_as == connection::standing::counted) counts_.leave(c.client);
-    if (c.counts_as == connection::standing::turned_away) --turned_away_;
+    if (c.client.counts_as == standing::counted) counts_.leave(c.client.address);
+    if (c.client.counts_as == standing::turned_away) --turned_away_;
 }
 
 tally admission::take_tally()

@@ -3,6 +3,7 @@
 // Which clients are admitted, and what is logged about the others.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -29,11 +30,11 @@ class admission {
     void apply(client_limits limits) { counts_.apply(limits); }
 
     /// The client of `c` is now known. A proxy's connections serve many clients and are not limited here. A connection
-    /// beyond the limit gets an error to answer (`refused`). Returns false if it is to be closed without an answer,
+    /// beyond the limit has an error to answer afterwards. Returns false if it is to be closed without an answer,
     /// because too many such answers are in progress.
     [[nodiscard]] bool on_arrival(connection& c);
-    /// The next request has arrived. If it exceeds the rate limit, sets `retry_after`.
-    void on_request(connection& c);
+    /// The next request has arrived. If it exceeds the rate limit, returns when the client may try again.
+    [[nodiscard]] std::optional<std::chrono::seconds> on_request(const connection& c);
     void on_leaving(const connection& c);
 
     /// `c` takes the last free place.

@@ -17,8 +17,8 @@ constexpr std::string_view health = "/healthz";
 /// proxy on this machine opened the connection; the proxy need not be one that the configuration names.
 bool is_from_this_machine(const connection& c)
 {
-    if (!c.client.is_loopback() || c.client_is_unknown) return false;
-    return !http::is_passed_on(c.input.text().substr(0, c.head_bytes));
+    if (!c.client.address.is_loopback() || c.client.is_unknown) return false;
+    return !http::is_passed_on(c.head());
 }
 
 /// Whether the host is a loopback name or address. This stops DNS rebinding: a web page in a browser on this machine
@@ -53,7 +53,7 @@ bool is_for_stats(const exchange_record& x)
     // The length alone rules out nearly every request.
     if (path.size() != 8 && path.size() != 11) return false;
     if (path != health && path != "/metrics" && path != "/stats.json" && path != "/stats.html") return false;
-    if (x.refused || x.asked.method == http::method::options) return false;
+    if (x.is<error_response>() || x.asked.method == http::method::options) return false;
     switch (x.by->stats.allow) {
         case stats_rules::who::none:
             return false;

@@ -24,17 +24,17 @@ class front_end {
     {
         // The branches for CGI scripts and OGI modules, with farms of their own, will begin here.
         understood_ = understand(std::move(c), head_);
-        if (is_for_stats(*understood_)) understood_->went_to = branch::statistics;
+        if (is_for_stats(*understood_)) understood_->decided = statistics();
     }
     auto pass_on(conn& /*c*/)
     {
-        return (understood_->went_to == branch::statistics ? to_stats_ : to_cache_).output(std::move(understood_));
+        return (understood_->is<statistics>() ? to_stats_ : to_cache_).output(std::move(understood_));
     }
     auto give_up(conn& c)
     {
         if (understood_) c = understood_->carrier.take_connection();
         understood_.reset();
-        c->now = connection::phase::over;
+        c->now = connection::over();
         return to_parking_.output(std::move(c));
     }
 

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "csp/alt.hpp"
 #include "io/select_read.hpp"
 #include "server/front_end/admission.hpp"
 #include "server/front_end/proxies.hpp"
+#include "server/messages/overloaded.hpp"
 #include "server/messages/stop.hpp"
 
 namespace server {
@@ -49,8 +51,9 @@ enum class waiting : std::uint8_t {
 
 waiting waits_for(const connection& c)
 {
-    using enum connection::phase;
-    return c.now == idle || (c.now == proxy_header && c.progress == 0) ? waiting::idle : waiting::unfinished;
+    const auto* const proxy = std::get_if<connection::reading_proxy_header>(&c.now);
+    const bool has_not_begun = c.is<connection::idle>() || (proxy != nullptr && proxy->received == 0);
+    return has_not_begun ? waiting::idle : waiting::unfinished;
 }
 
 /// The parked connections and the two queues; see the top of this file.
@@ -118,10 +121,7 @@ class places {
 
     [[nodiscard]] std::uint64_t size() const { return all_.size(); }
     /// Whether the place has a connection that waits for the first byte of a request.
-    [[nodiscard]] bool is_idle(std::uint64_t place) const
-    {
-        return all_[place] && all_[place]->now == connection::phase::idle;
-    }
+    [[nodiscard]] bool is_idle(std::uint64_t place) const { return all_[place] && all_[place]->is<connection::idle>(); }
 
   private:
     /// The queues are circular lists of links: first the two heads, then one link for each place.
@@ -176,27 +176,27 @@ class places {
 /// What to do with a connection after its input was examined.
 enum class verdict : std::uint8_t { wait, forward, drop };
 
-void enter(connection& c, connection::phase p)
+template <class Phase>
+void enter(connection& c, Phase p)
 {
     c.now = p;
     c.since = csp::core::here().now();
-    c.progress = 0;
 }
 
-/// Discards the part of the input that belongs to the body being skipped. Returns whether the body has ended.
-std::expected<bool, http::error> skip_body(connection& c, const http::limits& sizes)
+/// Discards the part of the input that belongs to the body. Returns whether the body has ended.
+std::expected<bool, http::error> skip(body_to_skip& body, input_bytes& input, const http::limits& sizes)
 {
-    if (auto* bytes = std::get_if<std::uint64_t>(&c.skipping)) {
-        const std::uint64_t here = std::min<std::uint64_t>(*bytes, c.input.text().size());
-        c.input.consume(here);
+    if (auto* bytes = std::get_if<std::uint64_t>(&body)) {
+        const std::uint64_t here = std::min<std::uint64_t>(*bytes, input.text().size());
+        input.consume(here);
         *bytes -= here;
         return *bytes == 0;
     }
-    auto& chunks = std::get<http::chunked_decoder>(c.skipping);
-    while (!c.input.empty()) {
-        const auto piece = chunks.feed(c.input.text(), sizes);
+    auto& chunks = std::get<http::chunked_decoder>(body);
+    while (!input.empty()) {
+        const auto piece = chunks.feed(input.text(), sizes);
         if (!piece) return std::unexpected(piece.error());
-        c.input.consume(piece->consumed);
+        input.consume(piece->consumed);
         if (piece->done) return true;
     }
     return false;
@@ -206,69 +206,73 @@ std::expected<bool, http::error> skip_body(connection& c, const http::limits& si
 verdict start_lingering(connection& c)
 {
     if (!io::shutdown_write(c.socket)) return verdict::drop;
-    enter(c, connection::phase::lingering);
+    enter(c, connection::lingering());
     c.input = {};
+    return verdict::wait;
+}
+
+/// Looks for the end of a head at the beginning of the input, which is not empty.
+verdict look_for_head(connection& c, const http::limits& sizes)
+{
+    auto* const begun = std::get_if<connection::reading_head>(&c.now);
+    http::head_scan first;
+    const auto length = (begun != nullptr ? begun->scan : first).feed(c.input.text(), sizes);
+    if (!length) {
+        c.now = connection::has_request{.head = std::unexpected(length.error())};
+        return verdict::forward;
+    }
+    if (*length) {
+        c.now = connection::has_request{.head = **length};
+        return verdict::forward;
+    }
+    if (begun == nullptr) enter(c, connection::reading_head{.scan = first, .received = c.input.text().size()});
     return verdict::wait;
 }
 
 verdict look(connection& c, const http::limits& sizes)
 {
-    using enum connection::phase;
-    if (c.now == lingering) {
+    if (c.is<connection::has_request>()) return verdict::forward;
+    if (c.is<connection::lingering>()) {
         c.input = {};
         return verdict::wait;
     }
-    if (c.now == body) {
-        const auto over = skip_body(c, sizes);
+    if (auto* const body = std::get_if<connection::skipping_body>(&c.now)) {
+        const auto over = skip(body->rest, c.input, sizes);
         // The response was already sent, so an invalid body can only be answered by closing the connection. Not at
         // once, or the client might lose the end of the response (RFC 9112 section 9.6).
         if (!over) return start_lingering(c);
         if (!*over) return verdict::wait;
-        enter(c, idle);
+        enter(c, connection::idle());
     }
-    if (c.input.empty() || c.now == proxy_header) return verdict::wait;
-    const auto length = c.scan.feed(c.input.text(), sizes);
-    if (!length) {
-        c.refused = length.error();
-        return verdict::forward;
-    }
-    if (*length) {
-        c.head_bytes = **length;
-        return verdict::forward;
-    }
-    if (c.now == idle) {
-        enter(c, head);
-        c.progress = c.input.text().size();
-    }
-    return verdict::wait;
+    if (c.input.empty() || c.is<connection::reading_proxy_header>()) return verdict::wait;
+    return look_for_head(c, sizes);
 }
 
 /// The client has `start` to begin with, and from then on must keep the minimum rate. At no time does it have more than
 /// `start` left, so bytes sent fast do not allow a long pause later.
-csp::time_point deadline_of_progress(const connection& c, std::chrono::milliseconds start, std::uint64_t least_rate)
+csp::time_point deadline_of_progress(csp::time_point since, std::uint64_t received, std::chrono::milliseconds start,
+                                     std::uint64_t least_rate)
 {
-    return std::min(c.since + start + std::chrono::milliseconds(c.progress * 1000 / least_rate),
+    return std::min(since + start + std::chrono::milliseconds(received * 1000 / least_rate),
                     csp::core::here().now() + start);
 }
 
 /// The deadline of a connection from which something has just arrived.
 csp::time_point deadline_of(const connection& c, const patience& limits)
 {
-    using enum connection::phase;
-    switch (c.now) {
-        case idle:
-            return c.since + limits.idle;
-        case proxy_header:
-        case head:
-            return deadline_of_progress(c, limits.head, limits.least_rate);
-        case body:
-            return deadline_of_progress(c, limits.stall, limits.least_rate);
-        case lingering:
-            return c.since + limits.linger;
-        case over:
-            break;
-    }
-    std::unreachable();
+    const auto with_progress = [&](std::uint64_t received, std::chrono::milliseconds start) {
+        return deadline_of_progress(c.since, received, start, limits.least_rate);
+    };
+    return std::visit(
+        overloaded{
+            [&](const connection::idle&) { return c.since + limits.idle; },
+            [&](const connection::reading_proxy_header& now) { return with_progress(now.received, limits.head); },
+            [&](const connection::reading_head& now) { return with_progress(now.received, limits.head); },
+            [&](const connection::skipping_body& now) { return with_progress(now.received, limits.stall); },
+            [&](const connection::lingering&) { return c.since + limits.linger; },
+            [](const auto&) -> csp::time_point { std::unreachable(); },  // not parked in the other phases
+        },
+        c.now);
 }
 
 /// What an event means for the connection.
@@ -279,23 +283,37 @@ enum class event_result : std::uint8_t {
     closed
 };
 
+event_result receive_nothing_in_time(connection& c)
+{
+    if (c.is<connection::reading_proxy_header>()) return event_result::no_proxy_header;
+    if (!c.is<connection::reading_head>()) return event_result::closed;
+    c.now = connection::has_request{.head = std::unexpected(http::error{http::status::request_timeout,
+                                                                        "The request head did not arrive in time."})};
+    return event_result::more_input;
+}
+
+/// Counts what was received in the phases that have a minimum rate.
+void count_received(connection::phase& now, std::size_t bytes)
+{
+    std::visit(
+        [bytes](auto& phase) {
+            if constexpr (requires { phase.received; }) phase.received += bytes;
+        },
+        now);
+}
+
 event_result receive(connection& c, io::select_event event, const std::vector<proxy_rule>& proxies)
 {
     using enum io::select_event::outcome;
-    using enum connection::phase;
     if (event.what == closed) return event_result::closed;
-    if (event.what == expired) {
-        if (c.now != head) return c.now == proxy_header ? event_result::no_proxy_header : event_result::closed;
-        c.refused = http::error{http::status::request_timeout, "The request head did not arrive in time."};
-        return event_result::more_input;
-    }
-    c.progress += event.bytes.size();
+    if (event.what == expired) return receive_nothing_in_time(c);
+    count_received(c.now, event.bytes.size());
     c.input.add(std::move(event.bytes));
-    if (c.now != proxy_header) return event_result::more_input;
+    if (!c.is<connection::reading_proxy_header>()) return event_result::more_input;
     const auto is_complete = take_proxy_header(c, proxies);
     if (!is_complete) return event_result::no_proxy_header;
     if (!*is_complete) return event_result::more_input;
-    enter(c, idle);
+    enter(c, connection::idle());
     return event_result::client_known;
 }
 
@@ -357,18 +375,18 @@ class parking_state {
         if (!c) return;
         contain(c, [&] {
             ++seen_.accepted;
-            enter(*c, connection::phase::idle);
+            enter(*c, connection::idle());
             note_proxy(*c, rules_->proxies);
             if (present() + 1 == rules_->connections) admitted_.on_full(*c);
-            if (c->now != connection::phase::proxy_header) admit(c);
+            if (!c->is<connection::reading_proxy_header>()) admit(c);
         });
     }
     void come_back(conn& c) noexcept
     {
         --under_way_;
         if (!c) return;
-        if (c->now == connection::phase::over) return leave(c);
-        enter(*c, c->now);
+        if (c->is<connection::over>()) return leave(c);
+        c->since = csp::core::here().now();
     }
     void take_event(io::select_event event, conn& c) noexcept
     {
@@ -395,11 +413,11 @@ class parking_state {
     void look_at(conn& c) noexcept
     {
         contain(c, [&] {
-            switch (c->refused ? verdict::forward : look(*c, rules_->limits)) {
+            switch (look(*c, rules_->limits)) {
                 case verdict::forward:
                     return forward(*c);
                 case verdict::wait:
-                    if (is_ending_now() && c->now == connection::phase::idle && !has_unread_input(*c)) break;
+                    if (is_ending_now() && c->is<connection::idle>() && !has_unread_input(*c)) break;
                     return park(c);
                 case verdict::drop:
                     break;
@@ -413,7 +431,7 @@ class parking_state {
     void send_round(connection& probe) noexcept
     {
         ++under_way_;
-        probe.by = rules_;
+        std::get<connection::has_request>(probe.now).by = rules_;
     }
 
   private:
@@ -498,12 +516,14 @@ class parking_state {
     }
     void forward(connection& c)
     {
-        const speaker by = c.proxy ? name_client(c, rules_->proxies) : speaker::client;
-        if (by == speaker::client) admitted_.on_request(c);
+        auto& request = std::get<connection::has_request>(c.now);
+        const speaker by = c.client.proxy ? name_client(c, rules_->proxies) : speaker::client;
+        if (const auto wait = by == speaker::client ? admitted_.on_request(c) : std::nullopt)
+            request.retry_after = wait;
         ++under_way_;
-        if (!c.is_probe) ++seen_.requests;
-        c.is_last = ending_.has_value();
-        c.by = rules_;
+        if (!c.client.is_probe) ++seen_.requests;
+        request.is_last = ending_.has_value();
+        request.by = rules_;
     }
 
     frozen_policy rules_;

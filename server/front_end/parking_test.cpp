@@ -65,20 +65,16 @@ csp::process answers(csp::in<conn> requests, csp::out<conn> returned, notebook<s
 {
     while (auto request = co_await requests.input()) {
         conn c = std::move(*request);
-        const std::string head(c->input.text().substr(0, c->head_bytes));
-        const auto code = c->refused ? std::optional(c->refused->code) : std::nullopt;
-        seen->requests.push_back({head, c->peer, code, std::exchange(c->retry_after, std::nullopt).has_value()});
-        EXPECT_EQ(c->peer, c->client.is_none() ? "unix:" : c->client.text());
-        c->input.consume(c->head_bytes);
-        c->head_bytes = 0;
-        c->scan.reset();
-        c->now = connection::phase::idle;
-        if (head.starts_with("POST")) {
-            c->now = connection::phase::body;
-            c->skipping = std::uint64_t{1000};
-        }
-        if (head.contains("close")) c->now = connection::phase::lingering;
-        if (c->refused) c->now = connection::phase::over;
+        const std::string head(c->head());
+        const auto& asked = std::get<connection::has_request>(c->now);
+        const auto code = asked.head ? std::nullopt : std::optional(asked.head.error().code);
+        seen->requests.push_back({head, c->client.text, code, asked.retry_after.has_value()});
+        EXPECT_EQ(c->client.text, c->client.address.is_none() ? "unix:" : c->client.address.text());
+        c->end_request();
+        c->now = connection::idle();
+        if (head.starts_with("POST")) c->now = connection::skipping_body{.rest = std::uint64_t{1000}};
+        if (head.contains("close")) c->now = connection::lingering();
+        if (code) c->now = connection::over();
         co_await returned.output(std::move(c));
     }
 }
@@ -144,8 +140,8 @@ class scene {
         client far_end{io::descriptor(ends[1])};
         if (!first.empty()) far_end.send(first);
         auto c = std::make_unique<connection>(io::socket(io::descriptor(ends[0])));
-        if (from != "unix:") c->client = http::parse_ip(from).value();
-        c->peer = from;
+        if (from != "unix:") c->client.address = http::parse_ip(from).value();
+        c->client.text = from;
         std::vector<conn> one;
         one.push_back(std::move(c));
         kernel_.start(brings(std::move(one), arrive_));

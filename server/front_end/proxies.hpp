@@ -14,7 +14,7 @@
 namespace server {
 
 /// Notes in a new connection if it is from a trusted proxy. If it must begin with a PROXY header, its phase becomes
-/// `proxy_header`.
+/// reading_proxy_header.
 void note_proxy(connection& c, const std::vector<proxy_rule>& proxies);
 
 /// Removes the PROXY header from the input and notes the client that it names. Returns false while the header is

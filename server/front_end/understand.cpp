@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "server/front_end/understand.hpp"
 
+#include <expected>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -17,23 +19,21 @@ namespace {
 using http::field_id;
 using http::method;
 using http::status;
+using has_request = connection::has_request;
 
-/// Notes the body that follows the head, so that the next request is found after it. Returns whether the end of the
-/// request is known. It is not if the client waits for "100 Continue": after another response it may or may not send
-/// the body. After CONNECT the client may send tunnel data at once, which third parties may have chosen and which must
-/// not be taken for requests. For an unknown method, what follows the head is unknown too.
-bool note_body(const http::request_head& head, connection& c)
+/// Whether the end of the request is known, so that the next one can be found. It is not if the client waits for "100
+/// Continue": after another response it may or may not send the body. After CONNECT the client may send tunnel data at
+/// once, which third parties may have chosen and which must not be taken for requests. For an unknown method, what
+/// follows the head is unknown too.
+bool is_end_known(const http::request_head& head)
 {
-    c.now = connection::phase::idle;  // it was `head` if the head arrived in several pieces
-    if (head.expect_continue || head.method == method::connect || head.method == method::other) return false;
-    if (!head.has_body()) return true;
-    c.now = connection::phase::body;
-    if (head.chunked) {
-        c.skipping = http::chunked_decoder();
-    } else {
-        c.skipping = *head.content_length;
-    }
-    return true;
+    return !head.expect_continue && head.method != method::connect && head.method != method::other;
+}
+
+std::optional<body_to_skip> body_after(const http::request_head& head)
+{
+    if (!head.has_body()) return std::nullopt;
+    return head.chunked ? body_to_skip(http::chunked_decoder()) : body_to_skip(*head.content_length);
 }
 
 /// Whether the input after this request begins with a complete head, or with one that is invalid already.
@@ -74,8 +74,6 @@ void note_form(const http::request_head& head, request& asked)
     asked.accept = list_of(head, field_id::accept, asked).value_or("");
 }
 
-}  // namespace
-
 /// Notes the codings, conditions and ranges of the request.
 void note_preferences(const http::request_head& head, request& asked)
 {
@@ -93,6 +91,8 @@ void note_preferences(const http::request_head& head, request& asked)
                            head.find(if_unmodified_since) || head.find(range);
 }
 
+void refuse(exchange_record& x, const http::error& why) { x.decided = error_response{.why = why}; }
+
 /// Applies the routes of the site. Returns true if they have already determined the answer.
 bool follow_routes(exchange_record& x)
 {
@@ -106,11 +106,11 @@ bool follow_routes(exchange_record& x)
     const route& r = here.pages.files.routes[*found.acting];
     const std::string_view rest = rest_of(r, asked.path.view());
     if (const auto* to = std::get_if<redirect>(&r.then)) {
-        x.moved = elsewhere{to->code, fill_in(to->to, asked.path.view(), rest, asked.query)};
+        x.decided = redirect_to{to->code, fill_in(to->to, asked.path.view(), rest, asked.query)};
         return true;
     }
     if (const auto* to = std::get_if<fixed_status>(&r.then)) {
-        x.refused = http::error{to->code, ""};
+        refuse(x, {to->code, ""});
         return true;
     }
     asked.acting = found.acting;
@@ -118,7 +118,7 @@ bool follow_routes(exchange_record& x)
     if (const auto* to = std::get_if<rewrite>(&r.then)) {
         auto path = http::canonicalize(fill_in(to->to, asked.path.view(), rest, ""));
         if (!path) {
-            x.refused = path.error();
+            refuse(x, path.error());
             return true;
         }
         asked.path = std::move(*path);
@@ -126,93 +126,136 @@ bool follow_routes(exchange_record& x)
     return false;
 }
 
-void understand_request(const http::request_head& head, exchange_record& x)
+void note_request(const http::request_head& head, request& asked)
 {
-    request& asked = x.asked;
     asked.method = head.method;
     asked.line = head.line;
     asked.authority = head.authority;
     asked.referer = head.find(field_id::referer).value_or("");
     asked.user_agent = head.find(field_id::user_agent).value_or("");
     note_preferences(head, asked);
+}
 
+/// Why the request cannot be answered, whatever its path.
+std::optional<http::error> unsupported(const http::request_head& head)
+{
+    if (head.method == method::other)
+        return http::error{status::not_implemented, "The server does not know this request method."};
+    if (wants_https(head))
+        return http::error{status::misdirected_request,
+                           "An https URI cannot be requested over an unencrypted connection."};
+    if (head.form == http::target_form::authority)
+        return http::error{status::method_not_allowed, "This server is not a proxy and does not open tunnels."};
+    return std::nullopt;
+}
+
+/// Decides how to answer a request for the path.
+void decide_for_path(exchange_record& x)
+{
+    request& asked = x.asked;
+    if (follow_routes(x)) return;
+    asked.path_hash = XXH3_64bits_withSeed(asked.path.view().data(), asked.path.view().size(), asked.site_key);
+    const bool is_options = asked.method == method::options;
+    if (asked.method != method::get && asked.method != method::head && !is_options) {
+        refuse(x, {status::method_not_allowed, "This page supports only GET, HEAD and OPTIONS."});
+    } else if (http::is_hidden(asked.path)) {
+        refuse(x, {status::forbidden, "Names that begin with a dot are not served."});
+    } else if (is_options) {
+        x.decided = allowed_methods();
+    }
+}
+
+/// What happens to the connection after the response. If a connection is closed with unread input, the kernel resets it
+/// and the client may lose the response, so it lingers (RFC 9112, section 9.6).
+std::variant<http1_carrier::close, http1_carrier::keep_open> what_follows(const http::request_head& head,
+                                                                          const connection& c,
+                                                                          const has_request& request,
+                                                                          const http::limits& sizes)
+{
+    const std::string_view rest = c.input.text().substr(*request.head);
+    const bool end_is_known = is_end_known(head);
+    // While draining, requests that have already arrived are still answered.
+    const bool is_last = request.is_last && rest.empty();
+    if (!head.keep_alive || !end_is_known || is_last) {
+        return http1_carrier::close{.lingers = !end_is_known || head.has_body() || !rest.empty()};
+    }
+    return http1_carrier::keep_open{.is_told = head.version == http::version::http_1_0,
+                                    .next_is_here = !head.has_body() && is_answered_at_once(rest, sizes),
+                                    .body = body_after(head)};
+}
+
+/// The head, or the part that arrived before parking refused it: that still has the method and the request line.
+std::string_view received_head(const connection& c, const has_request& request)
+{
+    return request.head ? c.head() : c.input.text();
+}
+
+std::expected<void, http::error> parse(std::string_view sent, const has_request& request, const http::limits& sizes,
+                                       http::request_head& head)
+{
+    const auto understood = http::parse_head(sent, sizes, head);
+    if (!request.head) return std::unexpected(request.head.error());
+    return understood;
+}
+
+/// Refuses a request whose head is invalid. Its end is unknown (RFC 9112, section 9.3).
+void refuse_head(exchange_record& x, const http::error& why, std::string_view sent, const http::request_head& head)
+{
+    x.asked.method = method_of(sent);
+    x.asked.line = head.line;
+    note_form(head, x.asked);
+    refuse(x, why);
+}
+
+/// Refuses a request beyond a limit for one client.
+void refuse_for_now(exchange_record& x, const has_request& request)
+{
+    const http::error too_many{status::too_many_requests,
+                               "Your address sends too many requests (requests_per_second_per_address)."};
+    error_response later{.why = request.head ? too_many : request.head.error()};
+    later.with.add("Retry-After", static_cast<std::uint64_t>(request.retry_after->count()));
+    x.decided = std::move(later);
+}
+
+}  // namespace
+
+void understand_request(const http::request_head& head, exchange_record& x)
+{
+    note_request(head, x.asked);
     const auto site = x.by->names.find(head.authority);
     x.site = site.value_or(x.by->nowhere());
-    if (head.method == method::other) {
-        x.refused = http::error{status::not_implemented, "The server does not know this request method."};
-    } else if (wants_https(head)) {
-        x.refused = http::error{status::misdirected_request,
-                                "An https URI cannot be requested over an unencrypted connection."};
-    } else if (head.form == http::target_form::asterisk) {
+    if (const auto why = unsupported(head)) return refuse(x, *why);
+    if (head.form == http::target_form::asterisk) {
         // A request about the server as a whole (RFC 9110, section 9.3.7) is answered like one about any page.
-    } else if (head.form == http::target_form::authority) {
-        x.refused = http::error{status::method_not_allowed, "This server is not a proxy and does not open tunnels."};
-    } else if (auto target = http::parse_target(head); !target) {
-        x.refused = target.error();
-    } else if (!site) {
-        x.refused = http::error{status::misdirected_request, "This server has no site with this name."};
-    } else {
-        asked.path = std::move(target->path);
-        asked.query = target->query;
-        if (follow_routes(x)) return;
-        asked.path_hash = XXH3_64bits_withSeed(asked.path.view().data(), asked.path.view().size(), asked.site_key);
-        const bool for_pages =
-            head.method == method::get || head.method == method::head || head.method == method::options;
-        if (!for_pages) {
-            x.refused = http::error{status::method_not_allowed, "This page supports only GET, HEAD and OPTIONS."};
-        } else if (http::is_hidden(asked.path)) {
-            x.refused = http::error{status::forbidden, "Names that begin with a dot are not served."};
-        }
+        x.decided = allowed_methods();
+        return;
     }
+    auto target = http::parse_target(head);
+    if (!target) return refuse(x, target.error());
+    if (!site) return refuse(x, {status::misdirected_request, "This server has no site with this name."});
+    x.asked.path = std::move(target->path);
+    x.asked.query = target->query;
+    decide_for_path(x);
 }
 
 exchange understand(conn&& c, http::request_head& head)
 {
-    connection& client = *c;
-    auto x = std::make_unique<exchange_record>(http1_carrier{});
-    if (client.is_probe) x->went_to = branch::probe;
-    x->by = std::move(client.by);
+    auto& request = std::get<has_request>(c->now);
+    auto x = std::make_unique<exchange_record>(http1_carrier());
+    x->by = std::move(request.by);
     x->site = x->by->names.by_default().value_or(x->by->nowhere());
     x->began = csp::core::here().now();
-    x->refused = client.refused;
 
-    // If the head was refused before it was complete, the part that arrived still has the method and the request line.
-    const auto sent = client.input.text().substr(0, x->refused ? std::string_view::npos : client.head_bytes);
-    const auto understood = http::parse_head(sent, x->by->limits, head);
-    if (!understood && !x->refused) x->refused = understood.error();
-    if (x->refused) {
-        x->asked.method = method_of(sent);
-        x->asked.line = head.line;
-        note_form(head, x->asked);
-    }
     http1_carrier& carrier = *x->carrier.http1();
-    client.next_is_here = false;
-    bool more_may_come = true;  // after an error the end of the request is unknown (RFC 9112, section 9.3)
-    if (!x->refused) {
-        const bool end_is_known = note_body(head, client);
-        // While draining, requests that have already arrived are still answered.
-        const bool is_last = client.is_last && client.input.text().size() <= client.head_bytes;
-        if (head.keep_alive && end_is_known && !is_last) {
-            const bool as_told = head.version == http::version::http_1_0;
-            carrier.then = as_told ? http1_carrier::fate::persists_as_told : http1_carrier::fate::persists;
-            const auto rest = client.input.text().substr(client.head_bytes);
-            client.next_is_here = !head.has_body() && is_answered_at_once(rest, x->by->limits);
-        }
-        more_may_come = !end_is_known || head.has_body() || client.input.text().size() > client.head_bytes;
+    const std::string_view sent = received_head(*c, request);
+    if (const auto understood = parse(sent, request, x->by->limits, head)) {
+        carrier.then = what_follows(head, *c, request, x->by->limits);
         understand_request(head, *x);
+    } else {
+        carrier.then = http1_carrier::close{.lingers = true};
+        refuse_head(*x, understood.error(), sent, head);
     }
-    if (client.retry_after) {
-        x->moved.reset();
-        if (!client.refused) {
-            x->refused = http::error{status::too_many_requests,
-                                     "Your address sends too many requests (requests_per_second_per_address)."};
-        }
-        x->refused_with.add("Retry-After", static_cast<std::uint64_t>(client.retry_after->count()));
-        client.retry_after.reset();
-    }
-    // If a connection is closed with unread input, the kernel resets it and the client may lose the response (RFC 9112,
-    // section 9.6).
-    if (!carrier.persists() && more_may_come) client.now = connection::phase::lingering;
+    if (request.retry_after) refuse_for_now(*x, request);
     carrier.connection = std::move(c);
     return x;
 }

@@ -4,14 +4,17 @@
 // socket.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "csp/core.hpp"
 #include "csp/frame_pool.hpp"
 #include "csp/mobile.hpp"
 #include "http/chunked.hpp"
@@ -46,50 +49,87 @@ class input_bytes {
 /// The rest of a request body that is discarded: a number of bytes, or chunks up to the last one.
 using body_to_skip = std::variant<std::uint64_t, http::chunked_decoder>;
 
-struct connection : csp::pooled {
-    enum class phase : std::uint8_t {
-        proxy_header,  // waits for the PROXY protocol header
-        idle,          // waits for the first byte of a request
-        head,          // has received a part of a head
-        body,          // discards the body of a request that was answered
-        lingering,     // sent its last response; input is discarded until the client has read it
-        over           // to be closed by parking, which counts open connections
-    };
-
-    /// How this connection counts against the limit for its client address.
+/// Whom a connection serves. If a proxy opened it, this is the client that the proxy names.
+struct client_identity {
+    /// How the connection counts against the limit for one address.
     enum class standing : std::uint8_t {
         counted,
         turned_away,  // beyond the limit: open until it was answered with an error
         not_counted   // of a proxy, or without an address
     };
 
+    http::ip_address address;
+    std::string text;  // the address for the log
+    standing counts_as = standing::not_counted;
+    std::optional<http::ip_address> proxy;  // the trusted proxy that opened the connection for its clients
+    bool is_unknown = false;  // a proxy forwarded a request without naming its client; `address` is the proxy's
+    bool is_probe = false;    // the server itself tests that it answers
+};
+
+struct connection : csp::pooled {
+    // The phases. Parking owns the connection in all but `has_request`, in which it goes round the network.
+
+    /// Waits for the first byte of a request.
+    struct idle {};
+    /// Waits for the PROXY protocol header.
+    struct reading_proxy_header {
+        std::uint64_t received = 0;  // bytes in this phase
+    };
+    /// Has received a part of a head.
+    struct reading_head {
+        http::head_scan scan = {};
+        std::uint64_t received = 0;
+    };
+    /// Discards the body of a request that was answered.
+    struct skipping_body {
+        body_to_skip rest = {};
+        std::uint64_t received = 0;
+    };
+    /// Has a request, or an error to answer, and stays so until the response was sent.
+    struct has_request {
+        std::expected<std::size_t, http::error> head;  // its length at the beginning of `input`, or what is wrong
+        std::optional<std::chrono::seconds> retry_after = {};  // it exceeds a limit for one client
+        bool is_last = false;                                  // the server is draining
+        frozen_policy by = {};                                 // applies to it; moves to the exchange
+    };
+    /// Sent its last response; input is discarded until the client has read it.
+    struct lingering {};
+    /// To be closed by parking, which counts open connections.
+    struct over {};
+
+    using phase = std::variant<idle, reading_proxy_header, reading_head, skipping_body, has_request, lingering, over>;
+
     explicit connection(io::socket s, connection_id i = {}) : socket(std::move(s)), id(i) {}
 
     io::socket socket;
     connection_id id;
     input_bytes input;
-    http::head_scan scan;
-    phase now = phase::idle;
-    body_to_skip skipping;
-    csp::time_point since;               // start of this phase
-    std::uint64_t progress = 0;          // bytes received in this phase
-    std::size_t head_bytes = 0;          // length of the complete head at the beginning of `input`; 0 if none
-    std::optional<http::error> refused;  // the error in the head, if it has one
-    std::optional<std::chrono::seconds> retry_after;  // the next request exceeds the rate limit
-    std::uint32_t exchanges = 0;                      // requests answered so far
-    http::ip_address client;                          // client address,
-    std::string peer;                                 // and its text for the log
-    standing counts_as = standing::not_counted;
-    std::optional<http::ip_address> proxy;  // a trusted proxy opened this connection for its clients
-    bool is_probe = false;                  // opened by the server itself to test that it answers
-    bool client_is_unknown = false;  // a proxy forwarded a request without naming its client; `client` is the proxy
-    bool is_last = false;            // the server is draining: the next request will be the last
-    bool next_is_here = false;       // a complete request has arrived after the present one
-    bool is_corked = false;          // the kernel may hold back the end of the last response
-    frozen_policy by;                // applies to the request in `input`
+    phase now;
+    csp::time_point since;  // start of this phase
+    client_identity client;
+    std::uint32_t requests = 0;  // answered so far
+    bool is_corked = false;      // the kernel may hold back the end of the last response
 
+    template <class Phase>
+    [[nodiscard]] bool is() const
+    {
+        return std::holds_alternative<Phase>(now);
+    }
+    /// The complete head at the beginning of the input; empty if there is none.
+    [[nodiscard]] std::string_view head() const { return input.text().substr(0, head_bytes()); }
+    [[nodiscard]] std::size_t head_bytes() const
+    {
+        const auto* const request = std::get_if<has_request>(&now);
+        return request ? request->head.value_or(0) : 0;
+    }
     /// The id of the request in progress, or otherwise of the next one.
-    [[nodiscard]] request_id present_request() const { return {id, exchanges + std::uint64_t{1}}; }
+    [[nodiscard]] request_id present_request() const { return {id, requests + std::uint64_t{1}}; }
+    /// Removes the head of the request that was answered. REQUIRES: the phase is has_request.
+    void end_request()
+    {
+        input.consume(head_bytes());
+        ++requests;
+    }
 };
 
 /// The mobile record that travels round the network.

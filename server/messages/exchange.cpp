@@ -4,6 +4,7 @@
 #include <variant>
 
 namespace server {
+
 std::uint64_t response::content_bytes() const
 {
     std::uint64_t bytes = 0;
@@ -12,6 +13,16 @@ std::uint64_t response::content_bytes() const
         bytes += text != nullptr ? text->size() : std::get<slice>(s).bytes;
     }
     return bytes;
+}
+
+connection::phase http1_carrier::next_phase() const
+{
+    if (const auto* const closing = std::get_if<close>(&then)) {
+        if (closing->lingers) return connection::lingering();
+        return connection::over();
+    }
+    if (const auto& body = std::get<keep_open>(then).body) return connection::skipping_body{.rest = *body};
+    return connection::idle();
 }
 
 }  // namespace server

@@ -86,15 +86,36 @@ struct response {
 
 /// HTTP/1.0 and 1.1: one exchange at a time owns the connection.
 struct http1_carrier {
-    enum class fate : std::uint8_t {
-        closes,
-        persists,
-        persists_as_told,  // persists, and says so: HTTP/1.0 needs "Connection: keep-alive"
+    /// The connection ends with the response.
+    struct close {
+        bool lingers;  // the client may still send: see connection::lingering
     };
-    conn connection;
-    fate then = fate::closes;  // persists: the client may send another request when this one is answered
+    /// The client may send another request afterwards.
+    struct keep_open {
+        bool is_told = false;                   // HTTP/1.0 needs "Connection: keep-alive"
+        bool next_is_here = false;              // a complete request has arrived after this one
+        std::optional<body_to_skip> body = {};  // follows the head
+    };
+    /// The Connection field of the response.
+    enum class connection_option : std::uint8_t { close, none, keep_alive };
 
-    [[nodiscard]] bool persists() const { return then != fate::closes; }
+    conn connection;
+    std::variant<close, keep_open> then = {};
+
+    [[nodiscard]] bool persists() const { return std::holds_alternative<keep_open>(then); }
+    [[nodiscard]] bool next_is_here() const
+    {
+        const auto* const open = std::get_if<keep_open>(&then);
+        return open && open->next_is_here;
+    }
+    [[nodiscard]] connection_option option() const
+    {
+        const auto* const open = std::get_if<keep_open>(&then);
+        if (!open) return connection_option::close;
+        return open->is_told ? connection_option::keep_alive : connection_option::none;
+    }
+    /// The phase of the connection when the response was sent.
+    [[nodiscard]] connection::phase next_phase() const;
 };
 
 /// A piece of a response for the process that owns a connection with several exchanges.
@@ -137,10 +158,17 @@ class any_carrier {
     [[nodiscard]] const connection* own_connection() const { return http1() ? http1()->connection.get() : nullptr; }
     /// Moves that connection out; null as above.
     [[nodiscard]] conn take_connection() { return http1() ? std::move(http1()->connection) : conn(); }
+    /// The phase of that connection when the response was sent.
+    [[nodiscard]] connection::phase next_phase() const { return http1() ? http1()->next_phase() : connection::over(); }
     /// The client's address for the log; empty if only the session knows it.
-    [[nodiscard]] std::string_view peer() const { return http1() ? http1()->connection->peer : std::string_view(); }
+    [[nodiscard]] std::string_view client() const
+    {
+        return http1() ? http1()->connection->client.text : std::string_view();
+    }
+    /// Whether this is the server's own test that it answers.
+    [[nodiscard]] bool is_probe() const { return http1() && http1()->connection->client.is_probe; }
     /// Length of the request's head on that connection; 0 if there is none.
-    [[nodiscard]] std::size_t head_bytes() const { return http1() ? http1()->connection->head_bytes : 0; }
+    [[nodiscard]] std::size_t head_bytes() const { return http1() ? http1()->connection->head_bytes() : 0; }
     /// Whether the connection can be used for another request afterwards, as its client asked.
     [[nodiscard]] bool persists() const { return http1() && http1()->persists(); }
     /// Whether the bytes of a page that is kept ready for HTTP/1.1 can be sent as they are: send_at_once(),
@@ -155,38 +183,63 @@ class any_carrier {
 struct account {
     http::status code = http::status::internal_server_error;
     std::uint64_t content_bytes = 0;
-    bool complete = false;  // all of it was sent
+    bool complete = false;                // all of it was sent
+    std::optional<http::error> why = {};  // the error that was answered
 };
 
+// The ways to answer an exchange. The front end decides between them; the cache may turn a page_lookup into a
+// cached_page or into sent_by_cache.
+
+/// A worker looks for the page.
+struct page_lookup {
+    bool was_asked_for = false;  // the path was requested before, but nothing is cached for it
+};
+/// A worker sends the cached page.
+struct cached_page {
+    frozen_page page = {};
+    bool is_fresh = false;       // it was compared with the file recently; otherwise the worker looks again
+    std::size_t sent_bytes = 0;  // of the ready page; if not 0, the rest of it must follow
+};
+/// A cache process has sent its page.
+struct sent_by_cache {};
+/// To OPTIONS.
+struct allowed_methods {};
+/// The server's own statistics and health.
+struct statistics {};
 /// A redirect by a route.
-struct elsewhere {
+struct redirect_to {
     http::status code = http::status::found;
     std::string location;
 };
-
-/// Which part of the network answers the exchange, for the statistics.
-enum class branch : std::uint8_t { pages, statistics, probe };  // probe: the server's own request, not counted
+/// An error, with additional fields for the response.
+struct error_response {
+    http::error why;
+    response_fields with = {};
+};
+using decision =
+    std::variant<page_lookup, cached_page, sent_by_cache, allowed_methods, statistics, redirect_to, error_response>;
 
 struct exchange_record : csp::pooled {
     explicit exchange_record(any_carrier by) : carrier(std::move(by)) {}
 
     request asked;
-    frozen_policy by;                    // in force when the head was complete
-    site_number site = 0;                // an index into that policy's sites
-    std::optional<elsewhere> moved;      // answer with this redirect
-    std::optional<http::error> refused;  // answer with this error
-    response_fields refused_with;        // and with these additional fields
-    frozen_page kept;                    // the cached page for this path
-    bool kept_is_fresh = false;          // it was compared with the file recently
-    bool asked_lately = false;           // nothing is cached for this path, but it was requested before
-    std::size_t ready_sent = 0;          // bytes of `kept` already sent; if not 0, the rest of it must follow
-    branch went_to = branch::pages;
+    frozen_policy by;      // in force when the head was complete
+    site_number site = 0;  // an index into that policy's sites
+    decision decided;
     account sent;
     csp::time_point began;
     any_carrier carrier;
 
     [[nodiscard]] const served_site& of_site() const { return by->sites[site]; }
     [[nodiscard]] const io::directory& root() const { return by->roots[of_site().root]; }
+
+    template <class Decision>
+    [[nodiscard]] bool is() const
+    {
+        return std::holds_alternative<Decision>(decided);
+    }
+    /// The page that the cache has, for the worker; null if it has none.
+    [[nodiscard]] const cached_page* cached() const { return std::get_if<cached_page>(&decided); }
 };
 
 using exchange = std::unique_ptr<exchange_record>;

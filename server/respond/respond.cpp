@@ -41,10 +41,11 @@ void skip(pieces& all, std::size_t bytes)
 
 /// Whether the kernel may hold back the end of this response: if the next request has already arrived, both responses
 /// can be sent together.
-io::more_follows cork(connection& c)
+io::more_follows cork(http1_carrier& carrier)
 {
-    c.is_corked = c.next_is_here;
-    return c.next_is_here ? io::more_follows::yes : io::more_follows::no;
+    const bool next_is_here = carrier.next_is_here();
+    carrier.connection->is_corked = next_is_here;
+    return next_is_here ? io::more_follows::yes : io::more_follows::no;
 }
 
 /// Whether the client receives fast enough. If not, the unsent data in the kernel is discarded when the connection
@@ -123,11 +124,11 @@ csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience l
     // The head is sent together with the first part of the content, if that is in memory. In most cases that is the
     // whole response.
     const std::string_view first = r.content.empty() ? std::string_view() : text_of(r, r.content.front());
-    const auto fixed = heads.fixed_part(r.code, carrier.then);
+    const auto fixed = heads.fixed_part(r.code, carrier.option());
     const auto whole = heads.whole(r.fields.lines(), first);
     const pieces head = whole ? pieces{*whole} : pieces{fixed, r.fields.lines(), end_of_head, first};
     const std::uint64_t all = r.content_bytes();
-    const auto more_after = [&](std::uint64_t bytes) { return bytes < all ? io::more_follows::yes : cork(c); };
+    const auto more_after = [&](std::uint64_t bytes) { return bytes < all ? io::more_follows::yes : cork(carrier); };
     if (!co_await send_pieces(c, head, more_after(first.size()), going)) co_return;
     account.content_bytes = first.size();
 
@@ -207,14 +208,14 @@ csp::step<void> send_stream(stream_carrier& carrier, const response& r, account&
     account.complete = co_await writer.end(nothing);
 }
 
-constexpr std::string_view connection_field(http1_carrier::fate then)
+constexpr std::string_view connection_field(http1_carrier::connection_option option)
 {
-    switch (then) {
-        case http1_carrier::fate::closes:
+    switch (option) {
+        case http1_carrier::connection_option::close:
             return "Connection: close\r\n";
-        case http1_carrier::fate::persists:
+        case http1_carrier::connection_option::none:
             return "";  // the default of HTTP/1.1 (RFC 9112, section 9.3)
-        case http1_carrier::fate::persists_as_told:
+        case http1_carrier::connection_option::keep_alive:
             return "Connection: keep-alive\r\n";
     }
     std::unreachable();
@@ -229,7 +230,7 @@ bool is_told_its_id(const exchange_record& x, http::status code)
 class ready_pieces {
   public:
     /// REQUIRES: the carrier is HTTP/1.1; the exchange and the page outlive this object.
-    ready_pieces(const exchange_record& x, const page& ready) : then_(x.carrier.http1()->then)
+    ready_pieces(const exchange_record& x, const page& ready) : option_(x.carrier.http1()->option())
     {
         if (ready.nothing) {
             take(x, *ready.nothing);
@@ -250,7 +251,7 @@ class ready_pieces {
         content_bytes_ = whole.content().size();
         all_ = {whole.bytes()};
         const bool is_told = is_told_its_id(x, code_);
-        if (then_ == http1_carrier::fate::persists && !is_told) return;
+        if (option_ == http1_carrier::connection_option::none && !is_told) return;
         begin(whole);
         if (is_told) add_id(x);
         all_ = {own(), whole.bytes().substr(whole.beginning().size())};
@@ -284,7 +285,7 @@ class ready_pieces {
     {
         CSP_CHECK(r.beginning().size() <= longest_beginning, "a status line, Server and Date have room");
         add(r.beginning());
-        add(connection_field(then_));
+        add(connection_field(option_));
     }
     /// Returns the text of the id.
     std::string_view add_id(const exchange_record& x)
@@ -303,7 +304,7 @@ class ready_pieces {
     static constexpr std::size_t longest_beginning = 160;
     std::array<char, longest_beginning + 160> own_;  // and two fields, each of which is shorter than 80
     char* end_ = own_.data();
-    http1_carrier::fate then_;
+    http1_carrier::connection_option option_;
     http::status code_ = http::status::ok;
     std::size_t content_bytes_ = 0;
     pieces all_;
@@ -317,19 +318,19 @@ void note_all_sent(exchange_record& x, const ready_pieces& sent)
 
 }  // namespace
 
-std::span<const char> head_cache::fixed_part(http::status code, http1_carrier::fate then)
+std::span<const char> head_cache::fixed_part(http::status code, http1_carrier::connection_option option)
 {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    if (fixed_bytes_ == 0 || code != code_ || then != then_ || now != second_) {
+    if (fixed_bytes_ == 0 || code != code_ || option != option_ || now != second_) {
         code_ = code;
-        then_ = then;
+        option_ = option;
         second_ = now;
         http::head_writer writer(room_);
         writer.status_line(code).field("Server", "occwserv").date(now);
         const auto written = writer.finish();
         CSP_CHECK(written, "the fixed part of a head has room");
         fixed_bytes_ = *written - end_of_head.size();  // the fields of the connection and of the response follow
-        fixed_bytes_ += connection_field(then).copy(room_.data() + fixed_bytes_, room_.size() - fixed_bytes_);
+        fixed_bytes_ += connection_field(option).copy(room_.data() + fixed_bytes_, room_.size() - fixed_bytes_);
     }
     return std::span(room_).first(fixed_bytes_);
 }
@@ -363,29 +364,28 @@ void push_last_answer(exchange_record& x)
     if (http1 != nullptr && std::exchange(http1->connection->is_corked, false)) io::push(http1->connection->socket);
 }
 
-bool send_at_once(exchange_record& x, const page& ready)
+at_once send_at_once(exchange_record& x, const page& ready)
 {
     auto* const http1 = x.carrier.http1();
-    if (http1 == nullptr) return false;
+    if (http1 == nullptr) return {};
     const ready_pieces outgoing(x, ready);
     x.sent.code = outgoing.code();
-    connection& c = *http1->connection;
-    x.ready_sent = io::send_now(c.socket, outgoing.all(), cork(c));
-    if (x.ready_sent < bytes_of(outgoing.all())) return false;
+    const std::size_t bytes = io::send_now(http1->connection->socket, outgoing.all(), cork(*http1));
+    if (bytes < bytes_of(outgoing.all())) return {.bytes = bytes};
     note_all_sent(x, outgoing);
-    return true;
+    return {.bytes = bytes, .is_all = true};
 }
 
-csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits)
+csp::step<void> send_rest(exchange_record& x, const page& ready, std::size_t sent_bytes, patience limits)
 {
     const ready_pieces outgoing(x, ready);
     x.sent.code = outgoing.code();
     progress going(limits);
-    going.add_accepted(x.ready_sent);
+    going.add_accepted(sent_bytes);
     pieces left = outgoing.all();
-    skip(left, x.ready_sent);
-    connection& c = *x.carrier.http1()->connection;
-    if (co_await send_pieces(c, left, cork(c), going)) note_all_sent(x, outgoing);
+    skip(left, sent_bytes);
+    http1_carrier& carrier = *x.carrier.http1();
+    if (co_await send_pieces(*carrier.connection, left, cork(carrier), going)) note_all_sent(x, outgoing);
 }
 
 }  // namespace server

@@ -22,7 +22,7 @@ namespace server {
 class head_cache {
   public:
     /// The beginning of the head, up to the fields of this response: status line, Server, Date, Connection.
-    [[nodiscard]] std::span<const char> fixed_part(http::status code, http1_carrier::fate then);
+    [[nodiscard]] std::span<const char> fixed_part(http::status code, http1_carrier::connection_option option);
     /// Appends the fields and the text to the fixed part, so that a short response is one piece. Nullopt if there is no
     /// room for them.
     [[nodiscard]] std::optional<std::span<const char>> whole(std::string_view fields, std::string_view text);
@@ -31,7 +31,7 @@ class head_cache {
     std::array<char, 1024> room_;
     std::size_t fixed_bytes_ = 0;
     http::status code_{};
-    http1_carrier::fate then_{};
+    http1_carrier::connection_option option_{};
     std::chrono::sys_seconds second_;
 };
 
@@ -43,10 +43,15 @@ csp::step<void> respond(exchange_record& x, response r, patience limits, head_ca
 /// Sends the end of the previous response, if the kernel still holds it back. Call this before anything that may wait.
 void push_last_answer(exchange_record& x);
 
-/// Sends a ready page as far as the socket takes it in one call. Returns true if that was all; the account is then
-/// complete. Otherwise `ready_sent` is the number of bytes sent. HTTP/1.1 only: returns false for other carriers.
-[[nodiscard]] bool send_at_once(exchange_record& x, const page& ready);
-/// Sends the rest of a page after send_at_once(), from `ready_sent` on.
-csp::step<void> send_rest(exchange_record& x, const page& ready, patience limits);
+/// How much of a ready page was sent.
+struct at_once {
+    std::size_t bytes = 0;
+    bool is_all = false;
+};
+/// Sends a ready page as far as the socket takes it in one call. If that was all, the account is complete. HTTP/1.1
+/// only: sends nothing for other carriers.
+[[nodiscard]] at_once send_at_once(exchange_record& x, const page& ready);
+/// Sends the rest of a page of which send_at_once() has sent that many bytes.
+csp::step<void> send_rest(exchange_record& x, const page& ready, std::size_t sent_bytes, patience limits);
 
 }  // namespace server

@@ -163,10 +163,10 @@ csp::process http1_client(frozen_policy by, csp::shared_out<exchange> to_cache, 
     for (const question& q : questions()) {
         auto pair = io::socket_pair();
         auto c = std::make_unique<connection>(std::move(pair->first));
-        c->peer = "test";
-        c->by = by;
+        c->client.text = "test";
         const std::string text = q.method + " " + q.target + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
         test::receive(*c, test::arrived(io::engine::here(), text));
+        std::get<connection::has_request>(c->now).by = by;
         co_await to_cache.output(understand(std::move(c), head));
 
         std::string response;

@@ -42,7 +42,7 @@ bool names_tag(const http::preconditions& given, std::string_view etag)
 }
 
 /// The response to `asked` with `found`, including the file or page that its slices refer to.
-std::expected<response, not_sent> answer_with(const request& asked, found_page found)
+std::expected<response, error_response> answer_with(const request& asked, found_page found)
 {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     if (auto* const other = std::get_if<response>(&found)) return std::move(*other);
@@ -81,23 +81,26 @@ std::optional<http::coding> missing_coding(const request& asked, const page& p)
     return std::nullopt;
 }
 
-bool wants_page(const exchange_record& x) { return !x.moved && !x.refused && x.asked.method != http::method::options; }
+bool wants_page(const exchange_record& x) { return x.is<page_lookup>() || x.is<cached_page>(); }
 
 csp::step<response> answer_to(exchange_record& x, std::optional<page_or_error> found)
 {
     const page_rules& rules = x.of_site().pages;
-    if (x.moved) co_return redirection(rules, x.asked, *x.moved);
-    if (!x.refused && !found) co_return options(rules, x.asked);
-    if (found && *found) {
+    if (const auto* const to = std::get_if<redirect_to>(&x.decided)) co_return redirection(rules, x.asked, *to);
+    if (x.is<allowed_methods>()) co_return options(rules, x.asked);
+    error_response why;
+    if (const auto* const refused = std::get_if<error_response>(&x.decided)) {
+        why = *refused;
+    } else if (!*found) {
+        why = {found->error()};
+    } else {
         auto chosen = answer_with(x.asked, std::move(**found));
         if (chosen) co_return std::move(*chosen);
-        x.refused = chosen.error().why;
-        x.refused_with = std::move(chosen.error().with);
-    } else if (found) {
-        x.refused = found->error();
+        why = std::move(chosen.error());
     }
+    x.sent.why = why.why;
     push_last_answer(x);  // an error page may have to be read
-    co_return co_await error_page(x.root(), rules, x.asked, *x.refused, x.refused_with, to_string(x.carrier.id()));
+    co_return co_await error_page(x.root(), rules, x.asked, why.why, why.with, to_string(x.carrier.id()));
 }
 
 }  // namespace server

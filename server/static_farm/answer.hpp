@@ -21,8 +21,8 @@ using page_or_error = std::expected<found_page, http::error>;
 /// this coding, which the client may have from before a restart of the server.
 [[nodiscard]] std::optional<http::coding> missing_coding(const request& asked, const page& p);
 
-/// The response to the request. `found` is the result of get_page(), if wants_page(). If it is an error, or a
-/// precondition or range of the request fails, `x.refused` is set.
+/// The response to the request. `found` is the result of get_page(), if wants_page(). If the response is an error,
+/// `x.sent.why` says which.
 csp::step<response> answer_to(exchange_record& x, std::optional<page_or_error> found);
 
 }  // namespace server

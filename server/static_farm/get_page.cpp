@@ -378,7 +378,7 @@ csp::step<std::expected<found_page, http::error>> get_page(const io::directory& 
     }
 }
 
-response redirection(const page_rules& rules, const request& asked, const elsewhere& to)
+response redirection(const page_rules& rules, const request& asked, const redirect_to& to)
 {
     constexpr std::string_view text =
         "<!doctype html>\n<html lang=\"en\"><title>Moved</title>\n<p>This page has moved.</p>\n</html>\n";

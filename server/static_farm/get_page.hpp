@@ -44,6 +44,6 @@ csp::step<response> error_page(const io::directory& root, const page_rules& rule
 [[nodiscard]] response options(const page_rules& rules, const request& asked);
 
 /// The response to a request that a route redirects.
-[[nodiscard]] response redirection(const page_rules& rules, const request& asked, const elsewhere& to);
+[[nodiscard]] response redirection(const page_rules& rules, const request& asked, const redirect_to& to);
 
 }  // namespace server

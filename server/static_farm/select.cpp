@@ -49,21 +49,23 @@ response several_ranges(const description& about, const http::range_list& ranges
     return r;
 }
 
-not_sent no_such_range(const description& about)
+error_response no_such_range(const description& about)
 {
-    not_sent n{.why = {status::range_not_satisfiable, "The page has no bytes in the range asked for."}, .with = {}};
+    error_response n{.why = {status::range_not_satisfiable, "The page has no bytes in the range asked for."},
+                     .with = {}};
     n.with.add("Content-Range", http::unsatisfied_range(about.bytes).text());
     return n;
 }
 
 }  // namespace
 
-std::expected<response, not_sent> select(const request& asked, const description& about, std::chrono::sys_seconds now)
+std::expected<response, error_response> select(const request& asked, const description& about,
+                                               std::chrono::sys_seconds now)
 {
     if (asked.is_conditional) {
         const http::validators current{.etag = about.etag, .modified = about.modified, .now = now};
         const http::outcome met = http::evaluate(asked.method, asked.conditions, current);
-        if (met == http::outcome::failed) return std::unexpected(not_sent{precondition_failed, {}});
+        if (met == http::outcome::failed) return std::unexpected(error_response{precondition_failed, {}});
         if (met == http::outcome::not_modified) {
             return response(status::not_modified, metadata_fields(about));
         }

@@ -61,7 +61,11 @@ csp::step<frozen_page> try_to_keep_absence(exchange_record& x, const http::error
 }
 
 /// Whether a 404 for this path is worth caching: the path was requested before. A scan requests each name only once.
-bool may_be_missed_again(const exchange_record& x) { return x.asked_lately || x.kept; }
+bool may_be_missed_again(const exchange_record& x)
+{
+    const auto* const lookup = std::get_if<page_lookup>(&x.decided);
+    return lookup == nullptr || lookup->was_asked_for;
+}
 
 /// The result as a page that can be cached, if possible.
 csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links& to)
@@ -81,10 +85,11 @@ csp::step<page_or_error> as_page(exchange_record& x, page_or_error found, links&
 csp::step<page_or_error> look(exchange_record& x, links& to)
 {
     const csp::time_point when = csp::core::here().now();
-    auto looked = co_await get_page(x.root(), x.of_site().pages, x.asked, x.kept);
+    const frozen_page known = x.cached() != nullptr ? x.cached()->page : frozen_page();
+    auto looked = co_await get_page(x.root(), x.of_site().pages, x.asked, known);
     auto found = co_await as_page(x, std::move(looked), to);
     const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
-    if (page == nullptr && !x.kept) co_return found;
+    if (page == nullptr && !known) co_return found;
     // Without memory for the report, the next look at the file reports to the cache.
     std::optional<looked_up> report;
     csp::attempt([&] {
@@ -105,30 +110,43 @@ const page* absence_in(const page_or_error& found)
     return page != nullptr && (*page)->nothing ? &**page : nullptr;
 }
 
+/// The page as it was found, in the coding that the client wants.
+csp::step<page_or_error> find(exchange_record& x, links& to)
+{
+    const cached_page* const cached = x.cached();
+    const bool is_known = cached != nullptr && cached->is_fresh;
+    if (!is_known || cached->page->file) push_last_answer(x);
+    auto found = is_known ? page_or_error(cached->page) : co_await look(x, to);
+    auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
+    if (page == nullptr || (*page)->nothing) co_return found;
+    if (const auto missing = missing_coding(x.asked, **page)) {
+        push_last_answer(x);
+        *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
+    }
+    co_return found;
+}
+
+csp::step<void> send_absence(exchange_record& x, page absent, patience limits)
+{
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    absent.set_date(x.asked.accepted, x.asked.accept, now);
+    co_await send_rest(x, absent, 0, limits);
+}
+
 csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, head_cache& heads)
 {
-    if (x.ready_sent > 0) {
-        co_await send_rest(x, *x.kept, rules.limits);
+    if (const auto* const cached = x.cached(); cached != nullptr && cached->sent_bytes > 0) {
+        co_await send_rest(x, *cached->page, cached->sent_bytes, rules.limits);
         co_return;
     }
-    if (wants_page(x) && (!x.kept_is_fresh || x.kept->file)) push_last_answer(x);
     std::optional<page_or_error> found;
-    if (wants_page(x)) {
-        found = x.kept_is_fresh ? page_or_error(x.kept) : co_await look(x, to);
-        if (const server::page* const absent = absence_in(*found)) {
-            if (x.carrier.takes_ready_bytes()) {
-                server::page dated = *absent;
-                const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-                dated.set_date(x.asked.accepted, x.asked.accept, now);
-                co_await send_rest(x, dated, rules.limits);
-                co_return;
-            }
-            found = std::unexpected(http::error(absent->nothing->why));
+    if (wants_page(x)) found = co_await find(x, to);
+    if (const server::page* const absent = found ? absence_in(*found) : nullptr) {
+        if (x.carrier.takes_ready_bytes()) {
+            co_await send_absence(x, *absent, rules.limits);
+            co_return;
         }
-        auto* const page = *found ? std::get_if<frozen_page>(&**found) : nullptr;
-        const auto missing = page != nullptr ? missing_coding(x.asked, **page) : std::nullopt;
-        if (missing) push_last_answer(x);
-        if (missing) *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
+        found = std::unexpected(http::error(absent->nothing->why));
     }
     co_await respond(x, co_await answer_to(x, std::move(found)), rules.limits, heads);
 }

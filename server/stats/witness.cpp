@@ -61,9 +61,9 @@ conn probe_from(io::socket server_end)
     std::ranges::copy(probe_request, head.space().begin());
     head.append(probe_request.size());
     probe->input.add(std::move(head));
-    probe->head_bytes = probe_request.size();
-    probe->peer = "watchdog";
-    probe->is_probe = true;
+    probe->now = connection::has_request{.head = probe_request.size()};
+    probe->client.text = "watchdog";
+    probe->client.is_probe = true;
     return probe;
 }
 

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <utility>
+#include <variant>
 
 #include <gtest/gtest.h>
 
@@ -40,11 +41,11 @@ inline io::buffer arrived(io::engine& from, std::string_view text)
 inline void receive(connection& c, io::buffer&& text, const http::limits& sizes = {})
 {
     c.input.add(std::move(text));
-    const auto length = c.scan.feed(c.input.text(), sizes);
+    const auto length = http::head_scan().feed(c.input.text(), sizes);
     if (!length) {
-        c.refused = length.error();
+        c.now = connection::has_request{.head = std::unexpected(length.error())};
     } else if (*length) {
-        c.head_bytes = **length;
+        c.now = connection::has_request{.head = **length};
     }
 }
 
@@ -96,11 +97,13 @@ class engine_kernel : public csp::test_kernel {
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
         auto c = std::make_unique<connection>(io::socket(io::descriptor(ends[0])));
         clients_.emplace(c.get(), io::descriptor(ends[1]));
-        c->peer = "test";
-        c->by = policy_;
+        c->client.text = "test";
         if (!text.empty()) receive(*c, arrived(*engine_, text), sizes);
+        if (auto* const request = std::get_if<connection::has_request>(&c->now)) request->by = policy_;
         return c;
     }
+    /// Of the connections with a request.
+    [[nodiscard]] const frozen_policy& policy() const { return policy_; }
     /// What the client of `c` has been sent and not read yet.
     [[nodiscard]] std::string sent_to(const connection& c)
     {
