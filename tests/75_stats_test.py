@@ -234,6 +234,7 @@ def test_while_draining_it_says_so(serve):
         assert answer.startswith(b"HTTP/1.1 503 ") and answer.endswith(b"\r\n\r\ndraining\n")
         slow.reset()
     server.wait()
+    assert "exception" not in server.error_log.read_text(), "to say so is no failure"
 
 
 def accepts(server):

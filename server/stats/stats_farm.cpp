@@ -62,7 +62,9 @@ class stats_craft : public answering_craft {
     csp::step<void> work(exchange& x)
     {
         push_last_answer(*x);
-        co_await respond(*x, co_await answer(x->asked, to_), x->by->patience, heads_);
+        response r = co_await answer(x->asked, to_);
+        if (r.code != http::status::ok) x->sent.why = http::error{r.code, ""};
+        co_await respond(*x, std::move(r), x->by->patience, heads_);
     }
 
   private:
