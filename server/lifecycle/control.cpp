@@ -49,7 +49,7 @@ std::string duration_text(std::chrono::seconds s)
 csp::step<answer> status(csp::time_point began, control_links& links)
 {
     const auto served = co_await csp::ask(links.to_supervisor, ask_what_is_served{});
-    const parking_view all = all_connections(co_await ask_all(links.to_witnesses));
+    const parking_view all = sum_of(co_await ask_all(links.to_witnesses), &core_view::connections);
     const auto up = std::chrono::floor<std::chrono::seconds>(csp::core::here().now() - began);
     co_return fmt::format(
         "occwserv {}, process {}, up {}\n{}connections {}, of which {} are being answered\nrequests {}\n",

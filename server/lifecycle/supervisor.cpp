@@ -43,7 +43,7 @@ csp::process progress_of_end(csp::in<stop> over, std::vector<csp::bridge_out<cor
     for (;;) {
         const csp::timeout time_to_tell = csp::after(pause);
         if (co_await csp::pri_alt(over, time_to_tell) == over) co_return;
-        const parking_view all = all_connections(co_await ask_all(to_witnesses));
+        const parking_view all = sum_of(co_await ask_all(to_witnesses), &core_view::connections);
         co_await to_log.output(
             error_line("notice", fmt::format("ending: {} connections, of which {} are being answered",
                                              all.parked + all.under_way, all.under_way)));

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 namespace server {
+
 std::uint64_t latencies::percentile_us(double part) const
 {
     std::uint64_t all = 0;
@@ -31,6 +32,33 @@ tally& tally::operator+=(const tally& more)
     about_itself += more.about_itself;
     sent_round += more.sent_round;
     took += more.took;
+    return *this;
+}
+
+parking_view& parking_view::operator+=(const parking_view& more)
+{
+    accepted += more.accepted;
+    requests += more.requests;
+    waits_for_room += more.waits_for_room;
+    yielded += more.yielded;
+    parked += more.parked;
+    under_way += more.under_way;
+    most += more.most;
+    draining |= more.draining;
+    return *this;
+}
+
+cache_view& cache_view::operator+=(const cache_view& more)
+{
+    kept += more.kept;
+    competing += more.competing;
+    bytes += more.bytes;
+    most_pages += more.most_pages;
+    most_bytes += more.most_bytes;
+    open_files += more.open_files;
+    most_open_files += more.most_open_files;
+    absences += more.absences;
+    most_absences += more.most_absences;
     return *this;
 }
 

@@ -162,6 +162,8 @@ struct parking_view {
     std::size_t under_way = 0;
     std::size_t most = 0;
     bool draining = false;
+
+    parking_view& operator+=(const parking_view& more);
 };
 struct parking_question {
     csp::out<parking_view> answer = {};
@@ -186,6 +188,9 @@ struct cache_view {
     std::size_t most_absences = 0;
     std::vector<ranked_page> first_kept;
     std::vector<ranked_page> first_competing;
+
+    /// Adds the numbers; the lists stay those of one core.
+    cache_view& operator+=(const cache_view& more);
 };
 struct cache_question {
     csp::out<cache_view> answer = {};
@@ -199,6 +204,14 @@ struct core_view {
     std::vector<csp::kind_of_process> processes;
     bool answers = false;  // a probe was sent, and answered
 };
+/// The sum of one part of these views, such as `&core_view::connections`.
+template <class Part>
+[[nodiscard]] Part sum_of(const std::vector<core_view>& cores, Part core_view::* part)
+{
+    Part sum;
+    for (const core_view& c : cores) sum += c.*part;
+    return sum;
+}
 struct core_question {
     csp::bridge_out<core_view> answer = {};
     bool is_probed = false;  // whether to send a probe

@@ -38,23 +38,6 @@ std::int64_t unix_milliseconds()
     return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
-cache_view all_caches(const picture& p)
-{
-    cache_view sum;
-    for (const core_view& c : p.cores) {
-        sum.kept += c.cache.kept;
-        sum.competing += c.cache.competing;
-        sum.bytes += c.cache.bytes;
-        sum.most_pages += c.cache.most_pages;
-        sum.most_bytes += c.cache.most_bytes;
-        sum.open_files += c.cache.open_files;
-        sum.most_open_files += c.cache.most_open_files;
-        sum.absences += c.cache.absences;
-        sum.most_absences += c.cache.most_absences;
-    }
-    return sum;
-}
-
 // ---- JSON
 
 void add_pages(std::string& to, const std::vector<ranked_page>& pages)
@@ -189,11 +172,11 @@ std::string seconds_of(std::uint64_t us)
     return us < 10'000 ? fmt::format("{} µs", us) : fmt::format("{:.1f} ms", static_cast<double>(us) / 1000);
 }
 
-std::string table_of(const picture& p)
+std::string table_of_figures(const picture& p)
 {
     const tally& t = p.counted.sum;
-    const parking_view connections = all_connections(p.cores);
-    const cache_view cache = all_caches(p);
+    const parking_view connections = sum_of(p.cores, &core_view::connections);
+    const cache_view cache = sum_of(p.cores, &core_view::cache);
     std::string to = "<table>\n<caption>At the time of this request</caption>\n<tbody>\n";
     add_row(to, "Requests answered", fmt::format("{}", t.exchanges));
     add_row(to, "Of these: 2xx, 3xx, 4xx, 5xx",
@@ -218,8 +201,12 @@ std::string table_of(const picture& p)
     add_row(to, "Files kept open", fmt::format("{} of {}", cache.open_files, cache.most_open_files));
     add_row(to, "Missing paths in the cache", fmt::format("{} of {}", cache.absences, cache.most_absences));
     to += "</tbody>\n</table>\n";
+    return to;
+}
 
-    to +=
+std::string table_of_processes(const picture& p)
+{
+    std::string to =
         "<table>\n<caption>Processes</caption>\n<thead><tr><th scope=\"col\">Process</th>"
         "<th scope=\"col\" class=\"number\">Core</th><th scope=\"col\" class=\"number\">Count</th>"
         "<th scope=\"col\">One of them waits for</th></tr></thead>\n<tbody>\n";
@@ -254,13 +241,14 @@ std::string as_json(const picture& p)
 {
     const tally& t = p.counted.sum;
     std::string to = fmt::format(R"({{"server":"occwserv {}","now_ms":{},"draining":{},"requests":{{"answered":{},)",
-                                 OCCWSERV_VERSION, unix_milliseconds(), all_connections(p.cores).draining, t.exchanges);
+                                 OCCWSERV_VERSION, unix_milliseconds(),
+                                 sum_of(p.cores, &core_view::connections).draining, t.exchanges);
     add(to, R"("by_class":{{"1xx":{},"2xx":{},"3xx":{},"4xx":{},"5xx":{}}},"incomplete":{},"about_itself":{},)",
         t.by_class[0], t.by_class[1], t.by_class[2], t.by_class[3], t.by_class[4], t.incomplete, t.about_itself);
     add(to, R"("sent_round":{},"content_bytes":{},"head_bytes":{}}},)", t.sent_round, t.content_bytes, t.head_bytes);
     add(to, R"("cache":{{"at_once":{},"kept":{},"missed":{}}},"took":)", t.at_once, t.kept, t.missed);
     add_latencies(to, t.took);
-    add(to, R"(,"limits":{{"connections":{})", all_connections(p.cores).waits_for_room);
+    add(to, R"(,"limits":{{"connections":{})", sum_of(p.cores, &core_view::connections).waits_for_room);
     for (std::size_t i = 0; i < limit_names.size(); ++i) add(to, R"(,"{}":{})", limit_names[i], t.limit_hits[i]);
     to += R"(},"slow":)";
     add_list(to, p.counted.slow, [&](const slow_request& r) {
@@ -275,7 +263,7 @@ std::string as_json(const picture& p)
 
 std::string as_metrics(const picture& p)
 {
-    const parking_view connections = all_connections(p.cores);
+    const parking_view connections = sum_of(p.cores, &core_view::connections);
     std::string to;
     add_requests(to, p.counted.sum);
     add_durations(to, p.counted.sum.took);
@@ -295,7 +283,8 @@ std::string as_page(const picture& p)
 {
     constexpr std::string_view place = "<!-- the figures -->";
     std::string page(stats_page);
-    if (const auto at = page.find(place); at != std::string::npos) page.replace(at, place.size(), table_of(p));
+    if (const auto at = page.find(place); at != std::string::npos)
+        page.replace(at, place.size(), table_of_figures(p) + table_of_processes(p));
     return page;
 }
 

@@ -33,22 +33,6 @@ csp::step<bool> all_answer(std::vector<csp::bridge_out<core_question>>& witnesse
     co_return true;
 }
 
-parking_view all_connections(const std::vector<core_view>& cores)
-{
-    parking_view sum;
-    for (const core_view& c : cores) {
-        sum.accepted += c.connections.accepted;
-        sum.requests += c.connections.requests;
-        sum.waits_for_room += c.connections.waits_for_room;
-        sum.yielded += c.connections.yielded;
-        sum.parked += c.connections.parked;
-        sum.under_way += c.connections.under_way;
-        sum.most += c.connections.most;
-        sum.draining |= c.connections.draining;
-    }
-    return sum;
-}
-
 namespace {
 
 constexpr std::string_view probe_request = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n";

@@ -17,9 +17,6 @@ csp::step<std::vector<core_view>> ask_all(std::vector<csp::bridge_out<core_quest
 /// without a time limit.
 csp::step<bool> all_answer(std::vector<csp::bridge_out<core_question>>& witnesses);
 
-/// The sum of the connections of these cores.
-[[nodiscard]] parking_view all_connections(const std::vector<core_view>& cores);
-
 /// Reports the state of its core: its connections, its cache, and the processes in the runtime's registry.
 ///
 ///   questions    core_question      from the stats workers of all cores, the watchdog, the sessions and the supervisor
