@@ -37,17 +37,9 @@ csp::process gives(std::vector<cache_work> first, std::vector<cache_work> then, 
     co_await csp::sleep(std::chrono::seconds(2));
     for (cache_work& w : then) co_await to_cache.output(std::move(w));
 }
-csp::process takes_hits(csp::in<slot_number> hits)
-{
-    while (co_await hits.input()) continue;
-}
 csp::process counts(csp::in<compression_job> jobs, notebook<outcome> seen)
 {
     while (co_await jobs.input()) ++seen->jobs;
-}
-csp::process takes_texts(csp::in<compressed> texts)
-{
-    while (co_await texts.input()) continue;
 }
 csp::process reads(csp::in<exchange> answered, notebook<outcome> seen, notebook<engine_kernel> kernel)
 {
@@ -59,9 +51,7 @@ csp::process reads(csp::in<exchange> answered, notebook<outcome> seen, notebook<
 
 exchange request_of(engine_kernel& k)
 {
-    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::keep_open()});
-    x->by = k.policy();
-    x->asked.path = test::path("/a");
+    exchange x = test::request_for(k, "/a");
     x->asked.accepted = http::parse_accept_encoding("br");
     return x;
 }
@@ -77,9 +67,9 @@ outcome play(engine_kernel& k, std::vector<cache_work> given, std::vector<cache_
     csp::chan<exchange> pages, done;
     k.start(cache_process(0, std::chrono::seconds(1), work.rx(),
                           {hits.shared_tx(), jobs.shared_tx(), texts.tx(), pages.shared_tx(), done.shared_tx()}));
-    k.start(takes_hits(hits.rx()));
+    k.start(test::sink(hits.rx()));
     k.start(counts(jobs.rx(), notebook(seen)));
-    k.start(takes_texts(texts.rx()));
+    k.start(test::sink(texts.rx()));
     k.start(reads(pages.rx(), notebook(seen), notebook(k)));
     k.start(reads(done.rx(), notebook(seen), notebook(k)));
     k.start(gives(std::move(given), std::move(later), work.tx()));

@@ -24,6 +24,7 @@ using csp::notebook;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using test::engine_kernel;
+using test::request_for;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -39,15 +40,6 @@ struct came_out {
     csp::time_point at;
 };
 using diary = std::vector<came_out>;
-
-exchange request_for(engine_kernel& k, std::string_view path)
-{
-    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::keep_open()});
-    x->by = k.policy();
-    x->asked.path = test::path(path);
-    x->asked.path_hash = std::hash<std::string_view>()(path);
-    return x;
-}
 
 /// The content that `path` has, in its `version`-th version.
 std::string content_of(const std::string& path, std::uint64_t version)

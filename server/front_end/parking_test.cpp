@@ -55,10 +55,6 @@ csp::process keeps_log(csp::in<log_lines> lines, notebook<seen_outside> seen)
 {
     while (auto l = co_await lines.input()) seen->log += l->text;
 }
-csp::process adds_up(csp::buffered_in<tally> told)
-{
-    while (co_await told.input()) continue;
-}
 
 /// Stands for all processes after parking: records each connection and returns it as if its request had been answered.
 csp::process answers(csp::in<conn> requests, csp::out<conn> returned, notebook<seen_outside> seen)
@@ -103,17 +99,11 @@ class client {
 policy policy_with(patience limits, client_limits clients = {}, std::vector<proxy_rule> proxies = {},
                    std::size_t connections = 100)
 {
-    policy p{.names = site_table({}),
-             .roots = {},
-             .sites = {},
-             .patience = limits,
-             .limits = {},
-             .connections = connections,
-             .clients = clients,
-             .proxies = std::move(proxies),
-             .stats = {}};
-    p.roots.emplace_back();
-    p.sites.push_back({.pages = {}, .root = 0, .name = {}, .key = 0});
+    policy p = test::policy_without_site();
+    p.patience = limits;
+    p.connections = connections;
+    p.clients = clients;
+    p.proxies = std::move(proxies);
     return p;
 }
 
@@ -129,17 +119,16 @@ class scene {
                               questions_.rx(), front.tx(), lines.shared_tx(), told_.tx()));
         kernel_.start(answers(front.rx(), returned.tx(), notebook(seen_)));
         kernel_.start(keeps_log(lines.rx(), notebook(seen_)));
-        kernel_.start(adds_up(told_.rx()));
+        kernel_.start(test::sink(told_.rx()));
     }
 
     /// Opens a connection. `first` is sent before parking receives it.
     [[nodiscard]] client connect(std::string_view from = "192.0.2.1", std::string_view first = "")
     {
-        int ends[2];
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-        client far_end{io::descriptor(ends[1])};
+        auto ends = test::connected_pair();
+        client far_end{std::move(ends.client)};
         if (!first.empty()) far_end.send(first);
-        auto c = std::make_unique<connection>(io::socket(io::descriptor(ends[0])));
+        auto c = std::make_unique<connection>(std::move(ends.server));
         if (from != "unix:") c->client.address = http::parse_ip(from).value();
         c->client.text = from;
         std::vector<conn> one;

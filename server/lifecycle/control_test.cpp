@@ -134,12 +134,6 @@ csp::process asks_for_an_upgrade(csp::shared_out<upgrade_request> to_upgrades, c
     answers->push_back(!answer ? "closed" : *answer ? "done" : answer->error());
 }
 
-csp::process takes_and_forgets(csp::in<log_lines> lines)
-{
-    while (co_await lines.input()) {
-    }
-}
-
 TEST(Upgrades, AnswerEverybodyAndEnd)
 {
     static constexpr int askers = 8;
@@ -157,7 +151,7 @@ TEST(Upgrades, AnswerEverybodyAndEnd)
             k.start(upgrades({}, d.path() + "/control", requests.rx(), ending.rx(),
                              {orders.shared_tx(), lines.shared_tx()}));
             k.start(lends_nothing(orders.rx(), ending.tx(), some_time()));
-            k.start(takes_and_forgets(lines.rx()));
+            k.start(test::sink(lines.rx()));
             for (int i = 0; i < askers; ++i) {
                 k.start(asks_for_an_upgrade(requests.shared_tx(), some_time(), csp::notebook(answers)));
             }

@@ -213,18 +213,6 @@ csp::process judge(csp::in<std::vector<answer>> multiplexed, csp::in<std::vector
     }
 }
 
-template <class T>
-csp::process sink(csp::in<T> from)
-{
-    while (co_await from.input()) {
-    }
-}
-csp::process tally_sink(csp::buffered_in<tally> from)
-{
-    while (co_await from.input()) {
-    }
-}
-
 csp::process both_transports(std::string root)
 {
     csp::chan<exchange> plain, pages, done;
@@ -260,7 +248,8 @@ csp::process both_transports(std::string root)
                     done.shared_tx()),
         etags({}, questions.rx()),
         back_end(access_log::combined, formats.rx(), done.rx(), returned.shared_tx(), lines.shared_tx(), hits.tx()),
-        sink(returned.rx()), sink(lines.rx()), tally_sink(hits.rx()), judge(multiplexed.rx(), one_by_one.rx()));
+        test::sink(returned.rx()), test::sink(lines.rx()), test::sink(hits.rx()),
+        judge(multiplexed.rx(), one_by_one.rx()));
 }
 
 class Transport : public io::test::on_engine {};

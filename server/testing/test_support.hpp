@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,6 +38,26 @@ inline io::buffer arrived(io::engine& from, std::string_view text)
     return b;
 }
 
+/// Takes all messages and drops them.
+template <class Input>
+csp::process sink(Input from)
+{
+    while (co_await from.input()) {
+    }
+}
+
+/// The two ends of a connection; neither blocks.
+struct connected {
+    io::socket server;
+    io::descriptor client;
+};
+inline connected connected_pair()
+{
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    return {io::socket(io::descriptor(ends[0])), io::descriptor(ends[1])};
+}
+
 /// Puts `text` into the connection's input and looks for the end of a head in it, as parking does.
 inline void receive(connection& c, io::buffer&& text, const http::limits& sizes = {})
 {
@@ -49,10 +70,10 @@ inline void receive(connection& c, io::buffer&& text, const http::limits& sizes 
     }
 }
 
-/// One site, the default, of the files beneath that directory; without one, of none.
-inline frozen_policy default_policy(io::directory root = {}, static_rules files = {})
+/// A policy without a site.
+inline policy policy_without_site()
 {
-    policy p{.names = site_table({{.names = {}, .is_default = true, .files = files}}),
+    policy p{.names = site_table({}),
              .roots = {},
              .sites = {},
              .patience = {},
@@ -61,11 +82,21 @@ inline frozen_policy default_policy(io::directory root = {}, static_rules files 
              .clients = {},
              .proxies = {},
              .stats = {}};
-    route_table routes(files.routes);
-    p.roots.push_back(std::move(root));
     p.roots.emplace_back();
-    p.sites.push_back({.pages = {std::move(files), {}, {}, std::move(routes)}, .root = 0, .name = "test", .key = 1});
-    p.sites.push_back({.pages = {}, .root = 1, .name = {}, .key = 0});
+    p.sites.push_back({.pages = {}, .root = 0, .name = {}, .key = 0});
+    return p;
+}
+
+/// One site, the default, of the files beneath that directory; without one, of none.
+inline frozen_policy default_policy(io::directory root = {}, static_rules files = {})
+{
+    policy p = policy_without_site();
+    p.names = site_table({{.names = {}, .is_default = true, .files = files}});
+    route_table routes(files.routes);
+    p.roots.insert(p.roots.begin(), std::move(root));
+    p.sites.front().root = 1;
+    p.sites.insert(p.sites.begin(),
+                   {.pages = {std::move(files), {}, {}, std::move(routes)}, .root = 0, .name = "test", .key = 1});
     return frozen_policy(std::move(p));
 }
 
@@ -93,10 +124,9 @@ class engine_kernel : public csp::test_kernel {
     /// A connection with its client, which nobody else has: what it is sent stays in the kernel.
     [[nodiscard]] conn connection_with(std::string_view text, const http::limits& sizes = {})
     {
-        int ends[2];
-        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-        auto c = std::make_unique<connection>(io::socket(io::descriptor(ends[0])));
-        clients_.emplace(c.get(), io::descriptor(ends[1]));
+        auto ends = connected_pair();
+        auto c = std::make_unique<connection>(std::move(ends.server));
+        clients_.emplace(c.get(), std::move(ends.client));
         c->client.text = "test";
         if (!text.empty()) receive(*c, arrived(*engine_, text), sizes);
         if (auto* const request = std::get_if<connection::has_request>(&c->now)) request->by = policy_;
@@ -124,6 +154,16 @@ inline http::canonical_path path(std::string_view text)
     auto p = http::canonicalize(text);
     EXPECT_TRUE(p.has_value()) << text;
     return std::move(*p);
+}
+
+/// A request for a page, on a connection of its own that persists.
+inline exchange request_for(engine_kernel& k, std::string_view asked_for)
+{
+    auto x = std::make_unique<exchange_record>(http1_carrier{k.connection_with(""), http1_carrier::keep_open()});
+    x->by = k.policy();
+    x->asked.path = path(asked_for);
+    x->asked.path_hash = std::hash<std::string_view>()(asked_for);
+    return x;
 }
 
 /// A page as if made from a file of that content.
