@@ -58,7 +58,69 @@ class complaints {
     once_a_minute lines_;
 };
 
+/// Why an acceptor accepts no more connections: its listener cannot, nobody takes them, or it was told so.
+enum class finished : std::uint8_t { by_itself, address_removed, server_ends };
+
 bool is_lack_of_descriptors(const io::error& e) { return e.number == EMFILE || e.number == ENFILE; }
+
+/// A listener, with what its acceptor needs to hand the connections on.
+class accepting {
+  public:
+    accepting(io::listener from, descriptors how_many, csp::shared_out<conn> to_parking,
+              csp::shared_out<log_lines> to_log)
+        : connections_(std::move(from), how_many == descriptors::plentiful ? io::acceptor::in_advance::many
+                                                                           : io::acceptor::in_advance::one),
+          to_parking_(std::move(to_parking)),
+          to_log_(std::move(to_log))
+    {
+    }
+
+    csp::step<finished> accept_until(csp::in<stop>& removed, csp::in<stop>& server_ends)
+    {
+        for (;;) {
+            const auto chosen = co_await csp::pri_alt(removed, server_ends, connections_);
+            if (chosen == removed) co_return finished::address_removed;
+            if (chosen == server_ends) co_return finished::server_ends;
+
+            auto accepted = co_await connections_.next();
+            if (!accepted && accepted.error().closed()) co_return finished::by_itself;
+            if (!accepted) {
+                if (!co_await report(accepted.error())) co_return finished::by_itself;
+                continue;
+            }
+            conn c = try_to_make_connection(std::move(*accepted), ids_.next());
+            if (c && !co_await to_parking_.output(std::move(c))) co_return finished::by_itself;
+        }
+    }
+    /// The clients that the kernel has already accepted for this server must be answered. When the server ends, a
+    /// successor may share the socket and takes those that still wait; when only the address is removed, there is none.
+    csp::step<void> accept_last(finished why)
+    {
+        using enum io::acceptor::last_clients;
+        connections_.finish(why == finished::server_ends ? left : taken);
+        for (;;) {
+            auto accepted = co_await connections_.next();
+            if (!accepted && accepted.error().closed()) co_return;
+            conn c = accepted ? try_to_make_connection(std::move(*accepted), ids_.next()) : nullptr;
+            if (c && !co_await to_parking_.output(std::move(c))) co_return;
+        }
+    }
+
+  private:
+    /// Returns whether parking still takes connections. The engine pauses before it tries again; the client waits in
+    /// the kernel.
+    csp::step<bool> report(const io::error& why)
+    {
+        if (auto line = errors_.note(why)) co_await to_log_.output(std::move(*line));
+        co_return !is_lack_of_descriptors(why) || co_await to_parking_.output(nullptr);
+    }
+
+    io::acceptor connections_;
+    csp::shared_out<conn> to_parking_;
+    csp::shared_out<log_lines> to_log_;
+    connection_ids ids_;
+    complaints errors_;
+};
 
 /// An address, and the ends that tell its acceptor to end. They are closed and never written, since an acceptor may
 /// wait for parking and would not take a message.
@@ -74,38 +136,9 @@ csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> rem
                       [[maybe_unused]] csp::shared_out<stop> until_left, csp::shared_out<conn> to_parking,
                       csp::shared_out<log_lines> to_log)
 {
-    using enum io::acceptor::in_advance;
-    complaints errors;
-    connection_ids ids;
-    io::acceptor connections(std::move(from), how_many == descriptors::plentiful ? many : one);
-    bool is_end_of_server = false;
-    for (;;) {
-        const auto chosen = co_await csp::pri_alt(removed, server_ends, connections);
-        is_end_of_server = chosen == server_ends;
-        if (chosen != connections) break;
-
-        auto accepted = co_await connections.next();
-        if (!accepted && accepted.error().closed()) co_return;
-        if (!accepted) {
-            // The engine pauses before it tries again; the client waits in the kernel.
-            if (auto line = errors.note(accepted.error())) co_await to_log.output(std::move(*line));
-            if (is_lack_of_descriptors(accepted.error()) && !co_await to_parking.output(nullptr)) co_return;
-            continue;
-        }
-        conn c = try_to_make_connection(std::move(*accepted), ids.next());
-        if (c && !co_await to_parking.output(std::move(c))) co_return;
-    }
-    // Those whom the kernel has accepted for us already are ours to answer. When the server ends, a successor may share
-    // the socket and takes the others; when just the address is left, there is none.
-    using enum io::acceptor::last_clients;
-    connections.finish(is_end_of_server ? left : taken);
-    for (;;) {
-        auto accepted = co_await connections.next();
-        if (!accepted && accepted.error().closed()) co_return;
-        conn c;
-        if (accepted) c = try_to_make_connection(std::move(*accepted), ids.next());
-        if (c && !co_await to_parking.output(std::move(c))) co_return;
-    }
+    accepting address(std::move(from), how_many, std::move(to_parking), std::move(to_log));
+    const finished why = co_await address.accept_until(removed, server_ends);
+    if (why != finished::by_itself) co_await address.accept_last(why);
 }
 
 csp::process acceptors(std::vector<listening> from, descriptors how_many, csp::in<listening_change> changes,

@@ -10,6 +10,22 @@
 #include "csp/process.hpp"
 
 namespace server {
+namespace {
+
+csp::step<std::optional<recent_hits>> ask_for_hits(csp::out<hits_question>& to_hits, csp::in<recent_hits>& hits)
+{
+    co_await to_hits.output({});
+    co_return co_await hits.input();
+}
+
+csp::step<void> clear(slot_number slots, csp::out<change>& to_cache)
+{
+    for (slot_number slot = 0; slot < slots; ++slot) {
+        co_await to_cache.output({.slot = slot, .path_hash = std::nullopt, .to = std::unique_ptr<assignment>()});
+    }
+}
+
+}  // namespace
 
 csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<compressed> texts,
                            csp::in<cache_question> questions, csp::in<cache_room> rooms,
@@ -25,8 +41,7 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
         if (chosen == found) {
             auto look = co_await found.input();
             if (!look) co_return;
-            co_await to_hits.output({});
-            const auto recent = co_await hits.input();
+            const auto recent = co_await ask_for_hits(to_hits, hits);
             is_sound = csp::attempt([&] {
                 if (recent) contents.count(*recent, look->when);
                 changes = contents.decide(std::move(*look));
@@ -34,8 +49,8 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
         } else if (chosen == questions) {
             constexpr std::size_t names = 20;
             auto question = co_await questions.input();
-            co_await to_hits.output({});
-            if (const auto recent = co_await hits.input()) contents.count(*recent, csp::core::here().now());
+            if (const auto recent = co_await ask_for_hits(to_hits, hits))
+                contents.count(*recent, csp::core::here().now());
             cache_view view;
             csp::attempt([&] { view = contents.view(names); });
             co_await question->answer.output(std::move(view));
@@ -54,9 +69,7 @@ csp::process cache_control(cache_rules rules, csp::in<looked_up> found, csp::in<
         // The decision was left half made, so the contents may no longer match what the cache processes keep. Clear the
         // cache; the pages will be looked up again.
         contents.forget_all();
-        for (slot_number slot = 0; slot < rules.cache_processes(); ++slot) {
-            co_await to_cache.output({.slot = slot, .path_hash = std::nullopt, .to = std::unique_ptr<assignment>()});
-        }
+        co_await clear(rules.cache_processes(), to_cache);
     }
 }
 

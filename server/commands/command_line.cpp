@@ -79,21 +79,25 @@ void describe(CLI::App& app, options& o)
     app.set_version_flag("-V,--version", "occwserv " OCCWSERV_VERSION, "print the version");
 }
 
-std::optional<std::string> apply(const options& o, settings& s)
+void set_listing(const options& o, settings& s)
 {
-    if (!o.directory.empty()) s.files.root = o.directory;
-    if (o.workers) s.workers = *o.workers;
-    if (o.engine == "uring") s.engine = io::engine_choice::uring;
-    if (o.engine == "epoll") s.engine = io::engine_choice::epoll;
-    if (o.engine == "auto") s.engine = io::engine_choice::automatic;
     // `occwserv DIR` is for sharing files, so it lists directories by default. A configuration file is for web sites,
     // where a listing may reveal files that nothing links to.
     if (o.listing == "on" || (o.listing.empty() && o.configuration.empty())) s.files.directories = listing::on;
     if (o.listing == "off") s.files.directories = listing::off;
-    if (o.control) s.control = *o.control;
-    if (o.user) s.user = *o.user;
-    if (o.group) s.group = *o.group;
-    if (o.no_sandbox) s.sandbox.files = s.sandbox.system_calls = false;
+}
+
+void set_engine(const options& o, settings& s)
+{
+    if (o.engine == "uring") s.engine = io::engine_choice::uring;
+    if (o.engine == "epoll") s.engine = io::engine_choice::epoll;
+    if (o.engine == "auto") s.engine = io::engine_choice::automatic;
+}
+
+// The following return what is wrong, if anything is.
+
+std::optional<std::string> set_logs(const options& o, settings& s)
+{
     if (o.access_log) s.log.access = *o.access_log;
     if (o.error_log) s.log.error = *o.error_log;
     if (o.log_format == "combined") s.log.form = log_form::combined;
@@ -101,6 +105,11 @@ std::optional<std::string> apply(const options& o, settings& s)
     for (const std::string& log : {s.log.access, s.log.error}) {
         if (const auto target = parse_log_target(log); !target) return target.error();
     }
+    return std::nullopt;
+}
+
+std::optional<std::string> set_addresses(const options& o, settings& s)
+{
     if (!o.listen.empty() || o.port) s.listen = o.listen;
     if (o.port) s.listen.push_back(fmt::format("127.0.0.1:{}", *o.port));
     if (s.listen.empty()) s.listen.emplace_back("127.0.0.1:8080");
@@ -117,6 +126,11 @@ std::optional<std::string> apply(const options& o, settings& s)
         if (overlap.is == address_overlap::kind::included) return overlap.text;
         if (overlap.is == address_overlap::kind::duplicate && !o.listen.empty()) s.warnings.push_back(overlap.text);
     }
+    return std::nullopt;
+}
+
+std::optional<std::string> check_sites(const settings& s)
+{
     if (!s.files.root.empty() && std::ranges::any_of(s.sites, &site::is_default)) {
         return "there are two default sites, the directory on the command line and one in the configuration: remove "
                "one";
@@ -125,6 +139,21 @@ std::optional<std::string> apply(const options& o, settings& s)
         return "nothing to serve: give a directory, as in `occwserv site`, or set `root` or a [[site]] in the "
                "configuration file";
     return std::nullopt;
+}
+
+std::optional<std::string> apply(const options& o, settings& s)
+{
+    if (!o.directory.empty()) s.files.root = o.directory;
+    if (o.workers) s.workers = *o.workers;
+    if (o.control) s.control = *o.control;
+    if (o.user) s.user = *o.user;
+    if (o.group) s.group = *o.group;
+    if (o.no_sandbox) s.sandbox.files = s.sandbox.system_calls = false;
+    set_engine(o, s);
+    set_listing(o, s);
+    if (auto wrong = set_logs(o, s)) return wrong;
+    if (auto wrong = set_addresses(o, s)) return wrong;
+    return check_sites(s);
 }
 
 /// The settings of the configuration file, if one is named, overridden by the options.

@@ -331,10 +331,13 @@ class parking_state {
         was_full_ = is_full;
         return !is_full || (present() == rules_->connections && room_from() <= csp::core::here().now());
     }
-    /// When may_take_one() becomes true although nothing else happens; max if never.
-    [[nodiscard]] csp::time_point may_take_one_from() const
+    /// When there is something to do although nothing arrives: a report is due, or, if `wants_one`, may_take_one()
+    /// becomes true. Max if never.
+    [[nodiscard]] csp::time_point next_deadline(bool wants_one) const
     {
-        return present() == rules_->connections ? room_from() : csp::time_point::max();
+        const csp::time_point report_at = admitted_.has_tally() ? admitted_.report_at() : csp::time_point::max();
+        const bool is_full = present() == rules_->connections;
+        return wants_one && is_full ? std::min(report_at, room_from()) : report_at;
     }
     [[nodiscard]] io::select_read& readable() { return readable_; }
     [[nodiscard]] admission& admitted() { return admitted_; }
@@ -550,13 +553,11 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
     while (open || !state.is_empty()) {
         conn c;  // the connection at hand
         const bool may_take_one = open && state.may_take_one();
-        const bool will_take_one = open && !may_take_one && state.may_take_one_from() != csp::time_point::max();
-        const csp::timeout pause =
-            csp::at(std::min(admitted.has_tally() ? admitted.report_at() : csp::time_point::max(),
-                             will_take_one ? state.may_take_one_from() : csp::time_point::max()));
+        const csp::time_point deadline = state.next_deadline(open && !may_take_one);
+        const csp::timeout pause = csp::at(deadline);
         const auto chosen = co_await csp::fair_alt(
             csp::when(!state.is_ending_now(), stops), csp::while_open(policies), csp::when(may_take_one, arrivals),
-            returned, csp::while_open(questions), readable, csp::when(admitted.has_tally() || will_take_one, pause));
+            returned, csp::while_open(questions), readable, csp::when(deadline != csp::time_point::max(), pause));
 
         if (chosen == readable) {
             state.take_event(co_await readable.next(), c);

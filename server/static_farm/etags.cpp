@@ -178,7 +178,9 @@ class files_in_progress {
         files_.try_emplace(i);
         if (is_large(i)) ++large_;
     }
-    /// REQUIRES: the file is being hashed and is not large.
+    /// Whether workers wait for the hash of the file.
+    [[nodiscard]] bool is_awaited(const file_identity& i) const { return contains(i) && !is_large(i); }
+    /// REQUIRES: is_awaited().
     void await(etag_question&& q) { files_.find(q.of)->second.push_back(std::move(q)); }
     [[nodiscard]] std::vector<etag_question> end(const file_identity& i)
     {
@@ -200,6 +202,19 @@ class files_in_progress {
     std::size_t large_ = 0;
     std::unordered_map<file_identity, std::vector<etag_question>, identity_hash> files_;
 };
+
+/// Starts to hash the file, if it may be hashed and there is a descriptor for it.
+void try_to_hash(const etag_question& q, files_in_progress& in_progress, csp::forking& hashers,
+                 const csp::shared_out<hash_report>& report)
+{
+    if (!in_progress.may_begin(q.of)) return;
+    auto file = io::duplicate(q.file);
+    if (!file) return;
+    const auto how = in_progress.is_large(q.of) ? urgency::background : urgency::awaited;
+    csp::process begun = hasher(q.of, std::move(*file), how, report);
+    in_progress.begin(q.of);
+    hashers.start(std::move(begun));
+}
 
 }  // namespace
 
@@ -237,15 +252,8 @@ csp::process etags(etag_rules rules, csp::in<etag_question> questions)
                 tag = known.find(q.of);
                 if (tag.empty()) tag = in_progress.unhashed_tag(q.of);
                 if (!tag.empty()) return;
-                if (in_progress.may_begin(q.of)) {
-                    if (auto file = io::duplicate(q.file)) {
-                        const auto how = in_progress.is_large(q.of) ? urgency::background : urgency::awaited;
-                        csp::process begun = hasher(q.of, std::move(*file), how, report);
-                        in_progress.begin(q.of);
-                        hashers.start(std::move(begun));
-                    }
-                }
-                if (in_progress.is_large(q.of) || !in_progress.contains(q.of)) return;
+                try_to_hash(q, in_progress, hashers, report);
+                if (!in_progress.is_awaited(q.of)) return;
                 in_progress.await(std::move(q));
                 waits = true;
             });
