@@ -171,7 +171,7 @@ conn take_connection(exchange x)
         return c;
     }
     if (x->carrier.persists()) c->end_request();
-    c->now = x->carrier.next_phase();
+    x->carrier.enter_next_phase(*c);
     if (c->is<connection::lingering>() && !io::shutdown_write(c->socket)) c->now = connection::over();
     return c;
 }

@@ -147,9 +147,9 @@ void answer_from(kept_page& kept, exchange_record& x, csp::time_point now)
         csp::attempt([&] { sent = send_at_once(x, kept.dated_for(x.asked)); });
     }
     if (sent.is_all) {
-        x.decided = sent_by_cache();
+        x.decided.emplace<sent_by_cache>();
     } else {
-        x.decided = cached_page{kept.present(), is_fresh, sent.bytes};
+        x.decided.emplace<cached_page>(kept.present(), is_fresh, sent.bytes);
     }
 }
 

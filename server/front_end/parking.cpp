@@ -222,7 +222,7 @@ verdict look_for_head(connection& c, const http::limits& sizes)
         return verdict::forward;
     }
     if (*length) {
-        c.now = connection::has_request{.head = **length};
+        c.now.emplace<connection::has_request>(**length);
         return verdict::forward;
     }
     if (begun == nullptr) enter(c, connection::reading_head{.scan = first, .received = c.input.text().size()});

@@ -90,7 +90,8 @@ TEST(Understand, Heads)
         const http1_carrier& carrier = *x->carrier.http1();
         EXPECT_EQ(refused_with(*x), row.refused) << row.sent;
         EXPECT_EQ(carrier.persists(), row.persists) << row.sent;
-        EXPECT_EQ(carrier.next_phase().index(), row.afterwards.index()) << row.sent;
+        carrier.enter_next_phase(*carrier.connection);
+        EXPECT_EQ(carrier.connection->now.index(), row.afterwards.index()) << row.sent;
         if (row.refused) continue;
         EXPECT_EQ(x->asked.path.view(), row.path) << row.sent;
         EXPECT_EQ(x->asked.query, row.query) << row.sent;
@@ -164,7 +165,7 @@ TEST(Understand, ARefusalByParkingStands)
     refuse_late(kernel, *late);
     const exchange x = understand(std::move(late), head);
     EXPECT_EQ(refused_with(*x), status::request_timeout);
-    EXPECT_TRUE(std::holds_alternative<lingering>(x->carrier.next_phase()));
+    EXPECT_TRUE(std::get<http1_carrier::close>(x->carrier.http1()->then).lingers);
 }
 
 TEST(Understand, KnowsWhetherTheNextRequestIsHere)

@@ -15,14 +15,19 @@ std::uint64_t response::content_bytes() const
     return bytes;
 }
 
-connection::phase http1_carrier::next_phase() const
+void http1_carrier::enter_next_phase(server::connection& c) const
 {
-    if (const auto* const closing = std::get_if<close>(&then)) {
-        if (closing->lingers) return connection::lingering();
-        return connection::over();
+    if (const auto* const open = std::get_if<keep_open>(&then)) {
+        if (open->body) {
+            c.now.emplace<server::connection::skipping_body>(*open->body);
+        } else {
+            c.now.emplace<server::connection::idle>();
+        }
+    } else if (std::get<close>(then).lingers) {
+        c.now.emplace<server::connection::lingering>();
+    } else {
+        c.now.emplace<server::connection::over>();
     }
-    if (const auto& body = std::get<keep_open>(then).body) return connection::skipping_body{.rest = *body};
-    return connection::idle();
 }
 
 }  // namespace server

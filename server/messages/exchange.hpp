@@ -114,8 +114,8 @@ struct http1_carrier {
         if (!open) return connection_option::close;
         return open->is_told ? connection_option::keep_alive : connection_option::none;
     }
-    /// The phase of the connection when the response was sent.
-    [[nodiscard]] connection::phase next_phase() const;
+    /// Sets the phase of the connection after the response.
+    void enter_next_phase(server::connection& c) const;
 };
 
 /// A piece of a response for the process that owns a connection with several exchanges.
@@ -158,8 +158,11 @@ class any_carrier {
     [[nodiscard]] const connection* own_connection() const { return http1() ? http1()->connection.get() : nullptr; }
     /// Moves that connection out; null as above.
     [[nodiscard]] conn take_connection() { return http1() ? std::move(http1()->connection) : conn(); }
-    /// The phase of that connection when the response was sent.
-    [[nodiscard]] connection::phase next_phase() const { return http1() ? http1()->next_phase() : connection::over(); }
+    /// Sets the phase of that connection, which was moved out, after the response.
+    void enter_next_phase(connection& c) const
+    {
+        if (http1()) http1()->enter_next_phase(c);
+    }
     /// The client's address for the log; empty if only the session knows it.
     [[nodiscard]] std::string_view client() const
     {

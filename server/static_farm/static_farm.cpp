@@ -103,27 +103,10 @@ csp::step<page_or_error> look(exchange_record& x, links& to)
     co_return found;
 }
 
-/// The page, if it records that the path has none.
-const page* absence_in(const page_or_error& found)
+/// The page, if one was found.
+frozen_page* page_in(std::optional<page_or_error>& found)
 {
-    const auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
-    return page != nullptr && (*page)->nothing ? &**page : nullptr;
-}
-
-/// The page as it was found, in the coding that the client wants.
-csp::step<page_or_error> find(exchange_record& x, links& to)
-{
-    const cached_page* const cached = x.cached();
-    const bool is_known = cached != nullptr && cached->is_fresh;
-    if (!is_known || cached->page->file) push_last_answer(x);
-    auto found = is_known ? page_or_error(cached->page) : co_await look(x, to);
-    auto* const page = found ? std::get_if<frozen_page>(&*found) : nullptr;
-    if (page == nullptr || (*page)->nothing) co_return found;
-    if (const auto missing = missing_coding(x.asked, **page)) {
-        push_last_answer(x);
-        *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
-    }
-    co_return found;
+    return found && *found ? std::get_if<frozen_page>(&**found) : nullptr;
 }
 
 csp::step<void> send_absence(exchange_record& x, page absent, patience limits)
@@ -135,18 +118,27 @@ csp::step<void> send_absence(exchange_record& x, page absent, patience limits)
 
 csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, head_cache& heads)
 {
-    if (const auto* const cached = x.cached(); cached != nullptr && cached->sent_bytes > 0) {
+    const cached_page* const cached = x.cached();
+    if (cached != nullptr && cached->sent_bytes > 0) {
         co_await send_rest(x, *cached->page, cached->sent_bytes, rules.limits);
         co_return;
     }
     std::optional<page_or_error> found;
-    if (wants_page(x)) found = co_await find(x, to);
-    if (const server::page* const absent = found ? absence_in(*found) : nullptr) {
+    if (wants_page(x)) {
+        const bool is_known = cached != nullptr && cached->is_fresh;
+        if (!is_known || cached->page->file) push_last_answer(x);
+        found = is_known ? page_or_error(cached->page) : co_await look(x, to);
+    }
+    frozen_page* const page = page_in(found);
+    if (page != nullptr && (*page)->nothing) {
         if (x.carrier.takes_ready_bytes()) {
-            co_await send_absence(x, *absent, rules.limits);
+            co_await send_absence(x, **page, rules.limits);
             co_return;
         }
-        found = std::unexpected(http::error(absent->nothing->why));
+        found = std::unexpected(http::error((*page)->nothing->why));
+    } else if (const auto missing = page != nullptr ? missing_coding(x.asked, **page) : std::nullopt) {
+        push_last_answer(x);
+        *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
     }
     co_await respond(x, co_await answer_to(x, std::move(found)), rules.limits, heads);
 }
