@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "csp/crosses_cores.hpp"
 #include "csp/mobile.hpp"
 #include "csp/test_support.hpp"
 
@@ -29,6 +30,27 @@ TEST(Frozen, LivesAsLongAsItsLastHolder)
     }
     EXPECT_EQ(first->value(), 7);
     first = {};
+    EXPECT_EQ(counted::alive(), 0);
+}
+
+static_assert(crosses_cores<freezable<std::string>> && !crosses_cores<frozen<std::string>>);
+static_assert(std::is_nothrow_constructible_v<frozen<std::string>, freezable<std::string>&&>);
+
+TEST(Frozen, IsMadeOfAFreezableWithoutMemory)
+{
+    freezable<counted> first(counted(7));
+    freezable<counted> second = std::move(first);
+    const counted* const where = &*second;
+    {
+        const frozen<counted> now(std::move(second));
+        EXPECT_EQ(&*now, where);
+        EXPECT_EQ(now->value(), 7);
+        EXPECT_EQ(counted::alive(), 1);
+    }
+    EXPECT_EQ(counted::alive(), 0);
+    {
+        const freezable<counted> never(counted(8));
+    }
     EXPECT_EQ(counted::alive(), 0);
 }
 
