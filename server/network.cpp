@@ -149,7 +149,7 @@ core_link connect_core(csp::core& core, core_ends& to_cores, const central_links
 {
     constexpr std::size_t ahead = 64;  // batches of lines or figures that a core may be ahead of the log and of stats
     csp::core& here = csp::core::here();
-    csp::bridge<policy> configured(core);
+    csp::bridge<freezable_policy> configured(core);
     csp::bridge<access_log> formats(core);
     csp::bridge<cache_room> rooms(core);
     csp::bridge<listening_change> addresses(core);
@@ -208,7 +208,7 @@ void start_workshop(csp::core& workshop, csp::in<compression_job> texts, core_en
 {
     csp::bridge<core_question> of_workshop(workshop);
     cores.start_on(workshop, compressor(std::move(texts)));
-    cores.start_on(workshop, lone_witness(of_workshop.rx()));
+    cores.start_on(workshop, workshop_witness(of_workshop.rx()));
     to_cores.to_witnesses.push_back(of_workshop.tx());  // after start_cores(): the statistics do not wait for it
 }
 
@@ -363,7 +363,8 @@ csp::process web_server(settings s, opened o)
     const auto end = co_await all.until_fault();
     if (end.first_fault != nullptr) {
         fault first{std::string(csp::plain_name(end.first_fault))};
-        if (!co_await to_fault_watch.output(std::move(first))) throw std::runtime_error("nobody heard of a fault");
+        if (!co_await to_fault_watch.output(std::move(first)))
+            throw std::runtime_error("a fault could not be reported: fault_watch has ended");
     }
     co_await all.join();
 }

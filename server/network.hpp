@@ -34,7 +34,7 @@ struct core_settings {
 
 /// A core's ends of the bridges that join it to what the server has once.
 struct core_link {
-    csp::in<policy> policies;  // from config, as the next three
+    csp::in<freezable_policy> policies;  // from config, as the next three
     csp::in<access_log> formats;
     csp::in<cache_room> rooms;
     csp::in<listening_change> addresses;
@@ -95,7 +95,7 @@ csp::process page_cache(cache_rules rules, csp::in<exchange> requests, csp::in<l
 ///                 |  +-> found
 ///                 +----> to_back_end
 ///
-/// Their clients wait for an awaited text; the desk of page_cache is for texts that nobody waits for.
+/// The texts on `awaited` are those that a client waits for. Other texts go to the compression_desk of page_cache.
 csp::process static_pages(unsigned spare_workers, csp::shared_in<exchange> requests, csp::shared_out<looked_up> found,
                           csp::bridge_out<compression_job> to_compressor, csp::shared_out<exchange> to_back_end);
 

@@ -5,14 +5,16 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <set>
-#include <sstream>
+#include <string>
+#include <string_view>
 #include <sys/socket.h>
 #include <utility>
 
@@ -584,15 +586,28 @@ std::expected<settings, std::vector<complaint>> read_configuration(std::string_v
     return s;
 }
 
+namespace {
+
+/// The content of a file, or why it cannot be read. Not by a stream: that takes a lack of memory for the end of the
+/// file.
+std::expected<std::string, std::string_view> text_of(const std::string& file_name)
+{
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(file_name.c_str(), "re"), &std::fclose);
+    if (!file) return std::unexpected(std::strerror(errno));
+    std::string text;
+    std::array<char, 4096> room;
+    while (const std::size_t got = std::fread(room.data(), 1, room.size(), file.get())) text.append(room.data(), got);
+    if (std::ferror(file.get()) != 0) return std::unexpected(std::strerror(errno));
+    return text;
+}
+
+}  // namespace
+
 std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name, settings base)
 {
-    errno = 0;  // the stream also fails for an empty file, with errno 0
-    std::ifstream file(file_name);
-    std::ostringstream text;
-    if (!file || (!(text << file.rdbuf()) && errno != 0)) {
-        return std::unexpected(std::vector{fmt::format("{}: cannot be read: {}", file_name, std::strerror(errno))});
-    }
-    return read_configuration(text.str(), file_name, std::move(base));
+    const auto text = text_of(file_name);
+    if (!text) return std::unexpected(std::vector{fmt::format("{}: cannot be read: {}", file_name, text.error())});
+    return read_configuration(*text, file_name, std::move(base));
 }
 
 }  // namespace server

@@ -55,6 +55,7 @@ struct policy {
 
 static_assert(csp::mobile<policy>);
 using frozen_policy = csp::frozen<policy>;
+using freezable_policy = csp::freezable<policy>;  // on its way to a core
 
 /// The sites of the [[site]] tables, and then the site at the top level if it has a root.
 [[nodiscard]] std::vector<site> all_sites(const settings& s);

@@ -117,7 +117,8 @@ std::optional<toml::table> toml_reader::parse(std::string_view written)
 {
     const std::string text = in_plane_16(written);
     try {
-        return toml::parse(text, file_);
+        // Without the name of the file: for that, the parser needs memory where it may not throw (toml++ 3.3).
+        return toml::parse(text);
     } catch (const toml::parse_error& e) {
         complain(e.source(), e.description());
     } catch (const toml_assertion_failed&) {

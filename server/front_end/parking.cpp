@@ -21,11 +21,11 @@ namespace server {
 // How parking works.
 //
 // Every connection of the core is in one of three states. It is parked, and parking owns it; or it is under way, and
-// another process owns it, so parking only counts it; or it is the one connection `c` at hand in this round of the
+// another process owns it, so parking only counts it; or it is the current connection, `c`, of this round of the
 // loop.
 //
 // In each round the process selects one input. A new connection, a connection that came back, or an event of the select
-// set (input, a deadline, an end) makes a connection the one at hand. look_at() then reads what has arrived and
+// set (input, a deadline, an end) makes a connection the current one. look_at() then reads what has arrived and
 // decides: park it with the deadline of its phase, forward it to the front end, or close it.
 //
 // `places` owns the parked connections. The index of a connection's place is its token in the select set. For the case
@@ -351,7 +351,7 @@ class parking_state {
         v.draining = ending_.has_value();
         return v;
     }
-    void apply(policy next)
+    void apply(freezable_policy next) noexcept
     {
         rules_ = frozen_policy(std::move(next));
         admitted_.apply(rules_->clients);
@@ -368,7 +368,7 @@ class parking_state {
     }
     [[nodiscard]] bool is_ending_now() const { return ending_ == stop::manner::now; }
 
-    // Each of these handles the connection at hand. If `c` is null afterwards, it was parked or closed. If memory runs
+    // Each of these handles the current connection. If `c` is null afterwards, it was parked or closed. If memory runs
     // out, only this connection is closed.
 
     /// A null `c`: no descriptor is left for the next connection.
@@ -541,7 +541,7 @@ class parking_state {
 
 }  // namespace
 
-csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
+csp::process parking(policy first, csp::in<freezable_policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
                      csp::in<conn> returned, csp::in<parking_question> questions, csp::out<conn> to_front_end,
                      csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats)
 {
@@ -551,7 +551,7 @@ csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops
     bool open = true;  // the acceptor has not ended
 
     while (open || !state.is_empty()) {
-        conn c;  // the connection at hand
+        conn c;  // the current connection
         const bool may_take_one = open && state.may_take_one();
         const csp::time_point deadline = state.next_deadline(open && !may_take_one);
         const csp::timeout pause = csp::at(deadline);

@@ -17,7 +17,8 @@ namespace server {
 /// has no worker and no buffer, only a deadline. The paper uses a pipeline of timed buffers for this (Figure 10); one
 /// process is enough here, because the kernel watches any number of sockets.
 ///
-///   policies      policy     a new configuration, for all requests forwarded from now on
+///   policies      freezable_policy   a new configuration, for all requests forwarded from now on; it is applied without
+///                            memory, so it cannot fail
 ///   stops         stop       starts the drain: `gently` serves one more request on each connection, `now` closes the
 ///                            idle connections, except those with unread input. Parking ends when `arrivals` is closed
 ///                            and no connection is left
@@ -46,7 +47,7 @@ namespace server {
 /// acceptors, back_end, front_end_worker, config, witness, stats_worker. It cannot block: the farm takes every
 /// connection, because it forks a worker when none is idle, and the relays never wait for parking. See
 /// docs/DEADLOCK.md.
-csp::process parking(policy first, csp::in<policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
+csp::process parking(policy first, csp::in<freezable_policy> policies, csp::in<stop> stops, csp::in<conn> arrivals,
                      csp::in<conn> returned, csp::in<parking_question> questions, csp::out<conn> to_front_end,
                      csp::shared_out<log_lines> to_log, csp::buffered_out<tally> to_stats);
 

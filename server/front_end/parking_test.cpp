@@ -178,7 +178,7 @@ class scene {
   private:
     seen_outside seen_;
     test::engine_kernel kernel_;
-    csp::chan<policy> policies_;
+    csp::chan<freezable_policy> policies_;
     csp::chan<stop> stops_;
     csp::chan<conn> arrivals_;
     csp::chan<parking_question> questions_;
@@ -442,10 +442,10 @@ TEST(Parking, ALimitIsLoggedOnceAMinute)
         all.push_back(s.connect());
         s.wait(seconds(1));
     }
-    EXPECT_THAT(s.log(), HasSubstr("(now 192.0.2.1; 1 since this was last said)"));
+    EXPECT_THAT(s.log(), HasSubstr("(client 192.0.2.1; 1 since the last such message)"));
     EXPECT_THAT(s.log(), Not(HasSubstr("; 60 since")));
     all.push_back(s.connect());
-    EXPECT_THAT(s.log(), HasSubstr("(now 192.0.2.1; 60 since this was last said)"));
+    EXPECT_THAT(s.log(), HasSubstr("(client 192.0.2.1; 60 since the last such message)"));
 }
 
 TEST(Parking, NobodyYieldsWhoHasAskedAlready)
@@ -525,7 +525,7 @@ TEST(Parking, AnIntroductionThatIsOwedIsWaitedForLikeAHead)
     s.wait(seconds(1));
     EXPECT_TRUE(silent.is_cut_off());
     EXPECT_THAT(s.log(), HasSubstr("[[proxy]] protocol: a connection that did not begin with a PROXY header was closed "
-                                   "(now 10.0.0.1; 1 since this was last said)"));
+                                   "(client 10.0.0.1; 1 since the last such message)"));
     s.wait(milliseconds(200));
     EXPECT_TRUE(slow.is_cut_off());
     EXPECT_THAT(s.requests(), IsEmpty()) << "nor is it answered";
@@ -660,7 +660,7 @@ TEST(Parking, WhoConnectsToAUnixSocketHasNoAddressToBeCountedBy)
     const client c = proxied.connect("unix:");
     for (int i = 0; i < 2; ++i) proxied.send(c, get + get_for("203.0.113.7") + get_for("unknown"));
     EXPECT_THAT(proxied.clients(), ElementsAre("unix:", "203.0.113.7", "unix:", "unix:", "203.0.113.7", "unix:"));
-    EXPECT_THAT(refused_of(proxied), ElementsAre("203.0.113.7", "unix:")) << "whom it hides is one client";
+    EXPECT_THAT(refused_of(proxied), ElementsAre("203.0.113.7", "unix:")) << "all clients that the proxy does not name count as one";
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
+#include "csp/bridge.hpp"
 #include "server/commands/command_line.hpp"
 #include "server/log/log_opener.hpp"
 #include "server/messages/stop.hpp"
@@ -26,13 +27,19 @@ namespace {
 
 using mistakes = std::vector<std::string>;
 
-/// A configuration that was read, what each core gets of it, and messages for the operator.
+/// A change of the logs, and the end at which its completion is reported.
+struct new_logs {
+    log_change change;
+    csp::in<log_turn> complete;
+};
+
+/// A configuration that was read, and all that is sent if it is put in force.
 struct new_configuration {
-    settings read;
-    std::vector<policy> policies;
-    address_change addresses;
-    std::optional<other_logs> logs;  // none: the logs do not change
-    std::vector<std::string> notes;
+    settings read = {};
+    std::vector<freezable_policy> policies = {};  // for each core
+    address_change addresses = {};
+    std::optional<new_logs> logs = {};  // none: the logs do not change
+    reload_answer answer = {};
 };
 
 /// Keeps in `next` what cannot change while the server runs. Yields a message for each such key that differs.
@@ -55,96 +62,91 @@ std::vector<std::string> what_must_wait(const settings& in_force, settings& next
     return notes;
 }
 
-/// Opens the logs whose target differs. If one of them cannot be opened, no file is created for the other.
-csp::step<std::expected<std::optional<other_logs>, mistakes>> open_logs(const log_rules& from, const log_rules& to,
-                                                                        log_openers& openers, csp::in<stop>& ending)
+/// A log in the old and in the new configuration.
+struct log_targets {
+    const std::string& before;
+    const std::string& now;
+    int stream;
+
+    [[nodiscard]] log_wanted wanted(log_wanted::kind what) const { return {what, now, stream}; }
+};
+std::array<log_targets, 2> targets_of(const log_rules& from, const log_rules& to)
 {
-    if (from.access == to.access && from.error == to.error && from.form == to.form) co_return std::nullopt;
-    other_logs change{.access = {}, .error = {}, .form = to.form};
-    struct one {
-        const std::string& before;
-        const std::string& now;
-        int stream;
-        std::optional<log_destination>& into;
-    };
-    const std::array logs{one{from.access, to.access, STDOUT_FILENO, change.access},
-                          one{from.error, to.error, STDERR_FILENO, change.error}};
-    mistakes wrong;
-    for (const one& log : logs) {
-        if (log.before == log.now) continue;
-        auto checked = co_await openers.ask({log_wanted::kind::check, log.now, log.stream}, ending);
-        if (!checked) wrong.push_back(std::move(checked.error()));
-    }
-    if (!wrong.empty()) co_return std::unexpected(std::move(wrong));
-    for (const one& log : logs) {
-        if (log.before == log.now) continue;
-        auto opened = co_await openers.ask({log_wanted::kind::open, log.now, log.stream}, ending);
-        if (!opened) co_return std::unexpected(mistakes{std::move(opened.error())});
-        log.into = std::move(*opened);
-    }
-    co_return change;
+    return {log_targets{from.access, to.access, STDOUT_FILENO}, log_targets{from.error, to.error, STDERR_FILENO}};
 }
 
-/// Reads the configuration and opens all but the logs.
-std::expected<new_configuration, mistakes> read_again(const settings& in_force, const std::vector<std::string>& words,
-                                                      who_chooses_addresses addresses)
+/// Why the logs whose target differs cannot be opened. Makes no file.
+csp::step<mistakes> check_logs(const log_rules& from, const log_rules& to, log_openers& openers, csp::in<stop>& ending)
+{
+    mistakes wrong;
+    for (const log_targets& log : targets_of(from, to)) {
+        if (log.before == log.now) continue;
+        auto checked = co_await openers.ask(log.wanted(log_wanted::kind::check), ending);
+        if (!checked) wrong.push_back(std::move(checked.error()));
+    }
+    co_return wrong;
+}
+
+/// Opens the logs whose target differs.
+csp::step<mistakes> open_logs(new_configuration& next, const log_rules& from, std::size_t back_ends,
+                              log_openers& openers, csp::in<stop>& ending)
+{
+    const log_rules& to = next.read.log;
+    if (from.access == to.access && from.error == to.error && from.form == to.form) co_return mistakes();
+    std::array<std::optional<log_destination>, 2> opened;
+    const auto logs = targets_of(from, to);
+    for (std::size_t i = 0; i < logs.size(); ++i) {
+        if (logs[i].before == logs[i].now) continue;
+        auto log = co_await openers.ask(logs[i].wanted(log_wanted::kind::open), ending);
+        if (!log) co_return mistakes{std::move(log.error())};
+        opened[i] = std::move(*log);
+    }
+    csp::bridge<log_turn> reply(csp::core::here());
+    next.logs = new_logs{.change = {{.access = std::move(opened[0]), .error = std::move(opened[1]), .form = to.form},
+                                    back_ends,
+                                    reply.tx()},
+                         .complete = reply.rx()};
+    co_return mistakes();
+}
+
+/// Reads the configuration and opens its roots.
+mistakes read_again(new_configuration& next, const settings& in_force, const std::vector<std::string>& words,
+                    who_chooses_addresses addresses)
 {
     auto read = read_command_line(words);
-    if (!read) return std::unexpected(std::move(read.error().mistakes));
-    new_configuration next{.read = std::move(*read), .policies = {}, .addresses = {}, .logs = {}, .notes = {}};
-    next.notes = std::move(next.read.warnings);
+    if (!read) return std::move(read.error().mistakes);
+    next.read = std::move(*read);
+    std::vector<std::string>& notes = next.answer.notes;
+    notes = std::move(next.read.warnings);
     const bool is_same_account = next.read.user == in_force.user && next.read.group == in_force.group;
     if (auto wrong = missing_on_this_machine(next.read, is_same_account ? user_is::known : user_is::to_be_found);
         !wrong.empty()) {
-        return std::unexpected(std::move(wrong));
+        return wrong;
     }
-    std::ranges::move(what_must_wait(in_force, next.read), std::back_inserter(next.notes));
-    if (auto wrong = closed_to_reading(next.read); !wrong.empty()) return std::unexpected(std::move(wrong));
+    std::ranges::move(what_must_wait(in_force, next.read), std::back_inserter(notes));
+    if (auto wrong = closed_to_reading(next.read); !wrong.empty()) return wrong;
     if (addresses == who_chooses_addresses::manager) next.read.listen = in_force.listen;
     auto fitted = fit_to_descriptors(next.read);
-    if (!fitted) return std::unexpected(mistakes{std::move(fitted.error())});
-    if (*fitted && next.read.connections != in_force.connections) next.notes.push_back(std::move(**fitted));
+    if (!fitted) return {std::move(fitted.error())};
+    if (*fitted && next.read.connections != in_force.connections) notes.push_back(std::move(**fitted));
     for (unsigned i = 0; i < next.read.workers; ++i) {
         auto p = make_policy(next.read);
-        if (!p) return std::unexpected(std::move(p.error()));
-        next.policies.push_back(std::move(*p));
+        if (!p) return std::move(p.error());
+        if (i == 0) std::ranges::move(missing_pages(*p), std::back_inserter(notes));
+        next.policies.emplace_back(std::move(*p));
     }
-    std::ranges::move(missing_pages(next.policies.front()), std::back_inserter(next.notes));
-    const std::vector<std::string> present = wanted_addresses(in_force);
-    std::ranges::move(settle_addresses(next.read.listen, present), std::back_inserter(next.notes));
-    auto moved = move_addresses(present, next.read);
-    if (!moved) return std::unexpected(std::move(moved.error()));
-    moved->name_ports(next.read.listen);
-    next.addresses = std::move(*moved);
-    return next;
+    return {};
 }
 
-/// Reads the configuration and opens everything. A lack of memory is reported like a mistake, and nothing has changed.
-csp::step<std::expected<new_configuration, mistakes>> try_to_read_again(const settings& in_force,
-                                                                        const std::vector<std::string>& words,
-                                                                        who_chooses_addresses addresses,
-                                                                        log_openers& openers, csp::in<stop>& ending)
+mistakes open_addresses(new_configuration& next, const settings& in_force)
 {
-    std::expected<new_configuration, mistakes> next = std::unexpected(mistakes());
-    mistakes wrong;
-    try {
-        next = read_again(in_force, words, addresses);
-        if (!next) co_return next;
-        auto logs =
-            co_await open_logs(in_force.log, next->read.log, openers, ending);  // last, since a file may be made
-        if (logs) {
-            next->logs = std::move(*logs);
-            co_return next;
-        }
-        wrong = std::move(logs.error());
-    } catch (...) {
-        csp::report_fault();
-        wrong.emplace_back("out of memory while reading the configuration");
-    }
-    if (next) {
-        for (const listening& l : next->addresses.for_supervisor.opened) remove_file_of(l);
-    }
-    co_return std::unexpected(std::move(wrong));
+    const std::vector<std::string> present = wanted_addresses(in_force);
+    std::ranges::move(settle_addresses(next.read.listen, present), std::back_inserter(next.answer.notes));
+    auto moved = move_addresses(present, next.read);
+    if (!moved) return std::move(moved.error());
+    next.addresses = std::move(*moved);
+    next.addresses.name_ports(next.read.listen);
+    return {};
 }
 
 /// Messages about the addresses. REQUIRES: `move` still has the sockets.
@@ -180,14 +182,57 @@ std::vector<std::string> changes_of(const log_rules& from, const log_rules& to)
     return said;
 }
 
-std::vector<std::string> changes_of(const new_configuration& next, const settings& in_force)
+/// The answer if `next` is put in force.
+void prepare_answer(new_configuration& next, const settings& in_force)
 {
-    std::vector<std::string> all = changes_of(next.addresses);
-    std::ranges::move(changes_of(in_force.log, next.read.log), std::back_inserter(all));
-    return all;
+    reload_answer& answer = next.answer;
+    answer.changes = changes_of(next.addresses);
+    std::ranges::move(changes_of(in_force.log, next.read.log), std::back_inserter(answer.changes));
+    if (next.addresses.changes_nothing()) next.addresses.for_cores.clear();
+    std::string served = what_is_served(next.read);
+    answer.now = supervised{next.read.patience.grace, std::move(served), std::move(next.addresses.for_supervisor)};
+    answer.taken = true;
 }
 
-csp::step<void> put_in_force(std::vector<policy> policies, std::vector<configured_core>& cores)
+/// Reads the configuration, opens what it needs, and makes all that is sent if it is put in force.
+csp::step<mistakes> prepare(new_configuration& next, const settings& in_force, const std::vector<std::string>& words,
+                            who_chooses_addresses addresses, std::size_t cores, log_openers& openers,
+                            csp::in<stop>& ending)
+{
+    if (auto wrong = read_again(next, in_force, words, addresses); !wrong.empty()) co_return wrong;
+    // Before the addresses are open: the file system of a log may not answer for seconds, and clients would wait.
+    auto wrong = co_await check_logs(in_force.log, next.read.log, openers, ending);
+    if (wrong.empty()) wrong = open_addresses(next, in_force);
+    if (wrong.empty()) {  // last, since a file may be made
+        wrong = co_await open_logs(next, in_force.log, cores, openers, ending);
+    }
+    if (wrong.empty()) prepare_answer(next, in_force);
+    co_return wrong;
+}
+
+/// As prepare(). Yields nullopt, with the reasons in `wrong`, if the configuration is refused. A lack of memory is
+/// reported like a mistake.
+csp::step<std::optional<new_configuration>> try_to_prepare(const settings& in_force,
+                                                           const std::vector<std::string>& words,
+                                                           who_chooses_addresses addresses, std::size_t cores,
+                                                           log_openers& openers, csp::in<stop>& ending, mistakes& wrong)
+{
+    std::optional<new_configuration> next;
+    try {
+        next.emplace();
+        wrong = co_await prepare(*next, in_force, words, addresses, cores, openers, ending);
+    } catch (...) {
+        csp::report_fault();
+        csp::attempt([&] { wrong.emplace_back("out of memory while reading the configuration"); });
+    }
+    if (next && !next->answer.taken) {
+        for (const listening& l : next->addresses.for_supervisor.opened) remove_file_of(l);
+        next.reset();
+    }
+    co_return next;
+}
+
+csp::step<void> put_in_force(std::vector<freezable_policy> policies, std::vector<configured_core>& cores)
 {
     for (std::size_t i = 0; i < cores.size(); ++i) co_await cores[i].parking.output(std::move(policies[i]));
 }
@@ -198,14 +243,12 @@ csp::step<void> put_in_force(cache_room room, std::vector<configured_core>& core
 }
 
 /// Returns when no line is on its way to the old logs any more.
-csp::step<void> put_in_force(other_logs logs, access_log format, std::vector<configured_core>& cores,
+csp::step<void> put_in_force(new_logs logs, access_log format, std::vector<configured_core>& cores,
                              csp::bridge_out<log_change>& to_log)
 {
-    csp::bridge<log_turn> reply(csp::core::here());
-    csp::in<log_turn> complete = reply.rx();
-    if (!co_await to_log.output({std::move(logs), cores.size(), reply.tx()})) co_return;
+    if (!co_await to_log.output(std::move(logs.change))) co_return;
     for (configured_core& core : cores) co_await core.back_end.output(format);
-    (void)co_await complete.input();
+    (void)co_await logs.complete.input();
 }
 
 /// All of it but the addresses.
@@ -255,17 +298,13 @@ csp::process config(settings in_force, std::vector<std::string> words, who_choos
     while (auto request = co_await requests.input()) {
         reload_answer result;
         std::vector<listening_change> last;
-        auto next = co_await try_to_read_again(in_force, words, addresses, openers, ending);
+        auto next =
+            co_await try_to_prepare(in_force, words, addresses, to_cores.size(), openers, ending, result.mistakes);
         if (next) {
-            result.notes = std::move(next->notes);
-            result.changes = changes_of(*next, in_force);
             co_await put_in_force(*next, in_force, to_cores, to_log);
-            if (!next->addresses.changes_nothing()) last = std::move(next->addresses.for_cores);
+            last = std::move(next->addresses.for_cores);
+            result = std::move(next->answer);
             in_force = std::move(next->read);
-            result.now = supervised{in_force.patience.grace, what_is_served(in_force),
-                                    std::move(next->addresses.for_supervisor)};
-        } else {
-            result.mistakes = std::move(next.error());
         }
         result.hangs = openers.any_hangs();
         // The supervisor closes its duplicate of a removed listener before the acceptors close theirs: as long as the

@@ -83,7 +83,7 @@ csp::step<answer> reload(credentials who, control_links& links)
     const auto result =
         co_await csp::ask(links.to_supervisor, reload_order{.who = fmt::format("reload by process {}", who.process)});
     if (!result) co_return std::unexpected("the server is already stopping\n");
-    if (!result->taken()) {
+    if (!result->taken) {
         co_return std::unexpected(
             fmt::format("{}\nThe configuration is unchanged.\n", fmt::join(result->mistakes, "\n")));
     }

@@ -73,8 +73,8 @@ csp::process reads_configurations(csp::in<reload_request> requests, csp::in<stop
     while (auto request = co_await requests.input()) {
         const csp::timeout time_to_read = csp::after(takes);
         reload_answer became;
-        if (co_await csp::pri_alt(ending, time_to_read) == ending)
-            became.mistakes.emplace_back("the server is already stopping");
+        became.taken = co_await csp::pri_alt(ending, time_to_read) != ending;
+        if (!became.taken) became.mistakes.emplace_back("the server is already stopping");
         co_await request->answer.output(std::move(became));
     }
 }
@@ -220,7 +220,7 @@ class operated {
         k_.start(takes_lines(lines.rx(), log_orders.rx(), logs_end.tx()));
         k_.start(serves(stops.rx(), totals.tx(), o.end_takes));
         k_.start(reads_configurations(reloads.rx(), reloads_end.rx(), o.reload_takes));
-        k_.start(lone_witness(questions.rx()));
+        k_.start(workshop_witness(questions.rx()));
         k_.start(upgrades({}, path(), upgrade_requests.rx(), ending.rx(), {orders.shared_tx(), lines.shared_tx()}));
         k_.start(control(std::move(*socket), over.rx(), predecessors.rx(),
                          {to_witnesses, orders.shared_tx(), upgrade_requests.shared_tx(), lines.shared_tx()}));

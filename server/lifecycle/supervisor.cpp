@@ -30,8 +30,8 @@ csp::step<void> tell_the_log(const reload_answer& result, const std::string& who
     for (const std::string& n : result.notes) co_await to_log.output(error_line("warning", n));
     for (const std::string& c : result.changes) co_await to_log.output(error_line("notice", c));
     co_await to_log.output(
-        result.taken() ? error_line("notice", fmt::format("{}: configuration reloaded", who))
-                       : error_line("error", fmt::format("{}: reload failed, the configuration is unchanged", who)));
+        result.taken ? error_line("notice", fmt::format("{}: configuration reloaded", who))
+                     : error_line("error", fmt::format("{}: reload failed, the configuration is unchanged", who)));
 }
 
 /// Logs every two seconds how many requests are still in progress. A process of its own, because a core that does not
@@ -183,7 +183,7 @@ csp::step<reload_answer> reload(std::string who, serving& s)
     csp::in<reload_answer> answers = reply.rx();
     co_await s.to_config.reloads.output({.answer = reply.tx()});
     auto result = co_await wait_for_reload(answers, s);
-    if (!result) co_return reload_answer{{"the configuration cannot be reloaded any more"}, {}, {}, {}};
+    if (!result) co_return reload_answer{.mistakes = {"the configuration cannot be reloaded any more"}};
     if (auto now = std::exchange(result->now, std::nullopt)) keep(std::move(*now), s.with);
     s.with.log_hangs = result->hangs;
     co_await tell_the_log(*result, who, s.to_log);

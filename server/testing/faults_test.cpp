@@ -115,7 +115,7 @@ class scene {
         std::vector<listening> listeners;
         listeners.push_back({"here", std::move(*listener)});
 
-        csp::bridge<policy> policies(here);
+        csp::bridge<freezable_policy> policies(here);
         csp::bridge<access_log> formats(here);
         csp::bridge<cache_room> rooms(here);
         csp::bridge<listening_change> addresses(here);
