@@ -17,7 +17,7 @@ struct row {
 
 constexpr auto compressible = compression::helps;
 constexpr auto opaque = compression::may_help;
-constexpr auto dense = compression::in_vain;
+constexpr auto dense = compression::useless;
 
 /// The types of the IANA registry if it has one, otherwise those that browsers send and expect. text/* and SVG declare
 /// UTF-8, because clients would otherwise guess. JSON and related formats are always UTF-8 (RFC 8259) and have no such

@@ -12,7 +12,7 @@ namespace http {
 enum class compression : std::uint8_t {
     helps,     // text and the like
     may_help,  // depends on the file
-    in_vain,   // already compressed, or random data
+    useless,   // already compressed, or random data
 };
 
 struct media_type {

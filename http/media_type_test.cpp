@@ -79,7 +79,7 @@ TEST(MediaType, WhatIsWorthCompressing)
     for (std::string_view name : {"a", "a.bin", "a.data", "a.onnx", "a.pbf", "a.pdf", "a.exe"})
         EXPECT_EQ(media_type_of(name).by_coding, http::compression::may_help) << name;
     for (std::string_view name : {"a.png", "a.zip", "a.gz", "a.woff2", "a.mp4", "a.svgz"})
-        EXPECT_EQ(media_type_of(name).by_coding, http::compression::in_vain) << name;
+        EXPECT_EQ(media_type_of(name).by_coding, http::compression::useless) << name;
 }
 
 TEST(MediaType, WhatIsStoredCompressed)

@@ -297,7 +297,7 @@ def test_logs_are_rotated(service, tmp_path):
     wait_until(lambda: "/robots.txt" in (LOGS / "access.log").read_text(), "the first request is logged")
     run("logrotate", "--force", "--state", tmp_path / "state", "/etc/logrotate.d/occwserv")
     assert "/robots.txt" in (LOGS / "access.log.1").read_text()
-    wait_until((LOGS / "access.log").exists, "the log is opened anew")
+    wait_until((LOGS / "access.log").exists, "the log file is created again")
     get("/style.css")
     wait_until(lambda: "/style.css" in (LOGS / "access.log").read_text(), "the second request is logged")
     assert (LOGS / "access.log").stat().st_mode & 0o777 == 0o640

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The keep-alive loop, with more connections than idle workers, under many seeds: everybody comes round, and nobody
-// waits at the end. See docs/DEADLOCK.md.
+// The keep-alive loop, with more connections than idle workers, under many seeds: each connection comes round, and no
+// process waits at the end. See docs/DEADLOCK.md.
 #include "server/network.hpp"
 
 #include <string>

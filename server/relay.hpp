@@ -8,8 +8,8 @@
 
 namespace server {
 
-/// Passes on what comes, one message ahead: so that whoever writes here does not wait for another core, or so that many
-/// cores' messages come together in one channel.
+/// Passes messages on, and holds one of them meanwhile. So a writer does not wait for another core, or the messages of
+/// many cores come together in one channel.
 template <csp::mobile From, csp::mobile To>
 csp::process relay(From from, To to)
 {

@@ -516,7 +516,7 @@ def test_unusable_precompressed_files(serve, size):
         for _ in range(3):
             assert (gets("older"), gets("empty"), gets("rounded")) == (text, text, other)
         os.utime(server.site / "older.html.gz")
-        wait_until(lambda: gets("older") == other, "it has been made anew")
+        wait_until(lambda: gets("older") == other, "the copy has been made again")
 
 
 @pytest.mark.parametrize("size", [1, 10], ids=["in the cache", "from the disk"])

@@ -255,7 +255,7 @@ def test_logs_are_moved_away_under_load(serve):
                 wait_until(lambda: server.access_log.stat().st_size > 0, "lines in the log")
                 moved.append(server.access_log.rename(f"{server.access_log}.{i}"))
                 server.signal(signal.SIGUSR1)
-                wait_until(server.access_log.exists, "the log is there anew")
+                wait_until(server.access_log.exists, "the log file is created again")
         finally:
             stop.set()
         for job in jobs:
@@ -436,8 +436,8 @@ def test_a_pipe_without_a_reader_for_a_while(serve, place):
         server = serve(access_log="-", workers=1, streams=(pipe.writes, said))
         with server.connect() as c:
             wait_until(lambda: c.ask(LONG_TARGET).status == 200 and
-                       "the access log cannot be written (nobody reads it)" in (place / "said").read_text(),
-                       "that nobody reads it is said")
+                       "the access log cannot be written (its reader does not read)" in (place / "said").read_text(),
+                       "the server reports that the reader does not read")
             for _ in range(500):
                 assert c.ask(LONG_TARGET).status == 200
             pipe.close_ours()

@@ -118,7 +118,7 @@ def test_a_connection_without_its_header_gets_no_answer(serve, sent):
     with server.connect() as c:
         c.send(sent)
         c.expect_closed()
-    wait_until(lambda: "did not begin with a PROXY header was closed (now 127.0.0.1;" in server.error_log.read_text(),
+    wait_until(lambda: "did not begin with a PROXY header was closed (client 127.0.0.1;" in server.error_log.read_text(),
                "the error log tells of it")
     with server.connect() as c:
         assert c.send(version_1() + GET_A).response().body == A

@@ -46,9 +46,9 @@ class complaints {
         std::optional<log_lines> line;
         if (!lines_.is_due()) return line;
         csp::attempt([&] {
-            line =
-                error_line("error", fmt::format("a connection could not be accepted: {} ({} since this was last said)",
-                                                why.text, lines_.unsaid()));
+            line = error_line("error",
+                              fmt::format("a connection could not be accepted: {} ({} since the last such message)",
+                                          why.text, lines_.unsaid()));
             lines_.said();
         });
         return line;

@@ -15,7 +15,7 @@ namespace server {
 /// Takes new connections from one listening socket into the network. It ends when `removed` or `server_ends` is closed,
 /// and before that takes what the kernel has accepted already.
 ///
-///   removed      stop        never written; closed when the address is removed and nobody else serves it
+///   removed      stop        never written; closed when the address is removed and no other server has it
 ///   server_ends  stop        never written; closed at the end of the server
 ///   until_left   stop        never written; closed when it has ended
 ///   to_parking   conn        each new connection; null: no descriptor is left for one
@@ -26,7 +26,7 @@ csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> rem
                       csp::shared_out<stop> until_left, csp::shared_out<conn> to_parking,
                       csp::shared_out<log_lines> to_log);
 
-/// An acceptor for each listening socket, and the first to hear that the server is to stop: it has them end, and then
+/// An acceptor for each listening socket. It is told first that the server is to stop: it ends the acceptors, and then
 /// tells parking.
 ///
 ///   changes         listening_change   from config: which addresses there are from now on
@@ -39,7 +39,7 @@ csp::process acceptor(io::listener from, descriptors how_many, csp::in<stop> rem
 /// that the kernel has accepted come first; but after a second at the latest, and not later than the next order. An
 /// acceptor may wait for room in a parking that is full, with a client in its hands, so nothing is ever output to one.
 /// Deadlock: a server to config and the supervisor; a client of parking, but only once it has been told to stop. From
-/// then on it takes no change, and nobody waits for config, whose output ends with it.
+/// then on it takes no change; the output of config ends with it.
 csp::process acceptors(std::vector<listening> from, descriptors how_many, csp::in<listening_change> changes,
                        csp::in<stop> stops, csp::shared_out<conn> to_parking, csp::out<stop> stop_parking,
                        csp::shared_out<log_lines> to_log);

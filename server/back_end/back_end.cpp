@@ -87,7 +87,7 @@ class pending_report {
         if (x.is<sent_by_cache>()) ++tally_.at_once;
         if (x.is<page_lookup>() && status_class < 3) ++tally_.missed;
         tally_.head_bytes += x.carrier.head_bytes();
-        if (x.carrier.persists() && x.sent.complete) ++tally_.sent_round;
+        if (x.carrier.persists() && x.sent.complete) ++tally_.kept_alive;
     }
 
     void note_slow(const exchange_record& x, std::chrono::microseconds took)

@@ -109,7 +109,7 @@ csp::step<void> print_file(const io::directory& root, const static_rules& rules,
     const auto path = io::real_path(f.entry);
     const auto base = io::real_path(root);
     if (path && base && *path != fmt::format("{}/{}", *base, f.name)) print_row("link to", *path);
-    if (http::media_type_of(f.name).by_coding == http::compression::in_vain) co_return;
+    if (http::media_type_of(f.name).by_coding == http::compression::useless) co_return;
     for (const auto c : {http::coding::brotli, http::coding::zstd, http::coding::gzip}) {
         const auto sidecar = co_await look_at(root, fmt::format("{}{}", f.name, http::suffix(c)));
         if (!sidecar) continue;

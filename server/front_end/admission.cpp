@@ -26,9 +26,9 @@ void admission::limit::hit(const connection& c, std::vector<log_lines>& lines,
     // Without memory for the line, the next one reports this too.
     csp::attempt([&] {
         const auto times = counted_.unsaid();
-        lines.push_back(error_line("warning",
-                                   fmt::format("{} (now {}; {} since this was last said)", text_, c.client.text, times),
-                                   request ? to_string(*request) : ""));
+        lines.push_back(error_line(
+            "warning", fmt::format("{} (client {}; {} since the last such message)", text_, c.client.text, times),
+            request ? to_string(*request) : ""));
         counted_.said();
     });
 }

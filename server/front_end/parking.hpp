@@ -17,8 +17,7 @@ namespace server {
 /// has no worker and no buffer, only a deadline. The paper uses a pipeline of timed buffers for this (Figure 10); one
 /// process is enough here, because the kernel watches any number of sockets.
 ///
-///   policies      freezable_policy   a new configuration, for all requests forwarded from now on; it is applied without
-///                            memory, so it cannot fail
+///   policies      freezable_policy   a new configuration, for all requests forwarded from now on
 ///   stops         stop       starts the drain: `gently` serves one more request on each connection, `now` closes the
 ///                            idle connections, except those with unread input. Parking ends when `arrivals` is closed
 ///                            and no connection is left

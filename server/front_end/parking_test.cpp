@@ -538,12 +538,12 @@ TEST(Parking, AConnectionWithoutItsIntroductionIsClosed)
     s.send(c, get);
     EXPECT_TRUE(c.is_cut_off());
     EXPECT_THAT(s.requests(), IsEmpty());
-    EXPECT_THAT(s.log(), HasSubstr("now 10.0.0.1"));
+    EXPECT_THAT(s.log(), HasSubstr("client 10.0.0.1"));
     s.send(s.connect("10.0.0.1"), get);
-    EXPECT_EQ(s.log().find("10.0.0.1"), s.log().rfind("10.0.0.1")) << "said once a minute";
+    EXPECT_EQ(s.log().find("10.0.0.1"), s.log().rfind("10.0.0.1")) << "once a minute";
 }
 
-TEST(Parking, WhoIsNoProxyIntroducesNobody)
+TEST(Parking, OnlyAProxyIntroducesClients)
 {
     scene s(1, policy_with(short_patience, {}, proxies()));
     s.send(s.connect("192.0.2.1"), introduced);
@@ -571,7 +571,7 @@ TEST(Parking, AProxyBehindAProxy)
     EXPECT_THAT(s.clients(), ElementsAre("203.0.113.7"));
 }
 
-TEST(Parking, ConnectionsAreCountedByWhomTheyAreFor)
+TEST(Parking, ConnectionsAreCountedForTheirClients)
 {
     for_seeds(5, [](std::uint64_t seed) {
         scene s(seed, policy_with(short_patience, {.connections_per_address = 1}, proxies()));
@@ -596,7 +596,7 @@ TEST(Parking, ConnectionsAreCountedByWhomTheyAreFor)
     });
 }
 
-TEST(Parking, RequestsAreCountedByWhomTheyAreFor)
+TEST(Parking, RequestsAreCountedForTheirClients)
 {
     scene s(1, policy_with(short_patience, {.requests_per_second = 1, .burst = 2}, proxies()));
     const client c = s.connect("172.16.0.1");
@@ -621,7 +621,7 @@ std::vector<std::string> refused_of(const scene& s)
     return all;
 }
 
-TEST(Parking, WhomAProxyDoesNotNameIsCountedAtTheProxysAddress)
+TEST(Parking, ClientsThatAProxyDoesNotNameAreCountedAtTheProxysAddress)
 {
     scene s(1, policy_with(short_patience, {.requests_per_second = 1, .burst = 2}, proxies()));
     const client c = s.connect("172.16.0.1");
@@ -632,7 +632,7 @@ TEST(Parking, WhomAProxyDoesNotNameIsCountedAtTheProxysAddress)
     EXPECT_THAT(refused_of(s), ElementsAre("172.16.0.1", "172.16.0.2", "172.16.0.3"));
 }
 
-TEST(Parking, WhomAProxyDoesNotIntroduceIsCountedAtTheProxysAddress)
+TEST(Parking, ClientsThatAProxyDoesNotIntroduceAreCountedAtTheProxysAddress)
 {
     const std::string local("\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", 16);
     const std::string unspecified("\r\n\r\n\0\r\nQUIT\n\x21\0\0\0", 16);
@@ -660,7 +660,8 @@ TEST(Parking, WhoConnectsToAUnixSocketHasNoAddressToBeCountedBy)
     const client c = proxied.connect("unix:");
     for (int i = 0; i < 2; ++i) proxied.send(c, get + get_for("203.0.113.7") + get_for("unknown"));
     EXPECT_THAT(proxied.clients(), ElementsAre("unix:", "203.0.113.7", "unix:", "unix:", "203.0.113.7", "unix:"));
-    EXPECT_THAT(refused_of(proxied), ElementsAre("203.0.113.7", "unix:")) << "all clients that the proxy does not name count as one";
+    EXPECT_THAT(refused_of(proxied), ElementsAre("203.0.113.7", "unix:"))
+        << "all clients that the proxy does not name count as one";
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ static_assert(csp::mobile<fault>);
 ///   to_control   stop        to control, if there is one
 ///
 /// Promise: ends the program within half a second, whether the log and control still take messages or not.
-/// Deadlock: a client of nobody, since it forks a process for each message.
+/// Deadlock: a client of no process, since it forks a process for each message.
 csp::process fault_watch(csp::in<fault> faults, csp::in<stop> over, csp::shared_out<log_lines> to_log,
                          std::vector<csp::shared_out<stop>> to_control);
 

@@ -51,7 +51,7 @@ struct supervisor_links {
     std::vector<csp::shared_out<stop>> until_end;
 };
 
-/// Starts, reloads and stops the server, and reports to whoever started it.
+/// Starts, reloads and stops the server, and reports to the service manager, or in an upgrade to the old server.
 ///
 /// SIGTERM, SIGINT or an order stops the server: it accepts no new connections, and exits when the requests in progress
 /// are done. After `grace`, or at a second signal, it does not wait for them any longer. In each case it then waits for
@@ -60,7 +60,7 @@ struct supervisor_links {
 ///
 /// SIGHUP or an order reloads the configuration; the log and the client of the order are told the result. Signals and
 /// orders are handled one at a time, so reloads never overlap. During a reload, status is still answered, and a signal
-/// or an order to stop cancels the reload.
+/// or an order to stop cancels the reload. The clients of `stop` stay connected until the end.
 ///
 ///   orders         supervisor_order   from the control socket
 ///   totals         tally              the total of what was served, when all cores have ended

@@ -157,7 +157,7 @@ std::optional<upgrade_answer> refusal(std::string_view why) noexcept
 csp::process upgrades(own_command command, std::string control_path, csp::in<upgrade_request> requests,
                       csp::in<stop> over, upgrade_links links)
 {
-    csp::forking attempts(csp::faults::contained);  // one that faults has failed, and the server goes on
+    csp::forking attempts(csp::faults::contained);  // one that faults has failed, and the server keeps running
     running_attempt now;
     bool server_ends = false;
     bool may_ask = true;

@@ -27,14 +27,14 @@ constexpr std::chrono::seconds patience_with_last_words{2};  // the final lines,
 
 /// Marks a line of the error log that reports lost lines of another log. If this line is lost too, the number is added
 /// back.
-struct told_loss {
+struct reported_loss {
     std::optional<log_number> of;
     std::uint64_t lines = 0;
 };
 
 struct waiting_work {
     log_work work;
-    told_loss tells = {};
+    reported_loss reports = {};
 };
 
 /// One log: its waiting lines, and the state of its writer.
@@ -48,7 +48,7 @@ struct kept_log {
     bool is_writing = false;
     std::uint64_t in_hand = 0;  // lines that the writer is writing
     std::uint64_t written = 0;  // of these, already written
-    told_loss in_hand_tells = {};
+    reported_loss in_hand_reports = {};
     bool is_reopening = false;      // the writer is reopening the file
     std::size_t to_reopen = 0;      // pending reopens, the present one included
     csp::time_point progress = {};  // time of the last progress, or when work became due
@@ -134,7 +134,7 @@ class log_keeper {
             log->is_writing = true;
             log->is_reopening = next.work.what == log_work::kind::reopen;
             log->in_hand = log->is_reopening ? 0 : lines_in(next.work.lines);
-            log->in_hand_tells = next.tells;
+            log->in_hand_reports = next.reports;
             log->written = 0;
             log->progress = now();
             co_await log->to_writer->output(std::move(next.work));
@@ -187,7 +187,7 @@ class log_keeper {
         }
         const bool expects_lines = !lines_over_ && (!ending_ || *ending_ == log_order::finish) && now() < end_by_;
         if (expects_lines || std::ranges::any_of(all(), &kept_log::has_work)) return false;
-        return !tell_last_losses();
+        return !report_last_losses();
     }
     [[nodiscard]] log_end how_it_ended()
     {
@@ -250,27 +250,27 @@ class log_keeper {
     }
 
     /// Returns whether there was room for the lines.
-    bool enqueue(kept_log& log, log_lines lines, told_loss tells = {})
+    bool enqueue(kept_log& log, log_lines lines, reported_loss reports = {})
     {
         if (!log.is_on || (lines.text.empty() && lines.which != log_kind::error)) return true;
         const bool has_room = log.waiting.empty() || log.waiting_bytes + lines.text.size() <= most_waiting_;
         if (log.is_given_up || !has_room) {
-            if (!tells.of) lose(log, lines_in(lines), "it does not take lines as fast as they come");
+            if (!reports.of) lose(log, lines_in(lines), "it does not take lines as fast as they come");
             return false;
         }
         if (!log.has_work()) log.progress = now();
         log.waiting_bytes += lines.text.size();
-        log.waiting.push_back({.work = {.lines = std::move(lines), .form = form_}, .tells = tells});
+        log.waiting.push_back({.work = {.lines = std::move(lines), .form = form_}, .reports = reports});
         return true;
     }
 
     void finish_work(kept_log& log, const log_report& r)
     {
         log.is_writing = false;
-        if (r.lines > 0 && log.in_hand_tells.of) {
-            restore(log.in_hand_tells);
+        if (r.lines > 0 && log.in_hand_reports.of) {
+            restore(log.in_hand_reports);
         } else if (r.lines > 0) {
-            lose(log, r.lines, r.why.timed_out() ? "nobody reads it" : r.why.text);
+            lose(log, r.lines, r.why.timed_out() ? "its reader does not read" : r.why.text);
         } else if (std::exchange(log.is_reopening, false)) {
             note_reopened(log, r.not_reopened);
         } else if (log.lost > 0 && log.waiting_bytes <= most_waiting_ / 2) {
@@ -317,26 +317,26 @@ class log_keeper {
         for (const auto& log : untold_) tell_loss(*log);
         std::erase_if(untold_, [](const auto& log) { return log->lost == 0; });
     }
-    void restore(const told_loss& tells)
+    void restore(const reported_loss& reports)
     {
-        kept_log* const of = find(*tells.of);
+        kept_log* const of = find(*reports.of);
         if (of != nullptr) {
-            of->lost += tells.lines;
+            of->lost += reports.lines;
         } else {
-            say(fmt::format("{} lines of a log that is no longer used were lost", tells.lines));
+            say(fmt::format("{} lines of a log that is no longer used were lost", reports.lines));
         }
     }
     void give_up(kept_log& log)
     {
-        if (log.in_hand_tells.of) {
-            restore(log.in_hand_tells);
+        if (log.in_hand_reports.of) {
+            restore(log.in_hand_reports);
         } else if (log.is_writing) {
             lose(log, log.in_hand - std::min(log.in_hand, log.written), "it takes nothing");
         }
         has_abandoned_ |= log.is_writing;
         for (const waiting_work& w : std::exchange(log.waiting, {})) {
-            if (w.tells.of) {
-                restore(w.tells);
+            if (w.reports.of) {
+                restore(w.reports);
             } else if (w.work.what == log_work::kind::write) {
                 lose(log, lines_in(w.work.lines), "it takes nothing");
             }
@@ -345,7 +345,7 @@ class log_keeper {
         if (std::exchange(log.to_reopen, 0) > 0 && !ending_) tell_reopened();
     }
     /// Reports the remaining losses at the end. Returns whether there is still something to write.
-    [[nodiscard]] bool tell_last_losses()
+    [[nodiscard]] bool report_last_losses()
     {
         const bool is_told = std::exchange(losses_told_, true) || error_->is_given_up;
         for (kept_log* const log : all()) {

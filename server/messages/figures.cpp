@@ -30,7 +30,7 @@ tally& tally::operator+=(const tally& more)
     kept += more.kept;
     missed += more.missed;
     about_itself += more.about_itself;
-    sent_round += more.sent_round;
+    kept_alive += more.kept_alive;
     took += more.took;
     return *this;
 }

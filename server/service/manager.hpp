@@ -51,7 +51,7 @@ static_assert(csp::mobile<watchdog_order>);
 ///   over           stop            closed when the server has ended
 ///   to_witnesses   core_question   asks whether requests are answered
 ///
-/// Client of: witness, lone_witness; server to: supervisor (`over`). If a core hangs, the watchdog waits for it for
+/// Client of: witness, workshop_witness; server to: supervisor (`over`). If a core hangs, the watchdog waits for it for
 /// ever and the manager restarts the server: that is its purpose.
 csp::process watchdog(watchdog_order wanted, csp::in<stop> over,
                       std::vector<csp::bridge_out<core_question>> to_witnesses);

@@ -37,7 +37,7 @@ std::string& text_in(compressed& c, http::coding which)
     CSP_CHECK(false, "identity is not a compression");
 }
 
-/// Returns false if nobody waits for the answer any more.
+/// Returns false if the asker no longer waits for the answer.
 csp::step<bool> compress_one(compression_job& job, compressed& into)
 {
     if (!co_await job.answer.has_reader()) co_return false;
@@ -45,10 +45,10 @@ csp::step<bool> compress_one(compression_job& job, compressed& into)
     co_return true;
 }
 
-/// Returns false if nobody waits for the answer any more.
+/// Returns false if the asker no longer waits for the answer.
 csp::step<bool> compress_all(compression_job& job, compressed& into)
 {
-    // The fastest coding first, so that the expensive ones are seldom made in vain.
+    // The fastest coding first: if the asker leaves meanwhile, the expensive ones are not made.
     if (!co_await job.answer.has_reader()) co_return false;
     into.gzip = smaller(http::coding::gzip, job.text);
     if (!co_await job.answer.has_reader()) co_return false;

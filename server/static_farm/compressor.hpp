@@ -21,7 +21,7 @@ namespace server {
 ///
 ///   jobs   compression_job   from the couriers of all desks, each with the end for its answer
 ///
-/// Promise: answers each job once, if need be with an empty answer. If nobody can read the answer any more, it skips
+/// Promise: answers each job once, if need be with an empty answer. If the asker no longer waits for the answer, it skips
 /// what is left of the job. It ends when the desks have ended.
 /// Client of: cache_control (the answer to a job); server to: courier. It cannot block for ever: cache_control takes
 /// compressed texts in every round, and a page worker takes its answer before anything else.

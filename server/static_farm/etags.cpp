@@ -115,7 +115,7 @@ class pacer {
     std::chrono::steady_clock::duration spent_{};
 };
 
-/// The hash of a file; nullopt if it could not be read to its end, or if nobody reads the reports any more.
+/// The hash of a file; nullopt if it could not be read to its end, or if the reports are no longer read.
 csp::step<std::optional<std::string>> hash_content(const io::file& f, const file_identity& of, urgency how,
                                                    csp::shared_out<hash_report>& reports)
 {

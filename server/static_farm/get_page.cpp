@@ -98,7 +98,7 @@ struct file_family {
 csp::step<file_family> family_of(const io::directory& root, found_entry f)
 {
     file_family family{.identity = std::move(f), .in = {}};
-    if (family.type().by_coding == http::compression::in_vain) co_return family;
+    if (family.type().by_coding == http::compression::useless) co_return family;
     for (std::size_t i = 0; i < coded.size(); ++i) {
         auto sidecar = co_await look_at(root, family.identity.name + std::string(http::suffix(coded[i])));
         if (!sidecar && is_resource_shortage(refusal(sidecar.error()))) family.is_known = false;

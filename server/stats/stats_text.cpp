@@ -245,7 +245,7 @@ std::string as_json(const picture& p)
                                  sum_of(p.cores, &core_view::connections).draining, t.exchanges);
     add(to, R"("by_class":{{"1xx":{},"2xx":{},"3xx":{},"4xx":{},"5xx":{}}},"incomplete":{},"about_itself":{},)",
         t.by_class[0], t.by_class[1], t.by_class[2], t.by_class[3], t.by_class[4], t.incomplete, t.about_itself);
-    add(to, R"("sent_round":{},"content_bytes":{},"head_bytes":{}}},)", t.sent_round, t.content_bytes, t.head_bytes);
+    add(to, R"("kept_alive":{},"content_bytes":{},"head_bytes":{}}},)", t.kept_alive, t.content_bytes, t.head_bytes);
     add(to, R"("cache":{{"at_once":{},"kept":{},"missed":{}}},"took":)", t.at_once, t.kept, t.missed);
     add_latencies(to, t.took);
     add(to, R"(,"limits":{{"connections":{})", sum_of(p.cores, &core_view::connections).waits_for_room);

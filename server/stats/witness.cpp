@@ -105,7 +105,7 @@ csp::process witness(csp::in<core_question> questions, csp::shared_out<parking_q
     }
 }
 
-csp::process lone_witness(csp::in<core_question> questions)
+csp::process workshop_witness(csp::in<core_question> questions)
 {
     while (auto question = co_await questions.input()) {
         const csp::core& here = csp::core::here();

@@ -31,6 +31,6 @@ csp::process witness(csp::in<core_question> questions, csp::shared_out<parking_q
                      csp::out<cache_question> to_cache);
 
 /// The witness of a core that has neither connections nor a cache: that of the compressor.
-csp::process lone_witness(csp::in<core_question> questions);
+csp::process workshop_witness(csp::in<core_question> questions);
 
 }  // namespace server

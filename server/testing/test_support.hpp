@@ -113,7 +113,7 @@ class engine_kernel : public csp::test_kernel {
     ~engine_kernel() { on().set_outside(nullptr); }
 
     [[nodiscard]] io::engine& engine() { return *engine_; }
-    /// Runs until nobody is ready and nothing has come from outside either.
+    /// Runs until no process is ready and nothing has come from outside either.
     void settle_with_sockets()
     {
         do {
@@ -121,7 +121,7 @@ class engine_kernel : public csp::test_kernel {
             engine_->wait(csp::time_point());  // which has passed
         } while (on().has_ready());
     }
-    /// A connection with its client, which nobody else has: what it is sent stays in the kernel.
+    /// A connection with its client, which only this kernel holds: what it is sent stays in the kernel.
     [[nodiscard]] conn connection_with(std::string_view text, const http::limits& sizes = {})
     {
         auto ends = connected_pair();
