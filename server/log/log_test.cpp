@@ -373,7 +373,8 @@ TEST_F(Log, AStreamThatIsNotReadIsNotWaitedForLong)
     const std::string told = run(in("pipe"), in("error"),
                                  {access(many), access(many), error("e"), reads, access("b\n"), access("c\n"),
                                   act{[](const std::string& in) { got += read_all(in + "/pipe"); }}});
-    EXPECT_THAT(told, HasSubstr("the access log cannot be written (its reader does not read); lines are lost until it can"));
+    EXPECT_THAT(told,
+                HasSubstr("the access log cannot be written (its reader does not read); lines are lost until it can"));
     EXPECT_EQ(told.find("cannot be written"), told.rfind("cannot be written")) << told;
     EXPECT_THAT(got, MatchesRegex("(abcd\n)+[a-d]*\nb\nc\n"));
     const auto whole = std::ranges::count(got, 'd');

@@ -21,10 +21,10 @@ namespace server {
 ///
 ///   jobs   compression_job   from the couriers of all desks, each with the end for its answer
 ///
-/// Promise: answers each job once, if need be with an empty answer. If the asker no longer waits for the answer, it skips
-/// what is left of the job. It ends when the desks have ended.
-/// Client of: cache_control (the answer to a job); server to: courier. It cannot block for ever: cache_control takes
-/// compressed texts in every round, and a page worker takes its answer before anything else.
+/// Promise: answers each job once, if need be with an empty answer. If the asker no longer waits for the answer, it
+/// skips what is left of the job. It ends when the desks have ended. Client of: cache_control (the answer to a job);
+/// server to: courier. It cannot block for ever: cache_control takes compressed texts in every round, and a page worker
+/// takes its answer before anything else.
 csp::process compressor(csp::in<compression_job> jobs);
 
 /// A queue of jobs for the compressor, on the core where they arise. A bridge is synchronous: without the desk a
