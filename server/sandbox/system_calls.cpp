@@ -65,13 +65,12 @@ constexpr std::array files{
 };
 
 constexpr std::array sockets{
-    SCMP_SYS(bind),        SCMP_SYS(listen),     SCMP_SYS(shutdown), SCMP_SYS(getsockname),
+    SCMP_SYS(accept4),     SCMP_SYS(bind),       SCMP_SYS(listen),   SCMP_SYS(shutdown), SCMP_SYS(getsockname),
     SCMP_SYS(getpeername), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
 };
 
 constexpr std::array of_epoll{
-    SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),    SCMP_SYS(epoll_wait),
-    SCMP_SYS(epoll_pwait),   SCMP_SYS(epoll_pwait2), SCMP_SYS(accept4),
+    SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),
 };
 
 /// The ring is made and restricted by now.
@@ -229,8 +228,7 @@ class filter {
     int failure_ = 0;
 };
 
-/// Whether a kernel or a container says by this error that it has no seccomp. libseccomp asks first, and tells the
-/// reasons apart no more than that.
+/// Whether a kernel or a container says by this error of load() that it has no seccomp.
 bool means_absent(int number)
 {
     return number == EOPNOTSUPP || number == ENOSYS || number == EINVAL || number == EPERM || number == EACCES;
@@ -240,12 +238,13 @@ bool means_absent(int number)
 
 std::expected<std::string, std::string> restrict_system_calls(io::engine_choice engine, std::span<const int> exceptions)
 {
-    const auto failed = [](int number) -> std::expected<std::string, std::string> {
-        if (means_absent(number)) return "system calls not restricted (seccomp is not permitted here)";
+    constexpr const char* absent = "system calls not restricted (seccomp is not permitted here)";
+    const auto failed = [](int number) {
         return std::unexpected(fmt::format("the sandbox cannot be closed: seccomp: {}", std::strerror(number)));
     };
     filter f;
-    f.set(SCMP_FLTATR_CTL_TSYNC, 1);     // all threads
+    f.set(SCMP_FLTATR_CTL_TSYNC, 1);  // all threads; libseccomp asks the kernel whether it can do that
+    if (f.failure() == -EOPNOTSUPP) return absent;
     f.set(SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a binary tree
     f.set(SCMP_FLTATR_CTL_SSB, 1);       // without a mitigation that slows down all code (before Linux 5.16)
     f.set(SCMP_FLTATR_API_SYSRAWRC, 1);  // load() returns the errno of the system
@@ -261,7 +260,9 @@ std::expected<std::string, std::string> restrict_system_calls(io::engine_choice 
     // Its flags are in memory, where a filter cannot see them. The C library then uses clone().
     f.refuse(SCMP_SYS(clone3), ENOSYS);
     if (f.failure() < 0) return failed(-f.failure());
-    if (const int loaded = f.load(); loaded < 0) return failed(-loaded);
+    const int loaded = f.load();
+    if (means_absent(-loaded)) return absent;
+    if (loaded < 0) return failed(-loaded);
     return "system calls by seccomp";
 }
 

@@ -184,6 +184,23 @@ TEST_P(SystemCalls, ForbidsRingsAndOtherPowers)
         testing::ExitedWithCode(0), "");
 }
 
+/// Also the rare ones: an acceptor that ends takes the last connections itself, with io_uring too.
+TEST_P(SystemCalls, AllowsWhatTheServerDoes)
+{
+    EXPECT_EXIT(
+        {
+            restrict_for(GetParam());
+            for (const long call : {SYS_accept4, SYS_bind, SYS_listen, SYS_shutdown, SYS_sendfile, SYS_preadv2,
+                                    SYS_getdents64, SYS_fdatasync, SYS_recvfrom, SYS_sendto, SYS_sendmsg}) {
+                EXPECT_NE(told(call, -1, 0, 0, 0, 0, 0), EPERM) << "call " << call;
+            }
+            EXPECT_EQ(told(SYS_kill, ::getpid(), 0), 0);
+            EXPECT_EQ(told(SYS_madvise, nullptr, 0, MADV_DONTNEED), 0);
+            end_of_refusals();
+        },
+        testing::ExitedWithCode(0), "");
+}
+
 TEST_P(SystemCalls, BindsThreadsOfBeforeAndAfter)
 {
     EXPECT_EXIT(
