@@ -8,7 +8,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <fmt/core.h>
+
 #include "io/file_call.hpp"
+#include "io/packet.hpp"
 
 namespace io {
 namespace detail {
@@ -26,7 +29,7 @@ std::int64_t reap(int pidfd, int how, exit_status& into)
 
 }  // namespace
 
-child_state::child_state(pid_t pid, socket exit)
+child_state::child_state(pid_t pid, socket line)
     : watch([](watch& w) noexcept {
           auto& self = static_cast<child_state&>(w);
           if (!self.ready()) {
@@ -37,39 +40,139 @@ child_state::child_state(pid_t pid, socket exit)
               self.notify();
           }
       }),
-      exit_(std::move(exit)),
+      line_(std::move(line)),
       pid_(pid)
 {
 }
 
 bool child_state::ready()
 {
-    endpoint& e = exit_.at();
-    if (reaped_) return true;
+    endpoint& e = line_.at();
+    if (ended_) return true;
     if (!e.maybe_readable) return false;
-    const std::int64_t outcome = reap(e.fd, WNOHANG, status_);
-    reaped_ = outcome != -EAGAIN;
-    e.maybe_readable = reaped_;
-    return reaped_;
+    ended_ = has_ended(status_);
+    e.maybe_readable = ended_;
+    return ended_;
 }
 
-result<exit_status> child_state::take() { return status_; }
-
-void child_state::abandon() noexcept
+void child_state::delete_at_end()
 {
-    if (!ready()) {
-        // Until the child is reaped, its pid and its group's id cannot be reused.
-        ::kill(leads_group ? -pid_ : pid_, SIGKILL);
-        if (exit_.at().home.owner() != nullptr) {
-            is_orphan_ = true;
-            forget_waiting();
-            arm();
-            return;
-        }
-        reap(exit_.number(), 0, status_);
-    }
-    delete this;
+    is_orphan_ = true;
+    forget_waiting();
+    arm();
 }
+
+namespace {
+
+/// A child of this program. Its line is the pidfd.
+class own_child final : public child_state {
+  public:
+    own_child(pid_t pid, socket pidfd, bool leads_group) : child_state(pid, std::move(pidfd)), leads_group_(leads_group)
+    {
+    }
+
+    result<void> signal(int number) override
+    {
+        if (ready()) return {};
+        if (syscall(SYS_pidfd_send_signal, line().number(), number, nullptr, 0) != 0 && errno != ESRCH) {
+            return std::unexpected(error::of_errno());
+        }
+        return {};
+    }
+    result<void> signal_group(int number) override
+    {
+        CSP_CHECK(leads_group_, "the child is in a group with others");
+        // A group is signalled by its id, which is safe only until the leader is reaped. Members that outlive the
+        // leader are not signalled.
+        if (ready()) return {};
+        if (::kill(-pid(), number) != 0 && errno != ESRCH) return std::unexpected(error::of_errno());
+        return {};
+    }
+    result<void> limit(int resource, const rlimit& to) override
+    {
+        if (ready()) return {};
+        if (prlimit(pid(), static_cast<__rlimit_resource>(resource), &to, nullptr) != 0) {
+            return std::unexpected(error::of_errno());
+        }
+        return {};
+    }
+    void abandon() noexcept override
+    {
+        if (!ready()) {
+            // Until the child is reaped, its pid and its group's id cannot be reused.
+            ::kill(leads_group_ ? -pid() : pid(), SIGKILL);
+            if (line().at().home.owner() != nullptr) return delete_at_end();
+            exit_status unused;
+            reap(line().number(), 0, unused);
+        }
+        delete this;
+    }
+    void let_go() noexcept override { delete this; }
+
+  private:
+    bool has_ended(result<exit_status>& into) override
+    {
+        exit_status how;
+        const std::int64_t outcome = reap(line().number(), WNOHANG, how);
+        into = how;
+        return outcome != -EAGAIN;
+    }
+
+    bool leads_group_;
+};
+
+/// A child of a keeper, at the other end of the line.
+class kept_child final : public child_state {
+  public:
+    kept_child(pid_t pid, socket keeper) : child_state(pid, std::move(keeper)) {}
+
+    result<void> signal(int number) override { return order({.what = child_order::kind::signal, .signal = number}); }
+    result<void> signal_group(int number) override
+    {
+        return order({.what = child_order::kind::signal_group, .signal = number});
+    }
+    result<void> limit(int /*resource*/, const rlimit& /*to*/) override
+    {
+        return std::unexpected(error::of(EOPNOTSUPP));
+    }
+    void abandon() noexcept override
+    {
+        post({.what = child_order::kind::signal_group, .signal = SIGKILL});
+        delete this;
+    }
+    void let_go() noexcept override
+    {
+        post({.what = child_order::kind::let_go});
+        delete this;
+    }
+
+  private:
+    void post(const child_order& what) noexcept
+    {
+        if (!ready()) post_packet(line().number(), bytes_of(what));
+    }
+    result<void> order(const child_order& what)
+    {
+        if (ready()) return {};
+        return send_packet(line().number(), bytes_of(what));
+    }
+    bool has_ended(result<exit_status>& into) override
+    {
+        child_end how;
+        const auto got = receive_packet(line().number(), room_of(how));
+        if (!got && got.error().number == EAGAIN) return false;
+        if (got && got->bytes == sizeof how) {
+            into = exit_status{.code = how.code, .signal = how.signal, .usage = how.usage};
+        } else {
+            into = std::unexpected(error::of(error::was_closed));
+        }
+        return true;
+    }
+};
+
+using child_pointer = std::unique_ptr<child_state, child_state_deleter>;
+
+}  // namespace
 
 void child_state_deleter::operator()(child_state* o) const noexcept { o->abandon(); }
 
@@ -79,40 +182,17 @@ csp::step<result<exit_status>> child::exited(deadline until)
 {
     state_->disarm();
     while (!state_->ready()) {
-        detail::readiness_call exit(state_->exit(), detail::side::read, until, std::source_location::current());
+        detail::readiness_call exit(state_->line(), detail::side::read, until, std::source_location::current());
         if (const auto waited = co_await exit; !waited) co_return std::unexpected(waited.error());
     }
     co_return state_->take();
 }
 
-result<void> child::kill(int signal)
-{
-    if (state_->ready()) return {};
-    if (syscall(SYS_pidfd_send_signal, state_->exit().number(), signal, nullptr, 0) != 0 && errno != ESRCH) {
-        return std::unexpected(error::of_errno());
-    }
-    return {};
-}
+result<void> child::kill(int signal) { return state_->signal(signal); }
 
-result<void> child::kill_group(int signal)
-{
-    CSP_CHECK(state_->leads_group, "the child is in a group with others");
-    // A group is signalled by its id, which is safe only until the leader is reaped. Members that outlive the leader
-    // are not signalled.
-    if (state_->ready()) return {};
-    if (::kill(-state_->pid(), signal) != 0 && errno != ESRCH) return std::unexpected(error::of_errno());
-    return {};
-}
+result<void> child::kill_group(int signal) { return state_->signal_group(signal); }
 
-result<void> child::limit(int resource, rlim_t soft, rlim_t hard)
-{
-    const rlimit to{soft, hard};
-    if (state_->ready()) return {};
-    if (prlimit(state_->pid(), static_cast<__rlimit_resource>(resource), &to, nullptr) != 0) {
-        return std::unexpected(error::of_errno());
-    }
-    return {};
-}
+result<void> child::limit(int resource, rlim_t soft, rlim_t hard) { return state_->limit(resource, {soft, hard}); }
 
 namespace {
 
@@ -208,10 +288,7 @@ struct launch {
 result<child> own(pid_t pid, descriptor pidfd, bool leads_group)
 {
     try {
-        std::unique_ptr<detail::child_state, detail::child_state_deleter> state(
-            new detail::child_state(pid, socket(std::move(pidfd))));
-        state->leads_group = leads_group;
-        return child(std::move(state));
+        return child(detail::child_pointer(new detail::own_child(pid, socket(std::move(pidfd)), leads_group)));
     } catch (const std::bad_alloc&) {
         // Until the child is reaped, its pid and its group's id cannot be reused.
         ::kill(leads_group ? -pid : pid, SIGKILL);
@@ -232,6 +309,21 @@ csp::step<result<child>> spawn(command what)
     const auto pid = co_await call;
     if (!pid) co_return std::unexpected(pid.error());
     co_return own(static_cast<pid_t>(*pid), descriptor(l.pidfd), leads);
+}
+
+child child_of_keeper(pid_t pid, socket line)
+{
+    return child(detail::child_pointer(new detail::kept_child(pid, std::move(line))));
+}
+
+child child_of_fork(pid_t pid, descriptor pidfd)
+{
+    return child(detail::child_pointer(new detail::own_child(pid, socket(std::move(pidfd)), false)));
+}
+
+std::string exit_status::text() const
+{
+    return signal != 0 ? fmt::format("was killed by signal {}", signal) : fmt::format("exited with code {}", code);
 }
 
 }  // namespace io

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "csp/process.hpp"
+#include "io/error.hpp"
 #include "io/event_source.hpp"
 #include "io/socket.hpp"
 
@@ -31,6 +32,22 @@ struct exit_status {
     int signal = 0;  // if a signal ended it
     rusage usage{};
     [[nodiscard]] bool succeeded() const { return code == 0 && signal == 0; }
+    /// "exited with code 1" or "was killed by signal 9".
+    [[nodiscard]] std::string text() const;
+};
+
+/// An order to the keeper of a child (child_of_keeper()), in one packet.
+struct child_order {
+    enum class kind : std::uint32_t { signal = 1, signal_group, let_go };
+
+    kind what = kind::signal;
+    std::int32_t signal = 0;
+};
+/// The keeper's report that the child has ended, in one packet.
+struct child_end {
+    std::int32_t code = 0;
+    std::int32_t signal = 0;
+    rusage usage{};
 };
 
 namespace detail {
@@ -38,29 +55,39 @@ namespace detail {
 /// A running child; an event source that becomes ready when it has exited.
 class child_state : public event_source, watch {
   public:
-    child_state(pid_t pid, socket exit);
+    virtual ~child_state() = default;
     [[nodiscard]] bool ready();
-    void arm() { start(exit_.at()); }
+    void arm() { start(line_.at()); }
     /// Stops watching the endpoint, so that exited() can wait on it: after an ALT that chose another alternative the
     /// watch is still active.
     void disarm() { stop(); }
-    [[nodiscard]] result<exit_status> take();
+    [[nodiscard]] result<exit_status> take() { return status_; }
 
     [[nodiscard]] pid_t pid() const { return pid_; }
-    [[nodiscard]] socket& exit() { return exit_; }
+    [[nodiscard]] socket& line() { return line_; }
+
+    virtual result<void> signal(int number) = 0;
+    virtual result<void> signal_group(int number) = 0;
+    virtual result<void> limit(int resource, const rlimit& to) = 0;
     /// Called when the owner drops a child: kills it if it still runs, and deletes this object when the child has been
     /// reaped.
-    void abandon() noexcept;
+    virtual void abandon() noexcept = 0;
     /// Deletes this object; the child continues to run.
-    void let_go() noexcept { delete this; }
-    bool leads_group = false;
+    virtual void let_go() noexcept = 0;
+
+  protected:
+    child_state(pid_t pid, socket line);
+    /// Whether the child has ended; then `into` says how. Does not wait.
+    virtual bool has_ended(result<exit_status>& into) = 0;
+    /// Has this object deleted when the child has ended.
+    void delete_at_end();
 
   private:
-    socket exit_;  // the pidfd
+    socket line_;  // readable when the child has ended
     pid_t pid_;
-    bool reaped_ = false;
+    bool ended_ = false;
     bool is_orphan_ = false;
-    exit_status status_;
+    result<exit_status> status_;
 };
 
 struct child_state_deleter {
@@ -82,13 +109,13 @@ class child {
     [[nodiscard]] explicit operator bool() const { return state_ != nullptr; }
     [[nodiscard]] pid_t pid() const { return state_->pid(); }
 
-    /// Waits for its end. May be called again.
+    /// Waits for its end. May be called again. An error closed() if its keeper has ended.
     [[nodiscard]] csp::step<result<exit_status>> exited(deadline until = no_deadline);
     /// Sends it a signal. No error if it has already exited.
     result<void> kill(int signal);
     /// Sends a signal to its process group. REQUIRES: group::its_own.
     result<void> kill_group(int signal);
-    /// Sets a resource limit, such as RLIMIT_CPU.
+    /// Sets a resource limit, such as RLIMIT_CPU. EOPNOTSUPP for a child of a keeper, which has set the limits.
     result<void> limit(int resource, rlim_t soft, rlim_t hard);
 
     /// Detaches it: the child continues to run, even when this program ends.
@@ -104,5 +131,13 @@ class child {
 
 /// Starts a child. The core is not blocked while the program is loaded.
 [[nodiscard]] csp::step<result<child>> spawn(command what);
+
+/// A child of another process, its keeper, which has started it for us, waits for it, and sends one child_end on
+/// `line`, a packet socket (io/packet.hpp). The keeper takes a child_order at any time. An order to signal the group of
+/// a child that leads none is one to signal the child.
+[[nodiscard]] child child_of_keeper(pid_t pid, socket line);
+
+/// A child that this program has started by fork(2), and its pidfd (pidfd_open(2)).
+[[nodiscard]] child child_of_fork(pid_t pid, descriptor pidfd);
 
 }  // namespace io
