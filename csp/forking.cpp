@@ -21,7 +21,7 @@ forking::~forking()
 void forking::start_on(core& other, process&& p)
 {
     auto* const member = new detail::remote_member(*family_, other);
-    record& r = detail::released(p);
+    record& r = detail::released(std::move(p));
     r.owner = member;
     ++family_->living;
     r.home = &other;

@@ -62,7 +62,7 @@ struct process_core : record, pooled {
     }
 };
 
-record& released(process& p) noexcept;
+record& released(process p) noexcept;
 
 template <class... Parameters>
 struct process_promise : process_core {
@@ -92,7 +92,7 @@ class [[nodiscard("a process does nothing until par() or start() runs it")]] pro
   private:
     template <class...>
     friend struct detail::process_promise;
-    friend record& detail::released(process& p) noexcept;
+    friend record& detail::released(process p) noexcept;
     explicit process(record& r) : record_(&r) {}
     void abandon() noexcept;
 
@@ -102,7 +102,7 @@ class [[nodiscard("a process does nothing until par() or start() runs it")]] pro
 namespace detail {
 
 /// Takes the frame out of a process, to start it.
-inline record& released(process& p) noexcept { return *std::exchange(p.record_, nullptr); }
+inline record& released(process p) noexcept { return *std::exchange(p.record_, nullptr); }
 
 }  // namespace detail
 

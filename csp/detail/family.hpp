@@ -77,7 +77,7 @@ class remote_member : public family {
 /// Starts `p` on this core, as a child of `owner`.
 inline void start(process&& p, family& owner)
 {
-    record& r = released(p);
+    record& r = released(std::move(p));
     r.owner = &owner;
     ++owner.living;
     core::here().enter(r);
