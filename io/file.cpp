@@ -13,7 +13,6 @@
 
 #include <climits>
 
-#include "io/blocking.hpp"
 #include "io/file_call.hpp"
 
 namespace io {
@@ -314,13 +313,6 @@ csp::step<appended> append_all(const file& f, std::span<const char> bytes, deadl
         so_far.bytes += *written;
     }
     co_return so_far;
-}
-
-csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mode)
-{
-    auto done = co_await by_log_thread([&] { return open_to_append(path, mode); });
-    if (!done) co_return std::unexpected(done.error());
-    co_return std::move(*done);
 }
 
 namespace {

@@ -59,8 +59,6 @@ class directory {
 /// Opens or creates a log file to append to. May block, but does not wait for the reader of a FIFO: that accepts bytes
 /// until it is full.
 [[nodiscard]] result<file> open_to_append(const std::string& path, mode_t mode = 0640);
-/// The same for a running program: a thread opens the file.
-[[nodiscard]] csp::step<result<file>> open_again_to_append(const std::string& path, mode_t mode = 0640);
 
 /// A second open file for a standard stream, to append to. Writing to a pipe or a terminal through it does not block,
 /// and other programs that share the stream are not affected. If the stream cannot be opened again, the file shares its

@@ -432,11 +432,11 @@ csp::step<result<socket>> connect(address where, deadline until)
     co_return s;
 }
 
-result<socket> connect_for_datagrams(const address& where)
+result<descriptor> connect_for_datagrams(const address& where)
 {
     descriptor d(::socket(where.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!d || ::connect(d.number(), where.data(), where.size()) != 0) return failed<socket>();
-    return socket(std::move(d));
+    if (!d || ::connect(d.number(), where.data(), where.size()) != 0) return failed<descriptor>();
+    return d;
 }
 
 result<void> shutdown_write(socket& s)

@@ -292,8 +292,9 @@ void push(socket& s);
 /// Connects to a listening socket.
 [[nodiscard]] csp::step<result<socket>> connect(address where, deadline until);
 
-/// Connects to a Unix datagram socket. Each call then sends one datagram, and waits while the reader's queue is full.
-[[nodiscard]] result<socket> connect_for_datagrams(const address& where);
+/// Connects to a Unix datagram socket. On the io::socket of this descriptor each call sends one datagram, and waits
+/// while the reader's queue is full.
+[[nodiscard]] result<descriptor> connect_for_datagrams(const address& where);
 
 /// The number of bytes sent that the peer's system has not acknowledged; 0 if that is unknown.
 [[nodiscard]] std::size_t unacknowledged(const socket& s);

@@ -305,7 +305,7 @@ process datagrams()
     csp::chan<bool> full;
     csp::chan<int> length;
     co_await par(read_a_datagram_later(std::move(reader), full.rx(), length.tx()),
-                 fill_with_datagrams(std::move(*writer), full.tx(), length.rx()));
+                 fill_with_datagrams(socket(std::move(*writer)), full.tx(), length.rx()));
 }
 TEST_P(sockets, wait_for_a_reader_of_datagrams) { run(datagrams()); }
 

@@ -24,6 +24,7 @@
 #include "server/lifecycle/config.hpp"
 #include "server/lifecycle/control.hpp"
 #include "server/lifecycle/fault_watch.hpp"
+#include "server/lifecycle/steward_watch.hpp"
 #include "server/lifecycle/supervisor.hpp"
 #include "server/lifecycle/upgrades.hpp"
 #include "server/log/log.hpp"
@@ -238,7 +239,8 @@ void start_control(opened& o, csp::in<predecessor> predecessors, csp::shared_out
     csp::chan<upgrade_request> upgrade_requests;
     kept.until_end.push_back(over.shared_tx());
     kept.while_serving.push_back(ending.tx());
-    all.start(upgrades(o.command, o.control_at.path, upgrade_requests.rx(), ending.rx(), {orders, link.to_log}));
+    all.start(upgrades(o.command.program, o.control_at.path, upgrade_requests.rx(), ending.rx(),
+                       {.steward = o.steward.line.another(), .to_supervisor = orders, .to_log = link.to_log}));
     all.start(control(std::move(o.control_at), over.rx(), std::move(predecessors),
                       {.to_witnesses = link.to_cores.to_witnesses,
                        .to_supervisor = std::move(orders),
@@ -252,6 +254,9 @@ void start_watch(opened& o, operations_link& link, kept_open& kept, csp::forking
     csp::chan<stop> not_needed;
     all.start(fault_watch(std::move(link.faults), not_needed.rx(), link.to_log, kept.until_end));
     kept.until_end.push_back(not_needed.shared_tx());
+    csp::chan<stop> cores_ended;
+    all.start(steward_watch(o.steward.process, std::move(o.steward.pidfd), cores_ended.rx(), link.to_log));
+    kept.until_end.push_back(cores_ended.shared_tx());
     if (!o.watchdog) return;
     csp::chan<stop> over;
     kept.until_end.push_back(over.shared_tx());
@@ -259,14 +264,14 @@ void start_watch(opened& o, operations_link& link, kept_open& kept, csp::forking
 }
 
 /// Starts config on the workshop: opening roots and logs may take long.
-config_link start_config(settings s, own_command command, operations_link& link, csp::forking& all)
+config_link start_config(settings s, own_command command, steward_line steward, operations_link& link,
+                         csp::forking& all)
 {
     csp::core& workshop = workshop_of(s);
     csp::bridge<reload_request> reloads(workshop);
     csp::bridge<stop> reloads_end(workshop);
-    all.start_on(workshop,
-                 config(std::move(s), std::move(command.arguments), command.addresses, reloads.rx(), reloads_end.rx(),
-                        std::move(link.to_cores.to_configure), std::move(link.log_changes)));
+    all.start_on(workshop, config(std::move(s), std::move(command), std::move(steward), reloads.rx(), reloads_end.rx(),
+                                  std::move(link.to_cores.to_configure), std::move(link.log_changes)));
     return {.reloads = reloads.tx(), .ending = reloads_end.tx()};
 }
 
@@ -279,6 +284,7 @@ supervisor_setup setup_of(const settings& s, opened& o)
         .first_lines = std::move(o.first_lines),
         .signals = std::move(o.signals),
         .manager = std::move(o.manager),
+        .steward = std::move(o.steward.line),
         .old_server = std::move(o.old_server),
         .addresses = o.command.addresses,
     };
@@ -302,8 +308,8 @@ csp::process operations(settings s, opened o, operations_link link)
 
     start_control(o, predecessors.rx(), orders.shared_tx(), link, kept, all);
     start_watch(o, link, kept, all);
+    config_link to_config = start_config(s, std::move(o.command), o.steward.line.another(), link, all);
     supervisor_setup setup = setup_of(s, o);
-    config_link to_config = start_config(std::move(s), std::move(o.command), link, all);
     all.start(supervisor(std::move(setup), {.orders = orders.rx(),
                                             .totals = std::move(link.totals),
                                             .logs_end = std::move(link.logs_end),

@@ -18,6 +18,7 @@ ORDER = [
     {"service"},
     {"sandbox"},
     {"commands"},
+    {"sandbox"},
     {"lifecycle"},
     {"network.hpp"},
     {"network.cpp"},

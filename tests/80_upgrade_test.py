@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from harness import DEADLINE, Client, activate, binary, free_port, operate, wait_until
+from harness import DEADLINE, Client, activate, binary, free_port, living_children, operate, steward_of, wait_until
 
 LONG = {"patience": {"idle_seconds": 3600, "head_seconds": 3600, "stall_seconds": 3600, "grace_seconds": 3600}}
 UPGRADES = 8  # each takes a second, in which the old server checks that the new one stays alive
@@ -364,19 +364,13 @@ def operating(command, at, *words):
         asking.communicate()
 
 
-def children(pid):
-    """Its living processes."""
-    found = []
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            state, parent = stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state not in "ZX":
-                found.append(int(stat.parent.name))
-    return found
+def new_servers(pid):
+    """The living processes that the steward of this server has started."""
+    return living_children(steward_of(pid))
 
 
 def only_child(server):
-    (pid,) = wait_until(lambda: children(server.process.pid), "the new server is started")
+    (pid,) = wait_until(lambda: new_servers(server.process.pid), "the new server is started")
     return pid
 
 
@@ -384,7 +378,7 @@ def goes_on(server, control):
     """The old server continues as before, and nothing of the new server remains."""
     server.expect_healthy()
     assert pid_of(operate("status", control)) == server.process.pid
-    assert children(server.process.pid) == []
+    wait_until(lambda: new_servers(server.process.pid) == [], "nothing of the new server remains")
     assert [name for name in os.listdir(control.parent) if name.startswith(control.name)] == [control.name]
 
 
@@ -393,7 +387,7 @@ def test_one_upgrade_at_a_time(operated, control, place):
         new = only_child(operated)
         said = operate("upgrade", control)
         assert (said.returncode, said.stderr) == (1, "occwserv: an upgrade is in progress\n")
-        assert children(operated.process.pid) == [new]
+        assert new_servers(operated.process.pid) == [new]
         os.kill(new, signal.SIGKILL)
     wait_until(lambda: operate("upgrade", control).returncode == 0, "the next one succeeds")
     assert pid_of(operate("status", control)) != operated.process.pid

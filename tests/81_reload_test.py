@@ -256,7 +256,8 @@ def test_a_unix_address_comes_and_goes(server, place):
     assert said.returncode == 0 and f"now listening on http://unix:{other}" in said.stdout
     assert answers_at(path) and answers_at(other)
     assert server.write(listen=[f"unix:{path}"]).reload().returncode == 0
-    assert answers_at(path) and not other.exists()
+    wait_until(lambda: not other.exists(), "the steward removes the file")
+    assert answers_at(path)
 
 
 def test_a_unix_address_at_upgrades(server, place):

@@ -339,15 +339,27 @@ def engine_refused(said):
     pytest.skip(said.strip())
 
 
-def living_in_group(group):
-    """The living processes of the group; zombies do not count."""
-    found = []
+def living_processes():
+    """For each living process: its number, name, parent and group. Zombies do not count."""
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            state, _parent, its_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
-            if int(its_group) == group and state not in "ZX":
-                found.append(int(stat.parent.name))
-    return found
+            before, _, after = stat.read_text(errors="replace").rpartition(")")
+            state, parent, group = after.split()[:3]
+            if state not in "ZX":
+                yield int(stat.parent.name), before.partition("(")[2], int(parent), int(group)
+
+
+def living_in_group(group):
+    return [number for number, _, _, its_group in living_processes() if its_group == group]
+
+
+def living_children(pid):
+    return [number for number, _, parent, _ in living_processes() if parent == pid]
+
+
+def steward_of(pid):
+    """The child of the server that is its steward; None if it has none."""
+    return next((n for n, name, parent, _ in living_processes() if parent == pid and name == "occw-steward"), None)
 
 
 class Server:
@@ -411,11 +423,13 @@ class Server:
     def wait(self):
         """Waits until the server has ended by itself, and checks that it left nothing behind."""
         self.exit_code = self.process.wait(DEADLINE)
-        left = living_in_group(self.process.pid)
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert left == [], "a process of the server lives on"
+        try:
+            # The steward ends when the server has ended.
+            wait_until(lambda: not living_in_group(self.process.pid), "no process of the server lives on")
+        finally:
+            for pid in living_in_group(self.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         assert self.exit_code == 0, f"exit code {self.exit_code}"
 
     def stop(self):

@@ -12,7 +12,6 @@
 #include "io/blocking.hpp"
 #include "server/configuration/log_target.hpp"
 #include "server/configuration/policy.hpp"
-#include "server/sandbox/sandbox.hpp"
 #include "server/service/prospects.hpp"
 
 namespace server {

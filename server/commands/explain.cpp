@@ -21,7 +21,7 @@
 #include "server/configuration/policy.hpp"
 #include "server/front_end/for_stats.hpp"
 #include "server/front_end/understand.hpp"
-#include "server/sandbox/sandbox.hpp"
+#include "server/service/prospects.hpp"
 #include "server/static_farm/answer.hpp"
 #include "server/static_farm/get_page.hpp"
 #include "server/static_farm/lookup.hpp"

@@ -97,7 +97,9 @@ std::string no_answer_from(std::string_view log)
                        patience_with_file_system.count());
 }
 
-std::expected<log_target, std::string> parse_log_target(std::string_view text)
+namespace {
+
+std::expected<log_target, std::string> parse(std::string_view text)
 {
     if (text.empty()) return log_target{};
     if (text == "-") return log_target{.what = kind::stream};
@@ -111,6 +113,15 @@ std::expected<log_target, std::string> parse_log_target(std::string_view text)
         return with_path({.what = kind::journal}, rest, "/run/systemd/journal/socket");
     }
     return log_target{.what = kind::file, .path = std::string(text)};
+}
+
+}  // namespace
+
+std::expected<log_target, std::string> parse_log_target(std::string_view text)
+{
+    auto target = parse(text);
+    if (target) target->text = text;
+    return target;
 }
 
 std::expected<log_destination, std::string> open_log(std::string_view text, int standard_stream)

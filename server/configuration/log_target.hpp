@@ -25,6 +25,7 @@ struct log_target {
 
     kind what = kind::none;
     std::string path = {};  // of the file, or of the socket where datagrams are read
+    std::string text = {};  // as the operator wrote it
     int facility = 0;       // as <syslog.h> has it
 
     [[nodiscard]] bool takes_datagrams() const { return what == kind::syslog || what == kind::journal; }

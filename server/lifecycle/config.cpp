@@ -17,7 +17,6 @@
 #include "server/commands/command_line.hpp"
 #include "server/log/log_opener.hpp"
 #include "server/messages/stop.hpp"
-#include "server/sandbox/sandbox.hpp"
 #include "server/service/descriptors.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/prospects.hpp"
@@ -110,10 +109,9 @@ csp::step<mistakes> open_logs(new_configuration& next, const log_rules& from, st
 }
 
 /// Reads the configuration and opens its roots.
-mistakes read_again(new_configuration& next, const settings& in_force, const std::vector<std::string>& words,
-                    who_chooses_addresses addresses)
+mistakes read_again(new_configuration& next, const settings& in_force, const own_command& command)
 {
-    auto read = read_command_line(words);
+    auto read = read_command_line(command.arguments);
     if (!read) return std::move(read.error().mistakes);
     next.read = std::move(*read);
     std::vector<std::string>& notes = next.answer.notes;
@@ -125,7 +123,7 @@ mistakes read_again(new_configuration& next, const settings& in_force, const std
     }
     std::ranges::move(what_must_wait(in_force, next.read), std::back_inserter(notes));
     if (auto wrong = closed_to_reading(next.read); !wrong.empty()) return wrong;
-    if (addresses == who_chooses_addresses::manager) next.read.listen = in_force.listen;
+    if (command.addresses == who_chooses_addresses::manager) next.read.listen = in_force.listen;
     auto fitted = fit_to_descriptors(next.read);
     if (!fitted) return {std::move(fitted.error())};
     if (*fitted && next.read.connections != in_force.connections) notes.push_back(std::move(**fitted));
@@ -138,11 +136,11 @@ mistakes read_again(new_configuration& next, const settings& in_force, const std
     return {};
 }
 
-mistakes open_addresses(new_configuration& next, const settings& in_force)
+mistakes open_addresses(new_configuration& next, const settings& in_force, const steward_line& steward)
 {
     const std::vector<std::string> present = wanted_addresses(in_force);
     std::ranges::move(settle_addresses(next.read.listen, present), std::back_inserter(next.answer.notes));
-    auto moved = move_addresses(present, next.read);
+    auto moved = move_addresses(present, next.read, steward);
     if (!moved) return std::move(moved.error());
     next.addresses = std::move(*moved);
     next.addresses.name_ports(next.read.listen);
@@ -195,14 +193,13 @@ void prepare_answer(new_configuration& next, const settings& in_force)
 }
 
 /// Reads the configuration, opens what it needs, and makes all that is sent if it is put in force.
-csp::step<mistakes> prepare(new_configuration& next, const settings& in_force, const std::vector<std::string>& words,
-                            who_chooses_addresses addresses, std::size_t cores, log_openers& openers,
-                            csp::in<stop>& ending)
+csp::step<mistakes> prepare(new_configuration& next, const settings& in_force, const own_command& command,
+                            const steward_line& steward, std::size_t cores, log_openers& openers, csp::in<stop>& ending)
 {
-    if (auto wrong = read_again(next, in_force, words, addresses); !wrong.empty()) co_return wrong;
+    if (auto wrong = read_again(next, in_force, command); !wrong.empty()) co_return wrong;
     // Before the addresses are open: the file system of a log may not answer for seconds, and clients would wait.
     auto wrong = co_await check_logs(in_force.log, next.read.log, openers, ending);
-    if (wrong.empty()) wrong = open_addresses(next, in_force);
+    if (wrong.empty()) wrong = open_addresses(next, in_force, steward);
     if (wrong.empty()) {  // last, since a file may be made
         wrong = co_await open_logs(next, in_force.log, cores, openers, ending);
     }
@@ -212,21 +209,20 @@ csp::step<mistakes> prepare(new_configuration& next, const settings& in_force, c
 
 /// As prepare(). Yields nullopt, with the reasons in `wrong`, if the configuration is refused. A lack of memory is
 /// reported like a mistake.
-csp::step<std::optional<new_configuration>> try_to_prepare(const settings& in_force,
-                                                           const std::vector<std::string>& words,
-                                                           who_chooses_addresses addresses, std::size_t cores,
+csp::step<std::optional<new_configuration>> try_to_prepare(const settings& in_force, const own_command& command,
+                                                           const steward_line& steward, std::size_t cores,
                                                            log_openers& openers, csp::in<stop>& ending, mistakes& wrong)
 {
     std::optional<new_configuration> next;
     try {
         next.emplace();
-        wrong = co_await prepare(*next, in_force, words, addresses, cores, openers, ending);
+        wrong = co_await prepare(*next, in_force, command, steward, cores, openers, ending);
     } catch (...) {
         csp::report_fault();
         csp::attempt([&] { wrong.emplace_back("out of memory while reading the configuration"); });
     }
     if (next && !next->answer.taken) {
-        for (const listening& l : next->addresses.for_supervisor.opened) remove_file_of(l);
+        for (const listening& l : next->addresses.for_supervisor.opened) steward.remove_file_of(l);
         next.reset();
     }
     co_return next;
@@ -290,16 +286,15 @@ std::string what_is_served(const settings& s)
     return lines;
 }
 
-csp::process config(settings in_force, std::vector<std::string> words, who_chooses_addresses addresses,
-                    csp::in<reload_request> requests, csp::in<stop> ending, std::vector<configured_core> to_cores,
-                    csp::bridge_out<log_change> to_log)
+csp::process config(settings in_force, own_command command, steward_line steward, csp::in<reload_request> requests,
+                    csp::in<stop> ending, std::vector<configured_core> to_cores, csp::bridge_out<log_change> to_log)
 {
-    log_openers openers;
+    log_openers openers(steward.another());
     while (auto request = co_await requests.input()) {
         reload_answer result;
         std::vector<listening_change> last;
         auto next =
-            co_await try_to_prepare(in_force, words, addresses, to_cores.size(), openers, ending, result.mistakes);
+            co_await try_to_prepare(in_force, command, steward, to_cores.size(), openers, ending, result.mistakes);
         if (next) {
             co_await put_in_force(*next, in_force, to_cores, to_log);
             last = std::move(next->addresses.for_cores);

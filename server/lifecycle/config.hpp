@@ -13,6 +13,7 @@
 #include "server/log/log.hpp"
 #include "server/messages/cache.hpp"
 #include "server/messages/listening.hpp"
+#include "server/messages/steward_line.hpp"
 #include "server/messages/stop.hpp"
 #include "server/service/inherited.hpp"
 
@@ -32,7 +33,7 @@ struct reload_answer {
     std::vector<std::string> notes = {};     // warnings
     std::vector<std::string> changes = {};   // what has changed, for the operator
     std::optional<supervised> now = {};      // for the supervisor, which keeps it
-    bool hangs = false;  // the file system of a log does not answer; a thread waits for it until the program exits
+    bool hangs = false;  // the file system of a log does not answer; a process waits for it until the program exits
 };
 
 struct reload_request {
@@ -68,8 +69,7 @@ struct configured_core {
 /// the logs have answered, so no client waits there for a log. config waits at most 10 s for the file system of a log,
 /// and not at all when the server ends. Deadlock: a client of parking, of cache_control, of the back ends, of the log,
 /// of the acceptors and, within these 10 s, of the log_openers that it starts; a server to the supervisor.
-csp::process config(settings in_force, std::vector<std::string> words, who_chooses_addresses addresses,
-                    csp::in<reload_request> requests, csp::in<stop> ending, std::vector<configured_core> to_cores,
-                    csp::bridge_out<log_change> to_log);
+csp::process config(settings in_force, own_command command, steward_line steward, csp::in<reload_request> requests,
+                    csp::in<stop> ending, std::vector<configured_core> to_cores, csp::bridge_out<log_change> to_log);
 
 }  // namespace server

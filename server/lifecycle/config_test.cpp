@@ -16,6 +16,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,7 @@
 #include "server/service/listeners.hpp"
 #include "server/stats/witness.hpp"
 #include "server/testing/fault_injection.hpp"
+#include "server/testing/test_steward.hpp"
 #include "server/testing/test_support.hpp"
 
 // The supervisor exits from the program, with success, when something hangs. In a test that would hide all that
@@ -135,7 +137,8 @@ class reloaded {
         const std::vector<std::string> words{"occwserv", "--config", d_.path() + "/occwserv.toml"};
         auto s = read_command_line(words);
         EXPECT_TRUE(s);
-        auto open = move_addresses({}, *s);
+        steward_ = std::make_unique<test::test_steward>(test::test_steward::for_command(words));
+        auto open = move_addresses({}, *s, steward_->line());
         EXPECT_TRUE(open);
         auto error_log = open_log(s->log.error, -1);
         EXPECT_TRUE(error_log);
@@ -170,14 +173,15 @@ class reloaded {
         with.configured = {10s, what_is_served(*s), std::move(open->for_supervisor)};
         with.engine = "test";
         with.signals = *io::signal_set::open({SIGHUP});
+        with.steward = steward_->line().another();
         to_supervisor_ = orders.shared_tx();
 
-        k_.start(log({.access = {}, .error = std::move(*error_log)}, lines.rx(), log_orders.rx(), log_changes.rx(),
-                     logs_end.tx()));
+        k_.start(log({.access = {}, .error = std::move(*error_log), .steward = steward_->line().another()}, lines.rx(),
+                     log_orders.rx(), log_changes.rx(), logs_end.tx()));
         k_.start(sums(cores_run.rx(), totals.tx()));
         k_.start(workshop_witness(questions.rx()));
-        k_.start(config(std::move(*s), words, who_chooses_addresses::configuration, reloads.rx(), reloads_end.rx(),
-                        std::move(to_configure), log_changes.tx()));
+        k_.start(config(std::move(*s), {.program = "", .arguments = words}, steward_->line().another(), reloads.rx(),
+                        reloads_end.rx(), std::move(to_configure), log_changes.tx()));
         k_.start(supervisor(std::move(with), {.orders = orders.rx(),
                                               .totals = totals.rx(),
                                               .logs_end = logs_end.rx(),
@@ -224,8 +228,10 @@ class reloaded {
     {
         while (steps-- > 0) (void)k_.on().run_round();
     }
-    /// The file system of the log does not answer: the time that config waits for it passes first.
-    void let_log_hang() { k_.run_for(11s); }
+    /// The file system of a log does not answer, or does again.
+    void let_logs_hang() { ::kill(steward_->process(), SIGSTOP); }
+    void let_logs_answer() { ::kill(steward_->process(), SIGCONT); }
+    void let_time_pass(std::chrono::seconds time) { k_.run_for(time); }
 
     void reload_until_taken()
     {
@@ -240,6 +246,12 @@ class reloaded {
     [[nodiscard]] const std::string& served() const { return served_; }
     [[nodiscard]] std::string address(const std::string& name) const { return "unix:" + d_.path() + "/" + name; }
     [[nodiscard]] bool has_socket(const std::string& name) const { return static_cast<bool>(file_of(address(name))); }
+    /// Waits until the steward has removed the socket. False if it does not.
+    [[nodiscard]] bool loses_socket(const std::string& name) const
+    {
+        for (int i = 0; i < 60'000 && has_socket(name); ++i) ::usleep(1000);
+        return !has_socket(name);
+    }
     [[nodiscard]] std::string text_of(const std::string& file) const { return d_.read(file); }
     [[nodiscard]] bool has_ended() const { return k_.all_ended(); }
     [[nodiscard]] std::uint32_t faulted() const { return k_.faulted(); }
@@ -273,6 +285,7 @@ class reloaded {
     }
 
     test::scratch_directory d_;
+    std::unique_ptr<test::test_steward> steward_;
     std::array<of_core, cores> at_core_;
     answers answers_;
     std::string served_;
@@ -337,12 +350,12 @@ TEST_F(Config, PutsAllOfAConfigurationInForce)
         server.finish();
         EXPECT_THAT(server.take_answers(), ElementsAre(is_taken()));
         server.expect_in_force({});
-        EXPECT_FALSE(server.has_socket("new"));
+        EXPECT_TRUE(server.loses_socket("new"));
         EXPECT_THAT(server.text_of("new.log"), HasSubstr("configuration reloaded"));
         server.order_end();
         server.finish();
         EXPECT_TRUE(server.has_ended()) << server.post_mortem();
-        EXPECT_FALSE(server.has_socket("always"));
+        EXPECT_TRUE(server.loses_socket("always"));
     });
 }
 
@@ -360,7 +373,7 @@ TEST_F(Config, LeavesTheOldOneInForceIfTheNewIsRefused)
             server.finish();
             EXPECT_THAT(server.take_answers(), ElementsAre(is_refused(one.why)));
             server.expect_in_force({});
-            EXPECT_FALSE(server.has_socket("bad"));
+            EXPECT_TRUE(server.loses_socket("bad"));
             EXPECT_EQ(server.text_of("bad.log"), "") << "no file is made for a configuration that is refused";
         }
         server.order_end();
@@ -411,7 +424,7 @@ TEST_F(Config, ReloadsMeetEachOtherAndTheEnd)
         for (const reload_answer& a : server.take_answers()) {
             EXPECT_THAT(a, AnyOf(is_taken(), is_refused("no answer")));
         }
-        for (const char* name : {"always", "new", "bad"}) EXPECT_FALSE(server.has_socket(name)) << name;
+        for (const char* name : {"always", "new", "bad"}) EXPECT_TRUE(server.loses_socket(name)) << name;
     });
 }
 
@@ -420,15 +433,17 @@ TEST_F(Config, OpensNoAddressWhileALogHangs)
     csp::for_seeds(5, [](std::uint64_t seed) {
         reloaded server(seed);
         server.configure(another());
+        server.let_logs_hang();
         server.order_reload();
         server.go_on(100);
         EXPECT_FALSE(server.has_socket("new"));
-        server.let_log_hang();
+        server.let_time_pass(11s);
         server.finish();
         EXPECT_THAT(server.take_answers(), ElementsAre(is_refused("no answer from its file system")));
         server.expect_in_force({});
         EXPECT_FALSE(server.has_socket("new"));
-        server.reload_until_taken();  // when the file system has answered
+        server.let_logs_answer();
+        server.reload_until_taken();
         server.expect_in_force(another());
         server.order_end();
         server.finish();

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -29,6 +30,7 @@
 #include "server/messages/stop.hpp"
 #include "server/service/listeners.hpp"
 #include "server/stats/witness.hpp"
+#include "server/testing/test_steward.hpp"
 #include "server/testing/test_support.hpp"
 
 namespace server {
@@ -149,7 +151,7 @@ TEST(Upgrades, AnswerEverybodyAndEnd)
             csp::chan<upgrade_request> requests;
             csp::chan<stop> ending;
             k.start(upgrades({}, d.path() + "/control", requests.rx(), ending.rx(),
-                             {orders.shared_tx(), lines.shared_tx()}));
+                             {{}, orders.shared_tx(), lines.shared_tx()}));
             k.start(lends_nothing(orders.rx(), ending.tx(), some_time()));
             k.start(test::sink(lines.rx()));
             for (int i = 0; i < askers; ++i) {
@@ -213,6 +215,7 @@ class operated {
         supervisor_setup with;
         with.configured.grace = 1s;
         with.signals = *io::signal_set::open({SIGHUP, SIGUSR1});
+        with.steward = given_a_steward(o.listeners);
         with.configured.sockets.opened = std::move(o.listeners);
         with.old_server = std::move(o.old_server);
         to_supervisor_ = orders.shared_tx();
@@ -221,7 +224,7 @@ class operated {
         k_.start(serves(stops.rx(), totals.tx(), o.end_takes));
         k_.start(reads_configurations(reloads.rx(), reloads_end.rx(), o.reload_takes));
         k_.start(workshop_witness(questions.rx()));
-        k_.start(upgrades({}, path(), upgrade_requests.rx(), ending.rx(), {orders.shared_tx(), lines.shared_tx()}));
+        k_.start(upgrades({}, path(), upgrade_requests.rx(), ending.rx(), {{}, orders.shared_tx(), lines.shared_tx()}));
         k_.start(control(std::move(*socket), over.rx(), predecessors.rx(),
                          {to_witnesses, orders.shared_tx(), upgrade_requests.shared_tx(), lines.shared_tx()}));
         std::vector<csp::out<stop>> while_serving;
@@ -264,12 +267,25 @@ class operated {
         }
         k_.settle_with_sockets();
     }
+    /// Then it has done all that it was asked.
+    void let_steward_end() { steward_.reset(); }
     [[nodiscard]] bool has_ended() const { return k_.all_ended(); }
     [[nodiscard]] std::string post_mortem() const { return k_.post_mortem(); }
     [[nodiscard]] std::string path() const { return d_.path() + "/control"; }
 
   private:
     test::scratch_directory d_;
+    /// Has a steward only if it has listeners, whose files the steward removes.
+    steward_line given_a_steward(const std::vector<listening>& listeners)
+    {
+        if (listeners.empty()) return {};
+        steward_rules rules;
+        for (const listening& l : listeners) rules.made.push_back({l.address, l.file});
+        steward_ = std::make_unique<test::test_steward>(std::move(rules));
+        return steward_->line().another();
+    }
+
+    std::unique_ptr<test::test_steward> steward_;
     test::engine_kernel k_;
     std::optional<csp::shared_out<supervisor_order>> to_supervisor_;
 };
@@ -442,6 +458,7 @@ TEST_F(Control, AnEndDuringTheHandOverLeavesTheOldServerItsSocketFiles)
             server.no_more_attempts();
             server.pass(100ms);
             EXPECT_TRUE(server.has_ended()) << server.post_mortem();
+            server.let_steward_end();
             EXPECT_EQ(given.has_file(), !is_handed_over);
         }
     });
@@ -461,6 +478,7 @@ TEST_F(Control, IsTakenOverWhenTheOldServerHasEnded)
         server.pass(100ms);
         EXPECT_TRUE(server.has_ended()) << server.post_mortem();
         EXPECT_THAT(answer_to(asks).value_or("none"), StartsWith("ok\noccwserv "));
+        server.let_steward_end();
         EXPECT_FALSE(given.has_file());
     });
 }

@@ -10,6 +10,7 @@
 #include "server/lifecycle/successor.hpp"
 #include "server/log/log.hpp"
 #include "server/messages/listening.hpp"
+#include "server/sandbox/steward.hpp"
 #include "server/service/control_socket.hpp"
 #include "server/service/inherited.hpp"
 #include "server/service/manager.hpp"
@@ -24,6 +25,7 @@ struct opened {
     std::vector<log_lines> first_lines;  // of the error log
     control_socket control_at;           // empty if there is none
     own_command command;
+    running_steward steward;
     std::string engine;            // a line about the I/O engine
     std::string sandbox;           // a line about the sandbox
     std::vector<listening> spare;  // a duplicate of each listener, for a successor

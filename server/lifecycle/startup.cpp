@@ -14,9 +14,9 @@
 #include <fmt/core.h>
 
 #include "io/blocking.hpp"
-#include "server/sandbox/sandbox.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/privileges.hpp"
+#include "server/service/prospects.hpp"
 #include "server/service/roots_own.hpp"
 
 namespace server {
@@ -33,9 +33,10 @@ enum class rights : std::uint8_t { of_start, of_user };
 /// Opens things in two turns, with root's rights dropped in between, if there are any to drop.
 class opening {
   public:
-    opening(settings& s, inheritance& given, std::optional<user_account> run_as)
+    opening(settings& s, inheritance& given, std::optional<user_account> run_as, running_steward steward)
         : s_(s), given_(given), run_as_(std::move(run_as))
     {
+        o_.steward = std::move(steward);
     }
 
     std::expected<opened, problem> all()
@@ -53,6 +54,7 @@ class opening {
     maybe_problem open_in_turn()
     {
         if (auto wrong = take_inherited()) return wrong;
+        if (auto wrong = open_addresses()) return wrong;
         if (auto wrong = turn(rights::of_start)) return wrong;
         if (run_as_) {
             if (const auto changed = switch_user(*run_as_); !changed) return changed.error();
@@ -67,11 +69,6 @@ class opening {
     {
         return run_as_ && is_roots_own(path) ? rights::of_start : rights::of_user;
     }
-    [[nodiscard]] rights rights_for_address(const std::string& where) const
-    {
-        const auto path = path_of(where);
-        return path ? rights_for(*path) : rights::of_start;
-    }
     /// Nothing if the file system does not answer.
     [[nodiscard]] std::optional<rights> rights_for_log(const std::string& text) const
     {
@@ -85,7 +82,6 @@ class opening {
 
     maybe_problem turn(rights now)
     {
-        if (auto wrong = open_addresses(now)) return wrong;
         if (auto wrong = open_log_file(now, s_.log.access, STDOUT_FILENO, o_.logs.access)) return wrong;
         if (auto wrong = open_log_file(now, s_.log.error, STDERR_FILENO, o_.logs.error)) return wrong;
         return open_control(now);  // last: from then on commands come to this server
@@ -105,13 +101,9 @@ class opening {
         return std::nullopt;
     }
 
-    maybe_problem open_addresses(rights now)
+    maybe_problem open_addresses()
     {
-        settings wanted = s_;
-        std::erase_if(wanted.listen, [&](const std::string& where) {
-            return now == rights::of_start && rights_for_address(where) == rights::of_user;
-        });
-        auto missing = move_addresses(present_, wanted, when_in_use::wait_a_second);
+        auto missing = move_addresses(present_, s_, o_.steward.line, when_in_use::wait_a_second);
         if (!missing) return missing.error().front();
         for (const listening& l : missing->for_supervisor.opened) present_.push_back(l.address);
         missing->name_ports(s_.listen);
@@ -201,7 +193,7 @@ void allow_many_descriptors()
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
-std::expected<opened, problem> open_all(settings& s, inheritance& given)
+std::expected<opened, problem> open_all(settings& s, inheritance& given, own_command command)
 {
     if (const auto may = io::may_look_beneath(); !may) {
         return std::unexpected(fmt::format(
@@ -215,8 +207,13 @@ std::expected<opened, problem> open_all(settings& s, inheritance& given)
     }
     auto run_as = account_to_switch_to(s.user, s.group);
     if (!run_as) return std::unexpected(std::move(run_as.error()));
-    auto o = opening(s, given, std::move(*run_as)).all();
-    if (o) o->logs.form = s.log.form;
+    auto steward = start_steward(rules_of(s, command, *run_as, given.sockets));
+    if (!steward) return std::unexpected(std::move(steward.error()));
+    auto o = opening(s, given, std::move(*run_as), std::move(*steward)).all();
+    if (!o) return o;
+    o->logs.form = s.log.form;
+    o->logs.steward = o->steward.line.another();
+    o->command = std::move(command);
     return o;
 }
 
@@ -224,7 +221,7 @@ void leave_nothing_behind(const opened& o, const inheritance& given)
 {
     if (given.old_server || given.addresses == who_chooses_addresses::manager) return;  // those files belong to others
     for (const auto& of_core : o.listeners) {
-        for (const listening& l : of_core) remove_file_of(l);
+        for (const listening& l : of_core) o.steward.line.remove_file_of(l);
     }
 }
 

@@ -23,8 +23,8 @@ void allow_many_descriptors();
 /// directory cannot make root open, create or change anything there.
 ///
 /// An address in `s.listen` for which `given` has sockets gets these; the others are opened. If `s.listen` has port 0,
-/// it has the chosen port afterwards.
-[[nodiscard]] std::expected<opened, problem> open_all(settings& s, inheritance& given);
+/// it has the chosen port afterwards. Starts the steward too, which keeps the rights of the start.
+[[nodiscard]] std::expected<opened, problem> open_all(settings& s, inheritance& given, own_command command);
 
 /// For a start that fails after open_all(): removes the files of the sockets that it made.
 void leave_nothing_behind(const opened& o, const inheritance& given);

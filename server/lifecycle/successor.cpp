@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "server/lifecycle/successor.hpp"
 
-#include <array>
 #include <chrono>
 #include <csignal>
-#include <fcntl.h>
 #include <string_view>
-#include <unistd.h>
 #include <utility>
 
 #include <fmt/core.h>
@@ -28,20 +25,12 @@ constexpr std::chrono::seconds time_to_die{5};  // after SIGKILL
 
 using sentence = std::string;
 
-io::descriptor another(int fd) { return io::descriptor(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
-
-std::string text_of(const io::exit_status& how)
-{
-    return how.signal != 0 ? fmt::format("was killed by signal {}", how.signal)
-                           : fmt::format("exited with code {}", how.code);
-}
-
 /// A sentence about how the new server ended. REQUIRES: it has ended, or has closed its connection.
 csp::step<sentence> how_it_ended(successor& s, std::string_view when)
 {
     const auto how = co_await s.process.exited(csp::core::here().now() + time_to_take);
     co_return fmt::format("the new server {} {}",
-                          how ? text_of(*how) : "closed its connection to this server and does not exit", when);
+                          how ? how->text() : "closed its connection to this server and does not exit", when);
 }
 
 enum class read_result : std::uint8_t { line, closed, timed_out, cancelled };
@@ -80,36 +69,14 @@ csp::step<std::expected<void, sentence>> stays_alive(successor& s, csp::in<stop>
 
 }  // namespace
 
-own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses)
-{
-    own_command c;
-    std::array<char, 4096> path;
-    const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
-    c.program = size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : words[0];
-    c.arguments.assign(words, words + count);
-    c.addresses = addresses;
-    return c;
-}
-
-csp::step<std::expected<successor, sentence>> start_successor(own_command command, std::vector<listening> sockets)
+csp::step<std::expected<successor, sentence>> start_successor(const steward_line& steward, std::string program,
+                                                              std::vector<listening> sockets)
 {
     auto ends = io::socket_pair();
     if (!ends) co_return std::unexpected(fmt::format("cannot create a socket pair: {}", ends.error().text));
-    io::command what{.program = command.program,
-                     .arguments = std::move(command.arguments),
-                     .environment = environment_for_successor(sockets, command.addresses),
-                     .descriptors = {},
-                     .directory = {},
-                     .process_group = io::command::group::ours};
-    for (const int standard : {0, 1, 2}) {
-        if (io::descriptor d = another(standard)) what.descriptors.emplace_back(std::move(d), standard);
-    }
-    int number = first_inherited;
-    for (listening& l : sockets) what.descriptors.emplace_back(std::move(l.socket).release(), number++);
-    what.descriptors.emplace_back(std::move(ends->second).release(), number);
-
-    auto started = co_await io::spawn(std::move(what));
-    if (!started) co_return std::unexpected(fmt::format("{} cannot be run: {}", command.program, started.error().text));
+    auto started =
+        co_await steward.start_successor(std::move(program), std::move(sockets), std::move(ends->second).release());
+    if (!started) co_return std::unexpected(std::move(started.error()));
     co_return successor{std::move(*started), std::move(ends->first)};
 }
 

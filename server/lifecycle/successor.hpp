@@ -12,18 +12,10 @@
 #include "io/child.hpp"
 #include "io/socket.hpp"
 #include "server/messages/listening.hpp"
+#include "server/messages/steward_line.hpp"
 #include "server/messages/stop.hpp"
-#include "server/service/inherited.hpp"
 
 namespace server {
-
-/// The command that started this server, to start a successor with.
-struct own_command {
-    std::string program;                 // path of the executable, which may have been replaced since
-    std::vector<std::string> arguments;  // with argv[0]
-    who_chooses_addresses addresses = who_chooses_addresses::configuration;
-};
-[[nodiscard]] own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses);
 
 /// A new server that has inherited the listening sockets. The destructor kills it, unless `process` was let go.
 struct successor {
@@ -32,8 +24,9 @@ struct successor {
     std::string received = {};
 };
 
-/// Starts a new server, which inherits `sockets`.
-[[nodiscard]] csp::step<std::expected<successor, std::string>> start_successor(own_command command,
+/// Has the steward start a new server, which inherits `sockets`.
+[[nodiscard]] csp::step<std::expected<successor, std::string>> start_successor(const steward_line& steward,
+                                                                               std::string program,
                                                                                std::vector<listening> sockets);
 
 /// Waits until the new server has reported that it serves, and then for another second, in which it must not exit: a

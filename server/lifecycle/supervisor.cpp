@@ -169,7 +169,7 @@ void keep(supervised now, supervisor_setup& with)
     std::vector<listening> sockets = std::move(with.configured.sockets.opened);
     std::erase_if(sockets, [&](const listening& l) {
         if (!now.sockets.closes(l.address)) return false;
-        if (has_files(with)) remove_file_of(l);
+        if (has_files(with)) with.steward.remove_file_of(l);
         return true;
     });
     std::ranges::move(now.sockets.opened, std::back_inserter(sockets));
@@ -297,7 +297,7 @@ csp::step<void> begin_to_end(supervisor_setup& with, const end_reason& why, supe
     links.while_serving.clear();
     links.to_config.ending.reset();
     if (!why.successor && has_files(with)) {
-        for (const listening& l : with.configured.sockets.opened) remove_file_of(l);
+        for (const listening& l : with.configured.sockets.opened) with.steward.remove_file_of(l);
     }
     with.configured.sockets = {};
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");

@@ -26,6 +26,7 @@ struct supervisor_setup {
     std::vector<log_lines> first_lines;
     io::signal_set signals;  // SIGTERM, SIGINT, SIGHUP, SIGUSR1
     service_manager manager;
+    steward_line steward;
     predecessor old_server;  // in an upgrade; control gets a duplicate
     who_chooses_addresses addresses = who_chooses_addresses::configuration;
     bool log_hangs = false;  // a reload could not open a log, because its file system does not answer

@@ -68,14 +68,14 @@ struct trial {
 
 /// Starts a new server, and has this one drain when the new one serves. Yields its process id, or an error as a
 /// sentence.
-csp::step<std::expected<pid_t, std::string>> replace_server(own_command command, trial& now, csp::in<stop>& cancelled,
+csp::step<std::expected<pid_t, std::string>> replace_server(std::string program, trial& now, csp::in<stop>& cancelled,
                                                             upgrade_links& links)
 {
     auto lent = co_await csp::ask(links.to_supervisor, lend_sockets{});
     if (!lent) co_return std::unexpected(already_stopping);
     if (!lent->problem.empty()) co_return std::unexpected(lent->problem);
     now.patience = lent->patience;
-    auto new_server = co_await start_successor(std::move(command), std::move(lent->sockets));
+    auto new_server = co_await start_successor(links.steward, std::move(program), std::move(lent->sockets));
     if (!new_server) co_return std::unexpected(std::move(new_server.error()));
     const pid_t pid = new_server->process.pid();
     now.new_server = std::move(*new_server);
@@ -101,14 +101,14 @@ csp::step<void> end_trial(trial& now, csp::in<stop>& cancelled)
 }
 
 /// As replace_server(). After an error, or if there is no memory, the new server has been ended.
-csp::step<std::expected<pid_t, std::string>> try_to_replace_server(own_command command, const std::string& control_path,
+csp::step<std::expected<pid_t, std::string>> try_to_replace_server(std::string program, const std::string& control_path,
                                                                    csp::in<stop>& cancelled, upgrade_links& links)
 {
     // A text so short that it needs no memory itself.
     std::expected<pid_t, std::string> new_server = std::unexpected("out of memory");
     trial now{control_socket_backup(control_path)};
     try {
-        new_server = co_await replace_server(std::move(command), now, cancelled, links);
+        new_server = co_await replace_server(std::move(program), now, cancelled, links);
     } catch (...) {
         csp::report_fault();
     }
@@ -116,11 +116,11 @@ csp::step<std::expected<pid_t, std::string>> try_to_replace_server(own_command c
     co_return new_server;
 }
 
-csp::process attempt(own_command command, std::string control_path, csp::out<upgrade_answer> to_client,
+csp::process attempt(std::string program, std::string control_path, csp::out<upgrade_answer> to_client,
                      csp::in<stop> cancelled, csp::out<stop> until_over, upgrade_links links)
 {
-    co_await links.to_log.output(error_line("notice", fmt::format("upgrade: starting {}", command.program)));
-    const auto new_server = co_await try_to_replace_server(std::move(command), control_path, cancelled, links);
+    co_await links.to_log.output(error_line("notice", fmt::format("upgrade: starting {}", program)));
+    const auto new_server = co_await try_to_replace_server(std::move(program), control_path, cancelled, links);
     if (!new_server) {
         co_await links.to_log.output(error_line("error", fmt::format("upgrade failed: {}", new_server.error())));
     }
@@ -154,7 +154,7 @@ std::optional<upgrade_answer> refusal(std::string_view why) noexcept
 
 }  // namespace
 
-csp::process upgrades(own_command command, std::string control_path, csp::in<upgrade_request> requests,
+csp::process upgrades(std::string own_program, std::string control_path, csp::in<upgrade_request> requests,
                       csp::in<stop> over, upgrade_links links)
 {
     csp::forking attempts(csp::faults::contained);  // one that faults has failed, and the server keeps running
@@ -182,13 +182,12 @@ csp::process upgrades(own_command command, std::string control_path, csp::in<upg
             continue;
         }
         csp::attempt([&] {
-            own_command what = command;
-            if (!request->binary.empty()) what.program = std::move(request->binary);
+            std::string program = request->binary.empty() ? own_program : std::move(request->binary);
             csp::chan<stop> until;
             csp::chan<stop> ended;
             now = {ended.rx(), until.tx()};
-            attempts.start(
-                attempt(std::move(what), control_path, std::move(request->answer), until.rx(), ended.tx(), links));
+            attempts.start(attempt(std::move(program), control_path, std::move(request->answer), until.rx(), ended.tx(),
+                                   links.another()));
         });
     }
 }

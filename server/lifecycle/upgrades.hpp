@@ -25,8 +25,11 @@ struct upgrade_request {
 static_assert(csp::mobile<upgrade_request>);
 
 struct upgrade_links {
+    steward_line steward;
     csp::shared_out<supervisor_order> to_supervisor;
     csp::shared_out<log_lines> to_log;
+
+    [[nodiscard]] upgrade_links another() const { return {steward.another(), to_supervisor, to_log}; }
 };
 
 /// Replaces this server by a new one, one attempt at a time. The new server inherits the listening sockets, and both
@@ -43,7 +46,7 @@ struct upgrade_links {
 /// of memory, its new server is ended, and this server has its control socket back.
 /// Deadlock: each attempt is a process of its own, a client of the supervisor and of the log. The supervisor does not
 /// wait for an attempt; it closes `over`. This process ends when no request can come and no attempt is in progress.
-csp::process upgrades(own_command command, std::string control_path, csp::in<upgrade_request> requests,
+csp::process upgrades(std::string own_program, std::string control_path, csp::in<upgrade_request> requests,
                       csp::in<stop> over, upgrade_links links);
 
 }  // namespace server

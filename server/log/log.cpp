@@ -63,6 +63,7 @@ class log_keeper {
   public:
     log_keeper(log_files files, csp::shared_out<log_report> reports)
         : reports_(std::move(reports)),
+          steward_(std::move(files.steward)),
           form_(files.form),
           reader_patience_(files.reader_patience),
           most_waiting_(files.most_waiting)
@@ -229,7 +230,7 @@ class log_keeper {
         if (!log->is_on) return log;
         csp::chan<log_work> work;
         log->to_writer = work.tx();
-        writers_.start(log_writer(log->number, std::move(to), patience, work.rx(), reports_));
+        writers_.start(log_writer(log->number, std::move(to), patience, steward_.another(), work.rx(), reports_));
         return log;
     }
 
@@ -410,6 +411,7 @@ class log_keeper {
 
     csp::forking writers_;
     csp::shared_out<log_report> reports_;
+    steward_line steward_;
     log_form form_;
     std::chrono::milliseconds reader_patience_;
     std::size_t most_waiting_;

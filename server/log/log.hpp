@@ -14,12 +14,14 @@
 #include "server/configuration/log_target.hpp"
 #include "server/configuration/settings.hpp"
 #include "server/messages/log_lines.hpp"
+#include "server/messages/steward_line.hpp"
 
 namespace server {
 
 struct log_files {
     log_destination access;
     log_destination error;
+    steward_line steward = {};                         // opens files again
     log_form form = log_form::combined;                // of the error log; access lines arrive formatted
     std::chrono::milliseconds reader_patience{5'000};  // the time that the reader of a pipe, socket or terminal has
     std::size_t most_waiting = 4 * 1024 * 1024;        // bytes that may wait for each log

@@ -8,18 +8,29 @@
 
 #include "csp/alt.hpp"
 #include "csp/timer.hpp"
-#include "io/blocking.hpp"
 #include "server/messages/stop.hpp"
 
 namespace server {
 namespace {
 
-log_answer answer_to(const log_wanted& wanted)
+csp::step<log_answer> check_file(std::string path, const steward_line& steward)
 {
-    if (wanted.what == log_wanted::kind::check) {
-        if (auto why = why_no_log(wanted.where)) return std::unexpected(std::move(*why));
-        return std::nullopt;
-    }
+    auto may = co_await steward.check_log(std::move(path));
+    if (!may) co_return std::unexpected(std::move(may.error()));
+    co_return std::nullopt;
+}
+
+csp::step<log_answer> open_file(log_target target, const steward_line& steward)
+{
+    auto file = co_await steward.open_log(target.text);
+    if (!file) co_return std::unexpected(std::move(file.error()));
+    co_return log_destination{.target = std::move(target), .file = std::move(*file)};
+}
+
+/// A log that is no file: nothing of it can hang.
+log_answer open_other(const log_wanted& wanted)
+{
+    if (wanted.what == log_wanted::kind::check) return std::nullopt;
     auto log = open_log(wanted.where, wanted.stream);
     if (!log) return std::unexpected(std::move(log.error()));
     return std::move(*log);
@@ -27,15 +38,20 @@ log_answer answer_to(const log_wanted& wanted)
 
 }  // namespace
 
-csp::process log_opener(log_wanted wanted, csp::out<log_answer> answer)
+csp::process log_opener(log_wanted wanted, steward_line steward, csp::out<log_answer> answer)
 {
-    auto done = co_await io::by_log_thread([&] { return answer_to(wanted); });
-    if (done) {
-        co_await answer.output(std::move(*done));
+    auto target = parse_log_target(wanted.where);
+    log_answer done = std::nullopt;
+    if (!target) {
+        done = std::unexpected(std::move(target.error()));
+    } else if (target->what != log_target::kind::file) {
+        done = open_other(wanted);
+    } else if (wanted.what == log_wanted::kind::check) {
+        done = co_await check_file(std::move(target->text), steward);
     } else {
-        co_await answer.output(
-            std::unexpected(fmt::format("cannot open the log {}: {}", wanted.where, done.error().text)));
+        done = co_await open_file(std::move(*target), steward);
     }
+    co_await answer.output(std::move(done));
 }
 
 csp::step<void> log_openers::forget_answered()
@@ -53,13 +69,13 @@ csp::step<void> log_openers::forget_answered()
 csp::step<log_answer> log_openers::ask(log_wanted wanted, csp::in<stop>& ending)
 {
     co_await forget_answered();
-    // Each opener occupies one of a few threads: a second one for the same log would block other logs.
+    // A second opener for the same log would hang too.
     if (std::ranges::find(unanswered_, wanted.where, &one::where) != unanswered_.end()) {
         co_return std::unexpected(no_answer_from(wanted.where));
     }
     csp::chan<log_answer> reply;
     unanswered_.push_back({wanted.where, reply.rx()});
-    openers_.start(log_opener(std::move(wanted), reply.tx()));
+    openers_.start(log_opener(std::move(wanted), steward_.another(), reply.tx()));
     one& asked = unanswered_.back();
     const csp::timeout too_late = csp::after(patience_with_file_system);
     const auto chosen = co_await csp::pri_alt(ending, asked.answers, too_late);

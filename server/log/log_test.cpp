@@ -26,6 +26,7 @@
 #include "csp/post_mortem.hpp"
 #include "csp/timer.hpp"
 #include "io/engine.hpp"
+#include "server/testing/test_steward.hpp"
 #include "server/testing/test_support.hpp"
 
 namespace server {
@@ -128,8 +129,11 @@ class Log : public testing::Test {
         auto a = open_log(access_log, STDOUT_FILENO);
         auto e = open_log(error_log, STDERR_FILENO);
         EXPECT_TRUE(a && e);
+        const test::test_steward steward(
+            test::test_steward::for_logs({access_log, error_log, in("access2"), in("error2")}));
         log_files files{.access = std::move(*a),
                         .error = std::move(*e),
+                        .steward = steward.line().another(),
                         .form = form,
                         .reader_patience = std::chrono::milliseconds(20)};
         testing::internal::CaptureStderr();
@@ -228,8 +232,8 @@ TEST_F(Log, AFileThatCannotBeOpenedAnewGoesOn)
     const act moves{[](const std::string& in) { std::filesystem::rename(in + "/sub", in + "/moved"); }};
     EXPECT_EQ(run(in("sub/access"), in("error"), {access("a\n"), moves, log_order::reopen, access("b\n")}), "");
     EXPECT_EQ(d.read("moved/access"), "a\nb\n");
-    EXPECT_THAT(d.read("error"), HasSubstr("error: the access log is still written to the old file: cannot reopen " +
-                                           in("sub/access") + ": No such file or directory\n"));
+    EXPECT_THAT(d.read("error"), HasSubstr("error: the access log is still written to the old file: the log " +
+                                           in("sub/access") + " cannot be opened: No such file or directory\n"));
     EXPECT_THAT(d.read("error"), Not(HasSubstr("were reopened")));
 }
 

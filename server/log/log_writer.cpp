@@ -25,6 +25,8 @@ namespace {
 
 std::uint64_t lines_in(std::string_view text) { return static_cast<std::uint64_t>(std::ranges::count(text, '\n')); }
 
+constexpr std::chrono::milliseconds pause_between_connects{100};
+
 /// The number of lines that were not written, and why.
 struct loss {
     std::uint64_t lines = 0;
@@ -34,9 +36,13 @@ struct loss {
 /// The target of one log, and the state after the last write.
 class outlet {
   public:
-    outlet(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
+    outlet(log_number me, log_destination to, std::chrono::milliseconds reader_patience, steward_line steward,
            csp::shared_out<log_report> to_log)
-        : me_(me), to_(std::move(to)), reader_patience_(reader_patience), to_log_(std::move(to_log))
+        : me_(me),
+          to_(std::move(to)),
+          reader_patience_(reader_patience),
+          steward_(std::move(steward)),
+          to_log_(std::move(to_log))
     {
     }
 
@@ -50,18 +56,17 @@ class outlet {
         co_return l;
     }
 
-    /// Returns an error if the file could not be reopened.
-    csp::step<std::optional<io::error>> reopen()
+    /// Returns a sentence if the file could not be reopened, otherwise an empty text.
+    csp::step<std::string> reopen()
     {
-        if (to_.target.what != log_target::kind::file) co_return std::nullopt;
-        auto f = co_await io::open_again_to_append(to_.target.path);
-        if (!f) co_return f.error();
+        if (to_.target.what != log_target::kind::file) co_return "";
+        auto f = co_await steward_.open_log(to_.target.text);
+        if (!f) co_return std::move(f.error());
         to_.file = std::move(*f);
         socket_ = {};
         torn_ = false;
-        co_return std::nullopt;
+        co_return "";
     }
-    [[nodiscard]] const std::string& path() const { return to_.target.path; }
 
   private:
     /// Writes to a stream as much as its reader takes in time.
@@ -109,8 +114,9 @@ class outlet {
         for (;;) {
             const bool is_new = !socket_;
             if (is_new) {
-                const auto where = io::address::parse("unix:" + to_.target.path);
-                auto connected = where ? io::connect_for_datagrams(*where) : std::unexpected(where.error());
+                co_await csp::sleep_until(next_connect_);
+                auto connected = co_await steward_.connect_log(to_.target.text);
+                next_connect_ = csp::core::here().now() + pause_between_connects;
                 if (!connected) co_return std::unexpected(connected.error());
                 socket_ = std::move(*connected);
             }
@@ -141,7 +147,9 @@ class outlet {
     log_number me_;
     log_destination to_;
     std::chrono::milliseconds reader_patience_;
+    steward_line steward_;
     csp::shared_out<log_report> to_log_;
+    csp::time_point next_connect_ = csp::time_point::min();  // not before, since each needs a process
     io::socket socket_;     // to the reader of datagrams or of a stream; opened with the first line
     bool torn_ = false;     // the file ends in the middle of a line
     bool failing_ = false;  // the last write was not complete
@@ -151,9 +159,7 @@ csp::step<log_report> work_on(outlet& to, log_work work)
 {
     log_report r;
     if (work.what == log_work::kind::reopen) {
-        if (const auto why = co_await to.reopen()) {
-            r.not_reopened = fmt::format("cannot reopen {}: {}", to.path(), why->text);
-        }
+        r.not_reopened = co_await to.reopen();
     } else {
         const loss l = co_await to.put(std::move(work));
         r.lines = l.lines;
@@ -174,10 +180,10 @@ log_report without_memory(const log_work& work)
 }  // namespace
 
 csp::process log_writer(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
-                        csp::in<log_work> work, csp::shared_out<log_report> to_log)
+                        steward_line steward, csp::in<log_work> work, csp::shared_out<log_report> to_log)
 {
     {
-        outlet out(me, std::move(to), reader_patience, to_log);
+        outlet out(me, std::move(to), reader_patience, std::move(steward), to_log);
         while (auto next = co_await work.input()) {
             log_report r = without_memory(*next);  // before it runs out
             try {

@@ -13,6 +13,7 @@
 #include "server/configuration/log_target.hpp"
 #include "server/configuration/settings.hpp"
 #include "server/log/log.hpp"
+#include "server/messages/steward_line.hpp"
 
 namespace server {
 
@@ -49,9 +50,9 @@ static_assert(csp::mobile<log_work> && csp::mobile<log_report>);
 ///   to_log  log_report   one `done` for each work, `progress` before it, and `closed` last
 ///
 /// Promise: if memory runs out, it reports the present lines as lost and continues.
-/// Client of: log (`to_log`); server to: log (`work`). It cannot block: the log takes reports in every round, and
-/// outputs work only to a writer that waits for it.
+/// Client of: log (`to_log`), and of the steward, which opens its file again; server to: log (`work`). It cannot block:
+/// the log takes reports in every round, and outputs work only to a writer that waits for it.
 csp::process log_writer(log_number me, log_destination to, std::chrono::milliseconds reader_patience,
-                        csp::in<log_work> work, csp::shared_out<log_report> to_log);
+                        steward_line steward, csp::in<log_work> work, csp::shared_out<log_report> to_log);
 
 }  // namespace server

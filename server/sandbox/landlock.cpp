@@ -30,11 +30,9 @@ constexpr rights control_device = 1ULL << 15;
 constexpr rights read = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 constexpr rights write = LANDLOCK_ACCESS_FS_WRITE_FILE | truncate;
 constexpr rights change_socket = LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE;
-constexpr rights append = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE;
-constexpr rights run = LANDLOCK_ACCESS_FS_EXECUTE;
 constexpr rights of_version_1 = (1ULL << 13) - 1;
 /// Those that mean something for a file that is no directory.
-constexpr rights of_single_files = run | write | LANDLOCK_ACCESS_FS_READ_FILE | control_device;
+constexpr rights of_single_files = write | LANDLOCK_ACCESS_FS_READ_FILE | control_device;
 }  // namespace file_right
 
 constexpr rights connect_by_tcp = 1ULL << 1;
@@ -121,10 +119,9 @@ std::expected<void, std::string> allow_all(int ruleset, const file_rights& to, r
         const std::vector<std::string>& paths;
         rights allowed;
     };
-    const std::array table{
-        entry{to.sockets, file_right::change_socket}, entry{to.devices, file_right::write | file_right::control_device},
-        entry{to.readable, file_right::read}, entry{to.logs, file_right::append | LANDLOCK_ACCESS_FS_REMOVE_FILE},
-        entry{to.programs, file_right::run}};
+    const std::array table{entry{to.sockets, file_right::change_socket},
+                           entry{to.devices, file_right::write | file_right::control_device},
+                           entry{to.readable, file_right::read}};
     for (const auto& [paths, allowed] : table) {
         for (const std::string& path : paths) {
             if (auto done = allow(ruleset, path, allowed & handled); !done) return done;

@@ -17,8 +17,6 @@ struct file_rights {
     std::vector<std::string> sockets{};   // directories in which it makes, renames and removes sockets
     std::vector<std::string> devices{};   // that it opens for writing
     std::vector<std::string> readable{};  // directories and files; if empty, everything may be read
-    std::vector<std::string> logs{};      // directories in which it makes and writes files
-    std::vector<std::string> programs{};  // directories with programs that it runs
     enum class abstract_sockets : std::uint8_t { own, all } reaches = abstract_sockets::own;
 };
 

@@ -7,7 +7,6 @@
 
 #include <expected>
 #include <string>
-#include <vector>
 
 #include "io/engine.hpp"
 #include "server/configuration/settings.hpp"
@@ -27,8 +26,5 @@ using sandbox_words = std::expected<std::string, std::string>;
 /// The line for the log and for `status`.
 [[nodiscard]] std::string sandbox_line(const std::string& files, const std::string& system_calls,
                                        io::engine_choice engine);
-
-/// Mistakes: directories of [sandbox] `read` that are not there, and roots that are outside all of them.
-[[nodiscard]] std::vector<std::string> closed_to_reading(const settings& s);
 
 }  // namespace server

@@ -13,6 +13,7 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <span>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -48,6 +49,9 @@ constexpr std::array signals{
     SCMP_SYS(sigaltstack),
 };
 
+/// main() waits for the end of the steward, and steward_watch looks for it. No other child is ever started.
+constexpr std::array children{SCMP_SYS(wait4), SCMP_SYS(waitid)};
+
 constexpr std::array descriptors{
     SCMP_SYS(read),   SCMP_SYS(pread64),  SCMP_SYS(preadv2), SCMP_SYS(write),    SCMP_SYS(pwrite64),
     SCMP_SYS(writev), SCMP_SYS(close),    SCMP_SYS(lseek),   SCMP_SYS(dup),      SCMP_SYS(poll),
@@ -81,7 +85,6 @@ constexpr std::array of_sanitizers{SCMP_SYS(clone),
                                    SCMP_SYS(fork),
                                    SCMP_SYS(vfork),
                                    SCMP_SYS(execve),
-                                   SCMP_SYS(wait4),
                                    SCMP_SYS(ptrace),
                                    SCMP_SYS(prctl),
                                    SCMP_SYS(mmap),
@@ -236,7 +239,7 @@ bool means_absent(int number)
 
 }  // namespace
 
-std::expected<std::string, std::string> restrict_system_calls(io::engine_choice engine, std::span<const int> exceptions)
+std::expected<std::string, std::string> restrict_system_calls(io::engine_choice engine)
 {
     constexpr const char* absent = "system calls not restricted (seccomp is not permitted here)";
     const auto failed = [](int number) {
@@ -250,10 +253,10 @@ std::expected<std::string, std::string> restrict_system_calls(io::engine_choice 
     f.set(SCMP_FLTATR_API_SYSRAWRC, 1);  // load() returns the errno of the system
     for (const auto& calls :
          {std::span<const int>(memory_and_threads), std::span<const int>(time_and_identity),
-          std::span<const int>(signals), std::span<const int>(descriptors), std::span<const int>(files),
-          std::span<const int>(sockets), is_sanitized ? std::span<const int>(of_sanitizers) : std::span<const int>(),
-          engine == io::engine_choice::uring ? std::span<const int>(of_uring) : std::span<const int>(of_epoll),
-          exceptions}) {
+          std::span<const int>(signals), std::span<const int>(children), std::span<const int>(descriptors),
+          std::span<const int>(files), std::span<const int>(sockets),
+          is_sanitized ? std::span<const int>(of_sanitizers) : std::span<const int>(),
+          engine == io::engine_choice::uring ? std::span<const int>(of_uring) : std::span<const int>(of_epoll)}) {
         f.allow(calls);
     }
     for (const rule& r : conditional_rules()) f.allow(r);

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <expected>
-#include <span>
 #include <string>
 
 #include "io/engine.hpp"
@@ -24,12 +23,10 @@ constexpr bool is_sanitized = true;
 constexpr bool is_sanitized = false;
 #endif
 
-/// Allows `exceptions` too, whatever their arguments are; these are numbers of libseccomp (SCMP_SYS).
 /// REQUIRES: the engines of all cores are made, since from here on no ring can be made or configured.
 ///
 /// Yields a few words for the line about the sandbox, also if this kernel or a container does not permit seccomp. An
 /// error, as a sentence, if seccomp is there and fails.
-[[nodiscard]] std::expected<std::string, std::string> restrict_system_calls(io::engine_choice engine,
-                                                                            std::span<const int> exceptions = {});
+[[nodiscard]] std::expected<std::string, std::string> restrict_system_calls(io::engine_choice engine);
 
 }  // namespace server

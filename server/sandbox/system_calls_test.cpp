@@ -220,19 +220,6 @@ TEST_P(SystemCalls, BindsThreadsOfBeforeAndAfter)
         testing::ExitedWithCode(0), "");
 }
 
-TEST_P(SystemCalls, AllowsExceptions)
-{
-    static constexpr std::array exceptions{SCMP_SYS(mprotect), SCMP_SYS(setsid)};
-    EXPECT_EXIT(
-        {
-            EXPECT_TRUE(restrict_system_calls(GetParam(), exceptions).has_value());
-            EXPECT_EQ(told(SYS_mprotect, nullptr, 0, PROT_READ | PROT_EXEC), 0);
-            EXPECT_NE(told(SYS_chroot, "/"), 0);
-            end_of_refusals();
-        },
-        testing::ExitedWithCode(0), "");
-}
-
 TEST_P(SystemCalls, SaysThatTheyAreNotPermitted)
 {
     EXPECT_EXIT(

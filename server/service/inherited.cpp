@@ -2,6 +2,7 @@
 #include "server/service/inherited.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -200,6 +201,17 @@ std::vector<std::string> environment_for_successor(const std::vector<listening>&
     all.push_back(std::move(files));
     if (whose == who_chooses_addresses::manager) all.push_back(fmt::format("{}=1", from_manager_first));
     return all;
+}
+
+own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses)
+{
+    own_command c;
+    std::array<char, 4096> path;
+    const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
+    c.program = size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : words[0];
+    c.arguments.assign(words, words + count);
+    c.addresses = addresses;
+    return c;
 }
 
 io::result<io::listener> duplicate(const io::listener& l)

@@ -52,6 +52,14 @@ static_assert(csp::mobile<predecessor>);
 /// and upgrades do not change that.
 enum class who_chooses_addresses : std::uint8_t { configuration, manager };
 
+/// The command that started this server, to start a successor with.
+struct own_command {
+    std::string program;                 // path of the executable, which may have been replaced since
+    std::vector<std::string> arguments;  // with argv[0]
+    who_chooses_addresses addresses = who_chooses_addresses::configuration;
+};
+[[nodiscard]] own_command how_we_were_started(int count, const char* const* words, who_chooses_addresses addresses);
+
 struct inheritance {
     std::vector<listening> sockets;
     who_chooses_addresses addresses = who_chooses_addresses::configuration;

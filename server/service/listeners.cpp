@@ -56,42 +56,37 @@ bool is_port_of_one(const std::vector<std::string>& ours, std::uint16_t port)
 /// Connections that wait in the kernel for accept(); the kernel caps it at net.core.somaxconn.
 constexpr int backlog = 4096;
 
-/// Opens one listener. Replaces the socket file of a server that has ended, but no file on whose socket a process
-/// listens.
-std::expected<io::listener, std::string> listen_at_path(const std::string& where, const io::address& at)
+/// At an abstract address.
+std::expected<io::listener, std::string> listen_without_file(const std::string& where, const io::address& at)
 {
     auto l = io::listen(at, backlog);
-    if (!l && l.error().number == EADDRINUSE) {
-        const io::socket_identity left = file_of(where);
-        if (const auto who = who_listens_at(at)) {
-            return std::unexpected(fmt::format("{} is in use by process {}", where, *who));
-        }
-        if (!left)
-            return std::unexpected(fmt::format("cannot listen on {}: a file that is not a socket is there", where));
-        io::remove_socket(path_of(where).value(), left);
-        l = io::listen(at, backlog);
+    if (l) return std::move(*l);
+    if (l.error().number != EADDRINUSE) {
+        return std::unexpected(fmt::format("cannot listen on {}: {}", where, l.error().text));
     }
-    if (!l) return std::unexpected(fmt::format("cannot listen on {}: {}", where, l.error().text));
-    return std::move(*l);
+    const auto who = who_listens_at(at);
+    return std::unexpected(who ? fmt::format("{} is in use by process {}", where, *who)
+                               : fmt::format("{} is in use", where));
 }
 
 /// Opens a listener for each core, as duplicates of one socket, because a unix address cannot be bound twice.
-std::expected<std::vector<listening>, std::string> listen_at_path(const std::string& where, const io::address& at,
-                                                                  unsigned cores)
+std::expected<std::vector<listening>, std::string> listen_on_unix(const std::string& where, const io::address& at,
+                                                                  unsigned cores, const steward_line& steward)
 {
-    auto first = listen_at_path(where, at);
-    if (!first) return std::unexpected(std::move(first.error()));
-    const io::socket_identity file = file_of(where);
+    auto socket = path_of(where) ? steward.listen(where) : listen_without_file(where, at);
+    if (!socket) return std::unexpected(std::move(socket.error()));
+    // Once more, so that this process, and not the steward's job, is the one that listens there (SO_PEERCRED).
+    (void)::listen(socket->number(), backlog);
+    const listening first{where, std::move(*socket), file_of(where)};
     std::vector<listening> all;
-    for (unsigned i = 1; i < cores; ++i) {
-        auto another = duplicate(*first);
+    for (unsigned i = 0; i < cores; ++i) {
+        auto another = duplicate(first.socket);
         if (!another) {
-            io::remove_socket(path_of(where).value_or(""), file);
+            steward.remove_file_of(first);
             return std::unexpected(fmt::format("cannot listen on {}: {}", where, another.error().text));
         }
-        all.push_back({where, std::move(*another), file});
+        all.push_back({where, std::move(*another), first.file});
     }
-    all.push_back({where, std::move(*first), file});
     return all;
 }
 
@@ -112,11 +107,12 @@ io::result<void> may_listen(const io::address& at, when_in_use then)
 
 /// Opens a listener for each core. They share the port by SO_REUSEPORT. `ours` are the addresses of this server.
 std::expected<std::vector<listening>, std::string> listen_on(const std::string& where, const settings& s,
-                                                             const std::vector<std::string>& ours, when_in_use then)
+                                                             const std::vector<std::string>& ours,
+                                                             const steward_line& steward, when_in_use then)
 {
     auto address = io::address::parse(where);
     if (!address) return std::unexpected(fmt::format("`{}` is not an address", where));
-    if (address->family() == AF_UNIX) return listen_at_path(where, *address, s.workers);
+    if (address->family() == AF_UNIX) return listen_on_unix(where, *address, s.workers, steward);
     if (!is_port_of_one(ours, address->port())) {
         if (const auto may = may_listen(*address, then); !may) {
             return std::unexpected(cannot_listen(where, *address, may.error(), s.user));
@@ -184,9 +180,25 @@ io::socket_identity file_of(std::string_view address)
     return path ? io::socket_identity::at(*path) : io::socket_identity();
 }
 
-void remove_file_of(const listening& l)
+std::expected<io::listener, std::string> listen_at_path(const std::string& address)
 {
-    if (const auto path = path_of(l.address)) io::remove_socket(*path, l.file);
+    const auto path = path_of(address);
+    const auto at = io::address::parse(address);
+    if (!path || !at) return std::unexpected(fmt::format("`{}` is not the path of a socket", address));
+    auto l = io::listen(*at, backlog);
+    if (!l && l.error().number == EADDRINUSE) {
+        const io::socket_identity left = file_of(address);
+        if (const auto who = who_listens_at(*at)) {
+            return std::unexpected(fmt::format("{} is in use by process {}", address, *who));
+        }
+        if (!left) {
+            return std::unexpected(fmt::format("cannot listen on {}: a file that is not a socket is there", address));
+        }
+        io::remove_socket(*path, left);
+        l = io::listen(*at, backlog);
+    }
+    if (!l) return std::unexpected(fmt::format("cannot listen on {}: {}", address, l.error().text));
+    return std::move(*l);
 }
 
 void address_change::name_ports(std::vector<std::string>& listen) const
@@ -211,7 +223,8 @@ std::vector<std::string> wanted_addresses(const settings& s)
 }
 
 std::expected<address_change, std::vector<std::string>> move_addresses(const std::vector<std::string>& present,
-                                                                       const settings& wanted, when_in_use then)
+                                                                       const settings& wanted,
+                                                                       const steward_line& steward, when_in_use then)
 {
     const std::vector<std::string> next = wanted_addresses(wanted);
     address_change change{
@@ -219,7 +232,7 @@ std::expected<address_change, std::vector<std::string>> move_addresses(const std
     std::vector<std::string> wrong;
     for (const std::string& where : next) {
         if (contains(present, where)) continue;
-        auto listeners = listen_on(where, wanted, present, then);
+        auto listeners = listen_on(where, wanted, present, steward, then);
         if (!listeners) {
             wrong.push_back(std::move(listeners.error()));
             continue;
@@ -237,7 +250,7 @@ std::expected<address_change, std::vector<std::string>> move_addresses(const std
         }
     }
     if (!wrong.empty()) {
-        for (const listening& l : change.for_cores.front().opened) remove_file_of(l);
+        for (const listening& l : change.for_cores.front().opened) steward.remove_file_of(l);
         return std::unexpected(std::move(wrong));
     }
     for (const std::string& where : present) {

@@ -15,6 +15,7 @@
 
 #include "server/configuration/settings.hpp"
 #include "server/messages/listening.hpp"
+#include "server/messages/steward_line.hpp"
 
 namespace server {
 
@@ -33,8 +34,9 @@ namespace server {
 /// The identity of the socket file that is at this address now; none if there is no such file.
 [[nodiscard]] io::socket_identity file_of(std::string_view address);
 
-/// Removes the socket file of a unix address, unless another server has replaced it.
-void remove_file_of(const listening& l);
+/// Listens at the path of a unix address. Replaces the socket file of a server that has ended, but no file on whose
+/// socket a process listens. For the steward.
+[[nodiscard]] std::expected<io::listener, std::string> listen_at_path(const std::string& address);
 
 /// The change from one set of addresses to another. `for_cores` has the listeners to open and close for each core;
 /// `for_supervisor` the same for the supervisor, which keeps a duplicate of each socket for upgrades.
@@ -60,8 +62,9 @@ struct address_change {
 enum class when_in_use : std::uint8_t { refuse, wait_a_second };
 
 /// Opens the addresses of `wanted` that are not `present`. If any cannot be opened, nothing changes, and the error has
-/// a message for each.
+/// a message for each. The steward listens at the paths of unix addresses.
 [[nodiscard]] std::expected<address_change, std::vector<std::string>> move_addresses(
-    const std::vector<std::string>& present, const settings& wanted, when_in_use then = when_in_use::refuse);
+    const std::vector<std::string>& present, const settings& wanted, const steward_line& steward,
+    when_in_use then = when_in_use::refuse);
 
 }  // namespace server

@@ -2,6 +2,7 @@
 #include "server/service/listeners.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <utility>
 
 #include <fmt/core.h>
@@ -9,6 +10,7 @@
 
 #include "io/address.hpp"
 #include "io/test_engines.hpp"
+#include "server/testing/test_steward.hpp"
 #include "server/testing/test_support.hpp"
 
 namespace server {
@@ -50,7 +52,7 @@ TEST(Addresses, OfTwoSpellingsOneIsWanted)
 TEST(Addresses, Port0IsOnePortAndStays)
 {
     settings wanted = listening_on({"127.0.0.1:0", "127.0.0.1:0"}, 3);
-    auto move = move_addresses({}, wanted);
+    auto move = move_addresses({}, wanted, {});
     ASSERT_TRUE(move);
     EXPECT_THAT(move->for_supervisor.opened, SizeIs(3));
     const std::string chosen = move->for_supervisor.opened.front().address;
@@ -70,20 +72,42 @@ TEST(Addresses, Port0IsOnePortAndStays)
     EXPECT_THAT(besides, ElementsAre("127.0.0.1:0", chosen)) << "what is named itself is not taken for another";
 }
 
-TEST(Addresses, AFileThatIsAnothersByNowStays)
-{
+class UnixAddress : public testing::Test {
+  protected:
+    /// Returns when the steward has done all that it was asked.
+    void with_steward(const std::function<void(const steward_line&)>& act)
+    {
+        const test::test_steward steward(test::test_steward::for_command({"occwserv", d.path(), "--listen", where}));
+        act(steward.line());
+    }
+    [[nodiscard]] bool is_there() const { return std::filesystem::exists(d.path() + "/s"); }
+
     const test::scratch_directory d;
     const std::string where = "unix:" + d.path() + "/s";
-    auto move = move_addresses({}, listening_on({where}));
-    ASSERT_TRUE(move);
-    const listening& ours = move->for_supervisor.opened.front();
-    std::filesystem::rename(d.path() + "/s", d.path() + "/moved");
-    auto another = move_addresses({}, listening_on({where}));
-    ASSERT_TRUE(another);
-    remove_file_of(ours);
-    EXPECT_TRUE(std::filesystem::exists(d.path() + "/s"));
-    remove_file_of(another->for_supervisor.opened.front());
-    EXPECT_FALSE(std::filesystem::exists(d.path() + "/s"));
+};
+
+TEST_F(UnixAddress, IsRemovedWithItsListener)
+{
+    with_steward([this](const steward_line& steward) {
+        const auto move = move_addresses({}, listening_on({where}), steward);
+        ASSERT_TRUE(move) << move.error().front();
+        EXPECT_TRUE(is_there());
+        steward.remove_file_of(move->for_supervisor.opened.front());
+    });
+    EXPECT_FALSE(is_there());
+}
+
+TEST_F(UnixAddress, OfAnotherServerStays)
+{
+    with_steward([this](const steward_line& steward) {
+        const auto move = move_addresses({}, listening_on({where}), steward);
+        ASSERT_TRUE(move) << move.error().front();
+        std::filesystem::rename(d.path() + "/s", d.path() + "/moved");
+        const auto another = move_addresses({}, listening_on({where}), steward);
+        ASSERT_TRUE(another) << another.error().front();
+        steward.remove_file_of(move->for_supervisor.opened.front());
+    });
+    EXPECT_TRUE(is_there());
 }
 
 TEST(Addresses, OnlyWhatDiffersIsOpened)
@@ -91,7 +115,7 @@ TEST(Addresses, OnlyWhatDiffersIsOpened)
     const reserved_port one, other;
     const std::string stays = at(one);
     const std::string comes = at(other);
-    auto move = move_addresses({stays, "127.0.0.1:1"}, listening_on({stays, comes}, 3));
+    auto move = move_addresses({stays, "127.0.0.1:1"}, listening_on({stays, comes}, 3), {});
     ASSERT_TRUE(move);
     EXPECT_THAT(move->for_cores, SizeIs(3));
     for (const listening_change& c : move->for_cores) {
@@ -104,7 +128,7 @@ TEST(Addresses, OnlyWhatDiffersIsOpened)
     }
     EXPECT_THAT(move->for_supervisor.opened, SizeIs(3)) << "another of each";
     EXPECT_TRUE(can_be_taken(stays)) << "it was there already, as far as this knows";
-    move = move_addresses({stays}, listening_on({stays}));
+    move = move_addresses({stays}, listening_on({stays}), {});
     ASSERT_TRUE(move);
     EXPECT_TRUE(move->changes_nothing());
 }
@@ -115,7 +139,7 @@ TEST(Addresses, OneThatCannotBeOpenedKeepsAllClosed)
     const auto [another, too] = taken();
     const reserved_port port;
     const std::string free = at(port);
-    const auto move = move_addresses({}, listening_on({free, where, too}));
+    const auto move = move_addresses({}, listening_on({free, where, too}), {});
     ASSERT_FALSE(move);
     EXPECT_THAT(move.error(), ElementsAre(HasSubstr(where + " is in use by "), HasSubstr(too + " is in use by ")));
     EXPECT_TRUE(can_be_taken(free));
@@ -124,14 +148,14 @@ TEST(Addresses, OneThatCannotBeOpenedKeepsAllClosed)
 TEST(Addresses, APortOfOursIsShared)
 {
     const reserved_port port;
-    const auto present = move_addresses({}, listening_on({at(port)}));
+    const auto present = move_addresses({}, listening_on({at(port)}), {});
     ASSERT_TRUE(present);
     const std::string ours = present->for_supervisor.opened.front().address;
     const std::string all = fmt::format("[::]:{}", io::address::parse(ours)->port());
-    const auto wider = move_addresses({ours}, listening_on({all}));
+    const auto wider = move_addresses({ours}, listening_on({all}), {});
     ASSERT_TRUE(wider) << wider.error().front();
     EXPECT_THAT(wider->for_supervisor.closed, ElementsAre(ours));
-    EXPECT_FALSE(move_addresses({}, listening_on({all}))) << "somebody else's is not";
+    EXPECT_FALSE(move_addresses({}, listening_on({all}), {})) << "somebody else's is not";
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 #include <variant>
 
@@ -22,6 +23,8 @@
 
 namespace server {
 namespace {
+
+namespace fs = std::filesystem;
 
 using messages = std::vector<std::string>;
 
@@ -120,6 +123,34 @@ void check_account(const settings& s, messages& wrong)
     wrong.push_back(fmt::format("{}{}", place, who.error().text));
 }
 
+/// The path without links; empty if nothing is there.
+std::string real_path(const std::string& path)
+{
+    std::error_code absent;
+    return fs::canonical(path, absent).string();
+}
+
+bool is_beneath(std::string_view directory, std::string_view path)
+{
+    if (directory.ends_with('/')) directory.remove_suffix(1);
+    return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+bool is_readable(const std::vector<std::string>& allowed, const std::string& path)
+{
+    return std::ranges::any_of(allowed, [&](const std::string& one) { return is_beneath(one, path); });
+}
+
+/// A directory that does not exist is another mistake, of which others speak.
+void check_reading(const std::vector<std::string>& allowed, const std::string& directory, std::string_view key,
+                   const std::string& place, std::vector<std::string>& wrong)
+{
+    const std::string path = real_path(directory);
+    if (path.empty() || is_readable(allowed, path)) return;
+    wrong.push_back(fmt::format("{}`{}` names {}, which is outside the directories that [sandbox] `read` permits: {}",
+                                place, key, directory, fmt::join(allowed, ", ")));
+}
+
 }  // namespace
 
 std::vector<std::string> missing_on_this_machine(const settings& s, user_is user)
@@ -200,6 +231,28 @@ std::vector<std::string> missing_pages(const policy& p)
         }
     }
     return warnings;
+}
+
+std::vector<std::string> closed_to_reading(const settings& s)
+{
+    std::vector<std::string> wrong;
+    std::vector<std::string> allowed;
+    if (!s.sandbox.files || s.sandbox.read.empty()) return wrong;
+    const std::string place = s.places("sandbox.read");
+    for (const std::string& name : s.sandbox.read) {
+        allowed.push_back(real_path(name));
+        if (allowed.back().empty()) {
+            wrong.push_back(fmt::format("{}[sandbox] `read` names {}, which does not exist", place, name));
+        }
+    }
+    if (!wrong.empty()) return wrong;
+    for (const site& each : all_sites(s)) {
+        check_reading(allowed, each.files.root, "root", each.files.places("root"), wrong);
+        for (const std::string& target : each.files.links_into) {
+            check_reading(allowed, target, "links_into", each.files.places("links_into"), wrong);
+        }
+    }
+    return wrong;
 }
 
 }  // namespace server

@@ -34,4 +34,7 @@ struct findings {
 /// Warnings that depend on the rights of this process, with which the server may not be started.
 [[nodiscard]] std::vector<std::string> missing_rights(const settings& s);
 
+/// Mistakes: directories of [sandbox] `read` that are not there, and roots that are outside all of them.
+[[nodiscard]] std::vector<std::string> closed_to_reading(const settings& s);
+
 }  // namespace server

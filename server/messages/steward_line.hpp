@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// How the server asks its steward (server/sandbox/steward.hpp) for what the sandbox forbids to the server itself.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+#include "csp/mobile.hpp"
+#include "csp/process.hpp"
+#include "io/child.hpp"
+#include "io/descriptor.hpp"
+#include "io/file.hpp"
+#include "io/packet.hpp"
+#include "io/socket.hpp"
+#include "io/socket_file.hpp"
+#include "server/configuration/log_target.hpp"
+#include "server/messages/listening.hpp"
+#include "server/messages/steward_messages.hpp"
+
+namespace server {
+
+/// One end of the line to the steward. Several processes of the server have one each; requests do not mix. Errors of
+/// the requests are sentences: the steward refuses, fails, or has ended.
+class steward_line {
+  public:
+    steward_line() = default;
+    explicit steward_line(io::descriptor to_steward) : to_steward_(std::move(to_steward)) {}
+
+    [[nodiscard]] explicit operator bool() const { return static_cast<bool>(to_steward_); }
+    /// A duplicate of this end. It is empty if no descriptor is left; then requests fail.
+    [[nodiscard]] steward_line another() const;
+
+    /// Checks, without making a file, whether a log could be opened. Waits for its file system without a limit.
+    [[nodiscard]] csp::step<std::expected<void, std::string>> check_log(std::string path) const;
+    /// Opens a log to append. Waits as above.
+    [[nodiscard]] csp::step<std::expected<io::file, std::string>> open_log(std::string path) const;
+    /// Connects to the reader of a log of datagrams. `log` is as the operator wrote it.
+    [[nodiscard]] csp::step<io::result<io::socket>> connect_log(std::string log) const;
+    /// Starts the program as a successor of this server, which inherits `sockets` and the line `reports`.
+    [[nodiscard]] csp::step<std::expected<io::child, std::string>> start_successor(std::string program,
+                                                                                   std::vector<listening> sockets,
+                                                                                   io::descriptor reports) const;
+
+    /// Listens at a unix address. Blocks the thread, at most for 10 seconds: for the start and for reloads.
+    [[nodiscard]] std::expected<io::listener, std::string> listen(const std::string& address) const;
+    /// Removes the file of a listener at a unix address, unless another file has replaced it. Does not wait, and
+    /// reports no error.
+    void remove_file_of(const listening& l) const noexcept;
+
+  private:
+    [[nodiscard]] std::expected<io::descriptor, std::string> send(errand what, std::string_view text,
+                                                                  io::socket_identity file = {}) const;
+    [[nodiscard]] csp::step<std::expected<io::packet, std::string>> ask(errand what, std::string text) const;
+
+    io::descriptor to_steward_;
+};
+static_assert(csp::mobile<steward_line>);
+
+}  // namespace server

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+//
+// What the jobs of the steward do: one errand each, in a process of its own, which may block for any length of time.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+
+#include "io/descriptor.hpp"
+#include "server/messages/steward_messages.hpp"
+#include "server/sandbox/steward.hpp"
+
+namespace server {
+
+/// The report of a job to the steward, on a pipe. A job that becomes a program sends none, and closes the pipe by exec.
+struct job_report {
+    std::uint32_t done = 0;  // 0: the errand failed
+    std::uint32_t unused = 0;
+    std::uint64_t device = 0;  // of the socket file that was made
+    std::uint64_t inode = 0;
+};
+
+/// Executes the errand, sends the answer on `line`, and exits, or becomes the program. The report comes before the
+/// answer, since the server may send its next request as soon as it has that. REQUIRES: this is a process that was
+/// forked for it.
+[[noreturn]] void perform(const errand_order& order, const steward_rules& rules, io::descriptor line,
+                          io::descriptor report) noexcept;
+
+/// Closes all descriptors but the standard streams and these.
+void close_all_but(std::initializer_list<int> kept);
+
+}  // namespace server

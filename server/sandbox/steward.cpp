@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MIT
+#include "server/sandbox/steward.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "io/child.hpp"
+#include "io/packet.hpp"
+#include "server/sandbox/errands.hpp"
+#include "server/service/listeners.hpp"
+#include "server/service/roots_own.hpp"
+
+namespace server {
+namespace {
+
+constexpr std::size_t most_jobs = 256;  // further requests are refused
+constexpr std::chrono::seconds patience_at_end{5};
+
+/// A process that the steward has forked for a request. It executes the errand, or becomes the program.
+struct job {
+    pid_t process = 0;
+    errand_order order;
+    io::descriptor line;       // to the server
+    io::descriptor report;     // from the job: see job_report
+    bool has_started = false;  // it is the program now, and the server can send orders
+    bool is_let_go = false;
+
+    [[nodiscard]] bool is_program() const { return order.what == errand::upgrade; }
+};
+
+struct waiting_request {
+    errand_order order;
+    io::descriptor line;
+};
+
+class steward {
+  public:
+    steward(io::descriptor server, io::descriptor children, steward_rules rules)
+        : server_(std::move(server)), children_(std::move(children)), rules_(std::move(rules))
+    {
+    }
+
+    /// Returns when the server has ended.
+    void serve()
+    {
+        while (server_) {
+            wait_for_event(-1);
+            handle_events();
+        }
+        end_jobs();
+    }
+
+  private:
+    // ---- events
+
+    /// Waits for the server, for children, and for each job: for its report, or for orders once it is the program.
+    void wait_for_event(int milliseconds)
+    {
+        watched_.clear();
+        watched_.push_back({.fd = server_.number(), .events = POLLIN, .revents = 0});
+        watched_.push_back({.fd = children_.number(), .events = POLLIN, .revents = 0});
+        for (const job& j : jobs_) {
+            watched_.push_back({.fd = j.report.number(), .events = POLLIN, .revents = 0});
+            // Before the program runs, the job itself reads the line; only its end is of interest.
+            const auto events = static_cast<short>(j.has_started ? POLLIN : 0);
+            watched_.push_back({.fd = j.line.number(), .events = events, .revents = 0});
+        }
+        if (::poll(watched_.data(), watched_.size(), milliseconds) < 0) watched_.clear();
+    }
+
+    void handle_events()
+    {
+        if (watched_.empty()) return;
+        const std::size_t jobs = (watched_.size() - 2) / 2;
+        for (std::size_t i = 0; i < jobs; ++i) {
+            if (watched_[2 + 2 * i].revents != 0) take_report(jobs_[i]);
+            if (watched_[3 + 2 * i].revents != 0) take_order(jobs_[i]);
+        }
+        if (watched_[1].revents != 0) reap();
+        if (watched_[0].revents != 0) take_request();
+    }
+
+    // ---- requests
+
+    void take_request()
+    {
+        std::array<std::byte, sizeof(steward_request)> bytes{};
+        auto got = io::receive_packet(server_.number(), bytes);
+        if (!got && got.error().number == EAGAIN) return;
+        // EMSGSIZE: a packet of an unknown size, which has been discarded. Its line closes, and that is the answer.
+        if (!got && got.error().number == EMSGSIZE) return;
+        if (!got || got->bytes == 0) {
+            server_ = {};
+            return;
+        }
+        auto order = parse_request(std::span(bytes).first(got->bytes));
+        if (!order) return answer(got->passed, "the steward does not know this request");
+        if (jobs_.size() + waiting_.size() >= most_jobs)
+            return answer(got->passed, "the steward is busy with too many requests");
+        if (order->what == errand::remove_socket && !is_ours(*order)) return;
+        if (must_wait(*order)) {
+            waiting_.push_back({.order = std::move(*order), .line = std::move(got->passed)});
+        } else {
+            start_job(std::move(*order), std::move(got->passed));
+        }
+    }
+
+    /// The file of an address is removed before the address is listened at again.
+    [[nodiscard]] bool must_wait(const errand_order& order) const
+    {
+        return order.what == errand::listen && std::ranges::any_of(jobs_, [&](const job& j) {
+                   return j.order.what == errand::remove_socket && j.order.text == order.text;
+               });
+    }
+    void start_waiting()
+    {
+        for (auto at = waiting_.begin(); at != waiting_.end();) {
+            if (must_wait(at->order)) {
+                ++at;
+                continue;
+            }
+            start_job(std::move(at->order), std::move(at->line));
+            at = waiting_.erase(at);
+        }
+    }
+
+    [[nodiscard]] bool is_ours(const errand_order& order) const
+    {
+        return std::ranges::any_of(rules_.made, [&](const steward_rules::socket_place& one) {
+            return one.address == order.text && one.file == order.file;
+        });
+    }
+
+    void start_job(errand_order order, io::descriptor line)
+    {
+        std::array<int, 2> pipe{};
+        if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return answer(line, std::strerror(errno));
+        io::descriptor report(pipe[0]);
+        io::descriptor to_steward(pipe[1]);
+        const pid_t forked = ::fork();
+        if (forked < 0) return answer(line, fmt::format("cannot start a process: {}", std::strerror(errno)));
+        if (forked == 0) perform(order, rules_, std::move(line), std::move(to_steward));
+        // What comes with the request to remove a socket is not a line but the socket, which the job has now.
+        if (order.what == errand::remove_socket) line = {};
+        jobs_.push_back(
+            {.process = forked, .order = std::move(order), .line = std::move(line), .report = std::move(report)});
+    }
+
+    static void answer(const io::descriptor& line, std::string_view why)
+    {
+        const auto no = steward_answer::make(steward_answer::kind::failed, why);
+        if (line) io::post_packet(line.number(), io::bytes_of(no));
+    }
+
+    // ---- jobs
+
+    /// A report, or the end of the pipe: a job whose program runs has closed it, by exec.
+    void take_report(job& j)
+    {
+        job_report report;
+        const auto bytes = ::read(j.report.number(), &report, sizeof report);
+        if (bytes < 0 && errno == EINTR) return;
+        j.report = {};
+        if (bytes == sizeof report) return note(j, report);
+        if (!j.is_program()) return;
+        auto started = steward_answer::make(steward_answer::kind::started);
+        started.pid = j.process;
+        io::post_packet(j.line.number(), io::bytes_of(started));
+        j.has_started = true;
+    }
+
+    /// What a job has done, for later requests.
+    void note(const job& j, const job_report& report)
+    {
+        if (!report.done) return;
+        if (j.order.what == errand::listen) rules_.made.push_back({j.order.text, {report.device, report.inode}});
+        const bool is_log = j.order.what == errand::check_log || j.order.what == errand::open_log ||
+                            j.order.what == errand::connect_log;
+        if (is_log && std::ranges::find(rules_.logs, j.order.text) == rules_.logs.end()) {
+            rules_.logs.push_back(j.order.text);
+        }
+    }
+
+    /// An order of the server for a program, or the end of its interest.
+    static void take_order(job& j)
+    {
+        if (!j.has_started) return abandon(j);  // nothing but the end of the line was watched for
+        io::child_order order;
+        const auto got = io::receive_packet(j.line.number(), io::room_of(order));
+        if (!got && got.error().number == EAGAIN) return;
+        if (!got || got->bytes != sizeof order) return abandon(j);
+        if (order.what == io::child_order::kind::let_go) {
+            j.is_let_go = true;
+        } else {
+            const bool to_group = order.what == io::child_order::kind::signal_group && leads_group(j);
+            (void)::kill(to_group ? -j.process : j.process, order.signal);
+        }
+    }
+
+    static bool leads_group(const job& j) { return ::getpgid(j.process) == j.process; }
+
+    /// The server has closed its end of the line, perhaps because it was killed: then a new server takes over.
+    static void abandon(job& j)
+    {
+        j.line = {};
+        if (!outlives_server(j)) (void)::kill(leads_group(j) ? -j.process : j.process, SIGKILL);
+    }
+    static bool outlives_server(const job& j) { return j.is_let_go || j.order.what == errand::upgrade; }
+
+    /// Reaps the jobs that have ended, and orphans of their programs.
+    void reap()
+    {
+        signalfd_siginfo unused{};
+        while (::read(children_.number(), &unused, sizeof unused) > 0) {
+        }
+        io::child_end end;
+        int status = 0;
+        for (pid_t ended = 0; (ended = ::wait4(-1, &status, WNOHANG, &end.usage)) > 0;) {
+            const auto at = std::ranges::find(jobs_, ended, &job::process);
+            if (at == jobs_.end()) continue;
+            if (at->report) take_report(*at);  // a program may end at once
+            end.code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+            end.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+            if (at->has_started && at->line) io::post_packet(at->line.number(), io::bytes_of(end));
+            jobs_.erase(at);
+        }
+        start_waiting();
+    }
+
+    // ---- the end
+
+    /// Kills all programs, and processes that they left behind, but no successor.
+    void end_jobs()
+    {
+        const auto enough = std::chrono::steady_clock::now() + patience_at_end;
+        while (kill_children() && std::chrono::steady_clock::now() < enough) {
+            constexpr int pause = 20;  // milliseconds
+            wait_for_event(pause);
+            reap();
+        }
+    }
+
+    /// Returns whether there are any.
+    bool kill_children()
+    {
+        std::vector<pid_t> all;
+        all.reserve(jobs_.size());
+        for (const job& j : jobs_) all.push_back(j.process);
+        // Orphans become children of the steward. Without this file, which a kernel may lack, they live on.
+        std::ifstream children(fmt::format("/proc/self/task/{}/children", ::getpid()));
+        for (pid_t child = 0; children >> child;) all.push_back(child);
+        bool any = false;
+        for (const pid_t child : all) {
+            const auto at = std::ranges::find(jobs_, child, &job::process);
+            // The requests that were sent before the server's end, to remove files, are finished first.
+            const bool is_removal = at != jobs_.end() && at->order.what == errand::remove_socket;
+            if (is_removal || (at != jobs_.end() && outlives_server(*at))) {
+                any |= is_removal;
+                continue;
+            }
+            any |= ::kill(child, SIGKILL) == 0;
+        }
+        return any;
+    }
+
+    io::descriptor server_;    // closed when the server has ended
+    io::descriptor children_;  // a signalfd for SIGCHLD
+    steward_rules rules_;
+    std::vector<job> jobs_;
+    std::vector<waiting_request> waiting_;
+    std::vector<pollfd> watched_;
+};
+
+/// The signals of a terminal or of a service manager are for the server, whose end is what ends the steward.
+io::descriptor set_up_signals()
+{
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) std::signal(signal, SIG_IGN);
+    std::signal(SIGCHLD, SIG_DFL);
+    sigset_t children;
+    sigemptyset(&children);
+    sigaddset(&children, SIGCHLD);
+    ::sigprocmask(SIG_SETMASK, &children, nullptr);
+    return io::descriptor(::signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+[[noreturn]] void be_steward(io::descriptor server, steward_rules rules)
+{
+    int code = EXIT_FAILURE;
+    try {
+        close_all_but({server.number()});
+        (void)::prctl(PR_SET_NAME, "occw-steward");
+        (void)::prctl(PR_SET_CHILD_SUBREAPER, 1);
+        if (io::descriptor children = set_up_signals()) {
+            steward(std::move(server), std::move(children), std::move(rules)).serve();
+            code = EXIT_SUCCESS;
+        }
+    } catch (const std::bad_alloc&) {
+        fmt::print(stderr, "occwserv: the steward is out of memory\n");
+    }
+    ::_exit(code);
+}
+
+}  // namespace
+
+steward_rules rules_of(const settings& s, const own_command& command, std::optional<user_account> run_as,
+                       const std::vector<listening>& inherited)
+{
+    steward_rules rules{.command = command, .run_as = std::move(run_as), .logs = {}, .made = {}};
+    for (const std::string& log : {s.log.access, s.log.error}) {
+        if (!log.empty()) rules.logs.push_back(log);
+    }
+    for (const listening& l : inherited) {
+        if (l.file) rules.made.push_back({l.address, l.file});
+    }
+    return rules;
+}
+
+std::expected<running_steward, std::string> start_steward(steward_rules rules)
+{
+    auto ends = io::packet_pair();
+    if (!ends) return std::unexpected(fmt::format("cannot make a line to the steward: {}", ends.error().text));
+    const pid_t forked = ::fork();
+    if (forked < 0) return std::unexpected(fmt::format("cannot start the steward: {}", std::strerror(errno)));
+    if (forked == 0) be_steward(std::move(ends->second), std::move(rules));
+    io::descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, forked, 0)));
+    if (!pidfd) return std::unexpected(fmt::format("cannot watch the steward: {}", std::strerror(errno)));
+    return running_steward{forked, std::move(pidfd), steward_line(std::move(ends->first))};
+}
+
+void end_steward(pid_t steward) noexcept
+{
+    constexpr std::chrono::milliseconds pause{2};
+    const auto enough = std::chrono::steady_clock::now() + 2 * patience_at_end;
+    while (::waitpid(steward, nullptr, WNOHANG) == 0) {
+        if (std::chrono::steady_clock::now() >= enough) {
+            ::kill(steward, SIGKILL);
+            return;
+        }
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+std::expected<void, std::string> may_run(const std::string& path, uid_t by)
+{
+    struct stat file{};
+    if (::stat(path.c_str(), &file) != 0) {
+        return std::unexpected(fmt::format("{} cannot be run: {}", path, std::strerror(errno)));
+    }
+    const bool is_roots_file =
+        file.st_uid == 0 && (file.st_mode & S_IWOTH) == 0 && ((file.st_mode & S_IWGRP) == 0 || file.st_gid == 0);
+    if (by != 0 || (is_roots_file && is_roots_own(path))) return {};
+    return std::unexpected(fmt::format(
+        "{} is not run as root: the file or a directory above it belongs to another user, or can be written by one",
+        path));
+}
+
+}  // namespace server

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""The steward: the process beside the server that opens and starts what the sandbox forbids to the server itself."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from harness import binary, living_in_group, operate, steward_of, wait_until
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+@pytest.fixture
+def control(place):
+    return place / "c"
+
+
+@pytest.fixture
+def operated(serve, control):
+    server = serve(arguments=["--control", str(control)])
+    yield server
+
+
+def told(server, what):
+    wait_until(lambda: what in server.error_log.read_text(), f"the error log says: {what}")
+
+
+def process_at(control):
+    return int(operate("status", control).stdout.partition("process ")[2].partition(",")[0])
+
+
+def test_it_is_there_and_ends_with_the_server(operated, control):
+    steward = steward_of(operated.process.pid)
+    assert steward
+    assert operate("stop", control).returncode == 0
+    operated.wait()
+    assert not os.path.exists(f"/proc/{steward}")
+
+
+def test_it_ends_when_the_server_is_killed(operated):
+    group = operated.process.pid
+    operated.process.kill()
+    operated.process.wait()
+    wait_until(lambda: not living_in_group(group), "the steward has ended")
+    operated.process = None
+
+
+def test_signals_are_for_the_server(operated, control):
+    steward = steward_of(operated.process.pid)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT):
+        os.kill(steward, number)
+    os.rename(operated.access_log, operated.access_log.with_suffix(".1"))
+    operated.signal(signal.SIGUSR1)
+    wait_until(operated.access_log.exists, "the steward has opened the log")
+    assert operate("status", control).returncode == 0
+
+
+def test_the_server_serves_on_without_it(operated, control):
+    os.kill(steward_of(operated.process.pid), signal.SIGKILL)
+    told(operated, ") was killed by signal 9: upgrades and logs that are to be opened will fail until the server is restarted")
+    assert operated.ask("/a.txt").status == 200
+    said = operate("upgrade", control)
+    assert said.returncode == 1 and "the steward has ended: restart the server" in said.stderr + said.stdout
+    operated.signal(signal.SIGUSR1)
+    told(operated, "the access log is still written to the old file: the steward has ended: restart the server")
+    assert operated.ask("/a.txt").status == 200
+    assert operate("status", control).returncode == 0
+
+
+def test_logs_are_rotated_although_the_configuration_has_a_mistake(serve, place):
+    server = serve(settings={})
+    (place / "occwserv.toml").write_text("listne = 1\n")
+    os.rename(server.access_log, server.access_log.with_suffix(".1"))
+    server.signal(signal.SIGUSR1)
+    told(server, "the logs were reopened")
+    assert server.ask("/a.txt").status == 200
+    server.log_lines(1)
+
+
+def test_the_new_server_has_a_steward_of_its_own(operated, control):
+    old = steward_of(operated.process.pid)
+    assert operate("upgrade", control).returncode == 0
+    operated.process.wait()
+    new_server = process_at(control)
+    wait_until(lambda: not os.path.exists(f"/proc/{old}"), "the old steward has ended")
+    assert steward_of(new_server)
+    assert operate("upgrade", control).returncode == 0
+    wait_until(lambda: not os.path.exists(f"/proc/{new_server}"), "the second server has ended")
+    assert operate("stop", control).returncode == 0
+    wait_until(lambda: not living_in_group(operated.process.pid), "all processes have ended")
+
+
+# --- root -------------------------------------------------------------------------------------------------------------
+
+
+@as_root
+def test_logs_where_only_root_can_write_are_rotated(serve, place):
+    """The user of the server cannot open them, but the steward can."""
+    place.chmod(0o755)
+    server = serve(arguments=["--user", "nobody"])
+    os.rename(server.access_log, server.access_log.with_suffix(".1"))
+    server.signal(signal.SIGUSR1)
+    told(server, "the logs were reopened")
+    assert server.ask("/a.txt").status == 200
+    server.log_lines(1)
+    assert server.access_log.stat().st_uid == 0
+
+
+@as_root
+def test_in_the_users_directory_it_has_the_users_rights(serve, place):
+    """The user replaces the log with a link to a file of root."""
+    place.chmod(0o755)
+    theirs = place / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, NOBODY, NOBODY)
+    victim = place / "victim"
+    victim.write_text("root's\n")
+    victim.chmod(0o600)
+    server = serve(arguments=["--user", "nobody"], access_log=str(theirs / "log"))
+    (theirs / "log").unlink()
+    (theirs / "log").symlink_to(victim)
+    server.signal(signal.SIGUSR1)
+    told(server, f"the log {theirs / 'log'} cannot be opened: Permission denied")
+    assert server.ask("/a.txt").status == 200
+    assert victim.read_text() == "root's\n"
+
+
+@as_root
+def test_a_binary_that_others_can_change_is_not_run(serve, place, control):
+    place.chmod(0o755)
+    server = serve(arguments=["--control", str(control)])
+    theirs = place / "theirs"
+    theirs.mkdir()
+    shutil.copy(binary(), theirs / "occwserv")
+    os.chown(theirs, NOBODY, NOBODY)
+    said = operate("upgrade", control, "--binary", str(theirs / "occwserv"))
+    assert said.returncode == 1
+    assert f"{theirs / 'occwserv'} is not run as root" in said.stderr + said.stdout
+    assert process_at(control) == server.process.pid
+    os.chown(theirs, 0, 0)
+    (theirs / "occwserv").chmod(0o777)
+    said = operate("upgrade", control, "--binary", str(theirs / "occwserv"))
+    assert said.returncode == 1 and "can be written by one" in said.stderr + said.stdout
+    server.expect_healthy()
