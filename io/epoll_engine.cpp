@@ -95,9 +95,8 @@ class epoll_engine final : public engine {
 
     void collect(int timeout)
     {
-        std::array<epoll_event, batch> events;
-        const int came = epoll_wait(epoll_.number(), events.data(), static_cast<int>(batch), timeout);
-        for (int i = 0; i < came; ++i) dispatch(events[static_cast<std::size_t>(i)]);
+        const int came = epoll_wait(epoll_.number(), events_.data(), static_cast<int>(batch), timeout);
+        for (int i = 0; i < came; ++i) dispatch(events_[static_cast<std::size_t>(i)]);
         collect_from_pool();
     }
 
@@ -117,6 +116,7 @@ class epoll_engine final : public engine {
     }
 
     descriptor epoll_;
+    std::array<epoll_event, batch> events_;  // not in collect(), since the compiler clears local variables
 };
 
 }  // namespace
