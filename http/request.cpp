@@ -2,7 +2,6 @@
 #include "http/request.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <limits>
 
 #include "http/authority.hpp"
@@ -400,18 +399,9 @@ class head_parser {
 
 }  // namespace
 
-std::optional<std::string_view> request_head::find(field_id id) const noexcept
-{
-    assert(id != field_id::none);
-    const std::uint8_t first = first_index[static_cast<std::size_t>(id)];
-    if (first >= field_count) return std::nullopt;
-    return field_store[first].value;
-}
-
 std::optional<std::string_view> request_head::find_list(field_id id, std::string& joined) const
 {
-    const auto first = find(id);
-    if ((repeated >> static_cast<unsigned>(id) & 1U) == 0) return first;
+    if (!is_repeated(id)) return find(id);
     joined.clear();
     for (const field& f : fields()) {
         if (f.id != id) continue;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -136,7 +137,19 @@ struct request_head {
     [[nodiscard]] std::span<const field> fields() const noexcept { return {field_store.data(), field_count}; }
 
     /// The value of the first field line with this id, in constant time. REQUIRES: id != field_id::none.
-    [[nodiscard]] std::optional<std::string_view> find(field_id id) const noexcept;
+    [[nodiscard]] std::optional<std::string_view> find(field_id id) const noexcept
+    {
+        assert(id != field_id::none);
+        const std::uint8_t first = first_index[static_cast<std::size_t>(id)];
+        if (first >= field_count) return std::nullopt;
+        return field_store[first].value;
+    }
+
+    /// Whether there is more than one field line with this id.
+    [[nodiscard]] bool is_repeated(field_id id) const noexcept
+    {
+        return (repeated >> static_cast<unsigned>(id) & 1U) != 0;
+    }
 
     /// The values of all field lines with this id as one list "a, b" (RFC 9110 section 5.3). Use it only for fields
     /// whose value is a list. Usually there is one line, and this is find(id); otherwise the list is built in `joined`,

@@ -63,9 +63,8 @@ bool wants_https(const http::request_head& head)
 /// the field is not a list, the combined value is invalid and is treated accordingly.
 std::optional<std::string_view> list_of(const http::request_head& head, field_id id, request& asked)
 {
-    std::string joined;
-    const auto one = head.find_list(id, joined);
-    return joined.empty() ? one : asked.own_fields.emplace_front(std::move(joined));
+    if (!head.is_repeated(id)) return head.find(id);
+    return head.find_list(id, asked.own_fields.emplace_front());
 }
 
 /// Notes the preferred media types. They also apply to error pages.
