@@ -174,10 +174,11 @@ csp::process explanation(exchange x, std::size_t largest_page)
         found = co_await get_page(x->root(), x->of_site().pages, x->asked, {});
     }
     const std::vector<row> cached = rows_about_cache(*x, found, largest_page);
-    const response r = co_await answer_to(*x, std::move(found));
-    print_answer(r.code);
+    auto chosen = answer_to(*x, std::move(found));
+    if (!chosen) chosen = co_await answer_with_error(*x, chosen.error());
+    print_answer(chosen->code);
     if (x->sent.why) co_await print_error(*x, *x->sent.why);
-    print_headers(r.fields);
+    print_headers(chosen->fields);
     for (const row& each : cached) print_row(each.what, each.how);
 }
 

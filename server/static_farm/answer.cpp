@@ -65,14 +65,6 @@ std::expected<response, error_response> answer_with(const request& asked, found_
     return chosen;
 }
 
-csp::step<response> answer_with_error(exchange_record& x, const error_response& error)
-{
-    x.sent.why = error.why;
-    push_last_answer(x);  // an error page may have to be read
-    co_return co_await error_page(x.root(), x.of_site().pages, x.asked, error.why, error.with,
-                                  to_string(x.carrier.id()));
-}
-
 }  // namespace
 
 std::optional<http::coding> missing_coding(const request& asked, const page& p)
@@ -91,17 +83,21 @@ std::optional<http::coding> missing_coding(const request& asked, const page& p)
 
 bool wants_page(const exchange_record& x) { return x.is<page_lookup>() || x.is<cached_page>(); }
 
-csp::step<response> answer_to(exchange_record& x, std::optional<page_or_error> found)
+std::expected<response, error_response> answer_to(const exchange_record& x, std::optional<page_or_error> found)
 {
     const page_rules& rules = x.of_site().pages;
-    if (const auto* const to = std::get_if<redirect_to>(&x.decided)) co_return redirection(rules, x.asked, *to);
-    if (x.is<allowed_methods>()) co_return options(rules, x.asked);
-    if (const auto* const error = std::get_if<error_response>(&x.decided))
-        co_return co_await answer_with_error(x, *error);
-    if (!*found) co_return co_await answer_with_error(x, {found->error()});
-    auto chosen = answer_with(x.asked, std::move(**found));
-    if (!chosen) co_return co_await answer_with_error(x, chosen.error());
-    co_return std::move(*chosen);
+    if (const auto* const to = std::get_if<redirect_to>(&x.decided)) return redirection(rules, x.asked, *to);
+    if (x.is<allowed_methods>()) return options(rules, x.asked);
+    if (const auto* const error = std::get_if<error_response>(&x.decided)) return std::unexpected(*error);
+    if (!*found) return std::unexpected(error_response{found->error()});
+    return answer_with(x.asked, std::move(**found));
+}
+
+csp::step<response> answer_with_error(exchange_record& x, const error_response& error)
+{
+    x.sent.why = error.why;
+    push_last_answer(x);  // an error page may have to be read
+    return error_page(x.root(), x.of_site().pages, x.asked, error.why, error.with, to_string(x.carrier.id()));
 }
 
 }  // namespace server

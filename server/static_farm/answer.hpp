@@ -21,8 +21,10 @@ using page_or_error = std::expected<found_page, http::error>;
 /// this coding, which the client may have from before a restart of the server.
 [[nodiscard]] std::optional<http::coding> missing_coding(const request& asked, const page& p);
 
-/// The response to the request. `found` is the result of get_page(), if wants_page(). If the response is an error,
-/// `x.sent.why` says which.
-csp::step<response> answer_to(exchange_record& x, std::optional<page_or_error> found);
+/// The response to the request, or the error to answer it with. `found` is the result of get_page(), if wants_page().
+[[nodiscard]] std::expected<response, error_response> answer_to(const exchange_record& x,
+                                                                std::optional<page_or_error> found);
+/// The response for an error, which is noted in `x.sent.why`.
+[[clang::coro_wrapper]] csp::step<response> answer_with_error(exchange_record& x, const error_response& error);
 
 }  // namespace server

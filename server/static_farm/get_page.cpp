@@ -401,7 +401,7 @@ csp::step<std::optional<found_entry>> find_error_page(const io::directory& root,
 }
 
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
-                               http::error why, response_fields with, std::string_view id)
+                               http::error why, response_fields with, std::string id)
 {
     response r;
     const std::vector<header> headers = headers_of_error(rules.files, asked.routes);

@@ -38,7 +38,7 @@ csp::step<std::optional<found_entry>> find_error_page(const io::directory& root,
 /// The response for an error, in the form that `asked` prefers: JSON; otherwise the site's own page, if it has one;
 /// otherwise HTML or plain text from the server. All but the site's own page show `id`, the request's id.
 csp::step<response> error_page(const io::directory& root, const page_rules& rules, const request& asked,
-                               http::error why, response_fields with, std::string_view id);
+                               http::error why, response_fields with, std::string id);
 
 /// The response to OPTIONS, which is the same for every page (RFC 9110, section 9.3.7).
 [[nodiscard]] response options(const page_rules& rules, const request& asked);

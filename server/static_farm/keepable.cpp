@@ -20,7 +20,7 @@ csp::step<std::optional<ready_error>> form_of(const io::directory& root, const p
     request in_form;
     in_form.routes = asked.routes;
     in_form.accept = accept;
-    const response r = co_await error_page(root, rules, in_form, why, {}, mark);
+    const response r = co_await error_page(root, rules, in_form, why, {}, std::string(mark));
     const auto* const text = r.content.size() == 1 ? std::get_if<std::string>(&r.content.front()) : nullptr;
     if (text == nullptr || text->size() > rules.cache.largest_page) co_return std::nullopt;
     const std::size_t id_at = text->find(mark);

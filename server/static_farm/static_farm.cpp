@@ -140,7 +140,12 @@ csp::step<void> answer(const page_rules& rules, exchange_record& x, links& to, h
         push_last_answer(x);
         *page = co_await compress_at_once(x.asked, std::move(*page), *missing, to);
     }
-    co_await respond(x, co_await answer_to(x, std::move(found)), rules.limits, heads);
+    auto chosen = answer_to(x, std::move(found));
+    if (chosen) {
+        co_await respond(x, std::move(*chosen), rules.limits, heads);
+    } else {
+        co_await respond(x, co_await answer_with_error(x, chosen.error()), rules.limits, heads);
+    }
 }
 
 /// The work of a page worker.
