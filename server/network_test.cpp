@@ -30,7 +30,7 @@ constexpr unsigned rounds = 5;
 csp::process carousel(std::vector<conn> waiting, csp::in<conn> returned, csp::out<conn> to_front_end)
 {
     std::size_t under_way = 0;
-    const frozen_policy by = std::get<connection::has_request>(waiting.front()->now).by;
+    const frozen_policy by = waiting.front()->by;
     while (!waiting.empty() || under_way > 0) {
         if (!waiting.empty()) {
             conn c = std::move(waiting.back());
@@ -46,7 +46,8 @@ csp::process carousel(std::vector<conn> waiting, csp::in<conn> returned, csp::ou
         // The next request stands behind the one that was answered.
         conn c = std::move(*back);
         if (const auto length = http::head_scan().feed(c->input.text(), {}); length && *length) {
-            c->now = connection::has_request{.head = **length, .by = by};
+            c->now = connection::has_request{.head = **length};
+            c->by = by;
             waiting.push_back(std::move(c));
         }
     }

@@ -13,7 +13,6 @@
 #include "io/select_read.hpp"
 #include "server/front_end/admission.hpp"
 #include "server/front_end/proxies.hpp"
-#include "server/messages/overloaded.hpp"
 #include "server/messages/stop.hpp"
 
 namespace server {
@@ -51,8 +50,8 @@ enum class waiting : std::uint8_t {
 
 waiting waits_for(const connection& c)
 {
-    const auto* const proxy = std::get_if<connection::reading_proxy_header>(&c.now);
-    const bool has_not_begun = c.is<connection::idle>() || (proxy != nullptr && proxy->received == 0);
+    const bool has_not_begun =
+        c.is<connection::idle>() || (c.is<connection::reading_proxy_header>() && c.received == 0);
     return has_not_begun ? waiting::idle : waiting::unfinished;
 }
 
@@ -179,8 +178,9 @@ enum class verdict : std::uint8_t { wait, forward, drop };
 template <class Phase>
 void enter(connection& c, Phase p)
 {
-    c.now = p;
+    c.now.emplace<Phase>(p);
     c.since = csp::core::here().now();
+    c.received = 0;
 }
 
 /// Discards the part of the input that belongs to the body. Returns whether the body has ended.
@@ -225,7 +225,10 @@ verdict look_for_head(connection& c, const http::limits& sizes)
         c.now.emplace<connection::has_request>(**length);
         return verdict::forward;
     }
-    if (begun == nullptr) enter(c, connection::reading_head{.scan = first, .received = c.input.text().size()});
+    if (begun == nullptr) {
+        enter(c, connection::reading_head{.scan = first});
+        c.received = c.input.text().size();
+    }
     return verdict::wait;
 }
 
@@ -250,29 +253,19 @@ verdict look(connection& c, const http::limits& sizes)
 
 /// The client has `start` to begin with, and from then on must keep the minimum rate. At no time does it have more than
 /// `start` left, so bytes sent fast do not allow a long pause later.
-csp::time_point deadline_of_progress(csp::time_point since, std::uint64_t received, std::chrono::milliseconds start,
-                                     std::uint64_t least_rate)
+csp::time_point deadline_of_progress(const connection& c, std::chrono::milliseconds start, std::uint64_t least_rate)
 {
-    return std::min(since + start + std::chrono::milliseconds(received * 1000 / least_rate),
+    return std::min(c.since + start + std::chrono::milliseconds(c.received * 1000 / least_rate),
                     csp::core::here().now() + start);
 }
 
-/// The deadline of a connection from which something has just arrived.
+/// The deadline of a parked connection from which something has just arrived.
 csp::time_point deadline_of(const connection& c, const patience& limits)
 {
-    const auto with_progress = [&](std::uint64_t received, std::chrono::milliseconds start) {
-        return deadline_of_progress(c.since, received, start, limits.least_rate);
-    };
-    return std::visit(
-        overloaded{
-            [&](const connection::idle&) { return c.since + limits.idle; },
-            [&](const connection::reading_proxy_header& now) { return with_progress(now.received, limits.head); },
-            [&](const connection::reading_head& now) { return with_progress(now.received, limits.head); },
-            [&](const connection::skipping_body& now) { return with_progress(now.received, limits.stall); },
-            [&](const connection::lingering&) { return c.since + limits.linger; },
-            [](const auto&) -> csp::time_point { std::unreachable(); },  // not parked in the other phases
-        },
-        c.now);
+    if (c.is<connection::idle>()) return c.since + limits.idle;
+    if (c.is<connection::lingering>()) return c.since + limits.linger;
+    const bool has_body = c.is<connection::skipping_body>();
+    return deadline_of_progress(c, has_body ? limits.stall : limits.head, limits.least_rate);
 }
 
 /// What an event means for the connection.
@@ -292,22 +285,12 @@ event_result receive_nothing_in_time(connection& c)
     return event_result::more_input;
 }
 
-/// Counts what was received in the phases that have a minimum rate.
-void count_received(connection::phase& now, std::size_t bytes)
-{
-    std::visit(
-        [bytes](auto& phase) {
-            if constexpr (requires { phase.received; }) phase.received += bytes;
-        },
-        now);
-}
-
 event_result receive(connection& c, io::select_event event, const std::vector<proxy_rule>& proxies)
 {
     using enum io::select_event::outcome;
     if (event.what == closed) return event_result::closed;
     if (event.what == expired) return receive_nothing_in_time(c);
-    count_received(c.now, event.bytes.size());
+    c.received += event.bytes.size();
     c.input.add(std::move(event.bytes));
     if (!c.is<connection::reading_proxy_header>()) return event_result::more_input;
     const auto is_complete = take_proxy_header(c, proxies);
@@ -336,8 +319,8 @@ class parking_state {
     [[nodiscard]] csp::time_point next_deadline(bool wants_one) const
     {
         const csp::time_point report_at = admitted_.has_tally() ? admitted_.report_at() : csp::time_point::max();
-        const bool is_full = present() == rules_->connections;
-        return wants_one && is_full ? std::min(report_at, room_from()) : report_at;
+        if (!wants_one || present() != rules_->connections) return report_at;
+        return std::min(report_at, room_from());
     }
     [[nodiscard]] io::select_read& readable() { return readable_; }
     [[nodiscard]] admission& admitted() { return admitted_; }
@@ -390,6 +373,7 @@ class parking_state {
         if (!c) return;
         if (c->is<connection::over>()) return leave(c);
         c->since = csp::core::here().now();
+        c->received = 0;
     }
     void take_event(io::select_event event, conn& c) noexcept
     {
@@ -434,7 +418,7 @@ class parking_state {
     void send_round(connection& probe) noexcept
     {
         ++under_way_;
-        std::get<connection::has_request>(probe.now).by = rules_;
+        probe.by = rules_;
     }
 
   private:
@@ -526,7 +510,7 @@ class parking_state {
         ++under_way_;
         if (!c.client.is_probe) ++seen_.requests;
         request.is_last = ending_.has_value();
-        request.by = rules_;
+        c.by = rules_;
     }
 
     frozen_policy rules_;

@@ -90,7 +90,7 @@ void note_preferences(const http::request_head& head, request& asked)
                            head.find(if_unmodified_since) || head.find(range);
 }
 
-void refuse(exchange_record& x, const http::error& why) { x.decided = error_response{.why = why}; }
+void refuse(exchange_record& x, const http::error& why) { x.decided.emplace<error_response>(why); }
 
 /// Applies the routes of the site. Returns true if they have already determined the answer.
 bool follow_routes(exchange_record& x)
@@ -183,20 +183,6 @@ std::variant<http1_carrier::close, http1_carrier::keep_open> what_follows(const 
                                     .body = body_after(head)};
 }
 
-/// The head, or the part that arrived before parking refused it: that still has the method and the request line.
-std::string_view received_head(const connection& c, const has_request& request)
-{
-    return request.head ? c.head() : c.input.text();
-}
-
-std::expected<void, http::error> parse(std::string_view sent, const has_request& request, const http::limits& sizes,
-                                       http::request_head& head)
-{
-    const auto understood = http::parse_head(sent, sizes, head);
-    if (!request.head) return std::unexpected(request.head.error());
-    return understood;
-}
-
 /// Refuses a request whose head is invalid. Its end is unknown (RFC 9112, section 9.3).
 void refuse_head(exchange_record& x, const http::error& why, std::string_view sent, const http::request_head& head)
 {
@@ -239,20 +225,22 @@ void understand_request(const http::request_head& head, exchange_record& x)
 
 exchange understand(conn&& c, http::request_head& head)
 {
-    auto& request = std::get<has_request>(c->now);
+    const auto& request = std::get<has_request>(c->now);
     auto x = std::make_unique<exchange_record>(http1_carrier());
-    x->by = std::move(request.by);
+    x->by = std::move(c->by);
     x->site = x->by->names.by_default().value_or(x->by->nowhere());
     x->began = csp::core::here().now();
 
     http1_carrier& carrier = *x->carrier.http1();
-    const std::string_view sent = received_head(*c, request);
-    if (const auto understood = parse(sent, request, x->by->limits, head)) {
+    // If parking refused the head before it was complete, the part that arrived still has the method and the line.
+    const auto sent = c->input.text().substr(0, request.head.value_or(std::string_view::npos));
+    const auto parsed = http::parse_head(sent, x->by->limits, head);
+    if (request.head && parsed) {
         carrier.then = what_follows(head, *c, request, x->by->limits);
         understand_request(head, *x);
     } else {
         carrier.then = http1_carrier::close{.lingers = true};
-        refuse_head(*x, understood.error(), sent, head);
+        refuse_head(*x, request.head ? parsed.error() : request.head.error(), sent, head);
     }
     if (request.retry_after) refuse_for_now(*x, request);
     carrier.connection = std::move(c);

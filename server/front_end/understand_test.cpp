@@ -77,8 +77,8 @@ std::optional<status> refused_with(const exchange_record& x)
 /// Makes it what parking forwards if a head has not arrived in time.
 void refuse_late(test::engine_kernel& kernel, connection& c)
 {
-    c.now = connection::has_request{.head = std::unexpected(http::error{status::request_timeout, "late"}),
-                                    .by = kernel.policy()};
+    c.now = connection::has_request{.head = std::unexpected(http::error{status::request_timeout, "late"})};
+    c.by = kernel.policy();
 }
 
 TEST(Understand, Heads)

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include "csp/core.hpp"
@@ -72,25 +73,20 @@ struct connection : csp::pooled {
     /// Waits for the first byte of a request.
     struct idle {};
     /// Waits for the PROXY protocol header.
-    struct reading_proxy_header {
-        std::uint64_t received = 0;  // bytes in this phase
-    };
+    struct reading_proxy_header {};
     /// Has received a part of a head.
     struct reading_head {
         http::head_scan scan = {};
-        std::uint64_t received = 0;
     };
     /// Discards the body of a request that was answered.
     struct skipping_body {
         body_to_skip rest = {};
-        std::uint64_t received = 0;
     };
     /// Has a request, or an error to answer, and stays so until the response was sent.
     struct has_request {
         std::expected<std::size_t, http::error> head;  // its length at the beginning of `input`, or what is wrong
         std::optional<std::chrono::seconds> retry_after = {};  // it exceeds a limit for one client
         bool is_last = false;                                  // the server is draining
-        frozen_policy by = {};                                 // applies to it; moves to the exchange
     };
     /// Sent its last response; input is discarded until the client has read it.
     struct lingering {};
@@ -98,6 +94,7 @@ struct connection : csp::pooled {
     struct over {};
 
     using phase = std::variant<idle, reading_proxy_header, reading_head, skipping_body, has_request, lingering, over>;
+    static_assert(std::is_trivially_destructible_v<phase>);  // it changes several times a request
 
     explicit connection(io::socket s, connection_id i = {}) : socket(std::move(s)), id(i) {}
 
@@ -105,7 +102,9 @@ struct connection : csp::pooled {
     connection_id id;
     input_bytes input;
     phase now;
-    csp::time_point since;  // start of this phase
+    csp::time_point since;       // start of this phase
+    std::uint64_t received = 0;  // bytes in this phase
+    frozen_policy by;            // applies to the request, if it has one; moves to the exchange
     client_identity client;
     std::uint32_t requests = 0;  // answered so far
     bool is_corked = false;      // the kernel may hold back the end of the last response

@@ -166,7 +166,7 @@ csp::process http1_client(frozen_policy by, csp::shared_out<exchange> to_cache, 
         c->client.text = "test";
         const std::string text = q.method + " " + q.target + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
         test::receive(*c, test::arrived(io::engine::here(), text));
-        std::get<connection::has_request>(c->now).by = by;
+        c->by = by;
         co_await to_cache.output(understand(std::move(c), head));
 
         std::string response;

@@ -129,10 +129,10 @@ class engine_kernel : public csp::test_kernel {
         clients_.emplace(c.get(), std::move(ends.client));
         c->client.text = "test";
         if (!text.empty()) receive(*c, arrived(*engine_, text), sizes);
-        if (auto* const request = std::get_if<connection::has_request>(&c->now)) request->by = policy_;
+        c->by = policy_;
         return c;
     }
-    /// Of the connections with a request.
+    /// Of the connections.
     [[nodiscard]] const frozen_policy& policy() const { return policy_; }
     /// What the client of `c` has been sent and not read yet.
     [[nodiscard]] std::string sent_to(const connection& c)
