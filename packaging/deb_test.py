@@ -2,13 +2,16 @@
 """Installs the package that `make deb` has built, runs the service as its unit says, and purges it, in the order in which
 a user would. Needs root and port 80, and occwserv must not be installed. Leaves the machine as it was.
 
-There may be no systemd to start the service. The test therefore does what the unit says itself: user, capabilities,
-directories, command, notification socket. For what only systemd can do, it only lets systemd verify the unit."""
+There may be no systemd to start the service. The test therefore does what the unit says itself: directories, command and
+notification socket here; mounts, user, capabilities and system-call filter in service_unit.py. For what only systemd can
+do, it only lets systemd verify the unit."""
 
-import configparser
 import contextlib
+import ctypes
+import errno
 import glob
 import gzip
+import http.client
 import os
 import pathlib
 import pwd
@@ -25,10 +28,16 @@ import urllib.request
 
 import pytest
 
+import service_unit
+
 HOME = pathlib.Path(__file__).parent.parent
 CONFIGURATION = pathlib.Path("/etc/occwserv/occwserv.toml")
 LOGS = pathlib.Path("/var/log/occwserv")
+STATE = pathlib.Path("/var/lib/occwserv")
 DEADLINE = 60
+
+# How often the server is upgraded and reloaded under load. Set more for a long test.
+UPGRADES, RELOADS = int(os.environ.get("UPGRADES", "3")), int(os.environ.get("RELOADS", "20"))
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can install a package")
 
@@ -72,23 +81,22 @@ def process_of(status):
     return int(re.search(r"process (\d+), up", status).group(1))
 
 
+def fields_of(process):
+    """What /proc says about it."""
+    with open(f"/proc/{process}/status", encoding="ascii") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
 # --- the service ------------------------------------------------------------------------------------------------------
-
-
-def unit():
-    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters="=")
-    parser.optionxform = str
-    parser.read("/lib/systemd/system/occwserv.service")
-    return parser["Service"]
 
 
 class Service:
     """Does what systemd would do for the unit, as far as a test can."""
 
     def __init__(self):
-        self.unit = unit()
+        self.unit = service_unit.Unit()
         place = pathlib.Path(tempfile.mkdtemp(dir="/run", prefix="notify-"))  # the user of the service must be able to reach it
-        self.user = pwd.getpwnam(self.unit["User"])
+        self.user = self.unit.user
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.manager.bind(str(place / "notify"))
         os.chmod(place, 0o755)
@@ -97,20 +105,10 @@ class Service:
         self.heard = []
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
-        for name, parent in (("RuntimeDirectory", "/run"), ("LogsDirectory", "/var/log")):
-            at = pathlib.Path(parent) / self.unit[name]
-            at.mkdir(exist_ok=True)
-            at.chmod(int(self.unit[name + "Mode"], 8))
-            os.chown(at, self.user.pw_uid, self.user.pw_gid)
-        rights = "".join(f",+{c.lower().removeprefix('cap_')}" for c in self.unit["AmbientCapabilities"].split())
-        self.as_the_unit_says = [
-            "setpriv", f"--reuid={self.unit['User']}", f"--regid={self.unit['Group']}", "--init-groups",
-            f"--inh-caps=-all{rights}", f"--ambient-caps=-all{rights}", f"--bounding-set=-all{rights}",
-            "--no-new-privs"]
+        self.unit.make_directories()
         self.process = subprocess.Popen(
-            [*self.as_the_unit_says, *shlex.split(self.unit["ExecStart"])], cwd="/", stdin=subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": "1000000"},
-            umask=int(self.unit["UMask"], 8))
+            self.unit.command(*shlex.split(self.unit["ExecStart"])), cwd="/", stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": str(place / "notify"), "WATCHDOG_USEC": "1000000"})
         self.place = place
 
     def _listen(self):
@@ -250,6 +248,13 @@ def test_the_unit_is_hard(installed):
     run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", file)
 
 
+def test_all_of_the_unit_is_considered(installed):
+    """By service_unit.py, by the class Service, or here: it is for the manager alone."""
+    settings = set(service_unit.Unit().settings)
+    assert settings - service_unit.imitated == {"Type", "NotifyAccess", "ExecStart", "ExecReload", "WatchdogSec", "Restart",
+                                                "RemoveIPC"}
+
+
 # --- operation --------------------------------------------------------------------------------------------------------
 
 
@@ -262,26 +267,99 @@ def test_it_serves(service):
 
 
 def test_it_is_nobody_much(service):
-    with open(f"/proc/{service.process.pid}/status", encoding="ascii") as f:
-        fields = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+    fields = fields_of(service.process.pid)
     assert set(fields["Uid"].split()) == {str(service.user.pw_uid)}
     assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 1 << 10  # CAP_NET_BIND_SERVICE
     assert fields["NoNewPrivs"] == "1"
 
 
+WHAT_IS_REFUSED = """
+import ctypes, errno, mmap, os, socket
+def attempt(what):
+    try:
+        what()
+        return "allowed"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+def create(directory):
+    os.close(os.open(f"{directory}/stray", os.O_CREAT | os.O_WRONLY))
+    os.unlink(f"{directory}/stray")
+def call(function, *arguments):
+    if function(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), "")
+c = ctypes.CDLL(None, use_errno=True)
+print(*{attempt(lambda: create(d)) for d in ("/etc", "/usr/bin", "/var", "/var/lib", "/dev", "/srv")},
+      *{attempt(lambda: create(d)) for d in ("/run/occwserv", "/var/log/occwserv", "/var/lib/occwserv", "/tmp")},
+      *{attempt(lambda: os.listdir(d)) for d in ("/home", "/root")},
+      attempt(lambda: os.stat("/dev/kmsg")), attempt(lambda: os.stat("/proc/1")), attempt(lambda: os.stat("/proc/meminfo")),
+      attempt(lambda: mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | mmap.PROT_EXEC)),
+      attempt(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)), attempt(socket.socket),
+      attempt(lambda: os.chown("/var/lib/occwserv", -1, -1)), attempt(lambda: call(c.unshare, 0x10000000)),
+      attempt(lambda: call(c.syscall, 425, 0, None)), sep="\\n")
+"""
+
+
+def test_a_program_is_run_as_the_unit_says(service):
+    """So that the others mean something: here is what the unit forbids, asked for by a program that does not mind."""
+    said = run(*service.unit.command("/usr/bin/python3", "-B", "-c", WHAT_IS_REFUSED)).split()
+    assert said == ["EROFS", "allowed", "EACCES", "ENOENT", "ENOENT", "ENOENT", "EPERM", "EAFNOSUPPORT", "allowed", "EPERM",
+                    "EPERM", "EFAULT"]  # the last is io_uring_setup, without its parameters
+
+
+def test_it_can_write_only_to_its_directories(service):
+    """Seen from outside, the mounts of the server refuse even root."""
+    root = f"/proc/{service.process.pid}/root"
+    for place in ("/etc", "/usr/bin", "/usr/share/occwserv/site", "/var/lib", "/srv", "/dev"):
+        with pytest.raises(OSError) as refused:
+            pathlib.Path(f"{root}{place}/stray").touch()
+        assert refused.value.errno == errno.EROFS
+    for place, _ in service.unit.directories():
+        assert not os.statvfs(f"{root}{place}").f_flag & os.ST_RDONLY
+        assert place.stat().st_uid == service.user.pw_uid
+
+
+def what_is_in_force(said):
+    """What a status says about the engine and the sandbox."""
+    return re.findall("(?m)^(.*using (?:io_uring|epoll).*|sandbox: .*)$", said)
+
+
+def test_it_says_what_is_in_force(service, tmp_path):
+    """The unit takes nothing from it: a server without a unit says the same."""
+    said = what_is_in_force(run("occwserv", "status"))
+    control = tmp_path / "control"
+    with subprocess.Popen(["occwserv", tmp_path, "--listen", f"unix:{tmp_path}/http", "--control", control],
+                          stdin=subprocess.DEVNULL) as without:
+        try:
+            wait_until(control.exists, "the other server runs")
+            assert what_is_in_force(run("occwserv", "status", "--control", control)) == said
+        finally:
+            without.terminate()
+    engine, sandbox = said
+    landlock_create_ruleset, version = 444, 1
+    if ctypes.CDLL(None).syscall(landlock_create_ruleset, None, 0, version) > 0:
+        assert "files by Landlock" in sandbox
+    assert "system calls by seccomp" in sandbox
+    assert sandbox.endswith(", io_uring restricted") is ("using io_uring" in engine)
+    assert int(fields_of(service.process.pid)["Seccomp_filters"]) == 1 + filters_of_the_unit(service)
+
+
+def filters_of_the_unit(service):
+    return int(re.search(r"Seccomp_filters:\t(\d+)", run(*service.unit.command("cat", "/proc/self/status"))).group(1))
+
+
 def test_it_can_be_asked(service):
     assert process_of(run("occwserv", "status")) == service.process.pid
-    assert " acceptor " in run(*service.as_the_unit_says, "occwserv", "ps")
+    assert " acceptor " in run(*service.unit.command("occwserv", "ps"))
 
 
 def test_it_reloads(service):
-    run(*service.as_the_unit_says, *shlex.split(service.unit["ExecReload"]))
+    run(*service.unit.command(*shlex.split(service.unit["ExecReload"])))
     with open(CONFIGURATION, "a", encoding="ascii") as f:
         f.write("#")
     text = CONFIGURATION.read_text()
     try:
         CONFIGURATION.write_text(text.replace("listen =", "listne ="))
-        said = run(*service.as_the_unit_says, *shlex.split(service.unit["ExecReload"]), code=1)
+        said = run(*service.unit.command(*shlex.split(service.unit["ExecReload"])), code=1)
         assert "did you mean `listen`?" in said
     finally:
         CONFIGURATION.write_text(text)
@@ -289,9 +367,7 @@ def test_it_reloads(service):
 
 
 def test_logs_are_rotated(service, tmp_path):
-    with open(f"/proc/{service.process.pid}/status", encoding="ascii") as f:
-        blocked = int(re.search(r"^SigBlk:\t(\w+)", f.read(), re.M).group(1), 16)
-    if not blocked >> (signal.SIGUSR1 - 1) & 1:
+    if not int(fields_of(service.process.pid)["SigBlk"], 16) >> (signal.SIGUSR1 - 1) & 1:
         pytest.skip("this server does not wait for SIGUSR1")
     get("/robots.txt")
     wait_until(lambda: "/robots.txt" in (LOGS / "access.log").read_text(), "the first request is logged")
@@ -351,6 +427,59 @@ def test_a_new_version_of_the_package(service, package, tmp_path):
     assert service.process.wait(DEADLINE) == 0
 
 
+def processes_of(user):
+    """The living ones."""
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = fields_of(process)
+            if fields["Uid"].split()[0] == str(user.pw_uid) and not fields["State"].startswith("Z"):
+                found.append(fields["Name"])
+    return sorted(found)
+
+
+def reload_to(service, text, name):
+    """Adds a site, and checks that it is there."""
+    CONFIGURATION.write_text(f"""{text}
+        [[site]]
+        names = ["reloaded.example"]
+        root = "/usr/share/occwserv/site"
+          [[site.route]]
+          path = "/which"
+          redirect = "/{name}"
+        """)
+    run(*service.unit.command(*shlex.split(service.unit["ExecReload"])))
+    connection = http.client.HTTPConnection("127.0.0.1", timeout=DEADLINE)
+    connection.request("GET", "/which", headers={"Host": "reloaded.example"})
+    assert connection.getresponse().headers["Location"].endswith(f"/{name}")
+    connection.close()
+
+
+def test_many_upgrades_and_reloads(service):
+    """No request fails, and an heir has no more filters, and no less rights, than the first server."""
+    text = CONFIGURATION.read_text()
+    status = run("occwserv", "status")
+    filters, in_force = fields_of(process_of(status))["Seccomp_filters"], what_is_in_force(status)
+    begun = time.monotonic()
+    try:
+        with Load() as load:
+            for upgrade in range(UPGRADES):
+                for number in range(RELOADS * upgrade // UPGRADES, RELOADS * (upgrade + 1) // UPGRADES):
+                    reload_to(service, text, f"reload{number}")
+                before = process_of(run("occwserv", "status"))
+                assert "has taken over" in run("occwserv", "upgrade")
+                heir = process_of(run("occwserv", "status"))
+                assert heir != before and service.hears(f"MAINPID={heir}")
+    finally:
+        CONFIGURATION.write_text(text)
+    assert load.failures == []
+    print(f"{UPGRADES} upgrades, {RELOADS} reloads, {load.answers} answers in {time.monotonic() - begun:.0f} s")
+    assert what_is_in_force(run("occwserv", "status")) == in_force
+    assert fields_of(heir)["Seccomp_filters"] == filters
+    run(*service.unit.command(*shlex.split(service.unit["ExecReload"])))
+    wait_until(lambda: processes_of(service.user) == ["occw-steward", "occwserv"], "only the last server is left")
+
+
 def test_a_new_version_that_cannot_start(service, package, tmp_path):
     heir = process_of(run("occwserv", "status"))
     text = CONFIGURATION.read_text()
@@ -376,6 +505,7 @@ def test_it_stops(service):
 
 
 def test_removed_but_not_purged(service):
+    assert STATE.is_dir()
     dpkg("--remove", "occwserv")
     assert not os.path.exists("/usr/bin/occwserv")
     assert CONFIGURATION.exists() and (LOGS / "access.log").exists()
@@ -384,5 +514,5 @@ def test_removed_but_not_purged(service):
 def test_purged(installed, service):
     dpkg("--purge", "occwserv")
     assert state() == ""
-    assert ours() - installed == set()
+    assert not STATE.exists() and ours() - installed == set()
     assert pwd.getpwnam("occwserv").pw_shell == "/usr/sbin/nologin"  # kept, because it may own files elsewhere
