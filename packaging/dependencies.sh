@@ -18,7 +18,7 @@ tests="$tests node-llhttp libbenchmark-dev chromium fonts-font-awesome spin"
 # The npm package of Debian conflicts with a Node.js from another source, which includes npm.
 command -v npm >/dev/null 2>&1 || tests="$tests nodejs npm"
 lint="clang-tidy-22 clang-format-22"
-deb="debhelper go-md2man lintian logrotate man-db python3 python3-pytest zsh fish"
+deb="debhelper go-md2man lintian logrotate man-db python3 python3-pytest systemd zsh fish"
 
 case "${1:-build}" in
     build) wanted=$build ;;
