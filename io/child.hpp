@@ -133,11 +133,11 @@ class child {
 [[nodiscard]] csp::step<result<child>> spawn(command what);
 
 /// A child of another process, its keeper, which has started it for us, waits for it, and sends one child_end on
-/// `line`, a packet socket (io/packet.hpp). The keeper takes a child_order at any time. An order to signal the group of
-/// a child that leads none is one to signal the child.
+/// `line`, a packet socket (io/packet.hpp). The keeper takes a child_order at any time. If the child leads no group, an
+/// order for its group is for the child alone.
 [[nodiscard]] child child_of_keeper(pid_t pid, socket line);
 
-/// A child that this program has started by fork(2), and its pidfd (pidfd_open(2)).
+/// A child that this program has started by fork(2); `pidfd` is from pidfd_open(2).
 [[nodiscard]] child child_of_fork(pid_t pid, descriptor pidfd);
 
 }  // namespace io

@@ -89,7 +89,7 @@ csp::process static_pages(unsigned spare_workers, csp::shared_in<exchange> reque
 
 namespace {
 
-/// The cache processes. Yields what each is sent its work along.
+/// Starts the cache processes. Returns the ends on which they get their work.
 std::vector<csp::out<cache_work>> start_cache_processes(csp::forking& all, const cache_rules& rules,
                                                         const cache_process_links& to)
 {
@@ -145,7 +145,7 @@ struct core_ends {
 };
 
 /// Makes all bridges of a core: adds the ends on this side to `to_cores`, starts the relays to the log and to stats,
-/// and yields the ends on the core's side.
+/// and returns the ends on the core's side.
 core_link connect_core(csp::core& core, core_ends& to_cores, const central_links& to, csp::forking& relays)
 {
     constexpr std::size_t ahead = 64;  // batches of lines or figures that a core may be ahead of the log and of stats
@@ -201,7 +201,7 @@ core_ends start_cores(const core_settings& s, std::vector<policy> policies,
     return to_cores;
 }
 
-/// The core for work that takes long. main() starts it beside those of the workers.
+/// The core for work that takes long. run_server() starts it beside those of the workers.
 csp::core& workshop_of(const settings& s) { return csp::core::here().sibling(s.workers); }
 
 /// Starts the processes of the workshop.
@@ -292,13 +292,16 @@ supervisor_setup setup_of(const settings& s, opened& o)
 
 /// Configures, monitors and ends the server:
 ///
-///                     upgrades <-upgrade_requests-- control          fault_watch, watchdog
+///                     upgrades <-upgrade_requests-- control
 ///                        |                             |
 ///                        +---------- orders -----------+
 ///                                      v
 ///   signals, totals, logs_end --> supervisor -reloads-> config ==> every core; log_changes
 ///                                      |
 ///                                      +==> every core (stops); to_logs
+///
+/// Beside them, fault_watch, steward_watch and watchdog monitor. The supervisor, config and the attempts of upgrades
+/// ask the steward, which is no process of this network but one of the operating system (server/sandbox/steward.hpp).
 csp::process operations(settings s, opened o, operations_link link)
 {
     csp::chan<supervisor_order> orders;

@@ -104,7 +104,7 @@ csp::process static_pages(unsigned spare_workers, csp::shared_in<exchange> reque
 ///   hot_path on every core ==> log, stats      once in the server; the double arrows are bridges
 ///            ||            ==> compressor      on the workshop, a core for what takes long
 ///            ^^
-///   operations (supervisor, config, control, upgrades, watchdog, fault_watch)
+///   operations (supervisor, config, control, upgrades; watchdog, fault_watch, steward_watch)
 ///
 /// It ends when SIGTERM or SIGINT has come and what was under way is done, or `patience::grace` is over; or, with exit
 /// code 1, when a process has faulted without which it cannot go on.

@@ -60,7 +60,7 @@ def test_signals_are_for_the_server(operated, control):
 
 def test_the_server_serves_on_without_it(operated, control):
     os.kill(steward_of(operated.process.pid), signal.SIGKILL)
-    told(operated, ") was killed by signal 9: upgrades and logs that are to be opened will fail until the server is restarted")
+    told(operated, ") was killed by signal 9: until the server is restarted, it cannot be upgraded")
     assert operated.ask("/a.txt").status == 200
     said = operate("upgrade", control)
     assert said.returncode == 1 and "the steward has ended: restart the server" in said.stderr + said.stdout

@@ -21,14 +21,14 @@ namespace {
 conn make_connection(io::socket s, connection_id id)
 {
     auto c = std::make_unique<connection>(std::move(s), id);
-    // Asked now: of a client that has left there is no address any more, and just that one an operator looks for.
+    // Now, because the kernel forgets the address when the client leaves, and the log should show such a client too.
     const auto address = io::peer(c->socket);
     c->client.text = address ? address->host() : "-";
     if (address) c->client.address.bytes = address->ip();
     return c;
 }
 
-/// Null when there is no memory: this client's connection is closed; there may be memory for the next one.
+/// Null if there is no memory. Then this client's connection is closed; there may be memory for the next one.
 conn try_to_make_connection(io::socket s, connection_id id)
 {
     conn c;
@@ -36,10 +36,10 @@ conn try_to_make_connection(io::socket s, connection_id id)
     return c;
 }
 
-/// What the log is told of errors of accepting.
+/// Counts errors of accept(2), and reports them once a minute.
 class complaints {
   public:
-    /// Nothing too if there is no memory for the line: the next one reports this error as well.
+    /// A line for the log, if one is due. If there is no memory for it, the next line counts this error too.
     [[nodiscard]] std::optional<log_lines> note(const io::error& why)
     {
         lines_.note();
@@ -58,7 +58,7 @@ class complaints {
     once_a_minute lines_;
 };
 
-/// Why an acceptor accepts no more connections: its listener cannot, nobody takes them, or it was told so.
+/// Why an acceptor accepts no more connections. by_itself: its listener has failed, or parking has ended.
 enum class finished : std::uint8_t { by_itself, address_removed, server_ends };
 
 bool is_lack_of_descriptors(const io::error& e) { return e.number == EMFILE || e.number == ENFILE; }

@@ -17,7 +17,7 @@
 
 namespace server {
 
-/// What main() opens before anything runs, so that the start fails with a message if something cannot be opened.
+/// What is opened before the network runs, so that the start fails with a message if something cannot be opened.
 struct opened {
     std::vector<std::vector<listening>> listeners;  // for each core, one for each address
     std::vector<policy> policies;                   // the same for each core

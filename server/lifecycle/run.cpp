@@ -66,7 +66,7 @@ int serve(settings s, opened o, inheritance given, io::engine_choice engine, con
     // Threads inherit the restriction of files. That of system calls follows when they and their rings are there.
     const auto files = close_files(s, o.manager);
     if (!files) return give_up(files.error());
-    // One core more, for work that takes long. A fault of which fault_watch does not learn ends the program.
+    // One core more, for work that takes long. A fault that does not reach fault_watch ends the program.
     csp::kernel kernel({.cores = s.workers + 1, .ends_by_fault = true}, runs.engines(engine));
     if (const auto ready = kernel.prepare(); !ready) return give_up(ready.error());
     const auto system_calls = close_system_calls(s.sandbox, engine);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What main() does: opens what the network needs, reports plainly what cannot be opened, closes the sandbox, and runs
-// the network.
+// The life of the program: opens what the network needs, or reports what cannot be opened; closes the sandbox; runs the
+// network.
 #pragma once
 
 #include "csp/kernel.hpp"
@@ -12,7 +12,7 @@
 
 namespace server {
 
-/// What is run. Tests run the network with a process of their own, and engines with a ring of their own.
+/// The network to run, and its engines. A test adds a process to the network, and a ring to the engines.
 struct program {
     csp::process (*network)(settings, opened);
     csp::kernel::neighbour_maker (*engines)(io::engine_choice) = io::engines;

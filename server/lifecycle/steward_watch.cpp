@@ -16,9 +16,10 @@ csp::process steward_watch(pid_t steward, io::descriptor pidfd, csp::in<stop> ov
     if (co_await csp::pri_alt(over, running) == running) {
         const auto how = co_await running.exited();
         co_await to_log.output(error_line(
-            "error", fmt::format("the steward (process {}) {}: upgrades and logs that are to be opened will fail until "
-                                 "the server is restarted",
-                                 steward, how ? how->text() : "has ended")));
+            "error",
+            fmt::format("the steward (process {}) {}: until the server is restarted, it cannot be upgraded and "
+                        "cannot open logs or unix addresses",
+                        steward, how ? how->text() : "has ended")));
         (void)co_await over.input();
     } else {
         std::move(running).let_go();

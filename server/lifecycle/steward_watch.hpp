@@ -9,13 +9,13 @@
 
 namespace server {
 
-/// Logs an end of the steward before that of the server. The server goes on without it: it serves, but cannot upgrade
-/// or open logs until a restart.
+/// Reports to the log if the steward ends before the server. The server keeps serving, but until a restart it cannot be
+/// upgraded, and cannot open logs or unix addresses.
 ///
-///   over     stop        never written; closed when the server has ended
+///   over     stop        never written; closed when the cores have ended
 ///   to_log   log_lines   that the steward has ended, and how
 ///
-/// Client of: log; it does not wait for the steward otherwise, which is ended by main().
+/// Client of: log (`to_log`). After the network, run_server() waits for the end of the steward.
 csp::process steward_watch(pid_t steward, io::descriptor pidfd, csp::in<stop> over, csp::shared_out<log_lines> to_log);
 
 }  // namespace server

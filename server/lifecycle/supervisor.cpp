@@ -18,7 +18,6 @@
 #include "csp/timer.hpp"
 #include "io/signals.hpp"
 #include "server/messages/stop.hpp"
-#include "server/service/listeners.hpp"
 #include "server/stats/witness.hpp"
 
 namespace server {

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/core.h>
-
 #include "csp/alt.hpp"
 #include "csp/timer.hpp"
 #include "server/messages/stop.hpp"
@@ -27,7 +25,7 @@ csp::step<log_answer> open_file(log_target target, const steward_line& steward)
     co_return log_destination{.target = std::move(target), .file = std::move(*file)};
 }
 
-/// A log that is no file: nothing of it can hang.
+/// Opens a log that is no file, which cannot hang.
 log_answer open_other(const log_wanted& wanted)
 {
     if (wanted.what == log_wanted::kind::check) return std::nullopt;

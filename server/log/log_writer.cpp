@@ -7,10 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/core.h>
-
 #include "csp/timer.hpp"
-#include "io/address.hpp"
 #include "io/socket.hpp"
 #include "server/log/log_text.hpp"
 
@@ -149,7 +146,7 @@ class outlet {
     std::chrono::milliseconds reader_patience_;
     steward_line steward_;
     csp::shared_out<log_report> to_log_;
-    csp::time_point next_connect_ = csp::time_point::min();  // not before, since each needs a process
+    csp::time_point next_connect_ = csp::time_point::min();  // each needs a job of the steward
     io::socket socket_;     // to the reader of datagrams or of a stream; opened with the first line
     bool torn_ = false;     // the file ends in the middle of a line
     bool failing_ = false;  // the last write was not complete

@@ -50,12 +50,12 @@ class input_bytes {
 /// The rest of a request body that is discarded: a number of bytes, or chunks up to the last one.
 using body_to_skip = std::variant<std::uint64_t, http::chunked_decoder>;
 
-/// Whom a connection serves. If a proxy opened it, this is the client that the proxy names.
+/// The client of a connection. If a proxy opened the connection, it is the client that the proxy names.
 struct client_identity {
     /// How the connection counts against the limit for one address.
     enum class standing : std::uint8_t {
         counted,
-        turned_away,  // beyond the limit: open until it was answered with an error
+        turned_away,  // beyond the limit: stays open until it has been answered with an error
         not_counted   // of a proxy, or without an address
     };
 
@@ -82,11 +82,11 @@ struct connection : csp::pooled {
     struct skipping_body {
         body_to_skip rest = {};
     };
-    /// Has a request, or an error to answer, and stays so until the response was sent.
+    /// Has a request, or an error to answer, until the response has been sent.
     struct has_request {
         std::expected<std::size_t, http::error> head;  // its length at the beginning of `input`, or what is wrong
-        std::optional<std::chrono::seconds> retry_after = {};  // it exceeds a limit for one client
-        bool is_last = false;                                  // the server is draining
+        std::optional<std::chrono::seconds> retry_after = {};  // if it exceeds a limit for one client
+        bool is_last = false;  // the server drains: only requests that have arrived follow
     };
     /// Sent its last response; input is discarded until the client has read it.
     struct lingering {};

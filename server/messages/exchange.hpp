@@ -92,9 +92,9 @@ struct http1_carrier {
     };
     /// The client may send another request afterwards.
     struct keep_open {
-        bool is_told = false;                   // HTTP/1.0 needs "Connection: keep-alive"
+        bool is_told = false;                   // by "Connection: keep-alive", which HTTP/1.0 needs
         bool next_is_here = false;              // a complete request has arrived after this one
-        std::optional<body_to_skip> body = {};  // follows the head
+        std::optional<body_to_skip> body = {};  // of this request, to be discarded
     };
     /// The Connection field of the response.
     enum class connection_option : std::uint8_t { close, none, keep_alive };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "server/messages/steward_line.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <optional>

@@ -24,8 +24,8 @@
 
 namespace server {
 
-/// One end of the line to the steward. Several processes of the server have one each; requests do not mix. Errors of
-/// the requests are sentences: the steward refuses, fails, or has ended.
+/// The server's end of the line to the steward. Several processes have a duplicate each; answers do not mix, since each
+/// request brings a line for its own. An error is a sentence: the steward refuses, fails, or has ended.
 class steward_line {
   public:
     steward_line() = default;
@@ -39,9 +39,9 @@ class steward_line {
     [[nodiscard]] csp::step<std::expected<void, std::string>> check_log(std::string path) const;
     /// Opens a log to append. Waits as above.
     [[nodiscard]] csp::step<std::expected<io::file, std::string>> open_log(std::string path) const;
-    /// Connects to the reader of a log of datagrams. `log` is as the operator wrote it.
+    /// Connects to the reader of a log of datagrams. ECONNREFUSED also if the steward refuses or has ended.
     [[nodiscard]] csp::step<io::result<io::socket>> connect_log(std::string log) const;
-    /// Starts the program as a successor of this server, which inherits `sockets` and the line `reports`.
+    /// Starts the program as a successor of this server. It inherits `sockets`, and `reports`, on which it reports.
     [[nodiscard]] csp::step<std::expected<io::child, std::string>> start_successor(std::string program,
                                                                                    std::vector<listening> sockets,
                                                                                    io::descriptor reports) const;

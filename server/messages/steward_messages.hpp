@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The messages between the server and its steward (server/sandbox/steward.hpp). Each is one packet of a fixed size. The
-// steward does not trust the server, so it uses only what parse() returns.
+// The messages between the server and its steward (server/sandbox/steward.hpp), packets of fixed sizes without padding.
+// The steward does not trust the server, so it uses only what parse_request() and parse_inheritance() return.
 #pragma once
 
 #include <array>
@@ -60,9 +60,9 @@ struct steward_inheritance {
 
 struct steward_answer {
     enum class kind : std::uint32_t {
-        done = 1,
-        started,  // the program runs; a child_end follows when it has ended
-        failed    // `text` says why, as a sentence
+        done = 1,  // the packet carries the descriptor, if the errand has one
+        started,   // the program runs; a child_end follows when it has ended
+        failed     // `text` says why, as a sentence
     };
     static constexpr std::size_t longest_text = 4607;  // bytes: a path and a sentence about it
 

@@ -32,7 +32,7 @@ namespace {
 
 using problem = std::string;
 
-/// What a job answers, and reports to the steward.
+/// The result of an errand, for the server and for the steward.
 struct achieved {
     io::descriptor passed;  // for the server
     io::socket_identity made = {};
@@ -42,19 +42,19 @@ struct failure {
     failure(const char* why) : text(why) {}
 
     problem text;
-    int error = 0;  // its errno, if the server needs that
+    int error = 0;  // the errno, if the server needs it
 };
 using outcome = std::expected<achieved, failure>;
 
-/// Where the path is not root's own, root's rights are dropped for good. An error if that fails.
-std::expected<void, problem> take_rights_for(const std::string& path, const steward_rules& rules)
+/// Drops root's rights for good, unless only root can change which file the path names.
+std::expected<void, problem> drop_rights_for(const std::string& path, const steward_rules& rules)
 {
     if (!rules.run_as || is_roots_own(path)) return {};
     return switch_user(*rules.run_as);
 }
 
-/// Whether the configuration names the log, or has named it when it was last opened: a mistake in the file must not
-/// keep a log from being rotated.
+/// The target, if the configuration names the log now, or named it when it was last opened: a mistake in the file must
+/// not keep a log from being rotated.
 std::expected<log_target, problem> must_name_log(const steward_rules& rules, const std::string& text)
 {
     const auto is_named = [&] {
@@ -74,12 +74,12 @@ std::expected<void, problem> must_name_address(const steward_rules& rules, const
         fmt::format("the steward does not listen on {}: the configuration names no such address", address));
 }
 
-/// The target of the log, with the rights for it.
+/// Checks that the log may be opened, drops root's rights if its path demands that, and returns its target.
 std::expected<log_target, problem> prepare_for_log(const std::string& text, const steward_rules& rules)
 {
     auto target = must_name_log(rules, text);
     if (!target || target->path.empty()) return target;
-    if (auto may = take_rights_for(target->path, rules); !may) return std::unexpected(std::move(may.error()));
+    if (auto may = drop_rights_for(target->path, rules); !may) return std::unexpected(std::move(may.error()));
     return target;
 }
 
@@ -112,7 +112,7 @@ outcome connect_log(const std::string& text, const steward_rules& rules)
 outcome listen(const std::string& address, const steward_rules& rules)
 {
     if (auto named = must_name_address(rules, address); !named) return std::unexpected(std::move(named.error()));
-    if (auto may = take_rights_for(*path_of(address), rules); !may) return std::unexpected(std::move(may.error()));
+    if (auto may = drop_rights_for(*path_of(address), rules); !may) return std::unexpected(std::move(may.error()));
     auto l = listen_at_path(address);
     if (!l) return std::unexpected(std::move(l.error()));
     return achieved{std::move(*l).release(), file_of(address)};
@@ -122,18 +122,18 @@ outcome remove_socket(const errand_order& order, const steward_rules& rules)
 {
     const auto path = path_of(order.text);
     if (!path) return std::unexpected("this address has no file");
-    if (auto may = take_rights_for(*path, rules); !may) return std::unexpected(std::move(may.error()));
+    if (auto may = drop_rights_for(*path, rules); !may) return std::unexpected(std::move(may.error()));
     io::remove_socket(*path, order.file);
     return achieved();
 }
 
-/// Everything that the server wants the successor to inherit.
+/// The descriptors that the successor inherits from the server.
 struct inherited_sockets {
     std::vector<listening> sockets;
     io::descriptor reports;
 };
 
-/// Reads it from the line. Nothing if the server ends, or sends something else.
+/// Reads them from the line. Nullopt if the server ends, or sends an invalid message.
 std::optional<inherited_sockets> read_inheritance(const io::descriptor& line)
 {
     inherited_sockets all;
@@ -156,7 +156,7 @@ std::optional<inherited_sockets> read_inheritance(const io::descriptor& line)
     }
 }
 
-/// Becomes the successor. Returns only an error.
+/// Executes the successor in this process. Returns only if that fails, with an error.
 outcome upgrade(const std::string& program, const steward_rules& rules, const io::descriptor& line)
 {
     auto given = read_inheritance(line);

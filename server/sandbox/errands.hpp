@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the jobs of the steward do: one errand each, in a process of its own, which may block for any length of time.
+// The errands of the steward. Each is performed by a job, a process forked for it, which may block for any length of
+// time.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,9 @@ struct job_report {
     std::uint64_t inode = 0;
 };
 
-/// Executes the errand, sends the answer on `line`, and exits, or becomes the program. The report comes before the
-/// answer, since the server may send its next request as soon as it has that. REQUIRES: this is a process that was
-/// forked for it.
+/// Performs the errand, reports to the steward, sends the answer on `line`, and exits; or executes the program. The
+/// report comes before the answer, because the server may send its next request as soon as it has the answer. REQUIRES:
+/// this process was forked for the errand.
 [[noreturn]] void perform(const errand_order& order, const steward_rules& rules, io::descriptor line,
                           io::descriptor report) noexcept;
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// The sandbox: what a server that was taken over could still do. It closes in two turns, around the making of the
-// threads: first files, by Landlock, which every thread inherits that is started later; then system calls, by seccomp,
-// when all threads and rings are there. Rings are restricted where they are made (io/ring.hpp).
+// The sandbox limits what an attacker who runs code in the server can do. It is closed in two steps, before and after
+// the threads are made: first files, by Landlock, which later threads inherit; then system calls, by seccomp, when all
+// threads and rings exist. Rings are restricted where they are made (io/ring.hpp). The steward (steward.hpp) does what
+// the sandbox forbids to the server.
 #pragma once
 
 #include <expected>
@@ -14,7 +15,7 @@
 
 namespace server {
 
-/// Words for the line about the sandbox, or an error as a sentence, which ends the start.
+/// A few words for the line about the sandbox. An error is a sentence, and ends the start.
 using sandbox_words = std::expected<std::string, std::string>;
 
 /// REQUIRES: everything that is opened at the start is open, and this thread is the only one.

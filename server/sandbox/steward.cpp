@@ -25,7 +25,6 @@
 #include "io/child.hpp"
 #include "io/packet.hpp"
 #include "server/sandbox/errands.hpp"
-#include "server/service/listeners.hpp"
 #include "server/service/roots_own.hpp"
 
 namespace server {
@@ -34,7 +33,7 @@ namespace {
 constexpr std::size_t most_jobs = 256;  // further requests are refused
 constexpr std::chrono::seconds patience_at_end{5};
 
-/// A process that the steward has forked for a request. It executes the errand, or becomes the program.
+/// A process that the steward has forked for a request. It performs the errand, or executes the program.
 struct job {
     pid_t process = 0;
     errand_order order;
@@ -46,6 +45,7 @@ struct job {
     [[nodiscard]] bool is_program() const { return order.what == errand::upgrade; }
 };
 
+/// A request for which no job has been started yet: see must_wait().
 struct waiting_request {
     errand_order order;
     io::descriptor line;
@@ -123,7 +123,7 @@ class steward {
         }
     }
 
-    /// The file of an address is removed before the address is listened at again.
+    /// A request to listen waits until a job that removes the old file of the address has ended.
     [[nodiscard]] bool must_wait(const errand_order& order) const
     {
         return order.what == errand::listen && std::ranges::any_of(jobs_, [&](const job& j) {
@@ -158,12 +158,13 @@ class steward {
         const pid_t forked = ::fork();
         if (forked < 0) return answer(line, fmt::format("cannot start a process: {}", std::strerror(errno)));
         if (forked == 0) perform(order, rules_, std::move(line), std::move(to_steward));
-        // What comes with the request to remove a socket is not a line but the socket, which the job has now.
+        // A request to remove a socket carries that socket instead of a line. The job has it now.
         if (order.what == errand::remove_socket) line = {};
         jobs_.push_back(
             {.process = forked, .order = std::move(order), .line = std::move(line), .report = std::move(report)});
     }
 
+    /// Answers that the request has failed.
     static void answer(const io::descriptor& line, std::string_view why)
     {
         const auto no = steward_answer::make(steward_answer::kind::failed, why);
@@ -172,7 +173,7 @@ class steward {
 
     // ---- jobs
 
-    /// A report, or the end of the pipe: a job whose program runs has closed it, by exec.
+    /// Takes a report, or the end of the pipe, which is closed by exec when the program of a job runs.
     void take_report(job& j)
     {
         job_report report;
@@ -187,7 +188,7 @@ class steward {
         j.has_started = true;
     }
 
-    /// What a job has done, for later requests.
+    /// Remembers the socket that a job has made, and the log that it has opened, for later requests.
     void note(const job& j, const job_report& report)
     {
         if (!report.done) return;
@@ -199,10 +200,10 @@ class steward {
         }
     }
 
-    /// An order of the server for a program, or the end of its interest.
+    /// Takes an order of the server for a program. If the server has closed the line, abandons the job.
     static void take_order(job& j)
     {
-        if (!j.has_started) return abandon(j);  // nothing but the end of the line was watched for
+        if (!j.has_started) return abandon(j);  // until then only the end of the line is watched
         io::child_order order;
         const auto got = io::receive_packet(j.line.number(), io::room_of(order));
         if (!got && got.error().number == EAGAIN) return;
@@ -217,7 +218,7 @@ class steward {
 
     static bool leads_group(const job& j) { return ::getpgid(j.process) == j.process; }
 
-    /// The server has closed its end of the line, perhaps because it was killed: then a new server takes over.
+    /// The server has closed its end of the line. If it has ended, a successor takes over, so that is not killed.
     static void abandon(job& j)
     {
         j.line = {};
@@ -247,7 +248,7 @@ class steward {
 
     // ---- the end
 
-    /// Kills all programs, and processes that they left behind, but no successor.
+    /// Kills all jobs, and the processes that they left behind, but no successor.
     void end_jobs()
     {
         const auto enough = std::chrono::steady_clock::now() + patience_at_end;
@@ -258,7 +259,7 @@ class steward {
         }
     }
 
-    /// Returns whether there are any.
+    /// Returns whether there are children whose end must be waited for.
     bool kill_children()
     {
         std::vector<pid_t> all;
@@ -270,7 +271,7 @@ class steward {
         bool any = false;
         for (const pid_t child : all) {
             const auto at = std::ranges::find(jobs_, child, &job::process);
-            // The requests that were sent before the server's end, to remove files, are finished first.
+            // The last requests of a server, to remove its socket files, are completed.
             const bool is_removal = at != jobs_.end() && at->order.what == errand::remove_socket;
             if (is_removal || (at != jobs_.end() && outlives_server(*at))) {
                 any |= is_removal;
@@ -289,7 +290,8 @@ class steward {
     std::vector<pollfd> watched_;
 };
 
-/// The signals of a terminal or of a service manager are for the server, whose end is what ends the steward.
+/// Ignores the signals that a terminal or a service manager sends to all processes: they are for the server, and the
+/// steward ends when the server has ended. Returns a signalfd for SIGCHLD; invalid if no descriptor is left.
 io::descriptor set_up_signals()
 {
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGPIPE}) std::signal(signal, SIG_IGN);

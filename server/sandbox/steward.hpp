@@ -9,12 +9,12 @@
 //      +---- steward_answer, descriptor -----------+
 //
 // The steward does not trust the server: it opens only what the configuration names, which it reads itself, and starts
-// only the server's own program or one that the rule of may_run() allows. It has one thread, waits for nothing but
-// messages and its children, and leaves all work that could block to its jobs.
+// only a program that may_run() allows. It has one thread, waits only for messages and for its children, and leaves all
+// work that could block to its jobs.
 //
-// It ends when the server ends, and kills the programs that it has started, but not a successor that serves. It keeps
-// the rights of the start: if that is root, a job keeps them only for paths that nobody else can change
-// (is_roots_own()), and has the rights of `user` for others.
+// It ends when the server ends. Before that it kills its jobs and the processes that they have left behind, but not a
+// successor. It keeps the rights with which the server was started. If these are root's, a job drops them for the
+// rights of `user`, unless only root can change which file its path names (is_roots_own()).
 #pragma once
 
 #include <expected>
@@ -40,10 +40,10 @@ struct steward_rules {
         io::socket_identity file;
     };
 
-    own_command command;                 // names the configuration, and the program to start as a successor
+    own_command command;                 // the command line, which names the configuration; a successor has the same
     std::optional<user_account> run_as;  // the user to which the server switches
     std::vector<std::string> logs;       // that the configuration names now, as it is written there
-    std::vector<socket_place> made;      // inherited socket files, which may be removed
+    std::vector<socket_place> made;      // the socket files of this server, which may be removed
 };
 [[nodiscard]] steward_rules rules_of(const settings& s, const own_command& command, std::optional<user_account> run_as,
                                      const std::vector<listening>& inherited);
@@ -57,7 +57,7 @@ struct running_steward {
 /// Starts the steward. An error is a sentence. REQUIRES: this process has one thread.
 [[nodiscard]] std::expected<running_steward, std::string> start_steward(steward_rules rules);
 
-/// Waits for the end of the steward, which follows the end of the last line to it, and kills it after 10 seconds.
+/// Waits until the steward has ended, as it does when all lines to it are closed. Kills it after 10 seconds.
 void end_steward(pid_t steward) noexcept;
 
 /// Whether a successor of a server that was started by `by` may run the program at `path`. A server started by root

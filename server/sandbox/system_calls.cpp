@@ -49,7 +49,7 @@ constexpr std::array signals{
     SCMP_SYS(sigaltstack),
 };
 
-/// main() waits for the end of the steward, and steward_watch looks for it. No other child is ever started.
+/// For the steward, the only child: steward_watch reports its end, and run_server() waits for it.
 constexpr std::array children{SCMP_SYS(wait4), SCMP_SYS(waitid)};
 
 constexpr std::array descriptors{
@@ -58,7 +58,7 @@ constexpr std::array descriptors{
     SCMP_SYS(ppoll),  SCMP_SYS(eventfd2), SCMP_SYS(pipe2),   SCMP_SYS(sendfile),
 };
 
-/// What they may open, make and remove is for Landlock to say.
+/// Landlock restricts which files they may open, make and remove.
 constexpr std::array files{
     SCMP_SYS(open),       SCMP_SYS(openat),     SCMP_SYS(openat2),    SCMP_SYS(stat),     SCMP_SYS(lstat),
     SCMP_SYS(fstat),      SCMP_SYS(newfstatat), SCMP_SYS(statx),      SCMP_SYS(statfs),   SCMP_SYS(fstatfs),
@@ -80,7 +80,7 @@ constexpr std::array of_epoll{
 /// The ring is made and restricted by now.
 constexpr std::array of_uring{SCMP_SYS(io_uring_enter)};
 
-/// At the end a leak checker stops all threads by ptrace, from a thread of its own kind; a report runs the symbolizer.
+/// The leak checker clones a helper that stops all threads by ptrace; a report runs the symbolizer.
 constexpr std::array of_sanitizers{SCMP_SYS(clone),
                                    SCMP_SYS(fork),
                                    SCMP_SYS(vfork),
@@ -121,7 +121,7 @@ struct rule {
     std::vector<argument> arguments;
 };
 
-/// A socket of TCP or of the machine. MPTCP and SCTP would pass by the rules of Landlock about TCP.
+/// Only TCP and unix sockets. Landlock's rules about TCP do not cover MPTCP and SCTP.
 void add_sockets(std::vector<rule>& all)
 {
     constexpr std::uint64_t type = 0xf;
@@ -189,7 +189,7 @@ std::vector<rule> conditional_rules()
 
 // ---- the filter
 
-/// The first error, a negative errno, of a series of steps.
+/// A filter of libseccomp. It remembers the first error of its steps, a negative errno; later steps do nothing.
 class filter {
   public:
     filter() : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release)
@@ -231,7 +231,7 @@ class filter {
     int failure_ = 0;
 };
 
-/// Whether a kernel or a container says by this error of load() that it has no seccomp.
+/// Whether this errno of load() means that the kernel or the container does not permit seccomp.
 bool means_absent(int number)
 {
     return number == EOPNOTSUPP || number == ENOSYS || number == EINVAL || number == EPERM || number == EACCES;

@@ -25,8 +25,8 @@ constexpr bool is_sanitized = false;
 
 /// REQUIRES: the engines of all cores are made, since from here on no ring can be made or configured.
 ///
-/// Yields a few words for the line about the sandbox, also if this kernel or a container does not permit seccomp. An
-/// error, as a sentence, if seccomp is there and fails.
+/// Returns a few words for the line about the sandbox, also if the kernel or the container does not permit seccomp. An
+/// error is a sentence: seccomp is there, but fails.
 [[nodiscard]] std::expected<std::string, std::string> restrict_system_calls(io::engine_choice engine);
 
 }  // namespace server

@@ -35,8 +35,7 @@ std::string cannot_listen(const std::string& where, const io::address& address, 
     if (e.number == EACCES && !user.empty() && ::geteuid() != 0) {
         return fmt::format(
             "cannot listen on {}: ports below 1024 need root or CAP_NET_BIND_SERVICE, and the server has switched to "
-            "the "
-            "user `{}`: restart it",
+            "the user `{}`: restart it",
             where, user);
     }
     if (e.number == EACCES)

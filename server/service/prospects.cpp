@@ -141,7 +141,7 @@ bool is_readable(const std::vector<std::string>& allowed, const std::string& pat
     return std::ranges::any_of(allowed, [&](const std::string& one) { return is_beneath(one, path); });
 }
 
-/// A directory that does not exist is another mistake, of which others speak.
+/// Reports a directory that may not be read. One that does not exist is reported elsewhere.
 void check_reading(const std::vector<std::string>& allowed, const std::string& directory, std::string_view key,
                    const std::string& place, std::vector<std::string>& wrong)
 {

@@ -16,7 +16,8 @@
 
 namespace server {
 
-/// An account in force is known: a module of the C library that looks it up may need what the sandbox forbids.
+/// Whether to look up the account. A reload does not if the account is the one in force: the C library's modules that
+/// look it up may need what the sandbox forbids.
 enum class user_is : std::uint8_t { to_be_found, known };
 /// Mistakes: users, groups and directories that do not exist.
 [[nodiscard]] std::vector<std::string> missing_on_this_machine(const settings& s, user_is user = user_is::to_be_found);

@@ -30,7 +30,7 @@
 namespace server::test {
 namespace {
 
-/// What a call was told: the text of its errno, or that it succeeded.
+/// The result of a call: "done", or the text of its errno.
 std::string told(long result) { return result < 0 ? std::strerror(errno) : "done"; }
 
 sockaddr_in loopback(const std::string& port)
@@ -142,7 +142,7 @@ const std::map<std::string, trial, std::less<>>& trials_by_call()
     return all;
 }
 
-/// What the steward answers to a server that was taken over.
+/// Asks the steward for what an attacker in the server might ask it.
 csp::step<std::string> ask_steward(std::string what, std::string argument, const steward_line& steward)
 {
     if (what == "steward-log") {
