@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@ problem place(std::vector<std::pair<io::descriptor, int>>& descriptors)
         if (!moved) return of_errno("no file descriptor is left");
         ours = std::move(moved);
     }
+    ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);  // dup2() leaves the copies open
     for (const auto& [ours, number] : descriptors) {
         if (::dup2(ours.number(), number) < 0) return of_errno("a descriptor cannot be passed");
     }
