@@ -81,7 +81,7 @@ TEST(Launch, SetsLimitsAndNiceness)
 
 TEST(Launch, ChangesTheDirectoryAndTheGroup)
 {
-    launch what = shell("pwd; test $(ps -o pgid= -p $$) = $$ && echo leads");
+    launch what = shell("pwd; test $(cut -d' ' -f5 /proc/$$/stat) = $$ && echo leads");
     what.directory = "/usr";
     what.process_group = launch::group::its_own;
     EXPECT_EQ(output_of(std::move(what)), "/usr\nleads\n");
