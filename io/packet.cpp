@@ -6,6 +6,7 @@
 #include <cstring>
 #include <source_location>
 #include <sys/socket.h>
+#include <utility>
 
 namespace io {
 namespace {
@@ -25,16 +26,20 @@ msghdr header_of(iovec& content, control_room& control)
     return all;
 }
 
+/// The only descriptor in the message. Of several, as only a peer that means harm sends them, none: all are closed.
 descriptor descriptor_in(msghdr& received)
 {
-    const cmsghdr* const head = CMSG_FIRSTHDR(&received);
-    if (head == nullptr || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
-        head->cmsg_len != CMSG_LEN(sizeof(int))) {
-        return {};
+    descriptor only;
+    std::size_t count = 0;
+    for (cmsghdr* head = CMSG_FIRSTHDR(&received); head != nullptr; head = CMSG_NXTHDR(&received, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+        for (std::size_t at = CMSG_LEN(0); at + sizeof(int) <= head->cmsg_len; at += sizeof(int), ++count) {
+            int number = -1;
+            std::memcpy(&number, reinterpret_cast<const char*>(head) + at, sizeof number);
+            only = descriptor(number);
+        }
     }
-    int number = -1;
-    std::memcpy(&number, CMSG_DATA(head), sizeof number);
-    return descriptor(number);
+    return count == 1 ? std::move(only) : descriptor();
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ namespace io {
 
 struct packet {
     std::size_t bytes = 0;  // 0: the peer has closed its end
-    descriptor passed;      // if the packet carries one; closed on exec
+    descriptor passed;      // if the packet carries exactly one; closed on exec
 };
 
 /// A pair of connected sockets for packets: non-blocking, and closed on exec.
