@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from harness import binary, living_in_group, operate, steward_of, wait_until
+from harness import DEADLINE, binary, living_children, living_in_group, operate, steward_of, wait_until
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -91,6 +91,53 @@ def test_the_new_server_has_a_steward_of_its_own(operated, control):
     wait_until(lambda: not os.path.exists(f"/proc/{new_server}"), "the second server has ended")
     assert operate("stop", control).returncode == 0
     wait_until(lambda: not living_in_group(operated.process.pid), "all processes have ended")
+
+
+def test_it_does_not_end_the_servers_that_come_after_the_successor(serve, control):
+    """The first server still drains when the third one takes over from the second, and is an orphan then."""
+    server = serve({"patience": {"idle_seconds": 3600, "grace_seconds": 3600}}, arguments=["--control", str(control)])
+    first = steward_of(server.process.pid)
+    with server.connect() as c:
+        assert c.ask("/a.txt").status == 200
+        assert operate("upgrade", control).returncode == 0
+        second = process_at(control)
+        seconds_steward = steward_of(second)
+        assert operate("upgrade", control).returncode == 0
+        third = process_at(control)
+        for pid in (second, seconds_steward):
+            wait_until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "the second server has ended")
+    server.process.wait(DEADLINE)
+    wait_until(lambda: not os.path.exists(f"/proc/{first}"), "the first steward has ended")
+    assert process_at(control) == third
+    server.expect_healthy()
+    assert operate("stop", control).returncode == 0
+    wait_until(lambda: not living_in_group(server.process.pid), "all processes have ended")
+
+
+def test_an_upgrade_does_not_wait_for_a_stopped_steward(operated, control):
+    steward = steward_of(operated.process.pid)
+    os.kill(steward, signal.SIGSTOP)
+    try:
+        said = operate("upgrade", control)
+        assert said.returncode == 1
+        assert "was not started within 10 s" in said.stderr + said.stdout
+        assert operated.ask("/a.txt").status == 200
+    finally:
+        os.kill(steward, signal.SIGCONT)
+    # It has read by now what it was asked for, and the next upgrade comes after that.
+    assert operate("upgrade", control, "--binary", "/absent").returncode == 1
+    wait_until(lambda: not living_children(steward), "no late successor is left")
+    assert process_at(control) == operated.process.pid
+
+
+def test_the_files_of_many_addresses_are_removed(serve, place, control):
+    files = [place / f"s{number}" for number in range(60)]
+    listen = [word for file in files for word in ("--listen", f"unix:{file}")]
+    server = serve(arguments=["--control", str(control), *listen])
+    assert all(file.exists() for file in files)
+    assert operate("stop", control).returncode == 0
+    server.wait()
+    assert not [file for file in files if file.exists()]
 
 
 # --- root -------------------------------------------------------------------------------------------------------------

@@ -222,7 +222,7 @@ csp::step<std::optional<new_configuration>> try_to_prepare(const settings& in_fo
         csp::attempt([&] { wrong.emplace_back("out of memory while reading the configuration"); });
     }
     if (next && !next->answer.taken) {
-        for (const listening& l : next->addresses.for_supervisor.opened) steward.remove_file_of(l);
+        steward.remove_files_of(next->addresses.for_supervisor.opened);
         next.reset();
     }
     co_return next;

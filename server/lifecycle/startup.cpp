@@ -220,9 +220,7 @@ std::expected<opened, problem> open_all(settings& s, inheritance& given, own_com
 void leave_nothing_behind(const opened& o, const inheritance& given)
 {
     if (given.old_server || given.addresses == who_chooses_addresses::manager) return;  // those files belong to others
-    for (const auto& of_core : o.listeners) {
-        for (const listening& l : of_core) o.steward.line.remove_file_of(l);
-    }
+    for (const auto& of_core : o.listeners) o.steward.line.remove_files_of(of_core);
 }
 
 }  // namespace server

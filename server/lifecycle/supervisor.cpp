@@ -295,9 +295,7 @@ csp::step<void> begin_to_end(supervisor_setup& with, const end_reason& why, supe
 {
     links.while_serving.clear();
     links.to_config.ending.reset();
-    if (!why.successor && has_files(with)) {
-        for (const listening& l : with.configured.sockets.opened) with.steward.remove_file_of(l);
-    }
+    if (!why.successor && has_files(with)) with.steward.remove_files_of(with.configured.sockets.opened);
     with.configured.sockets = {};
     with.manager.tell(why.successor ? fmt::format("MAINPID={}\n", *why.successor) : "STOPPING=1\n");
     co_await links.to_log.output(

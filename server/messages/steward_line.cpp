@@ -34,26 +34,34 @@ std::expected<io::packet, std::string> judge(io::result<io::packet> got, const s
     return std::move(*got);
 }
 
+/// A descriptor is lost on its way if this process can have no more.
+std::expected<io::descriptor, std::string> descriptor_in(io::packet answer)
+{
+    if (!answer.passed) return std::unexpected(no_descriptor(io::error::of(EMFILE)));
+    return std::move(answer.passed);
+}
+
 /// Sends one socket for the successor to inherit. The successor's job in the steward reads them one by one.
-csp::step<io::result<void>> send_inherited(const io::socket& line, const steward_inheritance& what, int descriptor)
+csp::step<io::result<void>> send_inherited(const io::socket& line, const steward_inheritance& what, int descriptor,
+                                           io::deadline until)
 {
     constexpr std::chrono::milliseconds pause{5};
     for (;;) {
         const auto sent = io::send_packet(line.number(), io::bytes_of(what), descriptor);
-        if (sent || sent.error().number != EAGAIN) co_return sent;
+        if (sent || sent.error().number != EAGAIN || csp::core::here().now() >= until) co_return sent;
         co_await csp::sleep(pause);
     }
 }
 
 csp::step<io::result<void>> send_all(const io::socket& line, const std::vector<listening>& sockets,
-                                     const io::descriptor& reports)
+                                     const io::descriptor& reports, io::deadline until)
 {
     using kind = steward_inheritance::kind;
     for (const listening& l : sockets) {
         const steward_inheritance one{.what = kind::socket, .device = l.file.device, .inode = l.file.inode};
-        if (auto sent = co_await send_inherited(line, one, l.socket.number()); !sent) co_return sent;
+        if (auto sent = co_await send_inherited(line, one, l.socket.number(), until); !sent) co_return sent;
     }
-    co_return co_await send_inherited(line, {.what = kind::run}, reports.number());
+    co_return co_await send_inherited(line, {.what = kind::run}, reports.number(), until);
 }
 
 }  // namespace
@@ -96,7 +104,9 @@ csp::step<std::expected<io::file, std::string>> steward_line::open_log(std::stri
 {
     auto done = co_await ask(errand::open_log, std::move(path));
     if (!done) co_return std::unexpected(std::move(done.error()));
-    co_return io::file(std::move(done->passed));
+    auto file = descriptor_in(std::move(*done));
+    if (!file) co_return std::unexpected(std::move(file.error()));
+    co_return io::file(std::move(*file));
 }
 
 csp::step<io::result<io::socket>> steward_line::connect_log(std::string log) const
@@ -119,9 +129,15 @@ csp::step<std::expected<io::child, std::string>> steward_line::start_successor(s
     if (!line) co_return std::unexpected(std::move(line.error()));
     io::socket answers(std::move(*line));
     // If the steward refuses, it closes its end before it has read all; its answer says why.
-    (void)co_await send_all(answers, sockets, reports);
+    const auto until = csp::core::here().now() + patience_with_file_system;
+    (void)co_await send_all(answers, sockets, reports, until);
     steward_answer answer;
-    auto got = co_await io::receive_packet(answers, io::room_of(answer), io::no_deadline);
+    auto got = co_await io::receive_packet(answers, io::room_of(answer), until);
+    if (!got && got.error().timed_out()) {
+        co_return std::unexpected(
+            fmt::format("{} was not started within {} s: its file system or the steward does not answer; try again",
+                        program, patience_with_file_system.count()));
+    }
     if (auto started = judge(std::move(got), answer); !started) co_return std::unexpected(std::move(started.error()));
     co_return io::child_of_keeper(answer.pid, std::move(answers));
 }
@@ -142,15 +158,44 @@ std::expected<io::listener, std::string> steward_line::listen(const std::string&
     steward_answer answer;
     auto done = judge(io::receive_packet(line->number(), io::room_of(answer)), answer);
     if (!done) return std::unexpected(std::move(done.error()));
-    return io::listener(std::move(done->passed));
+    auto listener = descriptor_in(std::move(*done));
+    if (!listener) return std::unexpected(std::move(listener.error()));
+    return io::listener(std::move(*listener));
 }
+
+namespace {
+
+/// Returns false if the queue is full.
+bool post_removal(const io::descriptor& to_steward, const listening& l) noexcept
+{
+    const auto request = steward_request::make(errand::remove_socket, l.address, l.file);
+    if (!request) return true;
+    // The packet carries the socket, which stays open until the file is removed: afterwards the inode may be reused.
+    const auto sent = io::send_packet(to_steward.number(), io::bytes_of(*request), l.socket.number());
+    return sent || sent.error().number != EAGAIN;
+}
+
+}  // namespace
 
 void steward_line::remove_file_of(const listening& l) const noexcept
 {
-    if (!l.file) return;
-    // The packet carries the socket, which stays open until the file is removed: afterwards the inode may be reused.
-    const auto request = steward_request::make(errand::remove_socket, l.address, l.file);
-    if (request) io::post_packet(to_steward_.number(), io::bytes_of(*request), l.socket.number());
+    if (l.file) (void)post_removal(to_steward_, l);
+}
+
+void steward_line::remove_files_of(std::span<const listening> all) const noexcept
+{
+    using clock = std::chrono::steady_clock;
+    const auto enough = clock::now() + std::chrono::seconds(1);
+    for (auto l = all.begin(); l != all.end(); ++l) {
+        // Each core has a duplicate of the socket.
+        const bool was_before = std::any_of(all.begin(), l, [&](const listening& o) { return o.file == l->file; });
+        if (!l->file || was_before) continue;
+        while (!post_removal(to_steward_, *l) && clock::now() < enough) {
+            constexpr int pause = 10;  // milliseconds
+            pollfd room{.fd = to_steward_.number(), .events = POLLOUT, .revents = 0};
+            (void)::poll(&room, 1, pause);
+        }
+    }
 }
 
 }  // namespace server

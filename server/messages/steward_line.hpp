@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <expected>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -51,6 +52,11 @@ class steward_line {
     /// Removes the file of a listener at a unix address, unless another file has replaced it. Does not wait, and
     /// reports no error.
     void remove_file_of(const listening& l) const noexcept;
+    /// The same for many, whose requests may not fit into the queue: waits at most a second for the steward.
+    void remove_files_of(std::span<const listening> all) const noexcept;
+
+    /// For tests, which send what no server sends.
+    [[nodiscard]] const io::descriptor& end() const { return to_steward_; }
 
   private:
     [[nodiscard]] std::expected<io::descriptor, std::string> send(errand what, std::string_view text,

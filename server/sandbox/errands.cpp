@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -36,6 +37,7 @@ using problem = std::string;
 struct achieved {
     io::descriptor passed;  // for the server
     io::socket_identity made = {};
+    bool is_named_by_root = false;
 };
 struct failure {
     failure(problem why, int number = 0) : text(std::move(why)), error(number) {}
@@ -46,73 +48,98 @@ struct failure {
 };
 using outcome = std::expected<achieved, failure>;
 
-/// Drops root's rights for good, unless only root can change which file the path names.
-std::expected<void, problem> drop_rights_for(const std::string& path, const steward_rules& rules)
+void end_with_steward() { (void)::prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+/// Who determines what is named.
+enum class named_by : bool { root, somebody };
+
+/// Drops root's rights for good, unless only root can change which file the path names, and root has named the path.
+std::expected<void, problem> drop_rights_for(const std::string& path, const steward_rules& rules,
+                                             named_by whom = named_by::root)
 {
-    if (!rules.run_as || is_roots_own(path)) return {};
-    return switch_user(*rules.run_as);
+    if (!rules.run_as || (whom == named_by::root && is_roots_own(path))) return {};
+    auto switched = switch_user(*rules.run_as);
+    end_with_steward();  // which the switch has cleared
+    return switched;
 }
 
-/// The target, if the configuration names the log now, or named it when it was last opened: a mistake in the file must
-/// not keep a log from being rotated.
-std::expected<log_target, problem> must_name_log(const steward_rules& rules, const std::string& text)
+named_by who_writes(const settings& s)
 {
-    const auto is_named = [&] {
-        const auto s = read_command_line(rules.command.arguments);
-        return s && (s->log.access == text || s->log.error == text);
-    };
-    if (std::ranges::find(rules.logs, text) != rules.logs.end() || is_named()) return parse_log_target(text);
+    const bool is_roots = s.configuration_file.empty() || is_written_by_root_only(s.configuration_file);
+    return is_roots ? named_by::root : named_by::somebody;
+}
+
+/// Who names the log, or named it when it was last opened: a mistake in the configuration must not keep a log from
+/// being rotated.
+std::expected<named_by, problem> must_name_log(const steward_rules& rules, const std::string& text)
+{
+    if (std::ranges::find(rules.logs, text) != rules.logs.end()) return named_by::root;
+    const auto s = read_command_line(rules.command.arguments);
+    if (s && (s->log.access == text || s->log.error == text)) return who_writes(*s);
     return std::unexpected(fmt::format("the steward does not open {}: the configuration names no such log", text));
 }
 
-std::expected<void, problem> must_name_address(const steward_rules& rules, const std::string& address)
+std::expected<named_by, problem> must_name_address(const steward_rules& rules, const std::string& address)
 {
     const auto s = read_command_line(rules.command.arguments);
     const auto named = s ? wanted_addresses(*s) : std::vector<std::string>();
-    if (path_of(address) && std::ranges::find(named, address) != named.end()) return {};
+    if (path_of(address) && std::ranges::find(named, address) != named.end()) return who_writes(*s);
     return std::unexpected(
         fmt::format("the steward does not listen on {}: the configuration names no such address", address));
 }
 
-/// Checks that the log may be opened, drops root's rights if its path demands that, and returns its target.
-std::expected<log_target, problem> prepare_for_log(const std::string& text, const steward_rules& rules)
+struct named_log {
+    log_target target;
+    bool is_named_by_root;
+};
+
+/// Checks that the log may be opened, drops root's rights if that is needed, and returns its target.
+std::expected<named_log, problem> prepare_for_log(const std::string& text, const steward_rules& rules)
 {
-    auto target = must_name_log(rules, text);
-    if (!target || target->path.empty()) return target;
-    if (auto may = drop_rights_for(target->path, rules); !may) return std::unexpected(std::move(may.error()));
-    return target;
+    const auto whom = must_name_log(rules, text);
+    if (!whom) return std::unexpected(whom.error());
+    auto target = parse_log_target(text);
+    if (!target) return std::unexpected(std::move(target.error()));
+    named_log log{std::move(*target), *whom == named_by::root};
+    if (log.target.path.empty()) return log;
+    if (auto may = drop_rights_for(log.target.path, rules, *whom); !may) return std::unexpected(std::move(may.error()));
+    return log;
 }
 
 outcome check_log(const std::string& text, const steward_rules& rules)
 {
-    if (auto may = prepare_for_log(text, rules); !may) return std::unexpected(std::move(may.error()));
+    const auto named = prepare_for_log(text, rules);
+    if (!named) return std::unexpected(failure(named.error()));
     if (auto why = why_no_log(text)) return std::unexpected(std::move(*why));
-    return achieved();
+    return achieved{.passed = {}, .is_named_by_root = named->is_named_by_root};
 }
 
 outcome open_log(const std::string& text, const steward_rules& rules)
 {
-    if (auto may = prepare_for_log(text, rules); !may) return std::unexpected(std::move(may.error()));
+    const auto named = prepare_for_log(text, rules);
+    if (!named) return std::unexpected(failure(named.error()));
     auto log = server::open_log(text, -1);
     if (!log) return std::unexpected(std::move(log.error()));
-    return achieved{std::move(log->file).release()};
+    return achieved{.passed = std::move(log->file).release(), .is_named_by_root = named->is_named_by_root};
 }
 
 outcome connect_log(const std::string& text, const steward_rules& rules)
 {
-    const auto target = prepare_for_log(text, rules);
-    if (!target) return std::unexpected(failure(target.error()));
-    if (!target->takes_datagrams()) return std::unexpected("this log has no reader");
-    const auto where = io::address::parse("unix:" + target->path);
+    const auto named = prepare_for_log(text, rules);
+    if (!named) return std::unexpected(failure(named.error()));
+    if (!named->target.takes_datagrams()) return std::unexpected("this log has no reader");
+    const auto where = io::address::parse("unix:" + named->target.path);
     auto connected = where ? io::connect_for_datagrams(*where) : std::unexpected(where.error());
     if (!connected) return std::unexpected(failure{std::string(connected.error().text), connected.error().number});
-    return achieved{std::move(*connected)};
+    return achieved{.passed = std::move(*connected), .is_named_by_root = named->is_named_by_root};
 }
 
 outcome listen(const std::string& address, const steward_rules& rules)
 {
-    if (auto named = must_name_address(rules, address); !named) return std::unexpected(std::move(named.error()));
-    if (auto may = drop_rights_for(*path_of(address), rules); !may) return std::unexpected(std::move(may.error()));
+    const auto whom = must_name_address(rules, address);
+    if (!whom) return std::unexpected(failure(whom.error()));
+    if (auto may = drop_rights_for(*path_of(address), rules, *whom); !may)
+        return std::unexpected(std::move(may.error()));
     auto l = listen_at_path(address);
     if (!l) return std::unexpected(std::move(l.error()));
     return achieved{std::move(*l).release(), file_of(address)};
@@ -133,13 +160,24 @@ struct inherited_sockets {
     io::descriptor reports;
 };
 
-/// Reads them from the line. Nullopt if the server ends, or sends an invalid message.
+/// Whether the server has closed its end: it has ended, or does not wait any more.
+bool is_given_up(const io::descriptor& line)
+{
+    pollfd end{.fd = line.number(), .events = 0, .revents = 0};
+    return ::poll(&end, 1, 0) == 1;
+}
+
+/// Reads them from the line. Nullopt if the server ends, sends an invalid message, or does not send all in time.
 std::optional<inherited_sockets> read_inheritance(const io::descriptor& line)
 {
+    using namespace std::chrono;
     inherited_sockets all;
+    const auto until = steady_clock::now() + patience_with_file_system;
     for (;;) {
         pollfd next{.fd = line.number(), .events = POLLIN, .revents = 0};
-        if (::poll(&next, 1, -1) < 0 && errno != EINTR) return std::nullopt;
+        const auto left = ceil<milliseconds>(until - steady_clock::now());
+        if (left.count() <= 0) return std::nullopt;
+        if (::poll(&next, 1, static_cast<int>(left.count())) < 0 && errno != EINTR) return std::nullopt;
         steward_inheritance one;
         auto got = io::receive_packet(line.number(), io::room_of(one));
         if (!got && got.error().number == EAGAIN) continue;
@@ -160,7 +198,7 @@ std::optional<inherited_sockets> read_inheritance(const io::descriptor& line)
 outcome upgrade(const std::string& program, const steward_rules& rules, const io::descriptor& line)
 {
     auto given = read_inheritance(line);
-    if (!given) return std::unexpected("the steward does not know this request");
+    if (!given) return std::unexpected("the steward has not learned what the new server inherits: try again");
     const own_command& own = rules.command;
     if (auto may = may_run(program, ::geteuid()); !may) return std::unexpected(std::move(may.error()));
     launch what{.program = program,
@@ -170,6 +208,7 @@ outcome upgrade(const std::string& program, const steward_rules& rules, const io
     int number = first_inherited;
     for (listening& l : given->sockets) what.descriptors.emplace_back(std::move(l.socket).release(), number++);
     what.descriptors.emplace_back(std::move(given->reports), number);
+    if (is_given_up(line)) return std::unexpected("the server does not wait for its successor any more");
     return std::unexpected(fmt::format("{} cannot be run: {}", program, become(std::move(what))));
 }
 
@@ -198,6 +237,7 @@ void report_and_answer(const outcome& done, const io::descriptor& line, const io
     if (done) {
         r.device = done->made.device;
         r.inode = done->made.inode;
+        r.is_named_by_root = done->is_named_by_root ? 1U : 0U;
     }
     (void)!::write(report.number(), &r, sizeof r);
     if (!line) return;
@@ -224,8 +264,7 @@ void close_all_but(std::initializer_list<int> kept)
 
 void perform(const errand_order& order, const steward_rules& rules, io::descriptor line, io::descriptor report) noexcept
 {
-    // A successor outlives the steward; other jobs do not.
-    if (order.what != errand::upgrade) (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    end_with_steward();
     outcome done;
     try {
         close_all_but({line.number(), report.number()});

@@ -15,9 +15,9 @@ namespace server {
 
 /// The report of a job to the steward, on a pipe. A job that becomes a program sends none, and closes the pipe by exec.
 struct job_report {
-    std::uint32_t done = 0;  // 0: the errand failed
-    std::uint32_t unused = 0;
-    std::uint64_t device = 0;  // of the socket file that was made
+    std::uint32_t done = 0;              // 0: the errand failed
+    std::uint32_t is_named_by_root = 0;  // nobody but root can change what names the log
+    std::uint64_t device = 0;            // of the socket file that was made
     std::uint64_t inode = 0;
 };
 

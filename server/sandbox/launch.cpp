@@ -72,9 +72,8 @@ problem set_identity(const launch& what)
     if (what.user) {
         if (auto switched = switch_user(*what.user); !switched) return std::move(switched.error());
     }
-    if (what.death_signal == 0) return {};
     if (::prctl(PR_SET_PDEATHSIG, what.death_signal) != 0) return of_errno("death signal");
-    if (::getppid() != parent) return "the steward has ended";
+    if (what.death_signal != 0 && ::getppid() != parent) return "the steward has ended";
     return {};
 }
 

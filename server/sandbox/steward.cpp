@@ -12,7 +12,9 @@
 #include <fstream>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,7 +32,6 @@
 namespace server {
 namespace {
 
-constexpr std::size_t most_jobs = 256;  // further requests are refused
 constexpr std::chrono::seconds patience_at_end{5};
 
 /// A process that the steward has forked for a request. It performs the errand, or executes the program.
@@ -40,7 +41,6 @@ struct job {
     io::descriptor line;       // to the server
     io::descriptor report;     // from the job: see job_report
     bool has_started = false;  // it is the program now, and the server can send orders
-    bool is_let_go = false;
 
     [[nodiscard]] bool is_program() const { return order.what == errand::upgrade; }
 };
@@ -53,16 +53,23 @@ struct waiting_request {
 
 class steward {
   public:
-    steward(io::descriptor server, io::descriptor children, steward_rules rules)
-        : server_(std::move(server)), children_(std::move(children)), rules_(std::move(rules))
+    steward(io::descriptor server, io::descriptor servers_end, io::descriptor children, steward_rules rules)
+        : server_(std::move(server)),
+          servers_end_(std::move(servers_end)),
+          children_(std::move(children)),
+          rules_(std::move(rules))
     {
+        // So that only requests need memory later.
+        jobs_.reserve(most_jobs_);
+        waiting_.reserve(most_jobs_);
+        watched_.reserve(first_job + 2 * most_jobs_);
     }
 
     /// Returns when the server has ended.
     void serve()
     {
         while (server_) {
-            wait_for_event(-1);
+            wait_for_event();
             handle_events();
         }
         end_jobs();
@@ -72,30 +79,31 @@ class steward {
     // ---- events
 
     /// Waits for the server, for children, and for each job: for its report, or for orders once it is the program.
-    void wait_for_event(int milliseconds)
+    void wait_for_event()
     {
         watched_.clear();
         watched_.push_back({.fd = server_.number(), .events = POLLIN, .revents = 0});
         watched_.push_back({.fd = children_.number(), .events = POLLIN, .revents = 0});
+        watched_.push_back({.fd = servers_end_.number(), .events = POLLIN, .revents = 0});
         for (const job& j : jobs_) {
             watched_.push_back({.fd = j.report.number(), .events = POLLIN, .revents = 0});
             // Before the program runs, the job itself reads the line; only its end is of interest.
             const auto events = static_cast<short>(j.has_started ? POLLIN : 0);
             watched_.push_back({.fd = j.line.number(), .events = events, .revents = 0});
         }
-        if (::poll(watched_.data(), watched_.size(), milliseconds) < 0) watched_.clear();
+        if (::poll(watched_.data(), watched_.size(), -1) < 0) watched_.clear();
     }
 
     void handle_events()
     {
         if (watched_.empty()) return;
-        const std::size_t jobs = (watched_.size() - 2) / 2;
+        const std::size_t jobs = (watched_.size() - first_job) / 2;
         for (std::size_t i = 0; i < jobs; ++i) {
-            if (watched_[2 + 2 * i].revents != 0) take_report(jobs_[i]);
-            if (watched_[3 + 2 * i].revents != 0) take_order(jobs_[i]);
+            if (watched_[first_job + 2 * i].revents != 0) take_report(jobs_[i]);
+            if (watched_[first_job + 2 * i + 1].revents != 0) take_order(jobs_[i]);
         }
         if (watched_[1].revents != 0) reap();
-        if (watched_[0].revents != 0) take_request();
+        if (watched_[0].revents != 0 || watched_[2].revents != 0) take_request();
     }
 
     // ---- requests
@@ -104,23 +112,47 @@ class steward {
     {
         std::array<std::byte, sizeof(steward_request)> bytes{};
         auto got = io::receive_packet(server_.number(), bytes);
-        if (!got && got.error().number == EAGAIN) return;
+        if (!got && got.error().number == EAGAIN) {
+            if (watched_[2].revents != 0) server_ = {};
+            return;
+        }
         // EMSGSIZE: a packet of an unknown size, which has been discarded. Its line closes, and that is the answer.
         if (!got && got.error().number == EMSGSIZE) return;
         if (!got || got->bytes == 0) {
             server_ = {};
             return;
         }
-        auto order = parse_request(std::span(bytes).first(got->bytes));
-        if (!order) return answer(got->passed, "the steward does not know this request");
-        if (jobs_.size() + waiting_.size() >= most_jobs)
-            return answer(got->passed, "the steward is busy with too many requests");
-        if (order->what == errand::remove_socket && !is_ours(*order)) return;
-        if (must_wait(*order)) {
-            waiting_.push_back({.order = std::move(*order), .line = std::move(got->passed)});
-        } else {
-            start_job(std::move(*order), std::move(got->passed));
+        try {
+            handle_request(std::span(bytes).first(got->bytes), got->passed);
+        } catch (const std::bad_alloc&) {
+            answer(got->passed, "the steward is out of memory");
         }
+    }
+
+    /// Takes the descriptor if the request is accepted.
+    void handle_request(std::span<const std::byte> request, io::descriptor& passed)
+    {
+        auto order = parse_request(request);
+        if (!order) return answer(passed, "the steward does not know this request");
+        if (jobs_.size() + waiting_.size() >= most_jobs_)
+            return answer(passed, "the steward is busy with too many requests: try again later");
+        if (order->what == errand::remove_socket ? !take_ours(*order) : !is_packet_socket(passed)) return;
+        if (must_wait(*order)) {
+            waiting_.push_back({.order = std::move(*order), .line = std::move(passed)});
+        } else {
+            start_job(std::move(*order), std::move(passed));
+        }
+    }
+
+    /// Whether the descriptor can be a line. Others are never written to with the steward's rights.
+    static bool is_packet_socket(const io::descriptor& d)
+    {
+        const auto is = [&](int option, int wanted) {
+            int value = 0;
+            socklen_t size = sizeof value;
+            return ::getsockopt(d.number(), SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
+        };
+        return is(SO_DOMAIN, AF_UNIX) && is(SO_TYPE, SOCK_SEQPACKET);
     }
 
     /// A request to listen waits until a job that removes the old file of the address has ended.
@@ -142,11 +174,12 @@ class steward {
         }
     }
 
-    [[nodiscard]] bool is_ours(const errand_order& order) const
+    /// Whether this server has made the file. Only once: when it has been removed, its inode may be reused.
+    bool take_ours(const errand_order& order)
     {
-        return std::ranges::any_of(rules_.made, [&](const steward_rules::socket_place& one) {
-            return one.address == order.text && one.file == order.file;
-        });
+        return std::erase_if(rules_.made, [&](const steward_rules::socket_place& one) {
+                   return one.address == order.text && one.file == order.file;
+               }) > 0;
     }
 
     void start_job(errand_order order, io::descriptor line)
@@ -180,7 +213,13 @@ class steward {
         const auto bytes = ::read(j.report.number(), &report, sizeof report);
         if (bytes < 0 && errno == EINTR) return;
         j.report = {};
-        if (bytes == sizeof report) return note(j, report);
+        if (bytes == sizeof report) {
+            try {
+                return note(j, report);
+            } catch (const std::bad_alloc&) {
+                return;  // forgotten: the file of an address stays, or a log is looked up in the configuration again
+            }
+        }
         if (!j.is_program()) return;
         auto started = steward_answer::make(steward_answer::kind::started);
         started.pid = j.process;
@@ -192,16 +231,20 @@ class steward {
     void note(const job& j, const job_report& report)
     {
         if (!report.done) return;
-        if (j.order.what == errand::listen) rules_.made.push_back({j.order.text, {report.device, report.inode}});
+        if (j.order.what == errand::listen) {
+            std::erase_if(rules_.made, [&](const auto& one) { return one.address == j.order.text; });
+            rules_.made.push_back({j.order.text, {report.device, report.inode}});
+        }
         const bool is_log = j.order.what == errand::check_log || j.order.what == errand::open_log ||
                             j.order.what == errand::connect_log;
-        if (is_log && std::ranges::find(rules_.logs, j.order.text) == rules_.logs.end()) {
+        if (is_log && report.is_named_by_root != 0 &&
+            std::ranges::find(rules_.logs, j.order.text) == rules_.logs.end()) {
             rules_.logs.push_back(j.order.text);
         }
     }
 
     /// Takes an order of the server for a program. If the server has closed the line, abandons the job.
-    static void take_order(job& j)
+    void take_order(job& j)
     {
         if (!j.has_started) return abandon(j);  // until then only the end of the line is watched
         io::child_order order;
@@ -209,11 +252,20 @@ class steward {
         if (!got && got.error().number == EAGAIN) return;
         if (!got || got->bytes != sizeof order) return abandon(j);
         if (order.what == io::child_order::kind::let_go) {
-            j.is_let_go = true;
-        } else {
+            let_go(j);
+        } else if (order.signal == SIGTERM || order.signal == SIGKILL) {  // nobody needs others
             const bool to_group = order.what == io::child_order::kind::signal_group && leads_group(j);
             (void)::kill(to_group ? -j.process : j.process, order.signal);
         }
+    }
+
+    /// A new server has taken over. It is not this server's any more, nor are the files of the addresses, nor are the
+    /// processes that the new one leaves behind, such as a server that takes over from it in turn.
+    void let_go(job& j)
+    {
+        j.line = {};
+        rules_.made.clear();
+        (void)::prctl(PR_SET_CHILD_SUBREAPER, 0);
     }
 
     static bool leads_group(const job& j) { return ::getpgid(j.process) == j.process; }
@@ -224,7 +276,8 @@ class steward {
         j.line = {};
         if (!outlives_server(j)) (void)::kill(leads_group(j) ? -j.process : j.process, SIGKILL);
     }
-    static bool outlives_server(const job& j) { return j.is_let_go || j.order.what == errand::upgrade; }
+    /// A successor; not a job that is to become one.
+    static bool outlives_server(const job& j) { return j.has_started && j.order.what == errand::upgrade; }
 
     /// Reaps the jobs that have ended, and orphans of their programs.
     void reap()
@@ -251,12 +304,21 @@ class steward {
     /// Kills all jobs, and the processes that they left behind, but no successor.
     void end_jobs()
     {
+        for (job& j : jobs_) {
+            if (is_readable(j.report, 0)) take_report(j);  // it may be a successor by now
+        }
         const auto enough = std::chrono::steady_clock::now() + patience_at_end;
         while (kill_children() && std::chrono::steady_clock::now() < enough) {
             constexpr int pause = 20;  // milliseconds
-            wait_for_event(pause);
+            (void)is_readable(children_, pause);
             reap();
         }
+    }
+
+    static bool is_readable(const io::descriptor& d, int milliseconds)
+    {
+        pollfd one{.fd = d.number(), .events = POLLIN, .revents = 0};
+        return ::poll(&one, 1, milliseconds) == 1;
     }
 
     /// Returns whether there are children whose end must be waited for.
@@ -282,9 +344,23 @@ class steward {
         return any;
     }
 
-    io::descriptor server_;    // closed when the server has ended
+    /// Each job needs two descriptors and two places in the list for poll(2), which may not be longer than the limit.
+    static std::size_t most_jobs()
+    {
+        rlimit files{};
+        if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return most_ever;
+        return std::min<std::size_t>(most_ever, files.rlim_cur / 2 - std::min<rlim_t>(files.rlim_cur / 2, few));
+    }
+    static constexpr std::size_t most_ever = 256;
+    static constexpr rlim_t few = 6;             // pairs of other descriptors
+    static constexpr std::size_t first_job = 3;  // in watched_
+
+    io::descriptor server_;  // closed when the server has ended
+    // A pidfd. The line alone does not tell: a server that was taken over can have given its end of it to a job.
+    io::descriptor servers_end_;
     io::descriptor children_;  // a signalfd for SIGCHLD
     steward_rules rules_;
+    std::size_t most_jobs_ = most_jobs();  // further requests are refused
     std::vector<job> jobs_;
     std::vector<waiting_request> waiting_;
     std::vector<pollfd> watched_;
@@ -303,7 +379,14 @@ io::descriptor set_up_signals()
     return io::descriptor(::signalfd(-1, &children, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
-[[noreturn]] void be_steward(io::descriptor server, steward_rules rules)
+/// Empty if the process has ended.
+io::descriptor watch_parent(pid_t parent)
+{
+    io::descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
+    return ::getppid() == parent ? std::move(pidfd) : io::descriptor();
+}
+
+[[noreturn]] void be_steward(io::descriptor server, pid_t parent, steward_rules rules)
 {
     int code = EXIT_FAILURE;
     try {
@@ -311,7 +394,7 @@ io::descriptor set_up_signals()
         (void)::prctl(PR_SET_NAME, "occw-steward");
         (void)::prctl(PR_SET_CHILD_SUBREAPER, 1);
         if (io::descriptor children = set_up_signals()) {
-            steward(std::move(server), std::move(children), std::move(rules)).serve();
+            steward(std::move(server), watch_parent(parent), std::move(children), std::move(rules)).serve();
             code = EXIT_SUCCESS;
         }
     } catch (const std::bad_alloc&) {
@@ -339,9 +422,13 @@ std::expected<running_steward, std::string> start_steward(steward_rules rules)
 {
     auto ends = io::packet_pair();
     if (!ends) return std::unexpected(fmt::format("cannot make a line to the steward: {}", ends.error().text));
+    const pid_t server = ::getpid();
     const pid_t forked = ::fork();
     if (forked < 0) return std::unexpected(fmt::format("cannot start the steward: {}", std::strerror(errno)));
-    if (forked == 0) be_steward(std::move(ends->second), std::move(rules));
+    if (forked == 0) {
+        ends->first = {};
+        be_steward(std::move(ends->second), server, std::move(rules));
+    }
     io::descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, forked, 0)));
     if (!pidfd) return std::unexpected(fmt::format("cannot watch the steward: {}", std::strerror(errno)));
     return running_steward{forked, std::move(pidfd), steward_line(std::move(ends->first))};
@@ -366,9 +453,7 @@ std::expected<void, std::string> may_run(const std::string& path, uid_t by)
     if (::stat(path.c_str(), &file) != 0) {
         return std::unexpected(fmt::format("{} cannot be run: {}", path, std::strerror(errno)));
     }
-    const bool is_roots_file =
-        file.st_uid == 0 && (file.st_mode & S_IWOTH) == 0 && ((file.st_mode & S_IWGRP) == 0 || file.st_gid == 0);
-    if (by != 0 || (is_roots_file && is_roots_own(path))) return {};
+    if (by != 0 || is_written_by_root_only(path)) return {};
     return std::unexpected(fmt::format(
         "{} is not run as root: the file or a directory above it belongs to another user, or can be written by one",
         path));

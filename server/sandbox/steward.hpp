@@ -57,7 +57,8 @@ struct running_steward {
 /// Starts the steward. An error is a sentence. REQUIRES: this process has one thread.
 [[nodiscard]] std::expected<running_steward, std::string> start_steward(steward_rules rules);
 
-/// Waits until the steward has ended, as it does when all lines to it are closed. Kills it after 10 seconds.
+/// Waits until the steward has ended, as it does when all lines to it are closed, but at most for 10 seconds. Then it
+/// kills the steward, if no sandbox forbids that.
 void end_steward(pid_t steward) noexcept;
 
 /// Whether a successor of a server that was started by `by` may run the program at `path`. A server started by root

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "server/sandbox/steward.hpp"
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <poll.h>
 #include <string>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -172,6 +176,19 @@ TEST_F(Steward, SendsSignals)
     run(ends_a_program(steward.line().another(), script("sleeper", "exec sleep 1000")));
 }
 
+csp::process sends_other_signals(steward_line steward, std::string program)
+{
+    auto running = co_await start(steward, std::move(program));
+    for (const int signal : {SIGSTOP, SIGUSR1, 0, -1, 1000}) EXPECT_TRUE(running->kill(signal));
+    EXPECT_TRUE(running->kill(SIGTERM));
+    EXPECT_EQ((co_await running->exited(soon()))->signal, SIGTERM);
+}
+TEST_F(Steward, SendsNoOtherSignals)
+{
+    const test_steward steward(test_steward::for_logs({}));
+    run(sends_other_signals(steward.line().another(), script("sleeper", "exec sleep 1000")));
+}
+
 bool lives(pid_t pid) { return ::kill(pid, 0) == 0; }
 bool comes_to_an_end(pid_t pid)
 {
@@ -205,6 +222,114 @@ TEST_F(Steward, EndsWithoutTheSuccessor)
     }
     EXPECT_TRUE(lives(pid)) << "a successor outlives the steward";
     ::kill(pid, SIGKILL);
+}
+
+csp::process hands_over(steward_line steward, std::string program, listening socket, csp::notebook<pid_t> pid)
+{
+    auto running = co_await start(steward, std::move(program));
+    *pid = running->pid();
+    std::move(*running).let_go();
+    steward.remove_file_of(socket);
+}
+TEST_F(Steward, RemovesNothingOfASuccessor)
+{
+    const std::string where = "unix:" + in("s");
+    pid_t pid = 0;
+    {
+        const test_steward steward(test_steward::for_command({"occwserv", d.path(), "--listen", where}));
+        auto l = steward.line().listen(where);
+        ASSERT_TRUE(l);
+        listening socket{where, std::move(*l), io::socket_identity::at(in("s"))};
+        run(hands_over(steward.line().another(), script("sleeper", "exec sleep 1000"), std::move(socket),
+                       csp::notebook(pid)));
+    }
+    EXPECT_TRUE(fs::exists(in("s")));
+    ::kill(pid, SIGKILL);
+}
+
+TEST_F(Steward, RemovesASocketOnce)
+{
+    const std::string where = "unix:" + in("s");
+    {
+        const test_steward steward(test_steward::for_command({"occwserv", d.path(), "--listen", where}));
+        auto l = steward.line().listen(where);
+        ASSERT_TRUE(l);
+        fs::create_hard_link(in("s"), in("same"));
+        const listening socket{where, std::move(*l), io::socket_identity::at(in("s"))};
+        steward.line().remove_file_of(socket);
+        for (int i = 0; i < 60'000 && fs::exists(in("s")); ++i) ::usleep(1000);
+        fs::rename(in("same"), in("s"));  // another file, with the same inode
+        steward.line().remove_file_of(socket);
+    }
+    EXPECT_TRUE(fs::exists(in("s")));
+}
+
+/// What comes on `answers` after this request, whose line is `line`; 0 is the end.
+ssize_t bytes_after(const test_steward& steward, const steward_request& request, io::descriptor answers,
+                    io::descriptor line)
+{
+    EXPECT_TRUE(io::send_packet(steward.line().end().number(), io::bytes_of(request), line.number()));
+    line = {};
+    steward_answer answer;
+    return ::read(answers.number(), &answer, sizeof answer);
+}
+TEST_F(Steward, AnswersOnPacketSocketsOnly)
+{
+    const test_steward steward(test_steward::for_logs({}));
+    const auto request = steward_request::make(errand::open_log, "/x").value();
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends.data()), 0);
+    EXPECT_EQ(bytes_after(steward, request, io::descriptor(ends[0]), io::descriptor(ends[1])), sizeof(steward_answer));
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+    EXPECT_EQ(bytes_after(steward, request, io::descriptor(ends[0]), io::descriptor(ends[1])), 0);
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    EXPECT_EQ(bytes_after(steward, request, io::descriptor(ends[0]), io::descriptor(ends[1])), 0);
+}
+
+csp::process asks_without_descriptors(steward_line steward, csp::notebook<std::string> answer)
+{
+    *answer = told(co_await steward.open_log("/x"));
+}
+/// Answers one request, without the descriptor that belongs to it.
+void answer_without_descriptor(const io::descriptor& server)
+{
+    pollfd asked{.fd = server.number(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(::poll(&asked, 1, 60'000), 1);
+    steward_request request;
+    const auto got = io::receive_packet(server.number(), io::room_of(request));
+    ASSERT_TRUE(got && got->passed);
+    io::post_packet(got->passed.number(), io::bytes_of(steward_answer::make(steward_answer::kind::done)));
+}
+TEST_F(Steward, IsNotBelievedWithoutADescriptor)
+{
+    auto [to_steward, server] = io::packet_pair().value();
+    const steward_line line(std::move(to_steward));
+    std::string answer;
+    std::thread log([&] { answer_without_descriptor(server); });
+    run(asks_without_descriptors(line.another(), csp::notebook(answer)));
+    log.join();
+    EXPECT_THAT(answer, HasSubstr("Too many open files"));
+    std::thread address([&] { answer_without_descriptor(server); });
+    EXPECT_THAT(told(line.listen("unix:/x")), HasSubstr("Too many open files"));
+    address.join();
+}
+
+TEST_F(Steward, OfRootUsesRootsRightsOnlyForWhatRootNames)
+{
+    if (::geteuid() != 0) GTEST_SKIP() << "only root has such rights";
+    constexpr uid_t somebody = 12345;
+    const std::string path = configuration(in("access"), in("error"));
+    ASSERT_EQ(::chmod(d.path().c_str(), 0755), 0);
+    auto rules = of_configuration(path);
+    rules.run_as = user_account{.name = "nobody", .user = somebody, .group = somebody};
+    const test_steward steward(std::move(rules));
+    std::string answer;
+    ASSERT_EQ(::chown(path.c_str(), somebody, 0), 0);
+    run(opens_a_log(steward.line().another(), in("access"), csp::notebook(answer)));
+    EXPECT_THAT(answer, HasSubstr("Permission denied"));
+    ASSERT_EQ(::chown(path.c_str(), 0, 0), 0);
+    run(opens_a_log(steward.line().another(), in("access"), csp::notebook(answer)));
+    EXPECT_EQ(answer, "");
 }
 
 csp::process loses_the_steward(steward_line steward, pid_t itself, std::string program)

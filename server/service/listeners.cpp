@@ -249,7 +249,7 @@ std::expected<address_change, std::vector<std::string>> move_addresses(const std
         }
     }
     if (!wrong.empty()) {
-        for (const listening& l : change.for_cores.front().opened) steward.remove_file_of(l);
+        steward.remove_files_of(change.for_cores.front().opened);
         return std::unexpected(std::move(wrong));
     }
     for (const std::string& where : present) {

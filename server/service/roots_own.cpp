@@ -68,4 +68,13 @@ bool is_roots_own(const fs::path& path)
     return true;
 }
 
+bool is_written_by_root_only(const fs::path& path)
+{
+    struct stat file{};
+    if (::stat(path.c_str(), &file) != 0 || file.st_uid != 0) return false;
+    const bool by_group = (file.st_mode & S_IWGRP) != 0 && file.st_gid != 0;
+    const bool by_others = (file.st_mode & S_IWOTH) != 0;
+    return !by_group && !by_others && is_roots_own(path);
+}
+
 }  // namespace server

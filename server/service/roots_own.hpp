@@ -11,4 +11,8 @@ namespace server {
 /// too, but files there do not, since any user may create a hard link there. False if this cannot be determined.
 [[nodiscard]] bool is_roots_own(const std::filesystem::path& path);
 
+/// Whether only root determines what the file at `path` contains: it is root's own in the sense above, belongs to root,
+/// and nobody else can write it. False if this cannot be determined.
+[[nodiscard]] bool is_written_by_root_only(const std::filesystem::path& path);
+
 }  // namespace server

@@ -24,6 +24,7 @@
 #include "csp/par.hpp"
 #include "io/acceptor.hpp"
 #include "io/address.hpp"
+#include "io/packet.hpp"
 #include "io/ring.hpp"
 #include "server/network.hpp"
 
@@ -32,6 +33,8 @@ namespace {
 
 /// The result of a call: "done", or the text of its errno.
 std::string told(long result) { return result < 0 ? std::strerror(errno) : "done"; }
+
+std::string told(const io::result<void>& sent) { return sent ? "done" : std::string(sent.error().text); }
 
 sockaddr_in loopback(const std::string& port)
 {
@@ -157,6 +160,18 @@ csp::step<std::string> ask_steward(std::string what, std::string argument, const
         auto reports = io::socket_pair();
         auto started = co_await steward.start_successor(argument, {}, std::move(reports->second).release());
         co_return started ? "done" : started.error();
+    }
+    // The steward and its jobs are given the server's ends of their lines, so that these do not end with the server.
+    if (what == "steward-keeps-line") {
+        const auto request = steward_request::make(errand::upgrade, "/bin/true");
+        co_return told(io::send_packet(steward.end().number(), io::bytes_of(*request), steward.end().number()));
+    }
+    if (what == "steward-keeps-job") {
+        const auto request = steward_request::make(errand::upgrade, "/bin/true");
+        const auto ends = io::packet_pair();
+        const steward_inheritance one{.what = steward_inheritance::kind::socket};
+        (void)io::send_packet(steward.end().number(), io::bytes_of(*request), ends->second.number());
+        co_return told(io::send_packet(ends->first.number(), io::bytes_of(one), ends->first.number()));
     }
     co_return "no such trial";
 }
