@@ -207,8 +207,14 @@ csp::step<mistakes> prepare(new_configuration& next, const settings& in_force, c
     co_return wrong;
 }
 
-/// As prepare(). Yields nullopt, with the reasons in `wrong`, if the configuration is refused. A lack of memory is
-/// reported like a mistake.
+/// Reports a lack of memory like a mistake. Called in a handler of exceptions.
+void note_lack_of_memory(mistakes& wrong) noexcept
+{
+    csp::report_fault();
+    csp::attempt([&] { wrong.emplace_back("out of memory while reading the configuration"); });
+}
+
+/// As prepare(). Returns nullopt, with the reasons in `wrong`, if the configuration is refused.
 csp::step<std::optional<new_configuration>> try_to_prepare(const settings& in_force, const own_command& command,
                                                            const steward_line& steward, std::size_t cores,
                                                            log_openers& openers, csp::in<stop>& ending, mistakes& wrong)
@@ -218,8 +224,7 @@ csp::step<std::optional<new_configuration>> try_to_prepare(const settings& in_fo
         next.emplace();
         wrong = co_await prepare(*next, in_force, command, steward, cores, openers, ending);
     } catch (...) {
-        csp::report_fault();
-        csp::attempt([&] { wrong.emplace_back("out of memory while reading the configuration"); });
+        note_lack_of_memory(wrong);
     }
     if (next && !next->answer.taken) {
         steward.remove_files_of(next->addresses.for_supervisor.opened);
@@ -293,8 +298,13 @@ csp::process config(settings in_force, own_command command, steward_line steward
     while (auto request = co_await requests.input()) {
         reload_answer result;
         std::vector<listening_change> last;
-        auto next =
-            co_await try_to_prepare(in_force, command, steward, to_cores.size(), openers, ending, result.mistakes);
+        std::optional<new_configuration> next;
+        try {  // the frame of try_to_prepare() may be too large for the pool of frames
+            next =
+                co_await try_to_prepare(in_force, command, steward, to_cores.size(), openers, ending, result.mistakes);
+        } catch (...) {
+            note_lack_of_memory(result.mistakes);
+        }
         if (next) {
             co_await put_in_force(*next, in_force, to_cores, to_log);
             last = std::move(next->addresses.for_cores);

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace server {
@@ -47,7 +49,16 @@ problem place(std::vector<std::pair<io::descriptor, int>>& descriptors)
 
 void reset_signals()
 {
-    for (int signal = 1; signal < NSIG; ++signal) std::signal(signal, SIG_DFL);
+    // By the system call, since the C library leaves alone the two signals that it uses itself.
+    struct {
+        void (*handler)(int) = SIG_DFL;
+        unsigned long flags = 0;
+        void (*restorer)() = nullptr;
+        std::uint64_t mask = 0;
+    } const by_default;
+    for (int signal = 1; signal < NSIG; ++signal) {
+        ::syscall(SYS_rt_sigaction, signal, &by_default, nullptr, sizeof by_default.mask);
+    }
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
