@@ -170,7 +170,7 @@ csp::step<std::string> ask_steward(std::string what, std::string argument, const
         const auto request = steward_request::make(errand::upgrade, "/bin/true");
         const auto ends = io::packet_pair();
         const steward_inheritance one{.what = steward_inheritance::kind::socket};
-        (void)io::send_packet(steward.end().number(), io::bytes_of(*request), ends->second.number());
+        io::post_packet(steward.end().number(), io::bytes_of(*request), ends->second.number());
         co_return told(io::send_packet(ends->first.number(), io::bytes_of(one), ends->first.number()));
     }
     co_return "no such trial";
