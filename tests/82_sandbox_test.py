@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from harness import DEADLINE, Client, binary, fill_tree, free_port, operate, toml, wait_until
+from harness import DEADLINE, Client, binary, fill_tree, free_port, has_landlock, operate, toml, wait_until
 
 # Refuses system calls, by name, and then becomes the program that follows "--".
 REFUSING = """
@@ -29,12 +29,6 @@ assert seccomp.seccomp_load(filter) == 0
 os.execv(program[0], program)
 """
 EPERM, ENOSYS = 1, 38
-
-
-def has_landlock():
-    """Whether the kernel has Landlock, as the server finds out: by asking for its version."""
-    ask = "import ctypes,sys; sys.exit(ctypes.CDLL(None).syscall(444, None, 0, 1) <= 0)"
-    return subprocess.run(["/usr/bin/python3", "-c", ask], check=False).returncode == 0
 
 
 @pytest.fixture
