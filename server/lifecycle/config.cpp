@@ -233,39 +233,20 @@ csp::step<std::optional<new_configuration>> try_to_prepare(const settings& in_fo
     co_return next;
 }
 
-csp::step<void> put_in_force(std::vector<freezable_policy> policies, std::vector<configured_core>& cores)
-{
-    for (std::size_t i = 0; i < cores.size(); ++i) co_await cores[i].parking.output(std::move(policies[i]));
-}
-
-csp::step<void> put_in_force(cache_room room, std::vector<configured_core>& cores)
-{
-    for (configured_core& core : cores) co_await core.cache_control.output(room);
-}
-
-/// Returns when no line is on its way to the old logs any more.
-csp::step<void> put_in_force(new_logs logs, access_log format, std::vector<configured_core>& cores,
-                             csp::bridge_out<log_change>& to_log)
-{
-    if (!co_await to_log.output(std::move(logs.change))) co_return;
-    for (configured_core& core : cores) co_await core.back_end.output(format);
-    (void)co_await logs.complete.input();
-}
-
-/// All of it but the addresses.
+/// Sends the cores and the log what differs, except the addresses. It needs no memory but its own frame: once it has
+/// begun, every core gets all of the configuration. Returns when no line is on its way to the old logs any more.
 csp::step<void> put_in_force(new_configuration& next, const settings& in_force, std::vector<configured_core>& cores,
                              csp::bridge_out<log_change>& to_log)
 {
-    co_await put_in_force(std::move(next.policies), cores);
-    if (const std::size_t memory = next.read.cache.memory; memory != in_force.cache.memory) {
-        co_await put_in_force(cache_room{memory}, cores);
+    for (std::size_t i = 0; i < cores.size(); ++i) co_await cores[i].parking.output(std::move(next.policies[i]));
+    const cache_room room{next.read.cache.memory};
+    if (room.bytes != in_force.cache.memory) {
+        for (configured_core& core : cores) co_await core.cache_control.output(room);
     }
-    if (next.logs) co_await put_in_force(std::move(*next.logs), access_log_of(next.read.log), cores, to_log);
-}
-
-csp::step<void> change_addresses(std::vector<listening_change> changes, std::vector<configured_core>& cores)
-{
-    for (std::size_t i = 0; i < changes.size(); ++i) co_await cores[i].acceptors.output(std::move(changes[i]));
+    if (!next.logs || !co_await to_log.output(std::move(next.logs->change))) co_return;
+    const access_log format = access_log_of(next.read.log);
+    for (configured_core& core : cores) co_await core.back_end.output(format);
+    (void)co_await next.logs->complete.input();
 }
 
 }  // namespace
@@ -299,14 +280,16 @@ csp::process config(settings in_force, own_command command, steward_line steward
         reload_answer result;
         std::vector<listening_change> last;
         std::optional<new_configuration> next;
-        try {  // the frame of try_to_prepare() may be too large for the pool of frames
+        try {
             next =
                 co_await try_to_prepare(in_force, command, steward, to_cores.size(), openers, ending, result.mistakes);
-        } catch (...) {
+            if (next) co_await put_in_force(*next, in_force, to_cores, to_log);
+        } catch (...) {  // there is no memory for a frame, and nothing has been sent
             note_lack_of_memory(result.mistakes);
+            if (next) steward.remove_files_of(next->answer.now->sockets.opened);
+            next.reset();
         }
         if (next) {
-            co_await put_in_force(*next, in_force, to_cores, to_log);
             last = std::move(next->addresses.for_cores);
             result = std::move(next->answer);
             in_force = std::move(next->read);
@@ -315,7 +298,7 @@ csp::process config(settings in_force, own_command command, steward_line steward
         // The supervisor closes its duplicate of a removed listener before the acceptors close theirs: as long as the
         // duplicate is open, the kernel accepts connections there, and an acceptor must take them.
         co_await request->answer.output(std::move(result));
-        co_await change_addresses(std::move(last), to_cores);
+        for (std::size_t i = 0; i < last.size(); ++i) co_await to_cores[i].acceptors.output(std::move(last[i]));
     }
 }
 

@@ -192,8 +192,7 @@ TEST_F(Steward, SendsNoOtherSignals)
 bool lives(pid_t pid) { return ::kill(pid, 0) == 0; }
 bool comes_to_an_end(pid_t pid)
 {
-    for (int i = 0; i < 60'000 && lives(pid); ++i) ::usleep(1000);
-    return !lives(pid);
+    return test::comes_true([pid] { return !lives(pid); });
 }
 
 enum class then : std::uint8_t { drop, let_go };
@@ -257,7 +256,7 @@ TEST_F(Steward, RemovesASocketOnce)
         fs::create_hard_link(in("s"), in("same"));
         const listening socket{where, std::move(*l), io::socket_identity::at(in("s"))};
         steward.line().remove_file_of(socket);
-        for (int i = 0; i < 60'000 && fs::exists(in("s")); ++i) ::usleep(1000);
+        EXPECT_TRUE(test::comes_true([&] { return !fs::exists(in("s")); }));
         fs::rename(in("same"), in("s"));  // another file, with the same inode
         steward.line().remove_file_of(socket);
     }

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,14 @@
 #include "server/sandbox/steward.hpp"
 
 namespace server::test {
+
+/// Polls a condition that another process of the operating system makes true. False if that takes a minute.
+template <class Condition>
+[[nodiscard]] bool comes_true(const Condition& condition)
+{
+    for (int left = 60'000; left > 0 && !condition(); --left) ::usleep(1000);
+    return condition();
+}
 
 class test_steward {
   public:

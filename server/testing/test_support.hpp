@@ -110,7 +110,11 @@ class engine_kernel : public csp::test_kernel {
         engine_ = std::move(*made);
         on().set_outside(engine_.get());
     }
-    ~engine_kernel() { on().set_outside(nullptr); }
+    ~engine_kernel()
+    {
+        on().end_all();  // processes that have not ended still use the engine
+        on().set_outside(nullptr);
+    }
 
     [[nodiscard]] io::engine& engine() { return *engine_; }
     /// Runs until no process is ready and nothing has come from outside either.
