@@ -194,8 +194,6 @@ result<void> child::kill_group(int signal) { return state_->signal_group(signal)
 
 result<void> child::limit(int resource, rlim_t soft, rlim_t hard) { return state_->limit(resource, {soft, hard}); }
 
-namespace {
-
 std::vector<char*> pointers_to(std::vector<std::string>& strings)
 {
     std::vector<char*> all;
@@ -204,6 +202,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings)
     all.push_back(nullptr);
     return all;
 }
+
+namespace {
 
 struct launch {
     command what;

@@ -27,6 +27,9 @@ struct command {
     enum class group : std::uint8_t { ours, its_own } process_group = group::its_own;
 };
 
+/// The strings as execve(2) takes them. They must outlive the result.
+[[nodiscard]] std::vector<char*> pointers_to(std::vector<std::string>& strings);
+
 struct exit_status {
     int code = 0;    // if it exited
     int signal = 0;  // if a signal ended it

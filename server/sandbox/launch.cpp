@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "io/child.hpp"
+
 namespace server {
 namespace {
 
@@ -19,15 +21,6 @@ namespace {
 using problem = std::string;
 
 problem of_errno(std::string_view what) { return std::string(what) + ": " + std::strerror(errno); }
-
-std::vector<char*> pointers_to(std::vector<std::string>& strings)
-{
-    std::vector<char*> all;
-    all.reserve(strings.size() + 1);
-    for (std::string& s : strings) all.push_back(s.data());
-    all.push_back(nullptr);
-    return all;
-}
 
 /// Gives the descriptors their numbers in the program. A number may be that of a descriptor still to be passed, so all
 /// are first moved above the highest.
@@ -97,8 +90,8 @@ std::string become(launch what)
     if (auto failed = set_identity(what); !failed.empty()) return failed;
     if (!what.directory.empty() && ::chdir(what.directory.c_str()) != 0) return of_errno(what.directory);
     reset_signals();
-    const std::vector<char*> arguments = pointers_to(what.arguments);
-    const std::vector<char*> environment = pointers_to(what.environment);
+    const std::vector<char*> arguments = io::pointers_to(what.arguments);
+    const std::vector<char*> environment = io::pointers_to(what.environment);
     ::execve(what.program.c_str(), arguments.data(), environment.data());
     return std::strerror(errno);
 }
