@@ -12,25 +12,10 @@ import threading
 
 import pytest
 
-from harness import DEADLINE, Client, activate, binary, free_port, living_children, operate, steward_of, wait_until
+from harness import DEADLINE, Client, activate, binary, free_port, living_children, operate, steward_of, told, wait_until
 
 LONG = {"patience": {"idle_seconds": 3600, "head_seconds": 3600, "stall_seconds": 3600, "grace_seconds": 3600}}
 UPGRADES = 8  # each takes a second, in which the old server checks that the new one stays alive
-
-
-@pytest.fixture
-def control(place):
-    return place / "c"
-
-
-@pytest.fixture
-def operated(serve, control):
-    server = serve(arguments=["--control", str(control)])
-    yield server
-
-
-def told(server, what):
-    wait_until(lambda: what in server.error_log.read_text(), f"the error log says: {what}")
 
 
 # --- the control socket -----------------------------------------------------------------------------------------------

@@ -7,25 +7,10 @@ import signal
 
 import pytest
 
-from harness import DEADLINE, binary, living_children, living_in_group, operate, steward_of, wait_until
+from harness import DEADLINE, binary, living_children, living_in_group, operate, steward_of, told, wait_until
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-
-
-@pytest.fixture
-def control(place):
-    return place / "c"
-
-
-@pytest.fixture
-def operated(serve, control):
-    server = serve(arguments=["--control", str(control)])
-    yield server
-
-
-def told(server, what):
-    wait_until(lambda: what in server.error_log.read_text(), f"the error log says: {what}")
 
 
 def process_at(control):

@@ -85,6 +85,18 @@ def server(serve):
     return serve()
 
 
+@pytest.fixture
+def control(place):
+    """The path of a control socket."""
+    return place / "c"
+
+
+@pytest.fixture
+def operated(serve, control):
+    """A server with that control socket."""
+    return serve(arguments=["--control", str(control)])
+
+
 @pytest.fixture(scope="module")
 def standing(engine, request):
     """One server for all tests of a file that do not change it, with SITE of that file or else the small site."""

@@ -492,6 +492,10 @@ class Server:
         return "\n".join(f"--- {name}\n{text}" for name, text in parts)
 
 
+def told(server, what):
+    wait_until(lambda: what in server.error_log.read_text(), f"the error log says: {what}")
+
+
 def open_descriptors(server):
     """The open descriptors of the server, once it has opened all that it keeps: it answers before it handles signals."""
     wait_until(lambda: "notice: using " in server.error_log.read_text(), "the server has begun")
