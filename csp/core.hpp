@@ -29,7 +29,7 @@ class timer_queue;
 using duration = std::chrono::nanoseconds;
 using time_point = std::chrono::time_point<std::chrono::steady_clock, duration>;
 
-/// What a process waits for. Determines the meaning of `record::awaits`, which the post-mortem prints.
+/// What a process waits for. It says to what `record::awaits` points; the post-mortem prints both.
 enum class wait : std::uint8_t {
     nothing,
     input,

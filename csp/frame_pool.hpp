@@ -11,8 +11,8 @@ namespace csp {
 /// Memory for channels and for the frames of processes and steps: one pool for each thread, with a free list for each
 /// size class. A block may be freed on another thread; it then belongs to the pool of that thread.
 struct frame_pool {
-    /// What this thread has allocated, less what it has freed. Blocks move between threads, so only the sum over all
-    /// threads is meaningful.
+    /// The memory that this thread has allocated, minus the memory that it has freed. One thread may free blocks of
+    /// another, so only the sum over all threads is meaningful.
     struct figures {
         std::ptrdiff_t blocks;
         std::ptrdiff_t bytes;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What must work without memory: the end of a process, what it reports to its family, and what arrives by mail from
-// another core.
+// Operations that must succeed without memory: a process ends, it reports to its family, mail of another core arrives.
 #include <algorithm>
 #include <cstddef>
 #include <new>

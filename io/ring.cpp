@@ -28,7 +28,7 @@ constexpr io_uring_restriction may_set(unsigned sqe_flags)
     return r;
 }
 
-/// What is not listed is refused. No registration is listed.
+/// The kernel refuses all other operations and flags, and every registration, since none is listed.
 constexpr std::array allowed{may_use(IORING_OP_POLL_ADD),     may_use(IORING_OP_RECV),     may_use(IORING_OP_ACCEPT),
                              may_use(IORING_OP_OPENAT2),      may_use(IORING_OP_READ),     may_use(IORING_OP_WRITE),
                              may_use(IORING_OP_ASYNC_CANCEL), may_set(IOSQE_BUFFER_SELECT)};

@@ -100,7 +100,7 @@ struct stats_rules {
     enum class who : std::uint8_t { none, loopback, all } allow = who::loopback;
 };
 
-/// What the sandbox closes at the start.
+/// The parts of the sandbox, which closes at the start.
 struct sandbox_rules {
     bool files = true;                // by Landlock
     bool system_calls = true;         // by seccomp
