@@ -155,11 +155,13 @@ class steward {
         return is(SO_DOMAIN, AF_UNIX) && is(SO_TYPE, SOCK_SEQPACKET);
     }
 
-    /// A request to listen waits until a job that removes the old file of the address has ended.
+    /// A request to listen waits until the jobs for the same address have ended: one that removes its old file, and one
+    /// that listened there, because until its end it holds the socket, which the server may have closed already.
     [[nodiscard]] bool must_wait(const errand_order& order) const
     {
         return order.what == errand::listen && std::ranges::any_of(jobs_, [&](const job& j) {
-                   return j.order.what == errand::remove_socket && j.order.text == order.text;
+                   const bool is_of_address = j.order.what == errand::remove_socket || j.order.what == errand::listen;
+                   return is_of_address && j.order.text == order.text;
                });
     }
     void start_waiting()

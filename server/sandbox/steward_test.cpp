@@ -130,6 +130,14 @@ TEST_F(Steward, ListensAtTheAddressesOfTheConfiguration)
     EXPECT_THAT(told(steward.line().listen("127.0.0.1:0")), HasSubstr("names no such address"));
 }
 
+/// The job that listened may outlive the answer to the server, and has the socket as long as it lives.
+TEST_F(Steward, ListensAgainWhereTheServerHasClosed)
+{
+    const std::string where = "unix:" + in("s");
+    const test_steward steward(test_steward::for_command({"occwserv", d.path(), "--listen", where}));
+    for (int i = 0; i < 500; ++i) ASSERT_EQ(told(steward.line().listen(where)), "") << i;
+}
+
 TEST_F(Steward, RemovesOnlySocketsThatItMade)
 {
     const std::string where = "unix:" + in("s");
