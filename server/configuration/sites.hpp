@@ -18,6 +18,7 @@
 
 #include "csp/mobile.hpp"
 #include "http/status.hpp"
+#include "server/configuration/cgi_rules.hpp"
 
 namespace server {
 
@@ -55,7 +56,7 @@ struct look_for {
 };
 
 /// What a route does besides adding headers: nothing, or one of these.
-using action = std::variant<std::monostate, redirect, rewrite, fixed_status, look_for>;
+using action = std::variant<std::monostate, redirect, rewrite, fixed_status, look_for, cgi_rules>;
 
 struct route {
     std::string path;  // canonical: "/a" this path; "/a/*" /a and all below it; "*.php" this extension
