@@ -180,7 +180,6 @@ void child_state_deleter::operator()(child_state* o) const noexcept { o->abandon
 
 csp::step<result<exit_status>> child::exited(deadline until)
 {
-    state_->disarm();
     while (!state_->ready()) {
         detail::readiness_call exit(state_->line(), detail::side::read, until, std::source_location::current());
         if (const auto waited = co_await exit; !waited) co_return std::unexpected(waited.error());

@@ -61,9 +61,8 @@ class child_state : public event_source, watch {
     virtual ~child_state() = default;
     [[nodiscard]] bool ready();
     void arm() { start(line_.at()); }
-    /// Stops watching the endpoint, so that exited() can wait on it: after an ALT that chose another alternative the
-    /// watch is still active.
-    void disarm() { stop(); }
+    /// Stops watching the endpoint, so that exited() can wait on it.
+    void disarm() noexcept { stop(); }
     [[nodiscard]] result<exit_status> take() { return status_; }
 
     [[nodiscard]] pid_t pid() const { return pid_; }

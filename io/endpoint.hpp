@@ -65,7 +65,7 @@ struct endpoint : member_link, held_back {
     bool is_quick = false;  // the peer reads fast, so the kernel may buffer as much for it as it wants
     bool released = false;  // its descriptor was duplicated, so the open file outlives the endpoint
     bool closing = false;
-    bool is_watched = false;  // the waiter is a `watch`
+    std::array<bool, 2> is_watched{};  // by side: the waiter is a `watch`
 
     // epoll: whether it is registered. io_uring: which operations are in flight; the endpoint is freed only when there
     // are none.
@@ -92,10 +92,11 @@ struct endpoint : member_link, held_back {
     alarm time_is_up;
 
     [[nodiscard]] bool& maybe_ready(side s) { return s == side::read ? maybe_readable : maybe_writable; }
+    [[nodiscard]] waiter*& waiter_on(side s) { return waiters[static_cast<std::size_t>(s)]; }
     void tell(side s)
     {
         maybe_ready(s) = true;
-        waiter*& slot = waiters[static_cast<std::size_t>(s)];
+        waiter*& slot = waiter_on(s);
         if (slot != nullptr) {
             waiter& told = *slot;
             slot = nullptr;
@@ -113,11 +114,11 @@ void report_readable(endpoint& e);
 /// Reads available bytes into `early`. Returns false if there were none.
 bool fetch_now(endpoint& e) noexcept;
 
-/// Is called once after each start(), when an endpoint may have become readable.
+/// Is called once after each start(), when a side of an endpoint may have become ready.
 class watch : waiter, public list_link<watch> {
   public:
     using listener = void (*)(watch&) noexcept;
-    explicit watch(listener told) : waiter(heard), told_(told) {}
+    explicit watch(listener told, side which = side::read) : waiter(heard), told_(told), side_(which) {}
     watch(const watch&) = delete;
     watch& operator=(const watch&) = delete;
     ~watch() { stop(); }
@@ -126,8 +127,8 @@ class watch : waiter, public list_link<watch> {
     void stop() noexcept;
 
     // For the engines.
-    /// The watch on `e`; null if there is none.
-    [[nodiscard]] static watch* at(const endpoint& e);
+    /// The watch on this side of `e`; null if there is none.
+    [[nodiscard]] static watch* at(const endpoint& e, side s);
     void look_again();
 
   private:
@@ -135,6 +136,7 @@ class watch : waiter, public list_link<watch> {
 
     listener told_;
     endpoint* at_ = nullptr;
+    side side_;
 };
 
 /// The memory that may outlive an engine, because processes still hold it: endpoints and buffers. It is deleted with

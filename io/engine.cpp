@@ -64,8 +64,8 @@ void engine::cannot_watch(detail::endpoint& e, detail::side s, int why)
         e.early_end = true;
         e.early_error = why;
         detail::report_readable(e);
-    } else if (e.is_watched && s == detail::side::read) {
-        if (detail::watch* const w = detail::watch::at(e); w != nullptr && w->alone()) w->append_to(later_.unwatched);
+    } else if (detail::watch* const w = detail::watch::at(e, s); w != nullptr) {
+        if (w->alone()) w->append_to(later_.unwatched);
         if (!later_.pending()) home_.timers().set(later_, home_.now() + pause);
     } else {
         e.refused = why;

@@ -134,14 +134,14 @@ void estate::one_less() noexcept
 void watch::start(endpoint& e)
 {
     if (at_ != nullptr) return;
-    waiter*& slot = e.waiters[static_cast<std::size_t>(side::read)];
+    waiter*& slot = e.waiter_on(side_);
     CSP_CHECK(slot == nullptr, "one process at a time waits on a side of a socket");
     at_ = &e;
     slot = this;
-    e.is_watched = true;
+    e.is_watched[static_cast<std::size_t>(side_)] = true;
     engine& outside = *e.home.owner();
     outside.expect();
-    outside.want(e, side::read);
+    outside.want(e, side_);
 }
 
 void watch::stop() noexcept
@@ -149,21 +149,22 @@ void watch::stop() noexcept
     if (at_ == nullptr) return;
     unlink();
     endpoint& e = *std::exchange(at_, nullptr);
-    waiter*& slot = e.waiters[static_cast<std::size_t>(side::read)];
+    waiter*& slot = e.waiter_on(side_);
     if (slot == this) slot = nullptr;
+    e.is_watched[static_cast<std::size_t>(side_)] = false;
     if (engine* outside = e.home.owner(); outside != nullptr) outside->expect_no_more();
 }
 
-watch* watch::at(const endpoint& e)
+watch* watch::at(const endpoint& e, side s)
 {
-    waiter* const slot = e.waiters[static_cast<std::size_t>(side::read)];
-    return e.is_watched && slot != nullptr ? static_cast<watch*>(slot) : nullptr;
+    const auto which = static_cast<std::size_t>(s);
+    return e.is_watched[which] && e.waiters[which] != nullptr ? static_cast<watch*>(e.waiters[which]) : nullptr;
 }
 
 void watch::look_again()
 {
     unlink();
-    at_->tell(side::read);
+    at_->tell(side_);
 }
 
 void watch::heard(waiter& w) noexcept

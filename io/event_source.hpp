@@ -52,7 +52,8 @@ class event_source {
 };
 
 /// An event source in an ALT. `State` is an event_source with ready(), which checks for an event without waiting, and
-/// arm(), which makes sure that notify() is called when there is one.
+/// arm(), which makes sure that notify() is called when there is one. If it has disarm(), that undoes arm() when the
+/// ALT ends, so that other calls can wait on the same socket.
 template <class State>
 class source_guard {
   public:
@@ -67,7 +68,11 @@ class source_guard {
         state_.enable(alt);
         state_.arm();
     }
-    void disable() noexcept { state_.forget_waiting(); }
+    void disable() noexcept
+    {
+        state_.forget_waiting();
+        if constexpr (requires { state_.disarm(); }) state_.disarm();
+    }
 
   private:
     State& state_;

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "csp/alt.hpp"
 #include "csp/forking.hpp"
 #include "io/child.hpp"
+#include "io/readiness.hpp"
 #include "io/select_read.hpp"
 #include "io/signals.hpp"
 #include "io/test_engines.hpp"
@@ -103,10 +105,15 @@ csp::process sources_without_watches()
     const address where = *local(*l);
     acceptor connections(std::move(*l));
     signal_set heard = *signal_set::open({SIGUSR1});
+    auto pipe = pipe_from_child();
+    readable output(pipe->ours);
     no_watch_is_left();
 
     const auto brief = csp::after(5ms);
-    EXPECT_TRUE((co_await csp::pri_alt(heard, connections, brief)) == brief);
+    EXPECT_TRUE((co_await csp::pri_alt(heard, output, connections, brief)) == brief);
+    EXPECT_EQ(co_await get(pipe->ours), "No space left on device") << "a call after the ALT is none of its watches";
+    EXPECT_EQ(::write(pipe->childs.number(), "x", 1), 1);
+    EXPECT_TRUE((co_await csp::pri_alt(heard, output)) == output);
     const descriptor client = plain_connection(where);
     EXPECT_TRUE((co_await csp::pri_alt(heard, connections)) == connections);
     EXPECT_TRUE((co_await connections.next()).has_value());

@@ -156,7 +156,7 @@ class [[nodiscard("await it")]] socket_call : waiter, csp::timer {
 
     [[nodiscard]] Call& call() { return static_cast<Call&>(*this); }
     [[nodiscard]] const Call& call() const { return static_cast<const Call&>(*this); }
-    [[nodiscard]] waiter*& slot() { return endpoint_.waiters[static_cast<std::size_t>(side_)]; }
+    [[nodiscard]] waiter*& slot() { return endpoint_.waiter_on(side_); }
 
     static void ready(waiter& w) noexcept
     {
