@@ -14,7 +14,7 @@ ORDER = [
     {"configuration"},
     {"messages"},
     {"respond"},
-    {"acceptor", "front_end", "cache", "static_farm", "back_end", "log", "stats"},
+    {"acceptor", "front_end", "cache", "static_farm", "cgi_farm", "back_end", "log", "stats"},
     {"service"},
     {"sandbox"},
     {"commands"},
