@@ -92,6 +92,7 @@ TABLES = {  # by heading: the text before a key of that table in a file
     "The server": "",
     "Sites": "[[site]]\n",
     "`[[site.route]]`": "[[route]]\n",
+    "`[site.route.cgi]`": '[[route]]\npath = "/x/*"\n[route.cgi]\n',
     "`[log]`": "[log]\n",
     "`[stats]`": "[stats]\n",
     "`[sandbox]`": "[sandbox]\n",
@@ -103,8 +104,10 @@ TABLES = {  # by heading: the text before a key of that table in a file
 NEEDS = {  # keys that a table requires, except when that key is tested
     "Sites": {"root": '"/srv/www"', "names": '"a.example"'},
     "`[[site.route]]`": {"path": '"/x/*"'},
+    "`[site.route.cgi]`": {"directory": '"/srv/www"'},
     "`[[proxy]]`": {"from": '"192.0.2.1"'},
 }
+BEFORE = {"interpreter": '[[route]]\npath = "*.php"\n[route.cgi]\n'}  # in place of the text of TABLES
 NEEDS_TOO = {  # further keys that a key requires
     "group": {"user": '"www-data"'},
     "path": {"status": "410"},
@@ -112,6 +115,7 @@ NEEDS_TOO = {  # further keys that a key requires
     "from": {"protocol": "true"},
     "protocol": {"header": '"Forwarded"'},
 }
+ALONE = {"program", "interpreter"}  # keys that exclude those of NEEDS
 
 
 def keys_of(heading):
@@ -136,9 +140,7 @@ def test_every_key_is_documented(place):
     assert keys_known(place, "") == of_the_server | (of_a_site - only_in_a_site) | tables
     assert keys_known(place, "[[site]]\n") == of_a_site | {"route"}
     for heading in list(TABLES)[2:]:
-        table = heading.strip("`")
-        site = "[[site]]\n" if "site." in table else ""
-        assert keys_known(place, f"{site}{table}\n") == set(keys_of(heading)), heading
+        assert keys_known(place, TABLES[heading]) == set(keys_of(heading)), heading
 
 
 @pytest.mark.parametrize("heading", TABLES)
@@ -146,10 +148,10 @@ def test_what_is_documented_of_a_key(place, heading):
     """The example and the default of a key are valid, and its bounds are those that the server reports."""
 
     def checked(name, line):
-        beside = NEEDS.get(heading, {}) | NEEDS_TOO.get(name, {})
+        beside = ({} if name in ALONE else NEEDS.get(heading, {})) | NEEDS_TOO.get(name, {})
         others = [f"{key} = {value}\n" for key, value in beside.items() if key != name]
         top = "" if heading == "Sites" else 'root = "/srv/www"\n'
-        return check(place, "".join([top, TABLES[heading], *others, line, "\n"]))
+        return check(place, "".join([top, BEFORE.get(name, TABLES[heading]), *others, line, "\n"]))
 
     for name, (kind, default, example) in keys_of(heading).items():
         assert example.startswith(f"{name} = ")
@@ -161,8 +163,11 @@ def test_what_is_documented_of_a_key(place, heading):
             assert bounds.group(1) in checked(name, f"{name} = -1").stderr, name
 
 
-def test_the_example_is_valid(place):
-    (example,) = examples_in(REFERENCE)
+def test_the_examples_are_valid(place):
+    example, programs = examples_in(REFERENCE)
+    (place / "srv/www").mkdir(parents=True, exist_ok=True)
+    r = check(place, programs)
+    assert r.returncode == 0, r.stderr
     fill_tree(place / "srv/example", {"index.html": "x", "lost.html": "x"})
     r = check(place, example)
     assert r.returncode == 0, r.stderr

@@ -2,10 +2,14 @@
 #include "server/commands/command_line.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
@@ -16,6 +20,7 @@
 #include "server/commands/explain.hpp"
 #include "server/configuration/configuration.hpp"
 #include "server/configuration/log_target.hpp"
+#include "server/configuration/written_path.hpp"
 
 namespace server {
 namespace {
@@ -38,6 +43,8 @@ struct options {
     std::optional<std::string> control;
     std::optional<std::string> user;
     std::optional<std::string> group;
+    std::vector<std::string> cgi;
+    std::optional<std::string> state;
     bool no_sandbox = false;
 };
 
@@ -68,6 +75,14 @@ void describe(CLI::App& app, options& o)
     app.add_option("--listing", o.listing,
                    "whether a directory without an index page is answered with a list of its files: on or off")
         ->check(CLI::IsMember({"on", "off"}));
+    app.add_option("--cgi", o.cgi,
+                   "answer addresses that begin with this by the programs in DIR/PREFIX (CGI): /cgi-bin/ for the "
+                   "programs in DIR/cgi-bin; may be repeated")
+        ->type_name("PREFIX")
+        ->allow_extra_args(false);
+    app.add_option("--state", o.state,
+                   "directory for temporary files, such as request bodies that a program waits for (default /tmp)")
+        ->type_name("DIR");
     app.add_option("--control", o.control,
                    "control socket: the path of a unix socket for `occwserv status`, `reload` and the like")
         ->type_name("FILE");
@@ -129,6 +144,42 @@ std::optional<std::string> set_addresses(const options& o, settings& s)
     return std::nullopt;
 }
 
+/// The places of routes before which `more` routes are put.
+written_places moved(const written_places& places, std::size_t more)
+{
+    constexpr std::string_view prefix = "route.";
+    written_places all;
+    for (const auto& [key, place] : places.of) {
+        std::size_t number = 0;
+        const char* const digits = key.data() + std::min(prefix.size(), key.size());
+        const char* const end = std::from_chars(digits, key.data() + key.size(), number).ptr;
+        const bool is_route = key.starts_with(prefix) && end != digits;
+        all.of[is_route ? fmt::format("{}{}{}", prefix, number + more, std::string_view(end)) : key] = place;
+    }
+    return all;
+}
+
+/// A route in front of the others for each `--cgi`.
+std::optional<std::string> set_programs(const options& o, settings& s)
+{
+    std::vector<route> routes;
+    for (const std::string& prefix : o.cgi) {
+        auto path = read_route_path(fmt::format("{}{}*", prefix, prefix.ends_with('/') ? "" : "/"));
+        if (!path || path->contains('\0')) {
+            return fmt::format("--cgi {}: expected the beginning of a path, such as /cgi-bin/", prefix);
+        }
+        routes.push_back({.path = std::move(*path), .then = cgi_rules(), .headers = {}});
+    }
+    if (!routes.empty() && s.files.root.empty())
+        return "--cgi needs a directory to serve: give it on the command line, or set `root` at the top of the "
+               "configuration file";
+    s.files.places = moved(s.files.places, routes.size());
+    s.files.routes.insert(s.files.routes.begin(), std::make_move_iterator(routes.begin()),
+                          std::make_move_iterator(routes.end()));
+    settle_programs(s);
+    return std::nullopt;
+}
+
 std::optional<std::string> check_sites(const settings& s)
 {
     if (!s.files.root.empty() && std::ranges::any_of(s.sites, &site::is_default)) {
@@ -148,11 +199,13 @@ std::optional<std::string> apply(const options& o, settings& s)
     if (o.control) s.control = *o.control;
     if (o.user) s.user = *o.user;
     if (o.group) s.group = *o.group;
+    if (o.state) s.state = *o.state;
     if (o.no_sandbox) s.sandbox.files = s.sandbox.system_calls = false;
     set_engine(o, s);
     set_listing(o, s);
     if (auto wrong = set_logs(o, s)) return wrong;
     if (auto wrong = set_addresses(o, s)) return wrong;
+    if (auto wrong = set_programs(o, s)) return wrong;
     return check_sites(s);
 }
 

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -16,7 +17,9 @@
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <system_error>
 #include <utility>
+#include <variant>
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -27,10 +30,13 @@
 #include "io/address.hpp"
 #include "server/configuration/log_target.hpp"
 #include "server/configuration/toml_reader.hpp"
+#include "server/configuration/written_cgi.hpp"
 #include "server/configuration/written_path.hpp"
 
 namespace server {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::uint64_t gigabyte = 1024 * 1024 * 1024;
 
@@ -98,10 +104,10 @@ toml_reader::value_reader with_place(toml_reader& r, written_places& places, std
 }
 
 /// Keys that an operator may write below [headers] by mistake, where TOML makes them part of that table.
-constexpr std::array<std::string_view, 26> keys_of_sites{
+constexpr std::array<std::string_view, 27> keys_of_sites{
     "root",  "index",   "try",     "listing", "cache_control", "headers", "headers_always", "error_pages", "route",
     "names", "default", "listen",  "workers", "spare_workers", "io",      "control",        "user",        "group",
-    "log",   "stats",   "sandbox", "cache",   "patience",      "limits",  "proxy",          "links_into"};
+    "log",   "stats",   "sandbox", "cache",   "patience",      "limits",  "proxy",          "links_into",  "state"};
 
 /// Security headers, which must also be sent with error pages.
 bool protects_every_page(std::string_view name)
@@ -195,12 +201,13 @@ void order_headers(std::vector<header>& all, std::size_t inherited)
     }
 }
 
-/// A route as written. A valid one sets at most one of redirect_to, rewrite_to, tries and status.
+/// A route as written. A valid one sets at most one of redirect_to, rewrite_to, tries, status and programs.
 struct written_route {
     std::string path;
     std::string redirect_to;
     std::string rewrite_to;
     std::vector<std::string> tries;
+    std::optional<cgi_rules> programs;
     unsigned code = 0;
     unsigned status = 0;
     std::vector<header> headers;
@@ -214,6 +221,7 @@ action action_of(written_route& w)
     if (!w.rewrite_to.empty()) return rewrite{w.rewrite_to};
     if (w.status != 0) return fixed_status{static_cast<http::status>(w.status)};
     if (!w.tries.empty()) return look_for{std::move(w.tries)};
+    if (w.programs) return std::move(*w.programs);
     return {};
 }
 
@@ -234,14 +242,14 @@ toml_reader::value_reader redirect_code(toml_reader& r, unsigned& into)
 void check_route(toml_reader& r, const toml::table& table)
 {
     const auto has = [&](std::string_view name) { return table.contains(name) ? 1 : 0; };
-    const int actions = has("redirect") + has("rewrite") + has("status") + has("try");
+    const int actions = has("redirect") + has("rewrite") + has("status") + has("try") + has("cgi");
     const bool has_headers = has("headers") + has("headers_always") > 0;
     if (has("path") == 0) r.complain(table.source(), "a route needs a `path`");
     if (actions > 1)
-        r.complain(table.source(), "a route can have only one of `redirect`, `rewrite`, `status` and `try`");
+        r.complain(table.source(), "a route can have only one of `redirect`, `rewrite`, `status`, `try` and `cgi`");
     if (actions == 0 && !has_headers) {
         r.complain(table.source(),
-                   "this route does nothing: expected `redirect`, `rewrite`, `status`, `try` or `headers`");
+                   "this route does nothing: expected `redirect`, `rewrite`, `status`, `try`, `cgi` or `headers`");
     }
     if (has("code") == 1 && has("redirect") == 0)
         r.complain(table.source(), "`code` has no meaning without `redirect`");
@@ -259,9 +267,11 @@ void read_route(toml_reader& r, const toml::table& table, static_rules& into)
             {"rewrite", parsed(r, w.rewrite_to, read_rewrite)},
             {"status", r.integer(w.status, 400, 599)},
             {"try", with_place(r, into.places, fmt::format("route.{}.try", number), parsed(r, w.tries, read_try))},
+            {"cgi", with_place(r, into.places, fmt::format("route.{}.cgi", number), read_cgi(r, w.programs))},
             {"headers", headers(r, "site.route.headers", w.headers, sent_with::success)},
             {"headers_always", headers(r, "site.route.headers_always", w.headers, sent_with::every_answer)}});
     check_route(r, table);
+    if (w.programs) check_cgi_path(r, *w.programs, w.path, *table.get("cgi"));
     order_headers(w.headers, 0);
     action then = action_of(w);
     into.routes.push_back({std::move(w.path), std::move(then), std::move(w.headers)});
@@ -504,6 +514,7 @@ keys all_keys(toml_reader& r, settings& s)
         {"control", with_place(r, s.places, "control", r.string(s.control))},
         {"user", with_place(r, s.places, "user", r.string(s.user))},
         {"group", with_place(r, s.places, "group", r.string(s.group))},
+        {"state", with_place(r, s.places, "state", r.string(s.state))},
         {"log", r.table("log", log_keys(r, s.log, s.places))},
         {"stats", r.table("stats", {{"allow", r.choice(s.stats.allow, {{"none", stats_rules::who::none},
                                                                        {"loopback", stats_rules::who::loopback},
@@ -601,7 +612,37 @@ std::expected<std::string, std::string_view> text_of(const std::string& file_nam
     return text;
 }
 
+/// An absolute path, without a slash at its end.
+void make_absolute(std::string& path)
+{
+    if (path.empty()) return;
+    std::error_code unknown;  // the working directory has been removed
+    fs::path whole = fs::absolute(path, unknown);
+    if (unknown) return;
+    // A ".." may follow a symbolic link, and then leads elsewhere than the text says.
+    if (std::ranges::find(whole, "..") == whole.end()) whole = whole.lexically_normal();
+    path = whole.string();
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+}
+
+void settle_programs(static_rules& site)
+{
+    for (route& r : site.routes) {
+        auto* const rules = std::get_if<cgi_rules>(&r.then);
+        if (rules == nullptr) continue;
+        if (rules->path.empty()) rules->path = site.root + r.path.substr(0, r.path.rfind('/'));
+        for (std::string* const each : {&rules->path, &rules->working_directory, &rules->sendfile_root})
+            make_absolute(*each);
+    }
+}
+
 }  // namespace
+
+void settle_programs(settings& s)
+{
+    settle_programs(s.files);
+    for (site& each : s.sites) settle_programs(each.files);
+}
 
 std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name, settings base)
 {

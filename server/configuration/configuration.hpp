@@ -26,6 +26,10 @@ using complaint = std::string;
 [[nodiscard]] std::expected<settings, std::vector<complaint>> load_configuration(const std::string& file_name,
                                                                                  settings base);
 
+/// Makes the paths in all cgi_rules absolute, and names the directory of programs where the file does not: the one that
+/// the path of the route names beneath the root of the site. Call it when the roots are final.
+void settle_programs(settings& s);
+
 /// How an address relates to the addresses listed before it. A duplicate is superfluous. Of two addresses where one
 /// includes the other, such as :80 and 127.0.0.1:80, the server cannot listen on both.
 struct address_overlap {

@@ -2,9 +2,12 @@
 #include "server/configuration/configuration.hpp"
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <variant>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 namespace server {
@@ -110,6 +113,139 @@ TEST(Configuration, UnknownKeysAndTables)
     EXPECT_THAT(complaints("[log]\nacess = \"-\"\n"),
                 ElementsAre("c.toml:2:1: unknown key `acess` in [log]; did you mean `access`?"));
     EXPECT_THAT(complaints("log = 1\n"), ElementsAre("c.toml:1:7: expected the table [log]"));
+}
+
+// ---- programs
+
+/// The rules of the first route of the top level, after settle_programs().
+cgi_rules programs(std::string_view text)
+{
+    auto got = read(text);
+    EXPECT_TRUE(got) << got.error().front();
+    if (!got) return {};
+    settle_programs(*got);
+    const auto* const rules = std::get_if<cgi_rules>(&got->files.routes.at(0).then);
+    EXPECT_NE(rules, nullptr);
+    return rules == nullptr ? cgi_rules() : *rules;
+}
+
+std::string cgi_route(std::string_view path, std::string_view cgi)
+{
+    return fmt::format("root = \"/srv/www\"\n[[route]]\npath = \"{}\"\n[route.cgi]\n{}\n", path, cgi);
+}
+
+TEST(Configuration, EveryKeyOfProgramsIsHeard)
+{
+    const cgi_rules got = programs(cgi_route("/git/*", R"(
+program = "/usr/lib/git-core/git-http-backend"
+environment = { GIT_PROJECT_ROOT = "/srv/git", REMOTE_USER = "me" }
+working_directory = "/srv/git"
+body = "stream"
+authorization = true
+sendfile_root = "/srv/files"
+user = "git"
+group = "www-data"
+idle_seconds = 1
+total_seconds = 0
+cpu_seconds = 3
+memory_bytes = 1048576
+open_files = 16
+output_bytes = 6
+niceness = 0
+running = 8
+waiting = 0
+wait_seconds = 9
+)"));
+    using std::chrono::seconds;
+    const cgi_rules expected{.what = cgi_rules::kind::program,
+                             .path = "/usr/lib/git-core/git-http-backend",
+                             .environment = {{"GIT_PROJECT_ROOT", "/srv/git"}, {"REMOTE_USER", "me"}},
+                             .working_directory = "/srv/git",
+                             .unknown_length = cgi_rules::body::streamed,
+                             .passes_authorization = true,
+                             .sendfile_root = "/srv/files",
+                             .user = "git",
+                             .group = "www-data",
+                             .of_each = {.idle = seconds(1),
+                                         .total = seconds(0),
+                                         .cpu = seconds(3),
+                                         .memory = 1024UL * 1024,
+                                         .open_files = 16,
+                                         .output = 6},
+                             .niceness = 0,
+                             .running = 8,
+                             .waiting = 0,
+                             .wait = seconds(9)};
+    EXPECT_EQ(got, expected);
+}
+
+TEST(Configuration, ThePathsOfProgramsAreAbsolute)
+{
+    EXPECT_EQ(programs(cgi_route("/a/*", "")).path, "/srv/www/a");
+    EXPECT_EQ(programs(cgi_route("/a/b%20c/*", "")).path, "/srv/www/a/b c");
+    EXPECT_EQ(programs(cgi_route("/*", "")).path, "/srv/www");
+    EXPECT_EQ(programs(cgi_route("/a/*", "directory = \"/srv//x/./\"")).path, "/srv/x");
+    EXPECT_EQ(programs(cgi_route("/a/*", "directory = \"/srv/link/../x/\"")).path, "/srv/link/../x");
+    const std::string here = std::filesystem::current_path();
+    const cgi_rules got = programs(cgi_route("*.php", "interpreter = \"bin/php\"\nsendfile_root = \".\""));
+    EXPECT_EQ(got.path, here + "/bin/php");
+    EXPECT_EQ(got.sendfile_root, here);
+    EXPECT_EQ(got.working_directory, "");
+    EXPECT_EQ(programs("root = \"www\"\n[[route]]\npath = \"/a/*\"\ncgi = {}\n").path, here + "/www/a");
+}
+
+TEST(Configuration, ProgramsFitThePathOfTheirRoute)
+{
+    const auto wrong = [](std::string_view path, std::string_view cgi) {
+        return testing::PrintToString(complaints(cgi_route(path, cgi)));
+    };
+    constexpr std::string_view fits = "{}";
+    EXPECT_EQ(wrong("/a", "program = \"p\""), fits);
+    EXPECT_EQ(wrong("/a/*", "program = \"p\""), fits);
+    EXPECT_EQ(wrong("*.php", "interpreter = \"p\""), fits);
+    EXPECT_THAT(wrong("/a", "directory = \"p\""), HasSubstr("needs a path such as \\\"/cgi-bin/*\\\""));
+    EXPECT_THAT(wrong("/a", ""), HasSubstr("`cgi` needs `directory`, `program` or `interpreter`"));
+    EXPECT_THAT(wrong("*.cgi", ""), HasSubstr("`cgi` needs `directory`, `program` or `interpreter`"));
+    EXPECT_THAT(wrong("*.cgi", "program = \"p\""), HasSubstr("for an ending, set `interpreter`"));
+    EXPECT_THAT(wrong("/a/*", "interpreter = \"p\""), HasSubstr("needs an ending as path"));
+    EXPECT_THAT(wrong("/a%2Fb/*", ""), HasSubstr("set `directory`"));
+    EXPECT_THAT(wrong("/a/*", "program = \"p\"\ndirectory = \"p\""), HasSubstr("only one of `directory`"));
+    EXPECT_THAT(wrong("/a/*", "group = \"p\""), HasSubstr("`group` has no meaning without `user`"));
+}
+
+TEST(Configuration, WrongKeysOfPrograms)
+{
+    const auto wrong = [](std::string_view cgi) {
+        const auto all = complaints(cgi_route("/a/*", cgi));
+        EXPECT_EQ(all.size(), 1U) << testing::PrintToString(all);
+        return all.empty() ? std::string() : all.front();
+    };
+    EXPECT_THAT(wrong("programm = \"p\""),
+                StartsWith("c.toml:5:1: unknown key `programm` in [site.route.cgi]; did you mean `program`?"));
+    EXPECT_THAT(wrong("program = \"\""), HasSubstr("5:11: expected a path"));
+    EXPECT_THAT(wrong("program = 1"), HasSubstr("expected a string"));
+    EXPECT_THAT(wrong("body = \"chunked\""), HasSubstr("expected one of \"collect\", \"stream\""));
+    EXPECT_THAT(wrong("idle_seconds = 1.5"), HasSubstr("expected a whole number from 0 to 86400"));
+    EXPECT_THAT(wrong("memory_bytes = 4096"), HasSubstr("expected 0 for no limit, or at least 1048576"));
+    EXPECT_THAT(wrong("open_files = 3"), HasSubstr("expected 0 for no limit, or at least 16"));
+    EXPECT_THAT(wrong("niceness = -1"), HasSubstr("expected a whole number from 0 to 19"));
+    EXPECT_THAT(wrong("running = 0"), HasSubstr("expected a whole number from 1 to"));
+    EXPECT_THAT(wrong("environment = { 1A = \"x\" }"), HasSubstr("`1A` is not the name of an environment variable"));
+    EXPECT_THAT(wrong("environment = { A-B = \"x\" }"), HasSubstr("`A-B` is not the name"));
+    EXPECT_THAT(wrong("environment = { A = 1 }"), HasSubstr("expected a string"));
+    EXPECT_THAT(wrong("environment = { A = \"\\u0000\" }"), HasSubstr("must not contain a NUL"));
+    EXPECT_THAT(wrong("environment = { CONTENT_LENGTH = \"1\" }"), HasSubstr("for each request: remove this line"));
+    EXPECT_THAT(complaints("[[route]]\npath = \"/a/*\"\ncgi = {}\nstatus = 404\n"),
+                ElementsAre(HasSubstr("only one of `redirect`, `rewrite`, `status`, `try` and `cgi`")));
+    EXPECT_THAT(complaints("[[route]]\npath = \"/a/*\"\ncgi = \"x\"\n"),
+                ElementsAre("c.toml:3:7: expected the table [site.route.cgi]"));
+    EXPECT_THAT(complaints("[[route]]\ncgi = {}\n"), ElementsAre(HasSubstr("a route needs a `path`")));
+}
+
+TEST(Configuration, TheStateDirectory)
+{
+    EXPECT_EQ(read("")->state, "/tmp");
+    EXPECT_EQ(read("state = \"/var/lib/occwserv\"")->state, "/var/lib/occwserv");
 }
 
 TEST(Configuration, WrongLogs)

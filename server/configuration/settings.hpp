@@ -127,9 +127,10 @@ struct settings {
     log_rules log;
     stats_rules stats;
     sandbox_rules sandbox;
-    std::string control;  // the path of the control socket; "" is none
-    std::string user;     // the user to switch to after a start by root; "" is no change
-    std::string group;    // "" is the user's group
+    std::string control;         // the path of the control socket; "" is none
+    std::string user;            // the user to switch to after a start by root; "" is no change
+    std::string group;           // "" is the user's group
+    std::string state = "/tmp";  // the directory of temporary files, which have no names
     patience patience;
     http::limits limits;
     std::string configuration_file;     // the path as given; "" is none
