@@ -63,7 +63,7 @@ struct endpoint : member_link, held_back {
         false;              // an end or an error was reported, so a short read does not mean that the input is drained
     bool is_pipe = false;   // use read(2) and write(2) instead of recv and send
     bool is_quick = false;  // the peer reads fast, so the kernel may buffer as much for it as it wants
-    bool released = false;  // its descriptor was duplicated, so the open file outlives the endpoint
+    bool released = false;  // its descriptor was duplicated, so the open file may outlive the endpoint
     bool closing = false;
     std::array<bool, 2> is_watched{};  // by side: the waiter is a `watch`
 

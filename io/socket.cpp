@@ -48,11 +48,31 @@ socket::socket(descriptor d) : endpoint_(&engine::here().owned().new_endpoint(d.
     (void)std::move(d).release();  // from now on the endpoint owns it
 }
 
+namespace {
+
+bool has_bytes_on_their_way(const detail::endpoint& e)
+{
+    return e.member != detail::membership::none || e.fetch_in_flight || e.early;
+}
+
+}  // namespace
+
+result<socket> socket::another() const
+{
+    CSP_CHECK(!has_bytes_on_their_way(*endpoint_), "a socket is duplicated only when no bytes are on their way to it");
+    descriptor duplicate(fcntl(number(), F_DUPFD_CLOEXEC, 0));
+    if (!duplicate) return failed<socket>();
+    socket made(std::move(duplicate));
+    made.at().is_pipe = endpoint_->is_pipe;
+    // The engine must not expect that closing either descriptor closes the open file.
+    made.at().released = endpoint_->released = true;
+    return made;
+}
+
 descriptor socket::release() &&
 {
     detail::endpoint& e = *std::exchange(endpoint_, nullptr);
-    CSP_CHECK(e.member == detail::membership::none && !e.fetch_in_flight && !e.early,
-              "a socket is given up only when no bytes are on their way to it here");
+    CSP_CHECK(!has_bytes_on_their_way(e), "a socket is given up only when no bytes are on their way to it here");
     // Duplicates the descriptor, so that the engine can release the first one later.
     descriptor kept(fcntl(e.fd, F_DUPFD_CLOEXEC, 0));
     e.released = true;

@@ -49,6 +49,10 @@ class socket {
     /// Releases the descriptor. REQUIRES: the socket is not in a select set, and no process waits on it.
     [[nodiscard]] descriptor release() &&;
 
+    /// A second socket of the same connection, so that one process can read while another writes. The connection is
+    /// closed with the last of them. Only one of them may be read from at a time. REQUIRES: as release().
+    [[nodiscard]] result<socket> another() const;
+
     [[nodiscard]] detail::endpoint& at() const { return *endpoint_; }
 
   private:

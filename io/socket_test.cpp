@@ -417,6 +417,42 @@ process pairs_and_pipes()
 }
 TEST_P(sockets, may_be_pairs_and_pipes) { run(pairs_and_pipes()); }
 
+process reads_byte_by_byte(socket s, std::string expected)
+{
+    for (const char wanted : expected) {
+        char byte = 0;
+        EXPECT_EQ(co_await recv(s, {&byte, 1}, soon()), 1U);
+        EXPECT_EQ(byte, wanted);
+    }
+}
+process sends_slowly(socket s, std::string text)
+{
+    for (const char& c : text) {
+        co_await csp::sleep(1ms);
+        co_await put(s, {&c, 1});
+    }
+}
+process duplicates()
+{
+    auto [client, server] = co_await tcp_pair();
+    for (int i = 0; i < 3; ++i) {
+        // Each of them waits, so each is watched, and the next one may have the number of the one before.
+        auto second = server.another();
+        auto clients_second = client.another();
+        co_await par(reads_byte_by_byte(std::move(*second), "abc"), sends_slowly(std::move(*clients_second), "abc"));
+        EXPECT_EQ(co_await get(server, in(2ms)), "deadline passed");
+        co_await put(client, "d");
+        EXPECT_EQ(co_await get(server), "d");
+    }
+    auto last = server.another();
+    server = {};
+    co_await put(*last, "still open");
+    EXPECT_EQ(co_await get(client), "still open");
+    last = socket();
+    EXPECT_EQ(co_await get(client), "end");
+}
+TEST_P(sockets, are_read_and_written_through_duplicates) { run(duplicates()); }
+
 process elsewhere(descriptor d)
 {
     EXPECT_EQ(csp::core::here().index(), 1U);
