@@ -170,7 +170,6 @@ conn take_connection(exchange x)
         c->now = connection::over();
         return c;
     }
-    if (x->carrier.persists()) c->end_request();
     x->carrier.enter_next_phase(*c);
     if (c->is<connection::lingering>() && !io::shutdown_write(c->socket)) c->now = connection::over();
     return c;

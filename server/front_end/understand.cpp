@@ -2,6 +2,7 @@
 #include "server/front_end/understand.hpp"
 
 #include <expected>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -21,19 +22,28 @@ using http::method;
 using http::status;
 using has_request = connection::has_request;
 
-/// Whether the end of the request is known, so that the next one can be found. It is not if the client waits for "100
-/// Continue": after another response it may or may not send the body. After CONNECT the client may send tunnel data at
-/// once, which third parties may have chosen and which must not be taken for requests. For an unknown method, what
-/// follows the head is unknown too.
-bool is_end_known(const http::request_head& head)
+/// After CONNECT the client may send tunnel data at once, which third parties may have chosen and which must not be
+/// taken for requests. For an unknown method, what follows the head is unknown too.
+bool is_followed_by_a_body_only(const http::request_head& head)
 {
-    return !head.expect_continue && head.method != method::connect && head.method != method::other;
+    return head.method != method::connect && head.method != method::other;
 }
 
-std::optional<body_to_skip> body_after(const http::request_head& head)
+/// Whether the end of the request is known, so that the next one can be found. It is not if the client waits for "100
+/// Continue": after another response it may or may not send the body.
+bool is_end_known(const http::request_head& head) { return !head.expect_continue && is_followed_by_a_body_only(head); }
+
+std::unique_ptr<unread_body> body_after(const http::request_head& head)
 {
-    if (!head.has_body()) return std::nullopt;
-    return head.chunked ? body_to_skip(http::chunked_decoder()) : body_to_skip(*head.content_length);
+    auto body = std::make_unique<unread_body>();
+    if (head.chunked) {
+        body->rest = http::chunked_decoder();
+    } else {
+        body->rest = *head.content_length;
+        body->length = head.content_length;
+    }
+    body->awaits_continue = head.expect_continue;
+    return body;
 }
 
 /// Whether the input after this request begins with a complete head, or with one that is invalid already.
@@ -164,6 +174,14 @@ void decide_for_path(exchange_record& x)
     }
 }
 
+/// Whether the connection may persist, if the end of the request is known.
+bool persists(const http::request_head& head, const has_request& request, std::string_view rest)
+{
+    // While draining, requests that have already arrived are still answered.
+    const bool is_last = request.is_last && rest.empty();
+    return head.keep_alive && !is_last;
+}
+
 /// What happens to the connection after the response. If a connection is closed with unread input, the kernel resets it
 /// and the client may lose the response, so it lingers (RFC 9112, section 9.6).
 std::variant<http1_carrier::close, http1_carrier::keep_open> what_follows(const http::request_head& head,
@@ -173,14 +191,11 @@ std::variant<http1_carrier::close, http1_carrier::keep_open> what_follows(const 
 {
     const std::string_view rest = c.input.text().substr(*request.head);
     const bool end_is_known = is_end_known(head);
-    // While draining, requests that have already arrived are still answered.
-    const bool is_last = request.is_last && rest.empty();
-    if (!head.keep_alive || !end_is_known || is_last) {
+    if (!persists(head, request, rest) || !end_is_known) {
         return http1_carrier::close{.lingers = !end_is_known || head.has_body() || !rest.empty()};
     }
     return http1_carrier::keep_open{.is_told = head.version == http::version::http_1_0,
-                                    .next_is_here = !head.has_body() && is_answered_at_once(rest, sizes),
-                                    .body = body_after(head)};
+                                    .next_is_here = !head.has_body() && is_answered_at_once(rest, sizes)};
 }
 
 /// Refuses a request whose head is invalid. Its end is unknown (RFC 9112, section 9.3).
@@ -237,6 +252,11 @@ exchange understand(conn&& c, http::request_head& head)
     const auto parsed = http::parse_head(sent, x->by->limits, head);
     if (request.head && parsed) {
         carrier.then = what_follows(head, *c, request, x->by->limits);
+        if (head.has_body()) [[unlikely]] {
+            carrier.body = body_after(head);
+            carrier.body->persists_if_read = head.expect_continue && is_followed_by_a_body_only(head) &&
+                                             persists(head, request, c->input.text().substr(*request.head));
+        }
         understand_request(head, *x);
     } else {
         carrier.then = http1_carrier::close{.lingers = true};

@@ -87,7 +87,7 @@ TEST(Understand, Heads)
     http::request_head head;
     for (const understood& row : table) {
         const exchange x = understand(kernel.connection_with(row.sent), head);
-        const http1_carrier& carrier = *x->carrier.http1();
+        http1_carrier& carrier = *x->carrier.http1();
         EXPECT_EQ(refused_with(*x), row.refused) << row.sent;
         EXPECT_EQ(carrier.persists(), row.persists) << row.sent;
         carrier.enter_next_phase(*carrier.connection);

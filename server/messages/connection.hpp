@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "csp/core.hpp"
@@ -37,6 +38,8 @@ class input_bytes {
     [[nodiscard]] bool empty() const { return text().empty(); }
 
     void add(io::buffer&& arrived);
+    /// REQUIRES: it is empty. Does not allocate.
+    void put(std::string&& bytes) noexcept { kept_ = std::move(bytes); }
     /// Removes the first `bytes`.
     void consume(std::size_t bytes);
     /// Returns the buffer to the pool; the remaining bytes move to memory of just their size.

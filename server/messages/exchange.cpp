@@ -15,18 +15,24 @@ std::uint64_t response::content_bytes() const
     return bytes;
 }
 
-void http1_carrier::enter_next_phase(server::connection& c) const
+void http1_carrier::enter_next_phase(server::connection& c)
 {
-    if (const auto* const open = std::get_if<keep_open>(&then)) {
-        if (open->body) {
-            c.now.emplace<server::connection::skipping_body>(*open->body);
+    const auto* const closing = std::get_if<close>(&then);
+    if (closing && !closing->lingers) {
+        c.now.emplace<server::connection::over>();
+    } else if (closing || (body && body->is_taken)) {
+        c.now.emplace<server::connection::lingering>();
+    } else {
+        c.end_request();
+        if (body) {
+            c.input.consume(body->consumed);
+            if (c.input.empty()) c.input.put(std::move(body->beyond));
+        }
+        if (body && !body->is_over) {
+            c.now.emplace<server::connection::skipping_body>(body->rest);
         } else {
             c.now.emplace<server::connection::idle>();
         }
-    } else if (std::get<close>(then).lingers) {
-        c.now.emplace<server::connection::lingering>();
-    } else {
-        c.now.emplace<server::connection::over>();
     }
 }
 

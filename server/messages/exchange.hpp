@@ -84,6 +84,19 @@ struct response {
     [[nodiscard]] std::uint64_t content_bytes() const;
 };
 
+/// The body of a request of HTTP/1, as far as it was not read. It is still on its connection, except for the bytes in
+/// `beyond`.
+struct unread_body : csp::pooled {
+    body_to_skip rest;
+    std::optional<std::uint64_t> length = {};  // Content-Length
+    bool awaits_continue = false;              // the client may wait for "100 Continue" before it sends the body
+    bool persists_if_read = false;             // the end of the request is unknown only because of that
+    bool is_taken = false;                     // a request_body reads it
+    bool is_over = false;                      // it was read to its end
+    std::size_t consumed = 0;                  // bytes of the connection's input after the head that were read
+    std::string beyond = {};  // read from the socket and not used; if not empty, all of the input is consumed
+};
+
 /// HTTP/1.0 and 1.1: one exchange at a time owns the connection.
 struct http1_carrier {
     /// The connection ends with the response.
@@ -92,15 +105,15 @@ struct http1_carrier {
     };
     /// The client may send another request afterwards.
     struct keep_open {
-        bool is_told = false;                   // by "Connection: keep-alive", which HTTP/1.0 needs
-        bool next_is_here = false;              // a complete request has arrived after this one
-        std::optional<body_to_skip> body = {};  // of this request, to be discarded
+        bool is_told = false;       // by "Connection: keep-alive", which HTTP/1.0 needs
+        bool next_is_here = false;  // a complete request has arrived after this one
     };
     /// The Connection field of the response.
     enum class connection_option : std::uint8_t { close, none, keep_alive };
 
     conn connection;
     std::variant<close, keep_open> then = {};
+    std::unique_ptr<unread_body> body = {};  // null: the request has none
 
     [[nodiscard]] bool persists() const { return std::holds_alternative<keep_open>(then); }
     [[nodiscard]] bool next_is_here() const
@@ -114,8 +127,9 @@ struct http1_carrier {
         if (!open) return connection_option::close;
         return open->is_told ? connection_option::keep_alive : connection_option::none;
     }
-    /// Sets the phase of the connection after the response.
-    void enter_next_phase(server::connection& c) const;
+    /// Removes the request from the connection, if another may follow, and sets its phase after the response. A body
+    /// that was not read is to be skipped; one that was taken and not put back ends the connection.
+    void enter_next_phase(server::connection& c);
 };
 
 /// A piece of a response for the process that owns a connection with several exchanges.
@@ -131,16 +145,30 @@ struct stream_piece {
     } next = what_follows::more;  // never: the response was cut short
 };
 
+/// A piece of a request's body. It is not empty, except as the last one.
+struct body_piece {
+    std::string bytes;
+    bool is_last = false;
+};
+/// Asks the session for the next piece of the body of one exchange. The session lets the client send so many bytes, and
+/// answers when some have arrived. If it drops the question, the client has left or has withdrawn the request.
+struct body_question {
+    std::size_t most_bytes = 0;
+    csp::out<body_piece> answer = {};
+};
+
 /// A protocol with several exchanges at once on one connection.
 struct stream_carrier {
     csp::shared_out<stream_piece> to_session;
     std::uint32_t stream = 0;
     request_id id = {};
+    csp::out<body_question> body = {};              // of this exchange alone; null: the request has no body
+    std::optional<std::uint64_t> body_length = {};  // if the client has announced it
 };
 
 /// The way by which an exchange's response reaches its client. Only front_end/understand, which chooses it, and
-/// respond/, which writes by it, look at http1() and stream(); every other stage calls the functions below them, and
-/// need not change when a carrier is added.
+/// respond/, which reads and writes by it, look at http1() and stream(); every other stage calls the functions below
+/// them, and need not change when a carrier is added.
 class any_carrier {
   public:
     any_carrier(http1_carrier c) : kind_(std::move(c)) {}
@@ -158,8 +186,8 @@ class any_carrier {
     [[nodiscard]] const connection* own_connection() const { return http1() ? http1()->connection.get() : nullptr; }
     /// Moves that connection out; null as above.
     [[nodiscard]] conn take_connection() { return http1() ? std::move(http1()->connection) : conn(); }
-    /// Sets the phase of that connection, which was moved out, after the response.
-    void enter_next_phase(connection& c) const
+    /// Removes the request from that connection, which was moved out, and sets its phase after the response.
+    void enter_next_phase(connection& c)
     {
         if (http1()) http1()->enter_next_phase(c);
     }
@@ -248,5 +276,7 @@ struct exchange_record : csp::pooled {
 using exchange = std::unique_ptr<exchange_record>;
 static_assert(csp::mobile<exchange>);
 static_assert(csp::mobile<stream_piece>);
+static_assert(csp::mobile<body_question>);
+static_assert(csp::mobile<body_piece>);
 
 }  // namespace server
