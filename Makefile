@@ -20,7 +20,7 @@ all: ## build the server (build/release/occwserv)
 
 run: QUIET = >/dev/null
 run: all ## serve site/ on http://127.0.0.1:8080 (PORT= changes it)
-	@exec $(server) site --port $(PORT)
+	@exec $(server) build/release/site --cgi /cgi-bin/ --port $(PORT)
 
 test: ## build all and run every test
 	@$(DEPENDENCIES) test

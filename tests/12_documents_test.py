@@ -176,10 +176,9 @@ def test_the_examples_are_valid(place):
 
 def test_the_configuration_of_the_package_is_valid(place):
     text = (HOME / "debian/occwserv.toml").read_text()
-    example = re.sub(r"^#", "", text.partition("# More sites")[2], flags=re.M)
-    settings = text.partition("# More sites")[0] + example.partition("\n")[2]
-    assert {"root", "listen", "log", "site"} <= set(tomllib.loads(settings))
-    for root in ("srv/example.org", "usr/share/occwserv/site"):
+    settings = re.sub(r"^#( *(?:\[|\w+ = ))", r"\1", text, flags=re.M)  # with all that is only proposed
+    assert {"root", "listen", "log", "route", "site"} <= set(tomllib.loads(settings))
+    for root in ("srv/example.org", "usr/share/occwserv/site", "usr/libexec/occwserv/cgi-bin"):
         (place / root).mkdir(parents=True)
     r = check(place, settings.replace(":80", f":{free_port()}"))
     assert r.returncode == 0, r.stderr
