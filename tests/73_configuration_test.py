@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from harness import DEADLINE, binary, fill_tree, free_port, wait_until
+from harness import DEADLINE, binary, fill_tree, free_port, told, wait_until
 
 
 def run(*words):
@@ -394,3 +394,105 @@ def test_explain_tells_why(place):
     assert "the server answers this itself" in told("/healthz")
     assert run("explain", "/about", place / "site").stdout.count("404 Not Found") == 1  # the default site of a directory
     assert "421" in told("http://elsewhere.example/")
+
+
+# --- programs ---------------------------------------------------------------------------------------------------------
+
+
+def put_program(file, text="#!/bin/sh\n"):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o755)
+
+
+def test_cgi_on_the_command_line_is_a_route_in_front_of_the_others(place):
+    put_program(place / "site/cgi-bin/a")
+    put_program(place / "site/b/c/a")
+    file = place / "c.toml"
+    file.write_text(f"""root = "{place}/site"
+[[route]]
+path = "/*"
+try = ["{{path}}", "/missing"]
+""")
+    words = ("--config", file, "--cgi", "/cgi-bin/", "--cgi", "/b/c")
+    assert run("check", "--config", file).stderr.startswith(f"warning: {file}:4:7: ")
+    r = run("check", *words)
+    assert (r.returncode, r.stderr.count("warning")) == (0, 1), r.stderr
+    assert r.stderr.startswith(f"warning: {file}:4:7: "), "the places of the other routes are still right"
+    for prefix in ("/cgi-bin", "/b/c"):
+        said = run("explain", f"{prefix}/a", *words).stdout
+        assert f"route     {prefix}/*: the programs in {place}/site{prefix}\n" in said
+    assert "route     /*: try" in run("explain", "/cgi-binary", *words).stdout
+
+
+@pytest.mark.parametrize("words, why", [
+    (("--cgi", "cgi-bin/"), "--cgi cgi-bin/: expected the beginning of a path, such as /cgi-bin/"),
+    (("--cgi", "/a/../b/"), "--cgi /a/../b/: expected the beginning of a path"),
+    (("--cgi", "/a%2Fb/"), "--cgi /a%2Fb/: expected the beginning of a path"),
+    (("--cgi", "*.cgi"), "--cgi *.cgi: expected the beginning of a path"),
+])
+def test_a_wrong_prefix_of_programs(place, words, why):
+    (place / "site").mkdir(exist_ok=True)
+    r = run("check", place / "site", *words)
+    assert (r.returncode, why in r.stderr) == (2, True), r.stderr
+
+
+def test_programs_need_a_directory_to_serve(place):
+    (place / "a").mkdir()
+    (place / "c.toml").write_text(f'[[site]]\nnames = "a.example"\nroot = "{place}/a"\n')
+    r = run("check", "--config", place / "c.toml", "--cgi", "/x/")
+    assert (r.returncode, "--cgi needs a directory to serve" in r.stderr) == (2, True), r.stderr
+
+
+PROGRAMS = """root = "{site}"
+[[route]]
+path = "/cgi-bin/*"
+cgi = {}
+[[route]]
+path = "/one/*"
+cgi = { program = "{site}/one", working_directory = "/no/such/directory" }
+[[route]]
+path = "*.php"
+cgi = { interpreter = "/no/such/php" }
+"""
+
+
+def test_check_finds_programs_that_cannot_be_run(place):
+    site = place / "site"
+    put_program(site / "cgi-bin/broken", "#!/no/such/sh\n")
+    put_program(site / "cgi-bin/good")
+    (site / "cgi-bin/data.txt").write_text("data")
+    put_program(site / "one")
+    file = place / "c.toml"
+    file.write_text(PROGRAMS.replace("{site}", str(site)))
+    r = run("check", "--config", file)
+    assert r.returncode == 0, r.stderr
+    for line in (
+        f"{file}:4:7: {site}/cgi-bin/broken cannot be run: its first line names /no/such/sh, which does not exist",
+        f"{file}:4:7: data.txt in {site}/cgi-bin cannot be run: not executable",
+        f"{file}:7:7: `working_directory` is /no/such/directory, which is not a directory: no program can start",
+        f"{file}:10:7: /no/such/php does not exist",
+    ):
+        assert f"warning: {line}\n" in r.stderr
+    r = run("check", "--config", file, "--state", "/no/such/state")
+    assert (r.returncode, "`state` is /no/such/state, which is not a directory" in r.stderr) == (2, True)
+
+
+def test_mistakes_in_the_rules_of_programs(place):
+    file = place / "c.toml"
+    file.write_text("""root = "."
+[[route]]
+path = "/a"
+cgi = { directory = "x", runing = 3 }
+""")
+    r = run("check", "--config", file)
+    assert r.returncode == 2
+    assert f"{file}:4:26: unknown key `runing` in [site.route.cgi]; did you mean `running`?" in r.stderr
+    assert f"{file}:4:7: a `directory` of programs needs a path such as" in r.stderr
+
+
+def test_the_server_says_which_programs_it_runs(serve, place):
+    site = place / "programs"
+    put_program(site / "cgi-bin/a")
+    server = serve(site=site, arguments=["--cgi", "/cgi-bin/"])
+    told(server, f"programs answer /cgi-bin/*: {site}/cgi-bin")

@@ -13,6 +13,7 @@
 #include "server/configuration/log_target.hpp"
 #include "server/configuration/policy.hpp"
 #include "server/service/prospects.hpp"
+#include "server/service/prospects_of_programs.hpp"
 
 namespace server {
 namespace {
@@ -47,6 +48,7 @@ int check(const std::expected<settings, std::vector<complaint>>& read)
     std::vector<complaint> wrong = missing_on_this_machine(*read);
     append(wrong, closed_to_reading(*read));
     append(warnings, missing_rights(*read));
+    append(warnings, unusable_programs(*read));
     auto addresses = check_addresses(*read);
     append(wrong, std::move(addresses.mistakes));
     append(warnings, std::move(addresses.warnings));

@@ -84,12 +84,26 @@ std::string name_of(const settings& s, const exchange_record& x)
     return fmt::format("{}, in {}", name, named.files.root);
 }
 
+std::string name_of(const cgi_rules& rules)
+{
+    switch (rules.what) {
+        case cgi_rules::kind::directory:
+            return fmt::format("the programs in {}", rules.path);
+        case cgi_rules::kind::program:
+            return fmt::format("the program {}", rules.path);
+        case cgi_rules::kind::interpreter:
+            return fmt::format("the interpreter {}", rules.path);
+    }
+    std::unreachable();
+}
+
 std::string name_of(const action& a)
 {
     if (const auto* to = std::get_if<redirect>(&a)) return fmt::format("redirect to {}", to->to);
     if (const auto* to = std::get_if<rewrite>(&a)) return fmt::format("rewrite to {}", to->to);
     if (const auto* to = std::get_if<fixed_status>(&a)) return fmt::format("status {}", http::number(to->code));
     if (const auto* to = std::get_if<look_for>(&a)) return fmt::format("try {}", fmt::join(to->tries, ", "));
+    if (const auto* to = std::get_if<cgi_rules>(&a)) return name_of(*to);
     return "headers only";
 }
 

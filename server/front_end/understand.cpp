@@ -241,7 +241,8 @@ void understand_request(const http::request_head& head, exchange_record& x)
 exchange understand(conn&& c, http::request_head& head)
 {
     const auto& request = std::get<has_request>(c->now);
-    auto x = std::make_unique<exchange_record>(http1_carrier());
+    // Every member has its initializer; make_unique() would zero the whole record before.
+    auto x = std::make_unique_for_overwrite<exchange_record>();
     x->by = std::move(c->by);
     x->site = x->by->names.by_default().value_or(x->by->nowhere());
     x->began = csp::core::here().now();

@@ -20,6 +20,7 @@
 #include "server/service/descriptors.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/prospects.hpp"
+#include "server/service/prospects_of_programs.hpp"
 
 namespace server {
 namespace {
@@ -133,6 +134,7 @@ mistakes read_again(new_configuration& next, const settings& in_force, const own
         if (i == 0) std::ranges::move(missing_pages(*p), std::back_inserter(notes));
         next.policies.emplace_back(std::move(*p));
     }
+    std::ranges::move(unusable_programs(next.read), std::back_inserter(notes));
     return {};
 }
 
@@ -251,9 +253,31 @@ csp::step<void> put_in_force(new_configuration& next, const settings& in_force, 
 
 }  // namespace
 
+namespace {
+
+constexpr std::size_t most_named = 20;
+
+/// A line for each route that runs programs.
+std::string programs_served(const std::vector<site>& sites)
+{
+    std::vector<std::string> lines;
+    for (const site& one : sites) {
+        for (const route& r : one.files.routes) {
+            const auto* const rules = std::get_if<cgi_rules>(&r.then);
+            if (rules == nullptr) continue;
+            lines.push_back(fmt::format("programs answer {}{}: {}\n", one.names.empty() ? "" : one.names.front(),
+                                        r.path, rules->path));
+        }
+    }
+    const std::size_t more = lines.size() - std::min(lines.size(), most_named);
+    lines.resize(lines.size() - more);
+    return fmt::format("{}{}", fmt::join(lines, ""), more == 0 ? "" : fmt::format("and {} more such routes\n", more));
+}
+
+}  // namespace
+
 std::string what_is_served(const settings& s)
 {
-    constexpr std::size_t most_named = 20;
     const std::vector<site> sites = all_sites(s);
     std::string lines;
     for (const std::string& where : s.listen) {
@@ -261,7 +285,7 @@ std::string what_is_served(const settings& s)
                              sites.size() == 1 ? sites.front().files.root : fmt::format("{} sites", sites.size()),
                              where, s.workers, s.workers == 1 ? "" : "s");
     }
-    if (sites.size() == 1) return lines;
+    if (sites.size() == 1) return lines + programs_served(sites);
     for (std::size_t i = 0; i < std::min(sites.size(), most_named); ++i) {
         const site& one = sites[i];
         const std::string names = fmt::format("{}", fmt::join(one.names, ", "));
@@ -269,7 +293,7 @@ std::string what_is_served(const settings& s)
                              one.is_default ? "by default" : "", one.files.root);
     }
     if (sites.size() > most_named) lines += fmt::format("and {} more sites\n", sites.size() - most_named);
-    return lines;
+    return lines + programs_served(sites);
 }
 
 csp::process config(settings in_force, own_command command, steward_line steward, csp::in<reload_request> requests,

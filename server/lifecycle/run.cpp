@@ -22,6 +22,7 @@
 #include "server/service/descriptors.hpp"
 #include "server/service/processors.hpp"
 #include "server/service/prospects.hpp"
+#include "server/service/prospects_of_programs.hpp"
 
 namespace server {
 namespace {
@@ -47,6 +48,7 @@ std::vector<log_lines> first_lines_of(const settings& s, const opened& o, const 
     all.reserve(s.warnings.size() + 2);
     for (const std::string& w : s.warnings) all.push_back(error_line("warning", w));
     for (const std::string& w : missing_pages(o.policies.front())) all.push_back(error_line("warning", w));
+    for (const std::string& w : unusable_programs(s)) all.push_back(error_line("warning", w));
     std::istringstream lines(what_is_served(s));
     for (std::string line; std::getline(lines, line);) all.push_back(error_line("notice", line));
     all.push_back(error_line("notice", o.engine));

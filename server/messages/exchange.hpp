@@ -171,6 +171,8 @@ struct stream_carrier {
 /// them, and need not change when a carrier is added.
 class any_carrier {
   public:
+    /// HTTP/1; its connection is still to be set. Made in place, since an exchange is made for every request.
+    any_carrier() = default;
     any_carrier(http1_carrier c) : kind_(std::move(c)) {}
     any_carrier(stream_carrier c) : kind_(std::move(c)) {}
 
@@ -251,6 +253,7 @@ using decision =
     std::variant<page_lookup, cached_page, sent_by_cache, allowed_methods, statistics, redirect_to, error_response>;
 
 struct exchange_record : csp::pooled {
+    exchange_record() = default;
     explicit exchange_record(any_carrier by) : carrier(std::move(by)) {}
 
     request asked;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@
 #include "io/socket.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/privileges.hpp"
+#include "server/service/prospects_of_programs.hpp"
 #include "server/service/who_listens.hpp"
 
 namespace server {
@@ -141,6 +143,8 @@ bool is_readable(const std::vector<std::string>& allowed, const std::string& pat
     return std::ranges::any_of(allowed, [&](const std::string& one) { return is_beneath(one, path); });
 }
 
+void append(messages& to, messages more) { std::ranges::move(more, std::back_inserter(to)); }
+
 /// Reports a directory that may not be read. One that does not exist is reported elsewhere.
 void check_reading(const std::vector<std::string>& allowed, const std::string& directory, std::string_view key,
                    const std::string& place, std::vector<std::string>& wrong)
@@ -151,12 +155,28 @@ void check_reading(const std::vector<std::string>& allowed, const std::string& d
                                 place, key, directory, fmt::join(allowed, ", ")));
 }
 
+/// The directories in which the server itself looks for what a program, or its answer, names.
+void check_reading_for_programs(const std::vector<std::string>& allowed, const static_rules& files, messages& wrong)
+{
+    for (std::size_t i = 0; i < files.routes.size(); ++i) {
+        const auto* const rules = std::get_if<cgi_rules>(&files.routes[i].then);
+        if (rules == nullptr) continue;
+        const std::string place = files.places(fmt::format("route.{}.cgi", i));
+        if (rules->what == cgi_rules::kind::directory) check_reading(allowed, rules->path, "cgi", place, wrong);
+        if (!rules->sendfile_root.empty()) check_reading(allowed, rules->sendfile_root, "sendfile_root", place, wrong);
+    }
+}
+
 }  // namespace
 
 std::vector<std::string> missing_on_this_machine(const settings& s, user_is user)
 {
     messages wrong;
-    if (user == user_is::to_be_found) check_account(s, wrong);
+    if (user == user_is::to_be_found) {
+        check_account(s, wrong);
+        append(wrong, missing_accounts_of_programs(s));
+    }
+    append(wrong, missing_for_programs(s));
     if (const auto directory = missing_directory_of(s.control); directory && !is_created_by_systemd(*directory)) {
         wrong.push_back(fmt::format("{}{}", s.places("control"), no_directory("control", s.control, *directory)));
     }
@@ -175,6 +195,7 @@ std::vector<std::string> missing_rights(const settings& s)
         warnings.push_back(fmt::format("{}{} (in a systemd unit, RuntimeDirectory= creates it)", s.places("control"),
                                        no_directory("control", s.control, *directory)));
     }
+    append(warnings, missing_rights_for_programs(s));
     return warnings;
 }
 
@@ -251,6 +272,7 @@ std::vector<std::string> closed_to_reading(const settings& s)
         for (const std::string& target : each.files.links_into) {
             check_reading(allowed, target, "links_into", each.files.places("links_into"), wrong);
         }
+        check_reading_for_programs(allowed, each.files, wrong);
     }
     return wrong;
 }

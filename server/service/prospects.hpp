@@ -19,7 +19,7 @@ namespace server {
 /// Whether to look up the account. A reload does not if the account is the one in force: the C library's modules that
 /// look it up may need what the sandbox forbids.
 enum class user_is : std::uint8_t { to_be_found, known };
-/// Mistakes: users, groups and directories that do not exist.
+/// Mistakes: users, groups and directories that do not exist, also those of programs.
 [[nodiscard]] std::vector<std::string> missing_on_this_machine(const settings& s, user_is user = user_is::to_be_found);
 
 struct findings {
@@ -35,7 +35,7 @@ struct findings {
 /// Warnings that depend on the rights of this process, with which the server may not be started.
 [[nodiscard]] std::vector<std::string> missing_rights(const settings& s);
 
-/// Mistakes: directories of [sandbox] `read` that are not there, and roots that are outside all of them.
+/// Mistakes: directories of [sandbox] `read` that are not there, and roots and the like that are outside all of them.
 [[nodiscard]] std::vector<std::string> closed_to_reading(const settings& s);
 
 }  // namespace server
