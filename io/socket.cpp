@@ -290,6 +290,24 @@ bool send_call::attempt()
     return true;
 }
 
+bool splice_call::attempt()
+{
+    endpoint& e = endpoint_;
+    if (!e.maybe_writable) return false;
+    if (was_full(e)) judge_peer(e);
+    ssize_t moved = 0;
+    do {
+        moved = ::splice(pipe_, nullptr, e.fd, nullptr, count_, flags_);
+    } while (moved < 0 && errno == EINTR);
+    if (moved < 0) {
+        if (errno != EAGAIN) return fail(errno);
+        is_full(e);
+        return false;
+    }
+    done_ = static_cast<std::size_t>(moved);
+    return true;
+}
+
 bool readiness_call::attempt()
 {
     endpoint& e = endpoint_;
@@ -426,6 +444,19 @@ csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t
         }
         if (const auto waited = co_await writable(s, until); !waited) co_return waited;
     }
+}
+
+std::size_t ready_bytes(const socket& s)
+{
+    int bytes = 0;
+    return ioctl(s.number(), FIONREAD, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
+detail::splice_call splice(socket& pipe, socket& to, std::size_t count, deadline until, more_follows more,
+                           std::source_location where)
+{
+    constexpr unsigned flags = SPLICE_F_NONBLOCK | SPLICE_F_MOVE;
+    return {pipe, to, count, more == more_follows::yes ? flags | SPLICE_F_MORE : flags, until, where};
 }
 
 csp::step<result<socket>> connect(address where, deadline until)

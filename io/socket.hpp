@@ -236,6 +236,23 @@ class send_call : public socket_call<send_call> {
     int flags_;
 };
 
+class splice_call : public socket_call<splice_call> {
+  public:
+    splice_call(socket& pipe, socket& to, std::size_t count, unsigned flags, deadline until, std::source_location where)
+        : socket_call(to.at(), side::write, until, "a peer to take bytes of a pipe", where),
+          count_(count),
+          pipe_(pipe.number()),
+          flags_(flags)
+    {
+    }
+    [[nodiscard]] bool attempt();
+
+  private:
+    std::size_t count_;
+    int pipe_;
+    unsigned flags_;
+};
+
 /// Waits until a side may be ready; does not read or write.
 class readiness_call : public socket_call<readiness_call> {
   public:
@@ -292,6 +309,16 @@ void push(socket& s);
 [[nodiscard]] csp::step<result<std::size_t>> send_file(socket& s, const file& f, std::uint64_t offset,
                                                        std::size_t count, deadline until,
                                                        file_key key = file_key::none);
+
+/// The number of bytes that can be read from a pipe or a stream socket at once; 0 if that is unknown.
+[[nodiscard]] std::size_t ready_bytes(const socket& s);
+
+/// Moves at least one byte from a pipe to the socket, at most `count`, without a copy through our memory (splice(2)).
+/// Returns the number moved, 0 if the pipe has ended. EINVAL if the kernel cannot do that with these two. REQUIRES: the
+/// pipe has so many bytes ready, or has ended.
+[[nodiscard]] detail::splice_call splice(socket& pipe, socket& to, std::size_t count, deadline until,
+                                         more_follows more = more_follows::no,
+                                         std::source_location where = std::source_location::current());
 
 /// Connects to a listening socket.
 [[nodiscard]] csp::step<result<socket>> connect(address where, deadline until);

@@ -55,7 +55,7 @@ constexpr std::array children{SCMP_SYS(wait4), SCMP_SYS(waitid)};
 constexpr std::array descriptors{
     SCMP_SYS(read),   SCMP_SYS(pread64),  SCMP_SYS(preadv2), SCMP_SYS(write),    SCMP_SYS(pwrite64),
     SCMP_SYS(writev), SCMP_SYS(close),    SCMP_SYS(lseek),   SCMP_SYS(dup),      SCMP_SYS(poll),
-    SCMP_SYS(ppoll),  SCMP_SYS(eventfd2), SCMP_SYS(pipe2),   SCMP_SYS(sendfile),
+    SCMP_SYS(ppoll),  SCMP_SYS(eventfd2), SCMP_SYS(pipe2),   SCMP_SYS(sendfile), SCMP_SYS(splice),
 };
 
 /// Landlock restricts which files they may open, make and remove.

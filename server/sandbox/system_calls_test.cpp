@@ -190,8 +190,9 @@ TEST_P(SystemCalls, AllowsWhatTheServerDoes)
     EXPECT_EXIT(
         {
             restrict_for(GetParam());
-            for (const long call : {SYS_accept4, SYS_bind, SYS_listen, SYS_shutdown, SYS_sendfile, SYS_preadv2,
-                                    SYS_getdents64, SYS_fdatasync, SYS_recvfrom, SYS_sendto, SYS_sendmsg}) {
+            for (const long call :
+                 {SYS_accept4, SYS_bind, SYS_listen, SYS_shutdown, SYS_sendfile, SYS_splice, SYS_preadv2,
+                  SYS_getdents64, SYS_fdatasync, SYS_recvfrom, SYS_sendto, SYS_sendmsg}) {
                 EXPECT_NE(told(call, -1, 0, 0, 0, 0, 0), EPERM) << "call " << call;
             }
             EXPECT_EQ(told(SYS_kill, ::getpid(), 0), 0);
