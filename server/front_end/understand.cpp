@@ -192,7 +192,8 @@ std::variant<http1_carrier::close, http1_carrier::keep_open> what_follows(const 
     const std::string_view rest = c.input.text().substr(*request.head);
     const bool end_is_known = is_end_known(head);
     if (!persists(head, request, rest) || !end_is_known) {
-        return http1_carrier::close{.lingers = !end_is_known || head.has_body() || !rest.empty()};
+        return http1_carrier::close{.lingers = !end_is_known || head.has_body() || !rest.empty(),
+                                    .takes_chunks = head.version == http::version::http_1_1};
     }
     return http1_carrier::keep_open{.is_told = head.version == http::version::http_1_0,
                                     .next_is_here = !head.has_body() && is_answered_at_once(rest, sizes)};
@@ -260,7 +261,7 @@ exchange understand(conn&& c, http::request_head& head)
         }
         understand_request(head, *x);
     } else {
-        carrier.then = http1_carrier::close{.lingers = true};
+        carrier.then = http1_carrier::close{.lingers = true, .takes_chunks = false};
         refuse_head(*x, request.head ? parsed.error() : request.head.error(), sent, head);
     }
     if (request.retry_after) refuse_for_now(*x, request);

@@ -101,7 +101,8 @@ struct unread_body : csp::pooled {
 struct http1_carrier {
     /// The connection ends with the response.
     struct close {
-        bool lingers;  // the client may still send: see connection::lingering
+        bool lingers;       // the client may still send: see connection::lingering
+        bool takes_chunks;  // the client speaks HTTP/1.1
     };
     /// The client may send another request afterwards.
     struct keep_open {
@@ -126,6 +127,12 @@ struct http1_carrier {
         const auto* const open = std::get_if<keep_open>(&then);
         if (!open) return connection_option::close;
         return open->is_told ? connection_option::keep_alive : connection_option::none;
+    }
+    /// Whether the client understands Transfer-Encoding: chunked, as HTTP/1.1 requires.
+    [[nodiscard]] bool takes_chunks() const
+    {
+        const auto* const open = std::get_if<keep_open>(&then);
+        return open ? !open->is_told : std::get<close>(then).takes_chunks;
     }
     /// Removes the request from the connection, if another may follow, and sets its phase after the response. A body
     /// that was not read is to be skipped; one that was taken and not put back ends the connection.

@@ -29,6 +29,16 @@ class progress {
         handed_ += bytes;
         latest_ = csp::core::here().now();
     }
+    /// Call this before each part of a response that is made piece by piece. The time since the last call that sent
+    /// something does not count, because the client did not delay the server then.
+    void resume()
+    {
+        const csp::time_point now = csp::core::here().now();
+        const csp::duration idle = now - latest_;
+        latest_ = now;
+        look_at_ += idle;
+        if (first_) first_->at += idle;
+    }
     /// The time until which to wait for the kernel.
     [[nodiscard]] csp::time_point next_deadline() const { return latest_ + stall_; }
 

@@ -65,6 +65,27 @@ csp::process cannot_save_up()
     EXPECT_EQ(p.next_deadline(), csp::core::here().now() + seconds(10));
 }
 
+/// The server sends a piece every hour. The client takes what it has been sent before, at `bytes_a_stall`.
+csp::process server_makes_pieces(std::uint64_t bytes_a_stall, bool is_enough)
+{
+    progress p(limits);
+    std::uint64_t queued = 0;
+    bool goes_on = true;
+    for (int piece = 0; piece < 10 && goes_on; ++piece) {
+        co_await csp::sleep(std::chrono::hours(1));
+        p.resume();
+        EXPECT_EQ(p.next_deadline(), csp::core::here().now() + seconds(10));
+        p.add_accepted(10'000);
+        queued = 10'000;
+        while (queued >= bytes_a_stall && goes_on) {
+            co_await csp::sleep_until(p.next_deadline());
+            queued -= bytes_a_stall;
+            goes_on = p.goes_on(queued);
+        }
+    }
+    EXPECT_EQ(goes_on, is_enough);
+}
+
 void run_alone(csp::process&& p)
 {
     csp::test_kernel k(1);
@@ -80,6 +101,11 @@ TEST(Progress, IsLookedAtThoughTheKernelTakesMore)
 {
     run_alone(client_takes_a_little_often(100, true));
     run_alone(client_takes_a_little_often(60, false));
+}
+TEST(Progress, DoesNotCountTheTimeInWhichNothingIsSent)
+{
+    run_alone(server_makes_pieces(1000, true));
+    run_alone(server_makes_pieces(500, false));
 }
 TEST(Progress, CannotBeSavedUp) { run_alone(cannot_save_up()); }
 

@@ -201,7 +201,8 @@ void request_body::put_back(exchange_record& x, request_body&& b)
     http1_carrier& carrier = *x.carrier.http1();
     source->put_back(*carrier.body);
     carrier.body->is_taken = false;
-    if (body.failure_ || source->awaits_continue()) carrier.then = http1_carrier::close{.lingers = true};
+    if (body.failure_ || source->awaits_continue())
+        carrier.then = http1_carrier::close{.lingers = true, .takes_chunks = carrier.takes_chunks()};
 }
 
 bool request_body::is_over() const

@@ -13,31 +13,12 @@
 
 #include "http/response.hpp"
 #include "server/respond/progress.hpp"
+#include "server/respond/sending.hpp"
 
 namespace server {
 namespace {
 
 constexpr std::size_t pieces_from_file = 64 * 1024;  // bytes; for carriers that cannot send from the file itself
-constexpr std::string_view end_of_head = "\r\n";
-constexpr std::string_view id_field_name = "X-Request-Id";
-
-using pieces = std::array<std::span<const char>, 4>;
-
-std::size_t bytes_of(const pieces& all)
-{
-    std::size_t bytes = 0;
-    for (const auto& p : all) bytes += p.size();
-    return bytes;
-}
-
-void skip(pieces& all, std::size_t bytes)
-{
-    for (auto& p : all) {
-        const std::size_t gone = std::min(bytes, p.size());
-        p = p.subspan(gone);
-        bytes -= gone;
-    }
-}
 
 /// Whether the kernel may hold back the end of this response: if the next request has already arrived, both responses
 /// can be sent together.
@@ -46,38 +27,6 @@ io::more_follows cork(http1_carrier& carrier)
     const bool next_is_here = carrier.next_is_here();
     carrier.connection->is_corked = next_is_here;
     return next_is_here ? io::more_follows::yes : io::more_follows::no;
-}
-
-/// Whether the client receives fast enough. If not, the unsent data in the kernel is discarded when the connection
-/// closes.
-bool takes_enough(connection& c, progress& going)
-{
-    if (going.goes_on(io::unacknowledged(c.socket))) return true;
-    io::drop_unsent(c.socket);
-    return false;
-}
-
-/// Whether to continue after a call: it sent something, or it timed out but the client still makes progress.
-bool still_goes(const io::result<std::size_t>& sent, connection& c, progress& going)
-{
-    if (!sent) return sent.error().timed_out() && takes_enough(c, going);
-    going.add_accepted(*sent);
-    return !going.is_due() || takes_enough(c, going);
-}
-
-/// Sends all pieces, unless the client stops making progress.
-csp::step<bool> send_pieces(connection& c, pieces left, io::more_follows more, progress& going)
-{
-    for (std::size_t bytes = bytes_of(left); bytes > 0;) {
-        const auto sent =
-            co_await io::send(c.socket, std::span<const std::span<const char>>(left), going.next_deadline(), more);
-        if (sent) {
-            skip(left, *sent);
-            bytes -= *sent;
-        }
-        if (!still_goes(sent, c, going)) co_return false;
-    }
-    co_return true;
 }
 
 /// The key of a file that the cache keeps open; none for other files.
@@ -126,18 +75,21 @@ csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience l
     const std::string_view first = r.content.empty() ? std::string_view() : text_of(r, r.content.front());
     const auto fixed = heads.fixed_part(r.code, carrier.option());
     const auto whole = heads.whole(r.fields.lines(), first);
-    const pieces head = whole ? pieces{*whole} : pieces{fixed, r.fields.lines(), end_of_head, first};
+    pieces head = whole ? pieces{*whole} : pieces{fixed, r.fields.lines(), end_of_head, first};
     const std::uint64_t all = r.content_bytes();
     const auto more_after = [&](std::uint64_t bytes) { return bytes < all ? io::more_follows::yes : cork(carrier); };
-    if (!co_await send_pieces(c, head, more_after(first.size()), going)) co_return;
-    account.content_bytes = first.size();
+    const bool is_begun = co_await send_pieces(c, head, more_after(first.size()), going);
+    account.content_bytes = first.size() - std::min(first.size(), bytes_of(head));
+    if (!is_begun) co_return;
 
     for (std::size_t i = first.empty() ? 0 : 1; i < r.content.size(); ++i) {
         const std::string_view text = text_of(r, r.content[i]);
         if (!text.empty()) {
             const auto more = more_after(account.content_bytes + text.size());
-            if (!co_await send_pieces(c, {text}, more, going)) co_return;
-            account.content_bytes += text.size();
+            pieces left{text};
+            const bool is_sent = co_await send_pieces(c, left, more, going);
+            account.content_bytes += text.size() - bytes_of(left);
+            if (!is_sent) co_return;
         } else if (const auto* part = std::get_if<slice>(&r.content[i])) {
             if (!co_await send_file_part(c, r, *part, going, account.content_bytes)) co_return;
             c.is_corked = false;  // sendfile(2) holds nothing back
@@ -219,11 +171,6 @@ constexpr std::string_view connection_field(http1_carrier::connection_option opt
             return "Connection: keep-alive\r\n";
     }
     std::unreachable();
-}
-
-bool is_told_its_id(const exchange_record& x, http::status code)
-{
-    return http::number(code) >= 400 || x.by->ids_in_responses == ids_in_answers::always;
 }
 
 /// The pieces of a ready page, and the fields that the connection and the request add to it.
@@ -349,7 +296,7 @@ std::optional<std::span<const char>> head_cache::whole(std::string_view fields, 
 csp::step<void> respond(exchange_record& x, response r, patience limits, head_cache& heads)
 {
     x.sent.code = r.code;
-    if (is_told_its_id(x, r.code)) r.fields.add(id_field_name, to_string(x.carrier.id()));
+    add_id(x, r);
     if (x.asked.method == http::method::head) r.content.clear();
     if (auto* const http1 = x.carrier.http1()) {
         co_await send_http1(*http1, r, limits, heads, x.sent);
