@@ -143,6 +143,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                    .script_file = "/srv/x.cgi",
                                    .document_root = "/srv",
                                    .content_length = head.content_length,
+                                   .remote_address = "192.0.2.7",
+                                   .remote_port = "",
+                                   .server_address = "",
+                                   .server_port = "",
+                                   .request_id = "",
                                    .is_https = (flags & 1U) != 0,
                                    .is_redirected = (flags & 2U) != 0};
     server::cgi_rules rules;
