@@ -496,3 +496,43 @@ def test_the_server_says_which_programs_it_runs(serve, place):
     put_program(site / "cgi-bin/a")
     server = serve(site=site, arguments=["--cgi", "/cgi-bin/"])
     told(server, f"programs answer /cgi-bin/*: {site}/cgi-bin")
+
+
+SOURCES = """[[site]]
+names = "a.example"
+root = "{site}"
+index = ["index.html", "index.php"]
+  [[site.route]]
+  path = "/fixed/*"
+  try = "/one.php"
+  [[site.route]]
+  path = "/moved/*"
+  rewrite = "/one.php"
+  [[site.route]]
+  path = "/run/*"
+  try = ["/bin/program", "/bin/data"]
+  [[site.route]]
+  path = "/data/*"
+  try = "/bin/data"
+  [[site.route]]
+  path = "/shown/*"
+  try = "{path}"
+  [[site.route]]
+  path = "*.php"
+  cgi = { interpreter = "/bin/false" }
+  [[site.route]]
+  path = "/bin/*"
+  cgi = {}
+"""
+
+
+def test_the_source_of_a_program_is_sent_by_no_address(configured):
+    server = configured(SOURCES, {"index.php": "secret", "one.php": "secret", "bin/program": "secret",
+                                  "bin/data": "data", "shown/a.php": "shown", "sub/index.php": "secret"})
+    (server.site / "bin/program").chmod(0o755)
+    for _ in range(2):  # from the disk and from the cache
+        for target in ("/", "/sub/", "/fixed/a", "/moved/a", "/run/a"):
+            r = ask(server, target, host="a.example")
+            assert (r.status, "secret" in r.text) == (403, False), target
+        assert ask(server, "/data/a", host="a.example").text == "data"
+        assert ask(server, "/shown/a.php", host="a.example").text == "shown", "an earlier route says so"

@@ -340,6 +340,37 @@ void warn_of_hidden_pages(toml_reader& r, const std::vector<route>& routes, cons
     }
 }
 
+/// The route whose interpreter runs the file at this path, if there is one.
+std::optional<route_number> run_by_interpreter(const std::vector<route>& routes, const route_table& table,
+                                               const std::string& path)
+{
+    const auto acting = table.match(path).acting;
+    const auto* const programs = acting ? std::get_if<cgi_rules>(&routes[*acting].then) : nullptr;
+    return programs != nullptr && programs->what == cgi_rules::kind::interpreter ? acting : std::nullopt;
+}
+
+/// Reports pages of the site that an interpreter would have to run first. The server does not do that, and sends the
+/// source of no program; but the page for an error is sent as it is.
+void check_pages_of_interpreters(toml_reader& r, const static_rules& rules, const route_table& table,
+                                 const std::vector<toml::source_region>& places)
+{
+    for (const auto& [code, page] : rules.error_pages) {
+        const auto by = run_by_interpreter(rules.routes, table, fmt::format("/{}", page));
+        if (!by) continue;
+        r.complain(places[*by], fmt::format("`error_pages` names `/{}` for {}, which the interpreter of the route `{}` "
+                                            "would have to run: name a page that can be sent as it is",
+                                            page, code, rules.routes[*by].path));
+    }
+    for (const std::string& page : rules.index) {
+        const auto by = run_by_interpreter(rules.routes, table, fmt::format("/{}", page));
+        if (!by) continue;
+        r.warn(places[*by], fmt::format("`index` names `{}`, which the interpreter of the route `{}` runs only at its "
+                                        "own address: add a route that redirects to it, as path = \"/\", redirect = "
+                                        "\"/{}\"",
+                                        page, rules.routes[*by].path, page));
+    }
+}
+
 /// The checks that need all routes of a site.
 void check_routes(toml_reader& r, const static_rules& rules, const toml::table& table, const stats_rules& stats)
 {
@@ -348,6 +379,7 @@ void check_routes(toml_reader& r, const static_rules& rules, const toml::table& 
     warn_of_unused_routes(r, rules.routes, places);
     refuse_redirect_loops(r, rules.routes, routes, places);
     if (stats.allow != stats_rules::who::none) warn_of_hidden_pages(r, rules.routes, routes, places);
+    check_pages_of_interpreters(r, rules, routes, places);
 }
 
 /// The keys of a site. They are also valid at the top level: there `root` and the routes make a site of their own, and

@@ -242,6 +242,17 @@ TEST(Configuration, WrongKeysOfPrograms)
     EXPECT_THAT(complaints("[[route]]\ncgi = {}\n"), ElementsAre(HasSubstr("a route needs a `path`")));
 }
 
+TEST(Configuration, PagesThatAnInterpreterWouldHaveToRun)
+{
+    const std::string route = "\n[[route]]\npath = \"*.php\"\ncgi = { interpreter = \"php\" }\n";
+    EXPECT_THAT(complaints("error_pages = { 404 = \"/lost.php\" }" + route),
+                ElementsAre(HasSubstr("c.toml:2:1: `error_pages` names `/lost.php` for 404")));
+    EXPECT_THAT(complaints("error_pages = { 404 = \"/lost.html\" }" + route), testing::IsEmpty());
+    const auto got = read("index = [\"index.html\", \"index.php\"]" + route);
+    ASSERT_TRUE(got);
+    EXPECT_THAT(got->warnings, ElementsAre(HasSubstr("c.toml:2:1: `index` names `index.php`")));
+}
+
 TEST(Configuration, TheStateDirectory)
 {
     EXPECT_EQ(read("")->state, "/tmp");

@@ -60,10 +60,10 @@ std::uint64_t key_of(const site& s, const cache_rules& cache, const io::director
     sum.add(f.error_pages.size());  // the cache keeps error pages of missing files, too
     for (const auto& [code, page] : f.error_pages) sum.add(static_cast<std::uint64_t>(code)).add(page);
     sum.add(static_cast<std::uint64_t>(f.directories)).add(cache.largest_page).add(cache.largest_text);
-    // Only `try` changes which pages are cached: redirects and fixed statuses are not. The routes that add headers to a
-    // page are hashed by number, in the other key_of().
+    // Only `try` and `cgi` change which pages are cached: redirects and fixed statuses are not. The routes that add
+    // headers to a page are hashed by number, in the other key_of().
     for (const route& r : f.routes) {
-        sum.add(r.path).add(r.headers);
+        sum.add(r.path).add(r.headers).add(std::holds_alternative<cgi_rules>(r.then) ? 1U : 0U);
         if (const auto* files = std::get_if<look_for>(&r.then)) sum.add(files->tries);
     }
     return sum.sum();

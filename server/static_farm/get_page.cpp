@@ -6,7 +6,9 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
+#include <sys/stat.h>
 #include <utility>
+#include <variant>
 
 #include <fmt/core.h>
 
@@ -54,6 +56,8 @@ constexpr std::string_view json = "application/json";
 constexpr std::string_view plain_text = "text/plain; charset=utf-8";
 constexpr std::string_view methods_of_pages = "GET, HEAD, OPTIONS";
 constexpr std::size_t longest_listing = 10'000;  // entries on one page
+
+constexpr http::error is_program{status::forbidden, "This file is run by programs at its own address, and not sent."};
 
 /// The errno for a file that became shorter while it was read.
 constexpr int changing = ESTALE;
@@ -330,6 +334,20 @@ frozen_page dated(const frozen_page& kept, std::chrono::system_clock::time_point
     return frozen_page(std::move(p));
 }
 
+/// Whether programs answer for this file, so that its content must never be sent: it may contain passwords. The path of
+/// the request need not show that: "/" leads to index.php, and so may a rewrite.
+bool belongs_to_programs(const page_rules& rules, const found_entry& file)
+{
+    const auto rules_of = [&](const route& r) { return std::get_if<cgi_rules>(&r.then); };
+    if (std::ranges::none_of(rules.files.routes, rules_of)) return false;
+    const auto acting = rules.routes.match(fmt::format("/{}", file.name)).acting;
+    const auto* const programs = acting ? rules_of(rules.files.routes[*acting]) : nullptr;
+    if (programs == nullptr) return false;
+    const bool is_executable = (file.what().mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
+    return programs->what == cgi_rules::kind::interpreter ||
+           (programs->what == cgi_rules::kind::directory && is_executable);
+}
+
 /// One attempt of get_page(). It fails with `file_changing` if the file became shorter while it was read.
 csp::step<std::expected<found_page, http::error>> find_page(const io::directory& root, const page_rules& rules,
                                                             const request& asked, const frozen_page& kept)
@@ -346,6 +364,7 @@ csp::step<std::expected<found_page, http::error>> find_page(const io::directory&
         co_return co_await list(root, rules, asked, directory->name);
     }
     found_entry& file = std::get<found_entry>(*found);
+    if (belongs_to_programs(rules, file)) co_return std::unexpected(is_program);
     const bool is_text = http::media_type_of(file.name).compressible();
     const bool is_large = file.what().size > (is_text ? rules.cache.largest_text : rules.cache.largest_page);
     const way_to_file way = way_to(file, rules, asked);
