@@ -5,6 +5,13 @@
 
 namespace server {
 
+std::uint64_t bytes_of(const piece_content& c)
+{
+    if (const auto* const text = std::get_if<std::string>(&c)) return text->size();
+    const auto* const of_page = std::get_if<page_part>(&c);
+    return of_page != nullptr ? of_page->part.bytes : std::get<file_part>(c).part.bytes;
+}
+
 std::uint64_t response::content_bytes() const
 {
     std::uint64_t bytes = 0;

@@ -34,6 +34,7 @@
 #include "server/messages/connection.hpp"
 #include "server/messages/page.hpp"
 #include "server/messages/request_id.hpp"
+#include "server/messages/stop.hpp"
 
 namespace server {
 
@@ -139,17 +140,40 @@ struct http1_carrier {
     void enter_next_phase(server::connection& c);
 };
 
-/// A piece of a response for the process that owns a connection with several exchanges.
+/// A part of a page or of a file, as the content of a piece. The session reads it, so that the bytes are not copied on
+/// their way there.
+struct page_part {
+    frozen_page page;
+    http::coding coding = http::coding::identity;
+    slice part;
+};
+struct file_part {
+    csp::frozen<io::file> file;
+    slice part;
+};
+using piece_content = std::variant<std::string, page_part, file_part>;
+[[nodiscard]] std::uint64_t bytes_of(const piece_content& c);
+
+/// How many bytes of a piece the session has sent. Fewer than all: the client has withdrawn the request, or the file
+/// could not be read; the response is over.
+struct piece_taken {
+    std::uint64_t bytes = 0;
+};
+
+/// A piece of a response for the process that owns a connection with several exchanges. The session answers when it has
+/// sent the piece, as far as the window of this exchange allows; so it holds at most one piece of each exchange, and a
+/// client that does not read one response delays no other. If it drops the piece, the client has left.
 struct stream_piece {
     std::uint32_t stream = 0;
-    std::optional<http::status> code;  // in the first piece only, with `fields`
-    response_fields fields;
-    std::string bytes;
+    std::optional<http::status> code = {};  // in the first piece only, with `fields`
+    response_fields fields = {};
+    piece_content content = {};
     enum class what_follows : std::uint8_t {
         more,
         nothing,
         never
     } next = what_follows::more;  // never: the response was cut short
+    csp::out<piece_taken> answer = {};
 };
 
 /// A piece of a request's body. It is not empty, except as the last one.
@@ -169,6 +193,7 @@ struct stream_carrier {
     csp::shared_out<stream_piece> to_session;
     std::uint32_t stream = 0;
     request_id id = {};
+    csp::in<stop> left = {};  // closed when the client has left or has withdrawn the request; null: that is not told
     csp::out<body_question> body = {};              // of this exchange alone; null: the request has no body
     std::optional<std::uint64_t> body_length = {};  // if the client has announced it
 };

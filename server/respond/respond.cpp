@@ -7,6 +7,7 @@
 #include <chrono>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -17,8 +18,6 @@
 
 namespace server {
 namespace {
-
-constexpr std::size_t pieces_from_file = 64 * 1024;  // bytes; for carriers that cannot send from the file itself
 
 /// Whether the kernel may hold back the end of this response: if the next request has already arrived, both responses
 /// can be sent together.
@@ -98,66 +97,26 @@ csp::step<void> send_http1(http1_carrier& carrier, const response& r, patience l
     account.complete = true;
 }
 
-/// The next piece of a part of a file; empty if the file cannot be read or is shorter than announced.
-csp::step<std::string> read_piece(const io::file& file, slice& part)
+/// A segment for a session. Takes its text.
+piece_content content_of(const response& r, segment& s)
 {
-    std::string bytes(std::min<std::uint64_t>(pieces_from_file, part.bytes), '\0');
-    const auto got = co_await io::read(file, bytes, part.offset);
-    bytes.resize(got.value_or(0));
-    part.offset += bytes.size();
-    part.bytes -= bytes.size();
-    co_return bytes;
+    if (auto* const text = std::get_if<std::string>(&s)) return std::move(*text);
+    const slice& part = std::get<slice>(s);
+    if (r.file) return file_part{r.file, part};
+    return page_part{r.page, r.coding, part};
 }
 
-/// Sends the pieces of a stream. Each is held until it is known whether another one follows.
-class stream_writer {
-  public:
-    stream_writer(stream_carrier& to, const response& r)
-        : to_(to), next_{.stream = to.stream, .code = r.code, .fields = r.fields, .bytes = {}}
-    {
-    }
-
-    csp::step<bool> add(std::string bytes)
-    {
-        if (next_.bytes.empty()) {
-            next_.bytes = std::move(bytes);
-            co_return true;
-        }
-        stream_piece piece =
-            std::exchange(next_, {.stream = to_.stream, .code = std::nullopt, .fields = {}, .bytes = std::move(bytes)});
-        co_return co_await to_.to_session.output(std::move(piece));
-    }
-    csp::step<bool> end(stream_piece::what_follows how)
-    {
-        next_.next = how;
-        co_return co_await to_.to_session.output(std::move(next_));
-    }
-
-  private:
-    stream_carrier& to_;
-    stream_piece next_;
-};
-
-csp::step<void> send_stream(stream_carrier& carrier, const response& r, account& account)
+csp::step<void> send_stream(stream_carrier& carrier, response r, account& account)
 {
     using enum stream_piece::what_follows;
-    stream_writer writer(carrier, r);
-    for (const segment& s : r.content) {
-        const std::string_view text = text_of(r, s);
-        if (!text.empty() && !co_await writer.add(std::string(text))) co_return;
-        account.content_bytes += text.size();
-        const auto* in_file = text.empty() ? std::get_if<slice>(&s) : nullptr;
-        for (slice part = in_file != nullptr ? *in_file : slice(); part.bytes > 0;) {
-            std::string bytes = co_await read_piece(*r.file, part);
-            if (bytes.empty()) {
-                co_await writer.end(never);
-                co_return;
-            }
-            account.content_bytes += bytes.size();
-            if (!co_await writer.add(std::move(bytes))) co_return;
-        }
+    if (r.content.empty()) r.content.emplace_back();
+    stream_piece piece{.stream = carrier.stream, .code = r.code, .fields = std::move(r.fields)};
+    for (segment& s : r.content) {
+        piece.content = content_of(r, s);
+        piece.next = &s == &r.content.back() ? nothing : more;
+        if (!co_await send_piece(carrier, std::exchange(piece, {.stream = carrier.stream}), account)) co_return;
     }
-    account.complete = co_await writer.end(nothing);
+    account.complete = true;
 }
 
 constexpr std::string_view connection_field(http1_carrier::connection_option option)
@@ -301,7 +260,7 @@ csp::step<void> respond(exchange_record& x, response r, patience limits, head_ca
     if (auto* const http1 = x.carrier.http1()) {
         co_await send_http1(*http1, r, limits, heads, x.sent);
     } else {
-        co_await send_stream(*x.carrier.stream(), r, x.sent);
+        co_await send_stream(*x.carrier.stream(), std::move(r), x.sent);
     }
 }
 

@@ -72,7 +72,7 @@ csp::step<bool> response_writer::begin(response head, std::optional<std::uint64_
     co_return co_await send_to_session({.stream = x_.carrier.stream()->stream,
                                         .code = head.code,
                                         .fields = std::move(head.fields),
-                                        .bytes = std::string(take_due(first))});
+                                        .content = std::string(take_due(first))});
 }
 
 /// The part of a piece that is to be sent.
@@ -128,9 +128,7 @@ csp::step<bool> response_writer::send(std::string_view before, std::string_view 
 csp::step<bool> response_writer::send_to_session(stream_piece piece)
 {
     if (!goes_on_) co_return false;
-    const std::size_t bytes = piece.bytes.size();
-    goes_on_ = co_await x_.carrier.stream()->to_session.output(std::move(piece));
-    if (goes_on_) x_.sent.content_bytes += bytes;
+    goes_on_ = co_await send_piece(*x_.carrier.stream(), std::move(piece), x_.sent);
     co_return goes_on_;
 }
 
@@ -139,8 +137,7 @@ csp::step<bool> response_writer::write(std::string_view piece)
     piece = take_due(piece);
     if (piece.empty()) co_return goes_on_;
     if (const auto* const carrier = x_.carrier.stream()) {
-        co_return co_await send_to_session(
-            {.stream = carrier->stream, .code = {}, .fields = {}, .bytes = std::string(piece)});
+        co_return co_await send_to_session({.stream = carrier->stream, .content = std::string(piece)});
     }
     if (!is_chunked_) co_return co_await send({}, piece, {});
     co_return co_await send(http::chunk_prefix(piece.size()).text(), piece, http::chunk_suffix);
@@ -153,9 +150,7 @@ csp::step<bool> response_writer::end(std::string_view last)
     if (const auto* const carrier = x_.carrier.stream()) {
         co_await send_to_session(
             {.stream = carrier->stream,
-             .code = {},
-             .fields = {},
-             .bytes = std::string(last),
+             .content = std::string(last),
              .next = is_short ? stream_piece::what_follows::never : stream_piece::what_follows::nothing});
     } else if (is_chunked_ && last.empty()) {
         co_await send({}, {}, http::last_chunk);
@@ -181,7 +176,10 @@ csp::step<bool> response_writer::raw(std::string_view bytes)
 
 bool response_writer::client_has_left()
 {
-    return !goes_on_ || (x_.carrier.http1() != nullptr && io::has_left(client().socket));
+    if (!goes_on_) return true;
+    const auto* const session = x_.carrier.stream();
+    if (session == nullptr) return io::has_left(client().socket);
+    return session->left && session->left.guarded()->closed();
 }
 
 // ---- from a pipe

@@ -2,7 +2,9 @@
 #include "server/respond/sending.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "csp/ask.hpp"
 #include "server/messages/request_id.hpp"
 
 namespace server {
@@ -53,6 +55,14 @@ csp::step<bool> send_pieces(connection& c, pieces& left, io::more_follows more, 
         if (!still_goes(sent, c, going)) co_return false;
     }
     co_return true;
+}
+
+csp::step<bool> send_piece(stream_carrier& carrier, stream_piece piece, account& account)
+{
+    const std::uint64_t bytes = bytes_of(piece.content);
+    const auto taken = co_await csp::ask(carrier.to_session, std::move(piece));
+    account.content_bytes += taken ? taken->bytes : 0;
+    co_return taken && taken->bytes == bytes;
 }
 
 bool is_told_its_id(const exchange_record& x, http::status code)

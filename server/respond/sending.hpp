@@ -35,6 +35,9 @@ void skip(pieces& all, std::size_t bytes);
 /// Sends all pieces, unless the client stops making progress. `left` is what has not been sent.
 [[nodiscard]] csp::step<bool> send_pieces(connection& c, pieces& left, io::more_follows more, progress& going);
 
+/// Sends a piece over a session, and waits until that has taken it. Counts its bytes, and returns whether to continue.
+[[nodiscard]] csp::step<bool> send_piece(stream_carrier& carrier, stream_piece piece, account& account);
+
 /// Whether a response with this status has the request's id.
 [[nodiscard]] bool is_told_its_id(const exchange_record& x, http::status code);
 /// Adds the request's id to the response if it is to have it.
