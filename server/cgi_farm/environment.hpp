@@ -34,9 +34,10 @@ struct script_request {
     bool is_redirected = false;  // by a program (RFC 3875 section 6.2.2): the method is GET, without a body
 };
 
-/// The most bytes that the environment of a program may have, and the most of one string of it, with the NUL at its
-/// end. execve(2) accepts a quarter of the limit of the stack, usually 2 MiB, and 128 KiB.
-inline constexpr std::size_t longest_environment = 1024 * 1024;
+/// The most bytes that the environment of a program may have, with the NUL and the pointer of each string, and the most
+/// of one string. execve(2) accepts a quarter of the limit of the stack, usually 2 MiB, and 128 KiB; the runner, in one
+/// message, less.
+inline constexpr std::size_t longest_environment = 256 * 1024;
 inline constexpr std::size_t longest_variable = 128 * 1024;
 
 /// The environment of a program: strings "NAME=value", each name once. A name that comes from a request field is HTTP_

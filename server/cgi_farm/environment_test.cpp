@@ -295,7 +295,7 @@ TEST(Environment, NothingIsLongerThanAProgramCanBeGiven)
     EXPECT_EQ(request("X: " + std::string(longest_variable - 7, 'x') + "\r\n")["HTTP_Y"], "(431)");
 
     std::string many;
-    for (char c = 'a'; c <= 'h'; ++c) many += fmt::format("X-{}: {}\r\n", c, std::string(120 * 1024, 'x'));
+    for (char c = 'a'; c <= 'b'; ++c) many += fmt::format("X-{}: {}\r\n", c, std::string(120 * 1024, 'x'));
     EXPECT_EQ(request(many)["HTTP_Y"], "(unset)");
     request r(many);
     r.rules.environment = {{"LONG", std::string(100 * 1024, 'x')}};

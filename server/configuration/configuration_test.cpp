@@ -234,6 +234,9 @@ TEST(Configuration, WrongKeysOfPrograms)
     EXPECT_THAT(wrong("environment = { A-B = \"x\" }"), HasSubstr("`A-B` is not the name"));
     EXPECT_THAT(wrong("environment = { A = 1 }"), HasSubstr("expected a string"));
     EXPECT_THAT(wrong("environment = { A = \"\\u0000\" }"), HasSubstr("must not contain a NUL"));
+    EXPECT_THAT(
+        wrong("environment = { A = \"" + std::string(40'000, 'x') + "\", B = \"" + std::string(40'000, 'x') + "\" }"),
+        HasSubstr("the variables together must not exceed 65536 bytes"));
     EXPECT_THAT(wrong("environment = { CONTENT_LENGTH = \"1\" }"), HasSubstr("for each request: remove this line"));
     EXPECT_THAT(complaints("[[route]]\npath = \"/a/*\"\ncgi = {}\nstatus = 404\n"),
                 ElementsAre(HasSubstr("only one of `redirect`, `rewrite`, `status`, `try` and `cgi`")));

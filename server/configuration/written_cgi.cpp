@@ -87,9 +87,16 @@ bool is_of_request(std::string_view name)
     return std::ranges::find(all, name) != all.end();
 }
 
+std::size_t bytes_of(const std::vector<cgi_rules::variable>& all)
+{
+    std::size_t bytes = 0;
+    for (const cgi_rules::variable& v : all) bytes += v.name.size() + v.value.size();
+    return bytes;
+}
+
 value_reader environment(toml_reader& r, std::vector<cgi_rules::variable>& into)
 {
-    constexpr std::size_t longest = 64 * 1024;  // the kernel accepts 128 KiB, with the name
+    constexpr std::size_t most = 64 * 1024;  // which leaves room for those of the request
     const auto one = [&](const toml::key& written, const std::string& value, const toml::node& node) {
         const std::string_view name = written.str();
         if (!is_variable_name(name)) {
@@ -98,9 +105,10 @@ value_reader environment(toml_reader& r, std::vector<cgi_rules::variable>& into)
                                                      name));
         } else if (is_of_request(name)) {
             r.complain(written.source(), fmt::format("the server sets `{}` for each request: remove this line", name));
-        } else if (value.contains('\0') || name.size() + value.size() > longest) {
-            r.complain(node.source(),
-                       fmt::format("the value of a variable must not contain a NUL, nor exceed {} bytes", longest));
+        } else if (value.contains('\0')) {
+            r.complain(node.source(), "the value of a variable must not contain a NUL");
+        } else if (bytes_of(into) + name.size() + value.size() > most) {
+            r.complain(node.source(), fmt::format("the variables together must not exceed {} bytes", most));
         } else {
             into.push_back({.name = std::string(name), .value = value});
         }
