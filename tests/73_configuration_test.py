@@ -425,6 +425,23 @@ try = ["{{path}}", "/missing"]
     assert "route     /*: try" in run("explain", "/cgi-binary", *words).stdout
 
 
+def test_explain_says_how_programs_are_run(place):
+    put_program(place / "site/x/a")
+    file = place / "c.toml"
+    file.write_text(f"""root = "{place}/site"
+[[route]]
+path = "/x/*"
+cgi = {{ running = 3, waiting = 4, wait_seconds = 5, memory_bytes = 2000000, environment = {{ A = "b" }} }}
+""")
+    said = run("explain", "/x/a/rest?q", "--config", file).stdout
+    for row in ("answer    that of the program",
+                "running   at most 3 at once; 4 more requests wait, each for 5 s at most",
+                "limits    60 s without output, 3600 s in all, 2000000 bytes of memory, 1024 open files",
+                "variable  A=b"):
+        assert f"{row}\n" in said
+    assert "answer    404" in run("explain", "/y", "--config", file).stdout
+
+
 @pytest.mark.parametrize("words, why", [
     (("--cgi", "cgi-bin/"), "--cgi cgi-bin/: expected the beginning of a path, such as /cgi-bin/"),
     (("--cgi", "/a/../b/"), "--cgi /a/../b/: expected the beginning of a path"),

@@ -117,6 +117,42 @@ void print_routes(const served_site& here, std::string_view path)
     if (met.headers.empty()) print_row("route", "none");
 }
 
+// ---- programs
+
+/// The rules by which programs answer the request; null if they do not.
+const cgi_rules* programs_for(const exchange_record& x)
+{
+    if (!x.asked.acting || x.is<error_response>()) return nullptr;
+    return std::get_if<cgi_rules>(&x.of_site().pages.files.routes[*x.asked.acting].then);
+}
+
+std::string limits_of(const cgi_rules& rules)
+{
+    std::vector<std::string> all;
+    const auto add = [&](std::uint64_t most, std::string_view text) {
+        if (most != 0) all.push_back(fmt::format(fmt::runtime(text), most));
+    };
+    add(static_cast<std::uint64_t>(rules.of_each.idle.count()), "{} s without output");
+    add(static_cast<std::uint64_t>(rules.of_each.total.count()), "{} s in all");
+    add(static_cast<std::uint64_t>(rules.of_each.cpu.count()), "{} s of processor time");
+    add(rules.of_each.memory, "{} bytes of memory");
+    add(rules.of_each.open_files, "{} open files");
+    add(rules.of_each.output, "{} bytes of output");
+    return fmt::format("{}", fmt::join(all, ", "));
+}
+
+void print_rules(const cgi_rules& rules)
+{
+    print_row("running", fmt::format("at most {} at once; {} more requests wait, each for {} s at most", rules.running,
+                                     rules.waiting, rules.wait.count()));
+    print_row("limits", limits_of(rules));
+    if (!rules.user.empty())
+        print_row("user", rules.group.empty() ? rules.user : fmt::format("{}, group {}", rules.user, rules.group));
+    for (const cgi_rules::variable& v : rules.environment) print_row("variable", fmt::format("{}={}", v.name, v.value));
+}
+
+// ---- files
+
 csp::step<void> print_file(const io::directory& root, const static_rules& rules, const found_entry& f)
 {
     print_row("file", fmt::format("{}/{}", rules.root, f.name));
@@ -233,6 +269,11 @@ int explain(const std::string& url, const settings& s)
     if (is_for_stats(*x)) {
         print_answer(http::status::ok);
         print_row("why", "the server answers this itself, for the clients that [stats] allows");
+        return 0;
+    }
+    if (const cgi_rules* const rules = programs_for(*x)) {
+        print_row("answer", "that of the program");
+        print_rules(*rules);
         return 0;
     }
     csp::kernel kernel({}, io::engines(io::engine_choice::epoll));
