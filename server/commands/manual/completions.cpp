@@ -51,6 +51,7 @@ std::string bash_values(const option_row& o)
     if (!o.words.empty())
         return fmt::format("mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\")", join(o.words, " "));
     if (o.value == "FILE") return "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$word\")";
+    if (o.value == "DIR") return "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$word\")";
     if (o.value == "USER") return "mapfile -t COMPREPLY < <(compgen -u -- \"$word\")";
     if (o.value == "GROUP") return "mapfile -t COMPREPLY < <(compgen -g -- \"$word\")";
     return "";
@@ -114,6 +115,8 @@ std::string fish_line(const option_row& o, std::string_view condition)
         line += fmt::format(" -x -a {}", in_quotes(join(o.words, " ")));
     } else if (o.value == "FILE") {
         line += " -r -F";
+    } else if (o.value == "DIR") {
+        line += " -x -a '(__fish_complete_directories)'";
     } else if (o.value == "USER") {
         line += " -x -a '(__fish_complete_users)'";
     } else if (o.value == "GROUP") {
