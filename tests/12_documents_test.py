@@ -204,11 +204,28 @@ def recipe(heading):
     return examples_in(section)
 
 
+def put_program(file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("#!/bin/sh\n")
+    file.chmod(0o755)
+
+
+def with_programs(text, place):
+    """The configuration with its programs at `place`, where they exist."""
+    for directory in re.findall(r'directory = "(.*?)"', text):
+        put_program(pathlib.Path(directory) / "program")
+    for key, program in re.findall(r'(program|interpreter) = "(.*?)"', text):
+        put_program(place / program.lstrip("/"))
+        text = text.replace(f'{key} = "{program}"', f'{key} = "{place}{program}"')
+    return text
+
+
 @pytest.mark.parametrize("number", range(len(examples_in(RECIPES))))
 def test_every_recipe_is_valid(place, number):
     text = examples_in(RECIPES)[number]
     for root in re.findall(r'^root = "/(.*)"$', text, re.M):
         fill_tree(place / root, {"index.html": "x"})
+    text = with_programs(at_home(text, place), place)
     # The tests may not open ports below 1024.
     r = check(place, text.replace(":80\"", f":{free_port()}\"").replace(":8080\"", f":{free_port()}\""))
     assert r.returncode == 0 and "0 warnings" in r.stdout, r
