@@ -21,7 +21,9 @@ readiness::readiness(endpoint& e, side which)
     : watch(
           [](watch& w) noexcept {
               auto& self = static_cast<readiness&>(w);
-              if (self.ready()) {
+              // io_uring may report what a call has taken in the meantime.
+              self.is_known_ready_ = self.ready();
+              if (self.is_known_ready_) {
                   self.notify();
               } else if (self.is_awaited()) {
                   self.arm();
@@ -41,6 +43,7 @@ bool readiness::is_reported() const
 bool readiness::ready()
 {
     endpoint& e = endpoint_;
+    if (is_known_ready_) return true;
     if (side_ == side::read && (e.early || e.early_end)) return true;
     if (side_ == side::read && e.fetch_in_flight) return false;
     if (!e.maybe_ready(side_) && is_reported()) return false;

@@ -22,7 +22,11 @@ class readiness : public event_source, watch {
 
     [[nodiscard]] bool ready();
     void arm() { start(endpoint_); }
-    void disarm() noexcept { stop(); }
+    void disarm() noexcept
+    {
+        stop();
+        is_known_ready_ = false;
+    }
 
   private:
     /// Whether the engine will report the next change of a side that was found not ready.
@@ -30,6 +34,7 @@ class readiness : public event_source, watch {
 
     endpoint& endpoint_;
     side side_;
+    bool is_known_ready_ = false;  // since the event that woke the process
 };
 
 template <side Which>

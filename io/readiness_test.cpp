@@ -65,6 +65,9 @@ csp::step<void> bytes_come(socket& ours, socket& others)
     co_await put(others, "more");
     EXPECT_EQ(co_await get(ours), "more") << "nothing was asked";
     EXPECT_FALSE(co_await is_ready(bytes));
+    co_await put(others, "last");
+    EXPECT_EQ(co_await get(ours), "last");
+    EXPECT_FALSE(co_await is_ready(bytes)) << "the engine reports what was read in the meantime";
 }
 
 process on_sockets()
