@@ -14,6 +14,7 @@
 #include <climits>
 
 #include "io/file_call.hpp"
+#include "io/place.hpp"
 
 namespace io {
 namespace {
@@ -103,24 +104,6 @@ result<std::string> path_of(int fd)
     if (size < 0) return failed<std::string>();
     path.resize(static_cast<std::size_t>(size));
     return path;
-}
-
-/// The part of `path` inside the directory `base`; nullopt if it is outside.
-std::optional<std::string_view> names_beneath(std::string_view base, std::string_view path)
-{
-    if (base.ends_with('/')) base.remove_suffix(1);
-    if (!path.starts_with(base)) return std::nullopt;
-    path.remove_prefix(base.size());
-    if (!path.empty() && !path.starts_with('/')) return std::nullopt;
-    return path;
-}
-
-bool has_hidden_name(std::string_view names)
-{
-    for (auto dot = names.find("/."); dot != std::string_view::npos; dot = names.find("/.", dot + 1)) {
-        if (!names.substr(dot).starts_with("/..")) return true;
-    }
-    return false;
 }
 
 /// Whether the target of a link may be served. Only the place of the target counts, not the path of the link.
