@@ -14,41 +14,10 @@
 #include <fmt/core.h>
 
 #include "http/list.hpp"
+#include "server/configuration/fingerprint.hpp"
 
 namespace server {
 namespace {
-
-/// Hashes the settings that a site's pages depend on. Each text is preceded by its length, so that two lists of texts
-/// never give the same input.
-class fingerprint {
-  public:
-    fingerprint& add(std::string_view text)
-    {
-        text_ += fmt::format("{}:{};", text.size(), text);
-        return *this;
-    }
-    fingerprint& add(std::uint64_t number)
-    {
-        text_ += fmt::format("{};", number);
-        return *this;
-    }
-    fingerprint& add(const std::vector<std::string>& texts)
-    {
-        add(texts.size());
-        for (const std::string& t : texts) add(t);
-        return *this;
-    }
-    fingerprint& add(const std::vector<header>& headers)
-    {
-        add(headers.size());
-        for (const header& h : headers) add(h.name).add(h.value).add(static_cast<std::uint64_t>(h.with));
-        return *this;
-    }
-    [[nodiscard]] std::uint64_t sum() const { return XXH3_64bits(text_.data(), text_.size()); }
-
-  private:
-    std::string text_;
-};
 
 std::uint64_t key_of(const site& s, const cache_rules& cache, const io::directory& root)
 {

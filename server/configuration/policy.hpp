@@ -15,6 +15,7 @@
 
 #include "csp/frozen.hpp"
 #include "csp/mobile.hpp"
+#include "io/descriptor.hpp"
 #include "io/file.hpp"
 #include "server/configuration/settings.hpp"
 #include "server/configuration/sites.hpp"
@@ -48,6 +49,7 @@ struct policy {
     std::vector<proxy_rule> proxies{};
     stats_rules stats;
     ids_in_answers ids_in_responses = ids_in_answers::errors;
+    io::descriptor programs{};  // the line to the runner of this configuration; empty if has_programs() is false
 
     /// The number of the site that stands for names that no site has.
     [[nodiscard]] site_number nowhere() const { return static_cast<site_number>(sites.size() - 1); }
@@ -60,8 +62,8 @@ using freezable_policy = csp::freezable<policy>;  // on its way to a core
 /// The sites of the [[site]] tables, and then the site at the top level if it has a root.
 [[nodiscard]] std::vector<site> all_sites(const settings& s);
 
-/// Opens the roots of all sites and builds their tables. An error has one message for each directory that cannot be
-/// opened.
+/// Opens the roots of all sites and builds their tables, but starts no runner. An error has one message for each
+/// directory that cannot be opened.
 [[nodiscard]] std::expected<policy, std::vector<std::string>> make_policy(const settings& s);
 
 [[nodiscard]] bool has_header(const std::vector<header>& headers, std::string_view name);
