@@ -25,15 +25,6 @@ void empty_the_bounding_set()
     }
 }
 
-/// Drops inheritable and ambient capabilities too, which survive the switch to another user.
-bool drop_capabilities()
-{
-    __user_cap_header_struct head{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
-    (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    return ::syscall(SYS_capset, &head, none.data()) == 0;
-}
-
 }  // namespace
 
 std::expected<std::optional<user_account>, no_account> find_account(const std::string& user, const std::string& group)
@@ -70,22 +61,44 @@ std::expected<std::optional<user_account>, std::string> account_to_switch_to(con
     return std::move(*found);
 }
 
+// Inheritable and ambient capabilities too, which survive the switch to another user.
+bool drop_capabilities() noexcept
+{
+    __user_cap_header_struct head{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    return ::syscall(SYS_capset, &head, none.data()) == 0;
+}
+
+identity identity_of(user_account account)
+{
+    int count = 32;
+    std::vector<gid_t> groups;
+    do groups.resize(static_cast<std::size_t>(count));
+    while (::getgrouplist(account.name.c_str(), account.group, groups.data(), &count) < 0);
+    groups.resize(static_cast<std::size_t>(count));
+    return {.account = std::move(account), .groups = std::move(groups)};
+}
+
+int assume(const identity& who) noexcept
+{
+    const auto& [name, user, group] = who.account;
+    if (user != 0) empty_the_bounding_set();  // before the switch, since it needs CAP_SETPCAP
+    // The groups first: only root can change them.
+    if (::setgroups(who.groups.size(), who.groups.data()) != 0 || ::setresgid(group, group, group) != 0 ||
+        ::setresuid(user, user, user) != 0) {
+        return errno;
+    }
+    if (user == 0) return 0;
+    if (!drop_capabilities() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
+    return ::setuid(0) == 0 ? ENOTRECOVERABLE : 0;  // it could switch back to root
+}
+
 std::expected<void, std::string> switch_user(const user_account& account)
 {
-    const auto refuse = [&] {
-        return std::unexpected(fmt::format("cannot switch to the user `{}`: {}", account.name, std::strerror(errno)));
-    };
-    if (account.user != 0) empty_the_bounding_set();  // before the switch, since it needs CAP_SETPCAP
-    // The groups first: only root can change them.
-    if (::initgroups(account.name.c_str(), account.group) != 0 ||
-        ::setresgid(account.group, account.group, account.group) != 0 ||
-        ::setresuid(account.user, account.user, account.user) != 0) {
-        return refuse();
-    }
-    if (account.user == 0) return {};
-    if (!drop_capabilities() || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return refuse();
-    if (::setuid(0) == 0) return std::unexpected("cannot drop root privileges: the process could switch back to root");
-    return {};
+    const int failed = assume(identity_of(account));
+    if (failed == 0) return {};
+    return std::unexpected(fmt::format("cannot switch to the user `{}`: {}", account.name, std::strerror(failed)));
 }
 
 }  // namespace server

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace server {
 
@@ -28,6 +29,21 @@ struct no_account {
 /// runs as that user and group already. An error is a message: an unknown user or group, or the process is not root.
 [[nodiscard]] std::expected<std::optional<user_account>, std::string> account_to_switch_to(const std::string& user,
                                                                                            const std::string& group);
+
+/// An account with its groups, so that a process can switch to it without a further look-up.
+struct identity {
+    user_account account;
+    std::vector<gid_t> groups;
+};
+[[nodiscard]] identity identity_of(user_account account);
+
+/// Switches as switch_user() does, but needs no memory and looks up nothing: for a process between fork(2) and exec.
+/// Returns 0 or an errno.
+[[nodiscard]] int assume(const identity& who) noexcept;
+
+/// Drops all capabilities, also those that a service manager has given to a process that is not root's. False if that
+/// fails.
+bool drop_capabilities() noexcept;
 
 /// Drops root privileges for good: the process runs as this user, with this group and the user's supplementary groups,
 /// without capabilities, with an empty bounding set, and with no_new_privs, so that programs that it starts cannot
