@@ -15,6 +15,7 @@
 
 #include "csp/bridge.hpp"
 #include "server/commands/command_line.hpp"
+#include "server/configuration/programs.hpp"
 #include "server/log/log_opener.hpp"
 #include "server/messages/stop.hpp"
 #include "server/service/descriptors.hpp"
@@ -109,8 +110,9 @@ csp::step<mistakes> open_logs(new_configuration& next, const log_rules& from, st
     co_return mistakes();
 }
 
-/// Reads the configuration and opens its roots.
-mistakes read_again(new_configuration& next, const settings& in_force, const own_command& command)
+/// Reads the configuration and opens its roots: a policy for each core.
+mistakes read_again(new_configuration& next, const settings& in_force, const own_command& command,
+                    std::vector<policy>& policies)
 {
     auto read = read_command_line(command.arguments);
     if (!read) return std::move(read.error().mistakes);
@@ -132,10 +134,20 @@ mistakes read_again(new_configuration& next, const settings& in_force, const own
         auto p = make_policy(next.read);
         if (!p) return std::move(p.error());
         if (i == 0) std::ranges::move(missing_pages(*p), std::back_inserter(notes));
-        next.policies.emplace_back(std::move(*p));
+        policies.push_back(std::move(*p));
     }
     std::ranges::move(unusable_programs(next.read), std::back_inserter(notes));
     return {};
+}
+
+/// Starts a runner if there are programs. Their line is for the policies of all cores.
+csp::step<mistakes> start_runner(const settings& read, std::vector<policy>& policies, const steward_line& steward)
+{
+    if (!has_programs(read)) co_return mistakes();
+    auto runner = co_await steward.start_runner(digest_of_programs(read));
+    if (!runner) co_return mistakes{std::move(runner.error())};
+    if (!share_runner(*runner, policies)) co_return mistakes{"no file descriptor is left for programs"};
+    co_return mistakes();
 }
 
 mistakes open_addresses(new_configuration& next, const settings& in_force, const steward_line& steward)
@@ -198,9 +210,13 @@ void prepare_answer(new_configuration& next, const settings& in_force)
 csp::step<mistakes> prepare(new_configuration& next, const settings& in_force, const own_command& command,
                             const steward_line& steward, std::size_t cores, log_openers& openers, csp::in<stop>& ending)
 {
-    if (auto wrong = read_again(next, in_force, command); !wrong.empty()) co_return wrong;
+    std::vector<policy> policies;
+    auto wrong = read_again(next, in_force, command, policies);
+    if (wrong.empty()) wrong = co_await start_runner(next.read, policies, steward);
+    if (!wrong.empty()) co_return wrong;
+    for (policy& p : policies) next.policies.emplace_back(std::move(p));
     // Before the addresses are open: the file system of a log may not answer for seconds, and clients would wait.
-    auto wrong = co_await check_logs(in_force.log, next.read.log, openers, ending);
+    wrong = co_await check_logs(in_force.log, next.read.log, openers, ending);
     if (wrong.empty()) wrong = open_addresses(next, in_force, steward);
     if (wrong.empty()) {  // last, since a file may be made
         wrong = co_await open_logs(next, in_force.log, cores, openers, ending);

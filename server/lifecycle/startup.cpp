@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 
 #include "io/blocking.hpp"
+#include "server/configuration/programs.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/privileges.hpp"
 #include "server/service/prospects.hpp"
@@ -153,6 +154,15 @@ class opening {
             if (!p) return p.error().front();
             o_.policies.push_back(std::move(*p));
         }
+        return start_runner();
+    }
+
+    maybe_problem start_runner()
+    {
+        if (!has_programs(s_)) return std::nullopt;
+        const auto runner = o_.steward.line.start_first_runner(digest_of_programs(s_));
+        if (!runner) return runner.error();
+        if (!share_runner(*runner, o_.policies)) return no_descriptor("programs", io::error::of_errno());
         return std::nullopt;
     }
 

@@ -142,16 +142,67 @@ csp::step<std::expected<io::child, std::string>> steward_line::start_successor(s
     co_return io::child_of_keeper(answer.pid, std::move(answers));
 }
 
-std::expected<io::listener, std::string> steward_line::listen(const std::string& address) const
+namespace {
+
+std::expected<io::descriptor, std::string> line_in(io::packet got, const steward_answer& answer, std::uint64_t digest)
 {
-    auto line = send(errand::listen, address);
+    if (answer.digest != digest) return std::unexpected("the configuration file changed while it was read: try again");
+    auto line = descriptor_in(std::move(got));
     if (!line) return std::unexpected(std::move(line.error()));
-    pollfd answered{.fd = line->number(), .events = POLLIN, .revents = 0};
+    return line;
+}
+
+std::string late_runner()
+{
+    return fmt::format(
+        "no programs can be started: the file system of a directory of programs, or the steward, does not answer "
+        "within {} s",
+        patience_with_file_system.count());
+}
+
+/// Whether something arrives within the patience. Blocks the thread.
+bool waits_for(const io::descriptor& line)
+{
+    pollfd answered{.fd = line.number(), .events = POLLIN, .revents = 0};
     const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(patience_with_file_system);
     int ready = -1;
     do ready = ::poll(&answered, 1, static_cast<int>(patience.count()));
     while (ready < 0 && errno == EINTR);
-    if (ready == 0) {
+    return ready != 0;
+}
+
+}  // namespace
+
+csp::step<std::expected<io::descriptor, std::string>> steward_line::start_runner(std::uint64_t digest) const
+{
+    auto line = send(errand::start_runner, "");
+    if (!line) co_return std::unexpected(std::move(line.error()));
+    io::socket answers(std::move(*line));
+    steward_answer answer;
+    auto got =
+        co_await io::receive_packet(answers, io::room_of(answer), csp::core::here().now() + patience_with_file_system);
+    if (!got && got.error().timed_out()) co_return std::unexpected(late_runner());
+    auto started = judge(std::move(got), answer);
+    if (!started) co_return std::unexpected(std::move(started.error()));
+    co_return line_in(std::move(*started), answer, digest);
+}
+
+std::expected<io::descriptor, std::string> steward_line::start_first_runner(std::uint64_t digest) const
+{
+    auto line = send(errand::start_runner, "");
+    if (!line) return std::unexpected(std::move(line.error()));
+    if (!waits_for(*line)) return std::unexpected(late_runner());
+    steward_answer answer;
+    auto started = judge(io::receive_packet(line->number(), io::room_of(answer)), answer);
+    if (!started) return std::unexpected(std::move(started.error()));
+    return line_in(std::move(*started), answer, digest);
+}
+
+std::expected<io::listener, std::string> steward_line::listen(const std::string& address) const
+{
+    auto line = send(errand::listen, address);
+    if (!line) return std::unexpected(std::move(line.error()));
+    if (!waits_for(*line)) {
         return std::unexpected(fmt::format("cannot listen on {}: no answer from its file system within {} s", address,
                                            patience_with_file_system.count()));
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <span>
 #include <string>
@@ -46,6 +47,12 @@ class steward_line {
     [[nodiscard]] csp::step<std::expected<io::child, std::string>> start_successor(std::string program,
                                                                                    std::vector<listening> sockets,
                                                                                    io::descriptor reports) const;
+
+    /// Starts a runner for the configuration that is in the file now; see runner_line.hpp. `digest` is
+    /// digest_of_programs() of what the caller has read: an error if the file has changed meanwhile.
+    [[nodiscard]] csp::step<std::expected<io::descriptor, std::string>> start_runner(std::uint64_t digest) const;
+    /// The same for the start. Blocks the thread, at most for 10 seconds.
+    [[nodiscard]] std::expected<io::descriptor, std::string> start_first_runner(std::uint64_t digest) const;
 
     /// Listens at a unix address. Blocks the thread, at most for 10 seconds: for the start and for reloads.
     [[nodiscard]] std::expected<io::listener, std::string> listen(const std::string& address) const;

@@ -28,6 +28,7 @@ bool is_known(errand what)
         case errand::listen:
         case errand::remove_socket:
         case errand::upgrade:
+        case errand::start_runner:
             return true;
     }
     return false;

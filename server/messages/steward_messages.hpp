@@ -22,7 +22,8 @@ enum class errand : std::uint32_t {
     connect_log,    // connect to the reader of the log `text`, which takes datagrams; the answer carries the socket
     listen,         // listen at the unix address `text`; the answer carries the listener
     remove_socket,  // remove the file of the unix address `text`, which is `device` and `inode`; has no answer
-    upgrade         // start the program at path `text` as a successor
+    upgrade,        // start the program at path `text` as a successor
+    start_runner    // become the runner of the configuration that is in the file now; the answer carries the line to it
 };
 
 /// A request of the server. The packet carries one end of a pair of packet sockets, on which the answers come; or, for
@@ -70,6 +71,7 @@ struct steward_answer {
     std::int32_t pid = 0;    // if started
     std::int32_t error = 0;  // the errno of a connect_log that failed
     std::uint32_t unused = 0;
+    std::uint64_t digest = 0;  // of a start_runner: digest_of_programs() for the configuration that it has read
     std::array<char, longest_text + 1> text{};
 
     /// A text that is too long is cut.

@@ -24,6 +24,7 @@
 #include "server/commands/command_line.hpp"
 #include "server/configuration/log_target.hpp"
 #include "server/sandbox/launch.hpp"
+#include "server/sandbox/runner.hpp"
 #include "server/service/inherited.hpp"
 #include "server/service/listeners.hpp"
 #include "server/service/roots_own.hpp"
@@ -38,6 +39,7 @@ struct achieved {
     io::descriptor passed;  // for the server
     io::socket_identity made = {};
     bool is_named_by_root = false;
+    std::uint64_t digest = 0;  // of the programs of a runner
 };
 struct failure {
     failure(problem why, int number = 0) : text(std::move(why)), error(number) {}
@@ -227,10 +229,13 @@ outcome execute(const errand_order& order, const steward_rules& rules, const io:
             return remove_socket(order, rules);
         case errand::upgrade:
             return upgrade(order.text, rules, line);
+        case errand::start_runner:
+            break;  // see perform()
     }
     std::unreachable();
 }
 
+/// Reports to the steward, and then answers the server, which may send its next request as soon as it has the answer.
 void report_and_answer(const outcome& done, const io::descriptor& line, const io::descriptor& report)
 {
     job_report r{.done = done ? 1U : 0U};
@@ -244,7 +249,31 @@ void report_and_answer(const outcome& done, const io::descriptor& line, const io
     auto answer = done ? steward_answer::make(steward_answer::kind::done)
                        : steward_answer::make(steward_answer::kind::failed, done.error().text);
     if (!done) answer.error = done.error().error;
+    if (done) answer.digest = done->digest;
     io::post_packet(line.number(), io::bytes_of(answer), done ? done->passed.number() : -1);
+}
+
+std::expected<runner_rules, problem> rules_of_runner(const steward_rules& rules)
+{
+    const auto s = read_command_line(rules.command.arguments);
+    if (!s) return std::unexpected("the configuration cannot be read any more: see `occwserv check`");
+    auto all = prepare_runner(*s, rules.run_as);
+    end_with_steward();  // which a switch of the user has cleared
+    return all;
+}
+
+/// Serves as runner, if there can be one.
+outcome run_programs(const steward_rules& rules, io::descriptor& line, io::descriptor& report)
+{
+    auto all = rules_of_runner(rules);
+    if (!all) return std::unexpected(std::move(all.error()));
+    auto ends = runner_line_ends();
+    if (!ends) return std::unexpected(std::string(ends.error().text));
+    report_and_answer(achieved{.passed = std::move(ends->first), .digest = all->digest}, line, report);
+    line = {};
+    report = {};
+    serve_as_runner(std::move(*all), std::move(ends->second));
+    ::_exit(EXIT_SUCCESS);
 }
 
 }  // namespace
@@ -268,7 +297,11 @@ void perform(const errand_order& order, const steward_rules& rules, io::descript
     outcome done;
     try {
         close_all_but({line.number(), report.number()});
-        done = execute(order, rules, line);
+        if (order.what == errand::start_runner) {
+            done = run_programs(rules, line, report);
+        } else {
+            done = execute(order, rules, line);
+        }
     } catch (const std::exception&) {
         done = std::unexpected("out of memory");  // short enough to need none
     }

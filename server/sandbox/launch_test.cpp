@@ -99,7 +99,7 @@ TEST(Launch, SwitchesTheUserForGood)
     auto account = find_account("nobody", "");
     ASSERT_TRUE(account && *account);
     launch what = shell("id -u; grep -E 'NoNewPrivs|CapEff' /proc/$$/status");
-    what.user = **account;
+    what.user = identity_of(**account);
     EXPECT_EQ(output_of(std::move(what)),
               std::to_string((*account)->user) + "\nCapEff:\t0000000000000000\nNoNewPrivs:\t1\n");
 }

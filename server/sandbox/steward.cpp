@@ -14,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,7 +31,10 @@
 namespace server {
 namespace {
 
+using clock = std::chrono::steady_clock;
+
 constexpr std::chrono::seconds patience_at_end{5};
+constexpr std::chrono::seconds patience_with_runners{1};
 
 /// A process that the steward has forked for a request. It performs the errand, or executes the program.
 struct job {
@@ -136,23 +138,13 @@ class steward {
         if (!order) return answer(passed, "the steward does not know this request");
         if (jobs_.size() + waiting_.size() >= most_jobs_)
             return answer(passed, "the steward is busy with too many requests: try again later");
-        if (order->what == errand::remove_socket ? !take_ours(*order) : !is_packet_socket(passed)) return;
+        // Others than packet sockets are never written to with the steward's rights.
+        if (order->what == errand::remove_socket ? !take_ours(*order) : !io::is_packet_socket(passed)) return;
         if (must_wait(*order)) {
             waiting_.push_back({.order = std::move(*order), .line = std::move(passed)});
         } else {
             start_job(std::move(*order), std::move(passed));
         }
-    }
-
-    /// Whether the descriptor can be a line. Others are never written to with the steward's rights.
-    static bool is_packet_socket(const io::descriptor& d)
-    {
-        const auto is = [&](int option, int wanted) {
-            int value = 0;
-            socklen_t size = sizeof value;
-            return ::getsockopt(d.number(), SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
-        };
-        return is(SO_DOMAIN, AF_UNIX) && is(SO_TYPE, SOCK_SEQPACKET);
     }
 
     /// A request to listen waits until the jobs for the same address have ended: one that removes its old file, and one
@@ -230,9 +222,10 @@ class steward {
     }
 
     /// Remembers the socket that a job has made, and the log that it has opened, for later requests.
-    void note(const job& j, const job_report& report)
+    void note(job& j, const job_report& report)
     {
         if (!report.done) return;
+        if (j.order.what == errand::start_runner) j.line = {};  // it serves now, on a line of its own
         if (j.order.what == errand::listen) {
             std::erase_if(rules_.made, [&](const auto& one) { return one.address == j.order.text; });
             rules_.made.push_back({j.order.text, {report.device, report.inode}});
@@ -309,8 +302,8 @@ class steward {
         for (job& j : jobs_) {
             if (is_readable(j.report, 0)) take_report(j);  // it may be a successor by now
         }
-        const auto enough = std::chrono::steady_clock::now() + patience_at_end;
-        while (kill_children() && std::chrono::steady_clock::now() < enough) {
+        const auto begin = clock::now();
+        while (kill_children(clock::now() - begin) && clock::now() - begin < patience_at_end) {
             constexpr int pause = 20;  // milliseconds
             (void)is_readable(children_, pause);
             reap();
@@ -323,8 +316,8 @@ class steward {
         return ::poll(&one, 1, milliseconds) == 1;
     }
 
-    /// Returns whether there are children whose end must be waited for.
-    bool kill_children()
+    /// Returns whether there are children whose end must be waited for. `waited` is how long the end has taken so far.
+    bool kill_children(clock::duration waited)
     {
         std::vector<pid_t> all;
         all.reserve(jobs_.size());
@@ -337,8 +330,12 @@ class steward {
             const auto at = std::ranges::find(jobs_, child, &job::process);
             // The last requests of a server, to remove its socket files, are completed.
             const bool is_removal = at != jobs_.end() && at->order.what == errand::remove_socket;
-            if (is_removal || (at != jobs_.end() && outlives_server(*at))) {
-                any |= is_removal;
+            // A runner sees the end of the server too. It kills the groups of its programs, which nobody else knows,
+            // and then it ends.
+            const bool is_runner = at != jobs_.end() && at->order.what == errand::start_runner;
+            const bool ends_itself = is_removal || (is_runner && waited < patience_with_runners);
+            if (ends_itself || (at != jobs_.end() && outlives_server(*at))) {
+                any |= ends_itself;
                 continue;
             }
             any |= ::kill(child, SIGKILL) == 0;
