@@ -47,6 +47,7 @@ bool has_programs(const settings& s)
 std::uint64_t digest_of_programs(const settings& s)
 {
     fingerprint sum;
+    sum.add(s.state);
     const std::vector<site> sites = all_sites(s);
     for (std::uint64_t number = 0; number < sites.size(); ++number) {
         const static_rules& files = sites[number].files;

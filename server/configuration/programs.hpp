@@ -17,7 +17,7 @@ namespace server {
 [[nodiscard]] bool has_programs(const settings& s);
 
 /// A hash of everything that determines which programs may be started and how: the cgi_rules of all routes in order,
-/// and the directories of their sites.
+/// the directories of their sites, and the state directory.
 [[nodiscard]] std::uint64_t digest_of_programs(const settings& s);
 
 /// Gives each policy a duplicate of the line to the runner. False if no descriptor is left.

@@ -124,7 +124,7 @@ std::expected<void, std::string> settle_users(runner_rules& all, const std::opti
 
 std::expected<runner_rules, std::string> prepare_runner(const settings& s, const std::optional<user_account>& run_as)
 {
-    runner_rules all{.programs = {}, .state = "/tmp", .digest = digest_of_programs(s)};
+    runner_rules all{.programs = {}, .state = s.state, .digest = digest_of_programs(s)};
     const std::vector<site> sites = all_sites(s);
     for (std::uint32_t number = 0; number < sites.size(); ++number) {
         const static_rules& files = sites[number].files;
