@@ -85,9 +85,10 @@ launch_failure set_identity(const launch& what, pid_t parent) noexcept
     if (what.user) {
         if (const int failed = assume(*what.user); failed != 0) return {.at = step::user, .error = failed};
     }
-    if (what.death_signal == 0) return {};
+    // Also if it is 0: a successor does not end with the steward, as the job did that becomes it.
     if (::prctl(PR_SET_PDEATHSIG, what.death_signal) != 0) return failed_at(step::parent);
-    return ::getppid() == parent ? launch_failure() : launch_failure{.at = step::parent, .error = ESRCH};
+    return what.death_signal == 0 || ::getppid() == parent ? launch_failure()
+                                                           : launch_failure{.at = step::parent, .error = ESRCH};
 }
 
 // ---- the place of a file, by system calls and without memory
