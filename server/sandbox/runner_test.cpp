@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <poll.h>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@
 
 #include "csp/kernel.hpp"
 #include "csp/testing.hpp"
+#include "io/descriptor.hpp"
 #include "io/engine.hpp"
 #include "io/packet.hpp"
 #include "server/configuration/programs.hpp"
@@ -594,6 +596,22 @@ TEST_F(Runner, IsStartedByTheStewardForTheSameConfigurationOnly)
     const auto other = steward.line().start_first_runner(1);
     ASSERT_FALSE(other);
     EXPECT_THAT(other.error(), HasSubstr("changed while it was read"));
+}
+
+/// The steward hears at one time that a runner serves, and that the server is done with the request for it.
+TEST_F(Runner, OutlivesTheRequestForIt)
+{
+    const test_steward steward(test_steward::for_command({"occwserv", d.path()}));
+    std::vector<io::descriptor> lines;
+    for (int i = 0; i < 20; ++i) {
+        auto line = steward.line().start_first_runner(digest_of_programs({}));
+        ASSERT_TRUE(line) << i << ": " << line.error();
+        lines.push_back(std::move(*line));
+    }
+    for (const io::descriptor& line : lines) {
+        pollfd end{.fd = line.number(), .events = 0, .revents = 0};
+        EXPECT_EQ(::poll(&end, 1, 0), 0) << "the runner has ended";
+    }
 }
 
 TEST_F(Runner, EndsWhenItsLineIsClosed)

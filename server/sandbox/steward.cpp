@@ -241,6 +241,7 @@ class steward {
     /// Takes an order of the server for a program. If the server has closed the line, abandons the job.
     void take_order(job& j)
     {
+        if (!j.line) return;  // its report, which came at the same time, has settled that it serves as a runner
         if (!j.has_started) return abandon(j);  // until then only the end of the line is watched
         io::child_order order;
         const auto got = io::receive_packet(j.line.number(), io::room_of(order));
