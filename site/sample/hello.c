@@ -34,6 +34,7 @@ int main(void)
           "<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<title>Hello</title>\n"
+          "<link rel=\"icon\" href=\"/favicon.svg\" type=\"image/svg+xml\">\n"
           "<link rel=\"stylesheet\" href=\"/style.css\">\n"
           "</head>\n"
           "<body class=\"sample\">\n"
