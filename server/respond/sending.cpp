@@ -20,13 +20,6 @@ bool takes_enough(connection& c, progress& going)
 
 }  // namespace
 
-std::size_t bytes_of(const pieces& all)
-{
-    std::size_t bytes = 0;
-    for (const auto& p : all) bytes += p.size();
-    return bytes;
-}
-
 void skip(pieces& all, std::size_t bytes)
 {
     for (auto& p : all) {

@@ -24,7 +24,12 @@ inline constexpr std::string_view id_field_name = "X-Request-Id";
 /// What one system call sends.
 using pieces = std::array<std::span<const char>, 4>;
 
-[[nodiscard]] std::size_t bytes_of(const pieces& all);
+[[nodiscard]] inline std::size_t bytes_of(const pieces& all)
+{
+    std::size_t bytes = 0;
+    for (const auto& p : all) bytes += p.size();
+    return bytes;
+}
 /// Removes the first `bytes`.
 void skip(pieces& all, std::size_t bytes);
 
