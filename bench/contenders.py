@@ -240,7 +240,7 @@ def contenders(build):
     """All contenders, in the order of the tables. `build` is the directory of a release build."""
     floor = find("", build / "bench/floor")
     ours = find("", build / "occwserv")
-    unpacked = PROJECT / "build/bench/debian/usr"
+    unpacked = PROJECT / "build/debian/usr"
     nginx = find("nginx", "/usr/sbin/nginx", unpacked / "sbin/nginx")
     apache = find("apache2", "/usr/sbin/apache2")
     lighttpd = find("lighttpd", "/usr/sbin/lighttpd", unpacked / "sbin/lighttpd")

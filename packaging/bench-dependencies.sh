@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: MIT
 # Fetches the programs that `make bench` compares with, on Debian 12. It starts no service and changes no configuration:
 # the packages that it installs contain none, and the servers whose packages do are only unpacked, into
-# build/bench/debian. It does nothing if everything is installed. Run it as root, or as a user with sudo.
+# build/debian. It does nothing if everything is installed. Run it as root, or as a user with sudo.
 set -eu
 
 cd "$(dirname "$0")/.."
-unpacked=build/bench/debian
 
 # Our programs do not use wrk; it is installed to cross-check bench/load.
 wanted="apache2-bin gnuplot-nox golang-go httperf libboost-fiber-dev python3 slowhttptest wrk"
@@ -29,14 +28,7 @@ if [ -n "$missing" ]; then
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing
 fi
 
-unpack() { # PACKAGE PROGRAM
-    if command -v "$1" >/dev/null 2>&1 || [ -x "$unpacked/$2" ]; then return; fi
-    echo "unpacking $1 into $unpacked"
-    mkdir -p "$unpacked"
-    (cd "$unpacked" && apt-get download -q "$1" && dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb)
-}
-
-unpack nginx usr/sbin/nginx
-unpack h2o usr/bin/h2o
-unpack lighttpd usr/sbin/lighttpd
-unpack caddy usr/bin/caddy
+packaging/unpack nginx usr/sbin/nginx
+packaging/unpack h2o usr/bin/h2o
+packaging/unpack lighttpd usr/sbin/lighttpd
+packaging/unpack caddy usr/bin/caddy
