@@ -19,6 +19,8 @@
 #include "server/cache/cache_hash_request.hpp"
 #include "server/cache/cache_hits.hpp"
 #include "server/cache/cache_process.hpp"
+#include "server/cgi_farm/cgi_desk.hpp"
+#include "server/cgi_farm/cgi_farm.hpp"
 #include "server/front_end/front_end_farm.hpp"
 #include "server/front_end/parking.hpp"
 #include "server/lifecycle/config.hpp"
@@ -48,7 +50,7 @@ csp::process hot_path(core_settings s, policy first, std::vector<listening> list
 {
     csp::chan<conn> arrivals, front, returned;  // connections between requests
     csp::chan<exchange> plain, pages, done;     // requests on their way
-    csp::chan<exchange> for_stats;
+    csp::chan<exchange> for_stats, for_cgi;
     csp::chan<looked_up> found;
     csp::chan<parking_question> how_busy;
     csp::chan<cache_question> what_is_kept;
@@ -61,13 +63,16 @@ csp::process hot_path(core_settings s, policy first, std::vector<listening> list
         parking(std::move(first), std::move(link.policies), no_more.rx(), arrivals.rx(), returned.rx(), how_busy.rx(),
                 front.tx(), lines.shared_tx(), std::move(link.refused)),
         front_end_farm(s.spare_workers, front.shared_rx(), plain.shared_tx(), for_stats.shared_tx(),
-                       returned.shared_tx()),
+                       for_cgi.shared_tx(), returned.shared_tx()),
         page_cache(s.cache, plain.rx(), found.rx(), what_is_kept.rx(), std::move(link.rooms), link.to_compressor,
                    pages.shared_tx(), done.shared_tx()),
         static_pages(s.spare_workers, pages.shared_rx(), found.shared_tx(), link.to_compressor, done.shared_tx()),
-        stats_farm(for_stats.shared_rx(),
-                   {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_busy.shared_tx()},
-                   done.shared_tx()),
+        cgi_farm(s.spare_workers, for_cgi.shared_rx(), {link.to_cgi_desk, lines.shared_tx(), plain.shared_tx()},
+                 done.shared_tx()),
+        stats_farm(
+            for_stats.shared_rx(),
+            {std::move(link.to_stats_desk), std::move(link.to_witnesses), how_busy.shared_tx(), link.to_cgi_desk},
+            done.shared_tx()),
         back_end(s.log, std::move(link.formats), done.rx(), returned.shared_tx(), lines.shared_tx(),
                  std::move(link.answered)),
         witness(std::move(link.asked), how_busy.shared_tx(), what_is_kept.tx()),
@@ -135,6 +140,7 @@ struct central_links {
     csp::shared_out<tally> to_stats;
     csp::bridge_out<figures_question> to_stats_desk;
     csp::bridge_out<compression_job> to_compressor;
+    csp::bridge_out<place_order> to_cgi_desk;
 };
 
 /// The ends that lead to the cores: one of each kind for each core.
@@ -180,6 +186,7 @@ core_link connect_core(csp::core& core, core_ends& to_cores, const central_links
             .refused = refused.tx(),
             .to_compressor = to.to_compressor,
             .to_stats_desk = to.to_stats_desk,
+            .to_cgi_desk = to.to_cgi_desk,
             .to_witnesses = {}};
 }
 
@@ -336,6 +343,7 @@ csp::process whole_network(settings s, opened o, csp::in<fault> faults)
     csp::chan<log_end> logs_end;
     csp::bridge<log_change> log_changes(csp::core::here());
     csp::bridge<figures_question> so_far(csp::core::here());
+    csp::bridge<place_order> places(csp::core::here());
     csp::bridge<compression_job> texts(workshop_of(s));
 
     csp::forking cores;
@@ -343,13 +351,14 @@ csp::process whole_network(settings s, opened o, csp::in<fault> faults)
                                      {.to_log = lines.shared_tx(),
                                       .to_stats = told.shared_tx(),
                                       .to_stats_desk = so_far.tx(),
-                                      .to_compressor = texts.tx()},
+                                      .to_compressor = texts.tx(),
+                                      .to_cgi_desk = places.tx()},
                                      cores);
     start_workshop(workshop_of(s), texts.rx(), to_cores, cores);
 
     log_files logs = std::move(o.logs);  // before all of `o` is moved: arguments are evaluated in any order
     co_await csp::par(log(std::move(logs), lines.rx(), log_orders.rx(), log_changes.rx(), logs_end.tx()),
-                      stats(told.rx(), so_far.rx(), totals.tx()),
+                      stats(told.rx(), so_far.rx(), totals.tx()), cgi_desk(places.rx()),
                       operations(std::move(s), std::move(o),
                                  {.to_cores = std::move(to_cores),
                                   .faults = std::move(faults),

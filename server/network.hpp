@@ -19,6 +19,7 @@
 #include "server/messages/figures.hpp"
 #include "server/messages/listening.hpp"
 #include "server/messages/log_lines.hpp"
+#include "server/messages/program_places.hpp"
 #include "server/messages/stop.hpp"
 
 namespace server {
@@ -44,6 +45,7 @@ struct core_link {
     csp::buffered_out<tally> answered, refused;
     csp::bridge_out<compression_job> to_compressor;
     csp::bridge_out<figures_question> to_stats_desk;
+    csp::bridge_out<place_order> to_cgi_desk;
     std::vector<csp::bridge_out<core_question>> to_witnesses;  // of all cores
 };
 
@@ -52,15 +54,20 @@ struct core_link {
 ///                  +------------------------------ returned -------------------------------+
 ///                  v                                                                       |
 ///   acceptors -> parking -front-> front_end_farm -plain-> page_cache ------done-----> back_end -> log, stats
-///                                    |                     |      ^                       ^
-///                                for_stats               pages  found                     |
-///                                    |                     v      |                       |
-///                                    |                  static_pages --------done---------+
-///                                    +----------------> stats_farm ----------done---------+
+///                                    |  |             ^    |      ^                       ^
+///                                    |  |             |  pages  found                     |
+///                                    |  |             |    v      |                       |
+///                                    |  |             |  static_pages --------done--------+
+///                                    |  |           plain                                 |
+///                                    |  +-for_cgi-> cgi_farm -----------------done--------+
+///                                    +--for_stats-> stats_farm ---------------done--------+
 ///
+/// The cgi_farm sends on what it cannot answer: errors, and redirects within the site.
 /// Beside the way of requests: witness asks parking (how_busy) and page_cache (what_is_kept) for the view of its core;
-/// stats_farm asks the witnesses of all cores, stats, and parking; relay passes on to the log what acceptors, parking
-/// and back_end report.
+/// stats_farm asks the witnesses of all cores, stats, and parking; cgi_farm asks cgi_desk (places), which the server
+/// has once, and has its programs started by the runner, which is no process of this network but one of the operating
+/// system (server/sandbox/runner.hpp); relay passes on to the log what acceptors, parking, cgi_farm and back_end
+/// report.
 csp::process hot_path(core_settings s, policy first, std::vector<listening> listeners, core_link link);
 
 /// Figure 3 of the paper: the pages that are kept, and the competition for being one of them.
@@ -101,7 +108,7 @@ csp::process static_pages(unsigned spare_workers, csp::shared_in<exchange> reque
 
 /// The whole server. Its parts:
 ///
-///   hot_path on every core ==> log, stats      once in the server; the double arrows are bridges
+///   hot_path on every core ==> log, stats, cgi_desk   once in the server; the double arrows are bridges
 ///            ||            ==> compressor      on the workshop, a core for what takes long
 ///            ^^
 ///   operations (supervisor, config, control, upgrades; watchdog, fault_watch, steward_watch)

@@ -112,7 +112,8 @@ csp::process loop(std::vector<conn> all)
 
     co_await csp::par(
         carousel(std::move(all), returned.rx(), front.tx()),
-        front_end_farm(2, front.shared_rx(), plain.shared_tx(), plain.shared_tx(), returned.shared_tx()),
+        front_end_farm(2, front.shared_rx(), plain.shared_tx(), plain.shared_tx(), plain.shared_tx(),
+                       returned.shared_tx()),
         page_cache({.pages = 2}, plain.rx(), found.rx(), asked.rx(), rooms.rx(), jobs.tx(), pages.shared_tx(),
                    done.shared_tx()),
         compressor(jobs.rx()), quick_farm(pages.shared_rx(), found.shared_tx(), done.shared_tx()),

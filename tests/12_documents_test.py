@@ -180,6 +180,7 @@ def test_the_configuration_of_the_package_is_valid(place):
     assert {"root", "listen", "log", "route", "site"} <= set(tomllib.loads(settings))
     for root in ("srv/example.org", "usr/share/occwserv/site", "usr/libexec/occwserv/cgi-bin"):
         (place / root).mkdir(parents=True)
+    settings = settings.replace('"/usr/libexec/', f'"{place}/usr/libexec/')
     r = check(place, settings.replace(":80", f":{free_port()}"))
     assert r.returncode == 0, r.stderr
 
@@ -318,7 +319,12 @@ def test_a_container(following):
 
 # --- channels and the order of processes ------------------------------------------------------------------------------
 
-FARMS = {"front_end_worker": "front_end_farm", "page_worker": "static_farm", "stats_worker": "stats_farm"}
+FARMS = {
+    "front_end_worker": "front_end_farm",
+    "page_worker": "static_farm",
+    "cgi_page": "cgi_farm",
+    "stats_worker": "stats_farm",
+}
 
 
 def rows_of(document, columns):
@@ -362,6 +368,8 @@ def clients_by_channel():
         for writer, reader in pairs:
             if "answer" in kind.replace("end for the answer", "").replace("has its answer", ""):
                 answers.add((reader, writer, name.strip("`")))
+            elif writer == "body_feeder":  # forked by the very cgi_page that reads
+                waits.add((writer, reader, name.strip("`")))
             else:
                 waits.add((writer, FARMS.get(reader, reader), name.strip("`")))
     return waits, answers

@@ -16,13 +16,7 @@ EPERM, EACCES = "Operation not permitted", "Permission denied"
 
 
 @pytest.fixture
-def settings():
-    """Of the server that tries things."""
-    return None
-
-
-@pytest.fixture
-def tried(serve, place, monkeypatch, settings):
+def tried(serve, place, monkeypatch):
     """Starts the server that tries things, and returns it and a function that has it try one."""
     program = pathlib.Path(harness.binary()).parent / "server" / "occwserv_with_trials"
     if not program.exists():
@@ -31,7 +25,7 @@ def tried(serve, place, monkeypatch, settings):
     (place / "run").mkdir()
     at = place / "run" / "trials"
     monkeypatch.setenv("OCCWSERV_TRIALS", str(at))
-    server = serve(settings, arguments=["--control", str(place / "run" / "control")])
+    server = serve(arguments=["--control", str(place / "run" / "control")])
     wait_until(at.exists, "the server takes trials")
 
     def ask(line):
@@ -121,35 +115,3 @@ def test_the_steward_ends_with_a_server_that_gave_its_lines_away(tried, what):
     server.process.wait()
     wait_until(lambda: not living_in_group(group), "the steward and its jobs have ended")
     server.process = None
-
-
-# --- the runner -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def programs(place):
-    place.chmod(0o755)
-    for name in ("cgi-bin/a.cgi", "elsewhere/b.cgi"):
-        program = place / name
-        program.parent.mkdir()
-        program.write_text("#!/bin/sh\nexit 7\n")
-        program.chmod(0o755)
-    (place / "cgi-bin" / "out").symlink_to(place / "elsewhere" / "b.cgi")
-    return place / "cgi-bin"
-
-
-class TestRunner:
-    @pytest.fixture
-    def settings(self, programs):
-        return {"route": [{"path": "/cgi/*", "cgi.directory": str(programs)}, {"path": "/x", "status": 410}]}
-
-    def test_it_starts_nothing_else(self, tried, place):
-        server, told = tried
-        assert told("runner-start a.cgi") == "exited with code 7"
-        for name in ("out", "../elsewhere/b.cgi", f"{place}/elsewhere/b.cgi", "/bin/true"):
-            assert told(f"runner-start {name}") not in ("exited with code 7", "exited with code 0"), name
-        assert told("runner-start-second a.cgi") == "the configuration names no programs for this route"
-        for name in ("LD_PRELOAD", "PATH", "HTTP_PROXY"):
-            said = told(f"runner-start a.cgi {name}={place}/elsewhere")
-            assert said == f"the runner does not set the variable {name} of a program"
-        server.expect_healthy()

@@ -141,6 +141,13 @@ def release_ports():
 # --- configurations and commands --------------------------------------------------------------------------------------
 
 
+def toml_value(value):
+    """A value of a configuration. Dictionaries become inline tables."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {toml_value(each)}" for key, each in value.items()) + " }"
+    return json.dumps(value)
+
+
 def toml(settings):
     """The text of a configuration. Dictionaries become tables, and lists of dictionaries arrays of tables."""
     lines, tables = [], []
@@ -150,10 +157,10 @@ def toml(settings):
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             tables += [(f"[[{key}]]", table) for table in value]
         else:
-            lines.append(f"{key} = {json.dumps(value)}")
+            lines.append(f"{key} = {toml_value(value)}")
     for head, table in tables:
         lines.append(head)
-        lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+        lines += [f"{key} = {toml_value(value)}" for key, value in table.items()]
     return "\n".join(lines) + "\n"
 
 

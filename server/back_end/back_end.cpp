@@ -83,6 +83,7 @@ class pending_report {
         ++tally_.by_class[std::min(status_class, tally_.by_class.size() - 1)];
         if (const auto limit = limit_of(x.sent.code)) ++tally_.by(*limit);
         if (x.is<statistics>()) ++tally_.about_itself;
+        if (x.is<program_run>()) ++tally_.by_programs;
         if (x.is<cached_page>()) ++tally_.kept;
         if (x.is<sent_by_cache>()) ++tally_.at_once;
         if (x.is<page_lookup>() && status_class < 3) ++tally_.missed;

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,12 +32,19 @@ struct page_rules {
     route_table routes;  // built from files.routes
 };
 
+/// The directories of a route with programs, as indices in policy::roots.
+struct program_directories {
+    std::optional<std::size_t> programs;  // cgi_rules::path, if that is a directory
+    std::optional<std::size_t> sendfile;  // cgi_rules::sendfile_root
+};
+
 /// A site, ready to be served.
 struct served_site {
     page_rules pages;
     std::size_t root = 0;   // index in policy::roots
     std::string name;       // for the log: its first name, or "default"; empty for policy::nowhere()
     std::uint64_t key = 0;  // hash of its configuration and root: part of the key of its pages in the cache
+    std::map<route_number, program_directories> programs{};
 };
 
 struct policy {

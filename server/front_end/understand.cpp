@@ -7,12 +7,10 @@
 #include <utility>
 #include <variant>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "http/list.hpp"
 #include "http/request.hpp"
 #include "http/target.hpp"
+#include "server/respond/decide.hpp"
 
 namespace server {
 namespace {
@@ -102,39 +100,6 @@ void note_preferences(const http::request_head& head, request& asked)
 
 void refuse(exchange_record& x, const http::error& why) { x.decided.emplace<error_response>(why); }
 
-/// Applies the routes of the site. Returns true if they have already determined the answer.
-bool follow_routes(exchange_record& x)
-{
-    request& asked = x.asked;
-    const served_site& here = x.of_site();
-    const matched found = here.pages.routes.match(asked.path.view());
-    asked.routes = found.headers;
-    asked.site_key = key_of(here, asked.routes);
-    if (!found.acting) return false;
-
-    const route& r = here.pages.files.routes[*found.acting];
-    const std::string_view rest = rest_of(r, asked.path.view());
-    if (const auto* to = std::get_if<redirect>(&r.then)) {
-        x.decided = redirect_to{to->code, fill_in(to->to, asked.path.view(), rest, asked.query)};
-        return true;
-    }
-    if (const auto* to = std::get_if<fixed_status>(&r.then)) {
-        refuse(x, {to->code, ""});
-        return true;
-    }
-    asked.acting = found.acting;
-    // Routes are not applied again to the rewritten path, so rewrites cannot loop.
-    if (const auto* to = std::get_if<rewrite>(&r.then)) {
-        auto path = http::canonicalize(fill_in(to->to, asked.path.view(), rest, ""));
-        if (!path) {
-            refuse(x, path.error());
-            return true;
-        }
-        asked.path = std::move(*path);
-    }
-    return false;
-}
-
 void note_request(const http::request_head& head, request& asked)
 {
     asked.method = head.method;
@@ -148,30 +113,12 @@ void note_request(const http::request_head& head, request& asked)
 /// Why the request cannot be answered, whatever its path.
 std::optional<http::error> unsupported(const http::request_head& head)
 {
-    if (head.method == method::other)
-        return http::error{status::not_implemented, "The server does not know this request method."};
     if (wants_https(head))
         return http::error{status::misdirected_request,
                            "An https URI cannot be requested over an unencrypted connection."};
     if (head.form == http::target_form::authority)
         return http::error{status::method_not_allowed, "This server is not a proxy and does not open tunnels."};
     return std::nullopt;
-}
-
-/// Decides how to answer a request for the path.
-void decide_for_path(exchange_record& x)
-{
-    request& asked = x.asked;
-    if (follow_routes(x)) return;
-    asked.path_hash = XXH3_64bits_withSeed(asked.path.view().data(), asked.path.view().size(), asked.site_key);
-    const bool is_options = asked.method == method::options;
-    if (asked.method != method::get && asked.method != method::head && !is_options) {
-        refuse(x, {status::method_not_allowed, "This page supports only GET, HEAD and OPTIONS."});
-    } else if (http::is_hidden(asked.path)) {
-        refuse(x, {status::forbidden, "Names that begin with a dot are not served."});
-    } else if (is_options) {
-        x.decided = allowed_methods();
-    }
 }
 
 /// Whether the connection may persist, if the end of the request is known.
@@ -208,6 +155,11 @@ void refuse_head(exchange_record& x, const http::error& why, std::string_view se
     refuse(x, why);
 }
 
+void refuse_method(exchange_record& x)
+{
+    refuse(x, {status::not_implemented, "The server does not know this request method."});
+}
+
 /// Refuses a request beyond a limit for one client.
 void refuse_for_now(exchange_record& x, const has_request& request)
 {
@@ -226,17 +178,21 @@ void understand_request(const http::request_head& head, exchange_record& x)
     const auto site = x.by->names.find(head.authority);
     x.site = site.value_or(x.by->nowhere());
     if (const auto why = unsupported(head)) return refuse(x, *why);
-    if (head.form == http::target_form::asterisk) {
+    const bool is_known = head.method != method::other;
+    if (head.form == http::target_form::asterisk && is_known) {
         // A request about the server as a whole (RFC 9110, section 9.3.7) is answered like one about any page.
         x.decided = allowed_methods();
         return;
     }
+    if (head.form == http::target_form::asterisk) return refuse_method(x);
     auto target = http::parse_target(head);
     if (!target) return refuse(x, target.error());
     if (!site) return refuse(x, {status::misdirected_request, "This server has no site with this name."});
     x.asked.path = std::move(target->path);
     x.asked.query = target->query;
-    decide_for_path(x);
+    decide(x);
+    // A program may know more methods than the server (RFC 3875, section 4.3).
+    if (!is_known && !x.is<program_run>()) refuse_method(x);
 }
 
 exchange understand(conn&& c, http::request_head& head)

@@ -56,6 +56,7 @@ struct request {
     http::accepted_codings accepted;
     http::preconditions conditions;
     bool is_conditional = false;                // it has conditions or a range
+    std::uint8_t redirects = 0;                 // by programs, to other paths of the site: after the first, a GET
     std::string own_head;                       // the head, if the carrier does not keep it
     std::forward_list<std::string> own_fields;  // list fields that were sent in several lines
 
@@ -276,13 +277,15 @@ struct redirect_to {
     http::status code = http::status::found;
     std::string location;
 };
+/// A program answers: the `cgi` of the acting route.
+struct program_run {};
 /// An error, with additional fields for the response.
 struct error_response {
     http::error why;
     response_fields with = {};
 };
-using decision =
-    std::variant<page_lookup, cached_page, sent_by_cache, allowed_methods, statistics, redirect_to, error_response>;
+using decision = std::variant<page_lookup, cached_page, sent_by_cache, allowed_methods, statistics, redirect_to,
+                              program_run, error_response>;
 
 struct exchange_record : csp::pooled {
     exchange_record() = default;
@@ -304,6 +307,14 @@ struct exchange_record : csp::pooled {
     {
         return std::holds_alternative<Decision>(decided);
     }
+    /// The head of the request as it was sent.
+    [[nodiscard]] std::string_view head() const
+    {
+        const connection* const c = carrier.own_connection();
+        return c != nullptr ? c->head() : std::string_view(asked.own_head);
+    }
+    /// REQUIRES: is<program_run>().
+    [[nodiscard]] const route& acting_route() const { return of_site().pages.files.routes[*asked.acting]; }
     /// The page that the cache has, for the worker; null if it has none.
     [[nodiscard]] const cached_page* cached() const { return std::get_if<cached_page>(&decided); }
 };

@@ -30,6 +30,7 @@ tally& tally::operator+=(const tally& more)
     kept += more.kept;
     missed += more.missed;
     about_itself += more.about_itself;
+    by_programs += more.by_programs;
     kept_alive += more.kept_alive;
     took += more.took;
     return *this;

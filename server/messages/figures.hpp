@@ -131,6 +131,7 @@ struct tally {
     std::uint64_t kept = 0;          // answered by a worker with the page that the cache has
     std::uint64_t missed = 0;        // pages that the cache did not have
     std::uint64_t about_itself = 0;  // requests for the statistics
+    std::uint64_t by_programs = 0;   // answered by programs (CGI)
     std::uint64_t kept_alive = 0;    // connections that stayed open for another request
     latencies took;
     slowest<6> slow;

@@ -13,6 +13,7 @@
 #include <xxhash.h>
 
 #include "http/response.hpp"
+#include "io/readiness.hpp"
 #include "server/respond/progress.hpp"
 #include "server/respond/sending.hpp"
 
@@ -268,6 +269,12 @@ void push_last_answer(exchange_record& x)
 {
     auto* const http1 = x.carrier.http1();
     if (http1 != nullptr && std::exchange(http1->connection->is_corked, false)) io::push(http1->connection->socket);
+}
+
+bool client_has_left(const exchange_record& x)
+{
+    const connection* const c = x.carrier.own_connection();
+    return c != nullptr && io::has_left(c->socket);
 }
 
 at_once send_at_once(exchange_record& x, const page& ready)

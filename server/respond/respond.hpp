@@ -43,6 +43,10 @@ csp::step<void> respond(exchange_record& x, response r, patience limits, head_ca
 /// Sends the end of the previous response, if the kernel still holds it back. Call this before anything that may wait.
 void push_last_answer(exchange_record& x);
 
+/// Whether the client will not read the response: it has closed or reset its connection, or half-closed it, which TCP
+/// does not tell apart. Does not wait.
+[[nodiscard]] bool client_has_left(const exchange_record& x);
+
 /// How much of a ready page was sent.
 struct at_once {
     std::size_t bytes = 0;

@@ -32,12 +32,6 @@ struct may_be_listed {
 
 using found_file = std::variant<found_entry, needs_slash, may_be_listed>;
 
-inline constexpr http::error file_changing{http::status::service_unavailable,
-                                           "This file is being modified. Try again."};
-
-/// The error for the client when a file or directory cannot be opened or read.
-[[nodiscard]] http::error refusal(const io::error& e);
-
 /// Finds the file for `asked`: the first entry of static_rules::tries that exists and can be served. Errors: 403, 404,
 /// 500, 503.
 csp::step<std::expected<found_file, http::error>> find_file(const io::directory& root, const static_rules& rules,
@@ -45,9 +39,6 @@ csp::step<std::expected<found_file, http::error>> find_file(const io::directory&
 
 /// Whether the precompressed file `sidecar` is usable: it is a regular file, not empty, and not older than `plain`.
 [[nodiscard]] bool has_content_of(const found_entry& sidecar, const found_entry& plain);
-
-/// Whether the error is a lack of descriptors, threads or memory. Such an error says nothing about the file.
-[[nodiscard]] bool is_resource_shortage(const http::error& e);
 
 /// Looks up `name`, relative to the root.
 csp::step<io::result<found_entry>> look_at(const io::directory& root, std::string name);

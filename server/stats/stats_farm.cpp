@@ -27,6 +27,7 @@ csp::step<picture> collect(stats_links& to)
     picture all;
     all.counted = (co_await csp::ask(to.to_stats, figures_question{})).value_or(figures());
     all.cores = co_await ask_all(to.to_witnesses);
+    all.programs = (co_await csp::ask(to.to_cgi_desk, places_question{})).value_or(programs_view());
     co_return all;
 }
 

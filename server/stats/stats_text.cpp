@@ -69,6 +69,14 @@ void add_core(std::string& to, const core_view& c)
     to += '}';
 }
 
+void add_programs(std::string& to, const places_view& v)
+{
+    add(to, R"({{"route":{},"running":{},"most_running":{},"waiting":{},"most_waiting":{},)",
+        json_quoted(printable(v.of)), v.running, v.most_running, v.waiting, v.most_waiting);
+    add(to, R"("started":{},"failed":{},"timed_out":{},"left":{},"refused":{}}})", v.started, v.failed, v.timed_out,
+        v.left, v.refused);
+}
+
 void add_latencies(std::string& to, const latencies& took)
 {
     std::vector<std::size_t> all(latencies::buckets);
@@ -127,6 +135,37 @@ void add_durations(std::string& to, const latencies& took)
     }
     add(to, "occwserv_request_duration_seconds_sum {}\n", static_cast<double>(took.sum_us()) / 1e6);
     add(to, "occwserv_request_duration_seconds_count {}\n", below);
+}
+
+/// The value of a label (Prometheus text format).
+std::string label(std::string_view text)
+{
+    std::string quoted;
+    for (const char c : printable(text)) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += c;
+    }
+    return quoted;
+}
+
+void add_programs(std::string& to, const std::vector<places_view>& programs)
+{
+    const auto each = [&](std::string_view name, std::string_view more, auto places_view::* of) {
+        for (const places_view& v : programs) {
+            add(to, "occwserv_{}{{route=\"{}\"{}}} {}\n", name, label(v.of), more, v.*of);
+        }
+    };
+    describe(to, "programs", "gauge", "Programs that run (CGI), and requests that wait for a place.");
+    each("programs", ",state=\"running\"", &places_view::running);
+    each("programs", ",state=\"waiting\"", &places_view::waiting);
+    describe(to, "programs_started_total", "counter", "Programs started, by the route of the request.");
+    each("programs_started_total", "", &places_view::started);
+    describe(to, "programs_ended_badly_total", "counter",
+             "Programs without a complete response, and requests refused.");
+    each("programs_ended_badly_total", ",why=\"failed\"", &places_view::failed);
+    each("programs_ended_badly_total", ",why=\"timed_out\"", &places_view::timed_out);
+    each("programs_ended_badly_total", ",why=\"client_left\"", &places_view::left);
+    each("programs_ended_badly_total", ",why=\"refused\"", &places_view::refused);
 }
 
 void add_moment(std::string& to, const picture& p)
@@ -196,10 +235,32 @@ std::string table_of_figures(const picture& p)
     add_row(to, "Requests answered by a cache process", fmt::format("{}", t.at_once));
     add_row(to, "Requests answered by a worker with a cached page", fmt::format("{}", t.kept));
     add_row(to, "Requests answered from disk", fmt::format("{}", t.missed));
+    add_row(to, "Requests answered by programs", fmt::format("{}", t.by_programs));
     add_row(to, "Pages in the cache", fmt::format("{} of {}", cache.kept, cache.most_pages));
     add_row(to, "Pages that compete for a place in the cache", fmt::format("{}", cache.competing));
     add_row(to, "Files kept open", fmt::format("{} of {}", cache.open_files, cache.most_open_files));
     add_row(to, "Missing paths in the cache", fmt::format("{} of {}", cache.absences, cache.most_absences));
+    to += "</tbody>\n</table>\n";
+    return to;
+}
+
+std::string table_of_programs(const picture& p)
+{
+    if (p.programs.routes.empty()) return {};
+    std::string to = "<table>\n<caption>Programs</caption>\n<thead><tr><th scope=\"col\">Site and route</th>";
+    for (const std::string_view name :
+         {"Running", "Waiting", "Started", "Failed", "Too slow", "Client left", "Refused"}) {
+        add(to, "<th scope=\"col\" class=\"number\">{}</th>", name);
+    }
+    to += "</tr></thead>\n<tbody>\n";
+    for (const places_view& v : p.programs.routes) {
+        add(to, "<tr><th scope=\"row\">{}</th><td class=\"number\">{} of {}</td><td class=\"number\">{} of {}</td>",
+            html_escaped(printable(v.of)), v.running, v.most_running, v.waiting, v.most_waiting);
+        for (const std::uint64_t n : {v.started, v.failed, v.timed_out, v.left, v.refused}) {
+            add(to, "<td class=\"number\">{}</td>", n);
+        }
+        to += "</tr>\n";
+    }
     to += "</tbody>\n</table>\n";
     return to;
 }
@@ -246,7 +307,8 @@ std::string as_json(const picture& p)
     add(to, R"("by_class":{{"1xx":{},"2xx":{},"3xx":{},"4xx":{},"5xx":{}}},"incomplete":{},"about_itself":{},)",
         t.by_class[0], t.by_class[1], t.by_class[2], t.by_class[3], t.by_class[4], t.incomplete, t.about_itself);
     add(to, R"("kept_alive":{},"content_bytes":{},"head_bytes":{}}},)", t.kept_alive, t.content_bytes, t.head_bytes);
-    add(to, R"("cache":{{"at_once":{},"kept":{},"missed":{}}},"took":)", t.at_once, t.kept, t.missed);
+    add(to, R"("cache":{{"at_once":{},"kept":{},"missed":{}}},"by_programs":{},"took":)", t.at_once, t.kept, t.missed,
+        t.by_programs);
     add_latencies(to, t.took);
     add(to, R"(,"limits":{{"connections":{})", sum_of(p.cores, &core_view::connections).waits_for_room);
     for (std::size_t i = 0; i < limit_names.size(); ++i) add(to, R"(,"{}":{})", limit_names[i], t.limit_hits[i]);
@@ -255,6 +317,8 @@ std::string as_json(const picture& p)
         add(to, R"({{"line":{},"status":{},"took_us":{},"when":{}}})", json_quoted(printable(r.line())), r.status,
             r.took.count(), r.when.time_since_epoch().count());
     });
+    to += R"(,"programs":)";
+    add_list(to, p.programs.routes, [&](const places_view& v) { add_programs(to, v); });
     to += R"(,"cores":)";
     add_list(to, p.cores, [&](const core_view& c) { add_core(to, c); });
     to += "}\n";
@@ -275,6 +339,7 @@ std::string as_metrics(const picture& p)
     for (std::size_t i = 0; i < limit_names.size(); ++i) {
         add(to, "occwserv_limits_total{{limit=\"{}\"}} {}\n", limit_names[i], p.counted.sum.limit_hits[i]);
     }
+    add_programs(to, p.programs.routes);
     add_moment(to, p);
     return to;
 }
@@ -284,7 +349,7 @@ std::string as_page(const picture& p)
     constexpr std::string_view place = "<!-- the figures -->";
     std::string page(stats_page);
     if (const auto at = page.find(place); at != std::string::npos)
-        page.replace(at, place.size(), table_of_figures(p) + table_of_processes(p));
+        page.replace(at, place.size(), table_of_figures(p) + table_of_programs(p) + table_of_processes(p));
     return page;
 }
 

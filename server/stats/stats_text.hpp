@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/messages/figures.hpp"
+#include "server/messages/program_places.hpp"
 
 namespace server {
 
@@ -15,6 +16,7 @@ namespace server {
 struct picture {
     figures counted;
     std::vector<core_view> cores;
+    programs_view programs;
 };
 
 [[nodiscard]] std::string as_json(const picture& p);

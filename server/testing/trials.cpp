@@ -26,7 +26,6 @@
 #include "io/address.hpp"
 #include "io/packet.hpp"
 #include "io/ring.hpp"
-#include "server/messages/runner_line.hpp"
 #include "server/network.hpp"
 
 namespace server::test {
@@ -177,33 +176,17 @@ csp::step<std::string> ask_steward(std::string what, std::string argument, const
     co_return "no such trial";
 }
 
-/// Has the runner start `script` of the first route, or of the one after it ("runner-start-second"), with a variable.
-csp::step<std::string> ask_runner(std::string_view what, const std::string& argument, const io::descriptor& runner)
-{
-    const std::size_t end = argument.find(' ');
-    program_order order{.route = what == "runner-start" ? 0U : 1U,
-                        .script = argument.substr(0, end),
-                        .environment = {end == std::string::npos ? "QUERY_STRING=" : argument.substr(end + 1)}};
-    order.out = io::descriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    order.err = io::descriptor(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    auto started = co_await start_program(runner, std::move(order), io::no_deadline);
-    if (!started) co_return started.error().text;
-    const auto how = co_await started->exited();
-    co_return how ? how->text() : std::string(how.error().text);
-}
-
-csp::step<std::string> perform(std::string_view line, const steward_line& steward, const io::descriptor& runner)
+csp::step<std::string> perform(std::string_view line, const steward_line& steward)
 {
     const std::string what(line.substr(0, line.find(' ')));
     const std::string argument(line.substr(std::min(line.size(), what.size() + 1)));
     const auto found = trials_by_call().find(what);
     if (found != trials_by_call().end()) co_return found->second(argument);
-    if (what.starts_with("runner-start")) co_return co_await ask_runner(what, argument, runner);
     co_return co_await ask_steward(what, argument, steward);
 }
 
 /// Answers one client after the other, until the last line "end".
-csp::process trials(std::string path, steward_line steward, io::descriptor runner)
+csp::process trials(std::string path, steward_line steward)
 {
     auto listening = io::listen(*io::address::parse("unix:" + path));
     if (!listening) throw std::runtime_error("no socket for the trials");
@@ -216,7 +199,7 @@ csp::process trials(std::string path, steward_line steward, io::descriptor runne
         line.resize(got ? *got : 0);
         if (line.ends_with('\n')) line.pop_back();
         is_over = line == "end";
-        const std::string answer = is_over ? "over" : co_await perform(line, steward, runner);
+        const std::string answer = is_over ? "over" : co_await perform(line, steward);
         (void)co_await io::send_all(*client, answer, io::no_deadline);
     }
     clients.finish(io::acceptor::last_clients::left);
@@ -229,9 +212,7 @@ csp::process server_with_trials(settings s, opened o)
 {
     const char* const path = std::getenv("OCCWSERV_TRIALS");
     steward_line steward = o.steward.line.another();
-    io::descriptor runner(::fcntl(o.policies.front().programs.number(), F_DUPFD_CLOEXEC, 0));
-    co_await csp::par(trials(path == nullptr ? "" : path, std::move(steward), std::move(runner)),
-                      web_server(std::move(s), std::move(o)));
+    co_await csp::par(trials(path == nullptr ? "" : path, std::move(steward)), web_server(std::move(s), std::move(o)));
 }
 
 csp::kernel::neighbour_maker engines_with_trials(io::engine_choice choice)
