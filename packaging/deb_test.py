@@ -11,6 +11,7 @@ import ctypes
 import errno
 import glob
 import gzip
+import hashlib
 import http.client
 import os
 import pathlib
@@ -436,6 +437,29 @@ def processes_of(user):
             if fields["Uid"].split()[0] == str(user.pw_uid) and not fields["State"].startswith("Z"):
                 found.append(fields["Name"])
     return sorted(found)
+
+
+def test_the_sample_programs(service):
+    """With the route that the configuration proposes, they run under the mounts and the filters of the unit."""
+    text, reload = CONFIGURATION.read_text(), service.unit.command(*shlex.split(service.unit["ExecReload"]))
+    counter = f"/var/tmp/occwserv-counter-{service.user.pw_uid}"
+    try:
+        CONFIGURATION.write_text(re.sub(r"(?m)^#(?=\[\[route\]\]|path = |cgi = )", "", text))
+        run(*reload)
+        assert "<code>/a</code>" in get("/cgi-bin/environment/a")
+        assert "<td>b</td>" in get("/cgi-bin/form?a=b")
+        assert "Hello" in get("/cgi-bin/hello")
+        assert "stopped" in get("/cgi-bin/clock")
+        assert [re.search(r"number <strong>(\d)", get("/cgi-bin/counter")).group(1) for _ in range(2)] == ["1", "2"]
+        assert not os.path.exists(counter), "the service has a /var/tmp of its own"
+        body = b'--a\r\nContent-Disposition: form-data; name="file"; filename="b"\r\n\r\nc\r\n--a--\r\n'
+        upload = urllib.request.Request("http://127.0.0.1/cgi-bin/upload", body,
+                                        {"Content-Type": "multipart/form-data; boundary=a"})
+        with urllib.request.urlopen(upload, timeout=DEADLINE) as answer:
+            assert hashlib.sha256(b"c").hexdigest() in answer.read().decode()
+    finally:
+        CONFIGURATION.write_text(text)
+        run(*reload)
 
 
 def reload_to(service, text, name):

@@ -10,6 +10,7 @@ pytestmark = chromium.needed()
 
 SITE = {f"page-{i}.html": f"<!doctype html><title>{i}</title>" + "text " * 50 * i for i in range(30)}
 SITE["large.bin"] = b"x" * 400_000
+SITE["cgi-bin/hi"] = "#!/bin/sh\nprintf 'Content-Type: text/plain\\nContent-Length: 2\\n\\nhi'\n"
 
 
 @contextlib.contextmanager
@@ -26,6 +27,7 @@ def load(server, clients=4):
                     c.ask(f"/page-{(turn * turn) % (turn % 29 + 1)}.html")
                 c.ask("/no-such-page")
                 c.ask("/large.bin")
+                c.ask("/cgi-bin/hi")
             over.wait(0.02)
 
     threads = [threading.Thread(target=ask, args=(i,)) for i in range(clients)]
@@ -42,7 +44,8 @@ def load(server, clients=4):
 def test_the_page_moves(serve, place):
     pictures = chromium.TOOLS.parent / "pictures"
     pictures.mkdir(exist_ok=True)
-    server = serve(files=SITE, settings={"cache": {"pages": 12}})
+    server = serve(files=SITE, settings={"cache": {"pages": 12}}, arguments=["--cgi", "/cgi-bin/"])
+    (server.site / "cgi-bin/hi").chmod(0o755)
     with load(server):
         seen = chromium.run("watch_stats.mjs", place, f"http://127.0.0.1:{server.port}/stats.html", pictures)
     assert seen["complaints"] == []
@@ -50,6 +53,7 @@ def test_the_page_moves(serve, place):
     assert [page["name"] for page in seen["pages"]] == ["wide", "dark", "phone"]
     for page in seen["pages"]:
         assert "page_worker" in page["told"]
+        assert "/cgi-bin/*" in page["programs"] and "of 32" in page["programs"]
         assert page["wider"] <= 0, f"{page['name']} must be moved sideways to be read"
         assert (pictures / f"stats-{page['name']}.png").stat().st_size > 20_000
     server.expect_healthy()

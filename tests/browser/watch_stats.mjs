@@ -42,9 +42,11 @@ async function watch(name, width, height, colorScheme) {
     await page.waitForFunction((first) => document.getElementById('now').textContent !== first, first);
     await shows('svg:visible .flow[visibility=visible]', 6);
     await shows('#kept tbody tr', 6);
+    await page.waitForFunction(() => Number(document.querySelector('#programs [data-in=Started]')?.textContent) > 0);
     await page.locator('svg:visible .node').nth(8).click();  // the static farm
     seen.pages.push({
         name,
+        programs: await page.locator('#programs').innerText(),
         told: await page.locator('#told').textContent(),
         wider: await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
     });
