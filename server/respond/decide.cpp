@@ -15,6 +15,15 @@ using http::status;
 
 void refuse(exchange_record& x, const http::error& why) { x.decided.emplace<error_response>(why); }
 
+/// Whether programs answer by this route, which then acts.
+bool run_program(exchange_record& x, route_number by)
+{
+    if (!std::holds_alternative<cgi_rules>(x.of_site().pages.files.routes[by].then)) return false;
+    x.asked.acting = by;
+    x.decided = program_run();
+    return true;
+}
+
 /// Applies the routes of the site. Returns true if they have already determined the answer.
 bool follow_routes(exchange_record& x)
 {
@@ -35,12 +44,9 @@ bool follow_routes(exchange_record& x)
         refuse(x, {to->code, ""});
         return true;
     }
+    if (run_program(x, *found.acting)) return true;
     asked.acting = found.acting;
-    if (std::holds_alternative<cgi_rules>(r.then)) {
-        x.decided = program_run();
-        return true;
-    }
-    // Routes are not applied again to the rewritten path, so rewrites cannot loop.
+    // Of the routes that match the rewritten path only one with programs is applied, so rewrites cannot loop.
     if (const auto* to = std::get_if<rewrite>(&r.then)) {
         auto path = http::canonicalize(fill_in(to->to, asked.path.view(), rest, ""));
         if (!path) {
@@ -48,6 +54,8 @@ bool follow_routes(exchange_record& x)
             return true;
         }
         asked.path = std::move(*path);
+        const auto there = here.pages.routes.match(asked.path.view()).acting;
+        return there && run_program(x, *there);
     }
     return false;
 }

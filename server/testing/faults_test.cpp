@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "csp/post_mortem.hpp"
 #include "csp/test_support.hpp"
 #include "io/address.hpp"
+#include "server/cgi_farm/cgi_desk.hpp"
 #include "server/messages/stop.hpp"
 #include "server/network.hpp"
 #include "server/static_farm/compressor.hpp"
@@ -97,6 +99,10 @@ settings settings_for(const std::string& root)
     s.cache.freshness = milliseconds(0);
     s.clients.connections_per_address = 100;
     s.clients.requests_per_second = 100'000;
+    // There is no runner, so a program is answered for with 503 after all preparations.
+    cgi_rules programs;
+    programs.path = root + "/cgi-bin";
+    s.files.routes.push_back({.path = "/cgi-bin/*", .then = programs, .headers = {}});
     return s;
 }
 
@@ -125,6 +131,7 @@ class scene {
         csp::bridge<compression_job> jobs(here);
         csp::bridge<core_question> asked(here);
         csp::bridge<figures_question> so_far(here);
+        csp::bridge<place_order> places(here);
         to_acceptors_.emplace(ending.tx());
         to_witness_.emplace(asked.tx());
         std::vector<csp::bridge_out<core_question>> witnesses{*to_witness_};
@@ -140,6 +147,7 @@ class scene {
                                       .refused = refused.tx(),
                                       .to_compressor = jobs.tx(),
                                       .to_stats_desk = so_far.tx(),
+                                      .to_cgi_desk = places.tx(),
                                       .to_witnesses = std::move(witnesses)}),
                             notebook(seen_)));
         kernel_.start(takes_lines(lines.rx(), notebook(seen_)));
@@ -147,6 +155,7 @@ class scene {
         kernel_.start(takes_tallies(refused.rx(), notebook(seen_)));
         kernel_.start(tells_figures(so_far.rx()));
         kernel_.start(compressor(jobs.rx()));
+        kernel_.start(cgi_desk(places.rx()));
         kernel_.settle_with_sockets();
     }
     ~scene()
@@ -275,7 +284,7 @@ class scene {
     bool closed_ = false;
 };
 
-const std::array<std::string_view, 17> requests{
+const std::array<std::string_view, 18> requests{
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET /a.txt HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n",
@@ -293,15 +302,16 @@ const std::array<std::string_view, 17> requests{
     "POST /a.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
     "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
     "GET /stats.json HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST /cgi-bin/program HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
     "NONSENSE\r\n\r\n",
 };
 
 /// Every process of hot_path; page_cache's and the farms' among them, with those that they fork.
-const std::array<std::string_view, 18> processes{
+const std::array<std::string_view, 20> processes{
     "acceptors",     "acceptor",         "parking",       "front_end_farm", "front_end_worker",
     "stats_farm",    "stats_worker",     "witness",       "page_cache",     "cache_hash_request",
     "cache_process", "cache_hits",       "cache_control", "static_farm",    "page_worker",
-    "etags",         "compression_desk", "back_end",
+    "etags",         "compression_desk", "back_end",      "cgi_farm",       "cgi_page",
 };
 
 class Faults : public testing::Test {
@@ -312,6 +322,8 @@ class Faults : public testing::Test {
         for (const char* name : {"a.txt", "b.txt", "c.txt", "d.txt"}) site_.write(name, std::string(600, *name));
         site_.write("large", std::string(100'000, 'l'));
         site_.write("sub/page", "page");
+        site_.write("cgi-bin/program", "#!/bin/sh\n");
+        std::filesystem::permissions(site_.path() + "/cgi-bin/program", std::filesystem::perms::owner_all);
     }
     test::scratch_directory site_;
 };
