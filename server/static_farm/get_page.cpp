@@ -18,10 +18,10 @@
 #include "http/precondition.hpp"
 #include "http/target.hpp"
 #include "server/messages/entity_tag.hpp"
+#include "server/respond/refusal.hpp"
 #include "server/static_farm/built_in_style.hpp"
 #include "server/static_farm/error_text.hpp"
 #include "server/static_farm/listing.hpp"
-#include "server/respond/refusal.hpp"
 #include "server/static_farm/lookup.hpp"
 #include "server/static_farm/select.hpp"
 
