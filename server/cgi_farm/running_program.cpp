@@ -48,10 +48,10 @@ void error_lines::add(std::string_view bytes)
     }
 }
 
-std::vector<std::string> error_lines::take(bool at_end)
+std::vector<std::string> error_lines::take(part which)
 {
-    if (at_end && !begun_.empty()) end_line();
-    if (at_end && dropped_ > 0) complete_.push_back(fmt::format("({} more lines)", dropped_));
+    if (which == part::all && !begun_.empty()) end_line();
+    if (which == part::all && dropped_ > 0) complete_.push_back(fmt::format("({} more lines)", dropped_));
     return std::exchange(complete_, {});
 }
 

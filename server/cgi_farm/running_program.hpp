@@ -24,9 +24,12 @@ namespace server {
 /// What a program has written to its standard error: the lines for the log, of which only the first ones are kept.
 class error_lines {
   public:
+    enum class part : std::uint8_t { complete_lines, all };
+
     void add(std::string_view bytes);
-    /// The complete lines, and at the end also the last one. How many were dropped is the last of them.
-    [[nodiscard]] std::vector<std::string> take(bool at_end);
+    /// Takes the complete lines; with `all` also the one that is not complete, and a line with the number of those
+    /// that were dropped.
+    [[nodiscard]] std::vector<std::string> take(part which);
 
   private:
     static constexpr std::size_t most_lines = 64;
