@@ -28,6 +28,7 @@ PROGRAMS = {
     "sub/deep": SHELL + PLAIN + "echo \"$SCRIPT_NAME $PATH_INFO\"\n",
     "status": SHELL + "printf 'Status: 418 I am a teapot\\nContent-Type: text/plain\\n\\nshort and stout\\n'\n",
     "sized": SHELL + "printf 'Content-Type: text/plain\\nContent-Length: 4\\n\\nfourteen bytes'\n",
+    "own-error": SHELL + "printf 'Status: 500 Mine\\nContent-Type: text/plain\\n\\nmy own error'\n",
     "no-content": SHELL + "printf 'Status: 204 No Content\\n\\n'\n",
     "away": SHELL + "printf 'Location: http://elsewhere.example/x\\n\\n'\n",
     "inside": SHELL + "printf 'Location: /a.txt?q=1\\n\\n'\n",
@@ -254,6 +255,14 @@ def test_status_and_length(programs):
     r = ask(programs, "/cgi-bin/sized")
     assert (r.headers["Content-Length"], r.content) == ("4", b"four")
     assert ask(programs, "/cgi-bin/no-content").status == 204
+
+
+def test_an_error_of_the_program_is_not_one_of_the_server(programs):
+    r = ask(programs, "/cgi-bin/own-error")
+    assert (r.status, r.content) == (500, b"my own error")
+    ask(programs, "/cgi-bin/complains")
+    told(programs, "this went wrong")
+    assert "error: 500" not in programs.error_log.read_text()
 
 
 def test_http_1_0_gets_the_end_of_the_connection(programs):

@@ -146,12 +146,13 @@ class pending_report {
 };
 
 /// The log line for a response with a 5xx status, or nullopt if the server did not fail: the client causes 501 and 505,
-/// and a route may be configured to answer with a 5xx status. REQUIRES: a status from 500 on.
+/// a route may be configured to answer with a 5xx status, and a program may send one. REQUIRES: a status from 500 on.
 std::optional<log_lines> failure(const exchange_record& x)
 {
     using enum http::status;
     const http::status code = x.sent.code;
     if (code == not_implemented || code == http_version_not_supported) return std::nullopt;
+    if (x.is<program_run>() && x.sent.complete) return std::nullopt;  // the program says so
     const bool is_known = x.sent.why && x.sent.why->code == code;
     if (is_known && x.sent.why->text.empty()) return std::nullopt;
     const std::string_view why = is_known ? x.sent.why->text : "An exception was thrown while the request was handled.";

@@ -59,13 +59,15 @@ io::directory open_root(const static_rules& files, std::vector<std::string>& wro
 }
 
 /// Opens the directories of the routes with programs, and adds a message to `wrong` for each that cannot be opened.
-std::map<route_number, program_directories> open_program_directories(const std::vector<route>& routes,
+std::map<route_number, program_directories> open_program_directories(const static_rules& site,
                                                                      std::vector<io::directory>& roots,
                                                                      std::vector<std::string>& wrong)
 {
-    const auto open = [&](const std::string& name) {
+    const std::vector<route>& routes = site.routes;
+    const auto open = [&](route_number of, const std::string& name) {
         auto d = io::open_directory(name);
-        if (!d) wrong.push_back(fmt::format("cgi: {} cannot be opened: {}", name, d.error().text));
+        const std::string place = site.places(fmt::format("route.{}.cgi", of));
+        if (!d) wrong.push_back(fmt::format("{}cgi: {} cannot be opened: {}", place, name, d.error().text));
         roots.push_back(d ? std::move(*d) : io::directory());
         return roots.size() - 1;
     };
@@ -74,8 +76,8 @@ std::map<route_number, program_directories> open_program_directories(const std::
         const auto* const rules = std::get_if<cgi_rules>(&routes[i].then);
         if (rules == nullptr) continue;
         program_directories& these = all[i];
-        if (rules->what == cgi_rules::kind::directory) these.programs = open(rules->path);
-        if (!rules->sendfile_root.empty()) these.sendfile = open(rules->sendfile_root);
+        if (rules->what == cgi_rules::kind::directory) these.programs = open(i, rules->path);
+        if (!rules->sendfile_root.empty()) these.sendfile = open(i, rules->sendfile_root);
     }
     return all;
 }
@@ -110,7 +112,7 @@ std::expected<policy, std::vector<std::string>> make_policy(const settings& s)
         if (is_new) p.roots.push_back(open_root(each.files, wrong));
         const std::uint64_t key = key_of(each, s.cache, p.roots[root->second]);
         route_table routes(each.files.routes);
-        auto programs = open_program_directories(each.files.routes, p.roots, wrong);
+        auto programs = open_program_directories(each.files, p.roots, wrong);
         p.sites.push_back({.pages = {std::move(each.files), s.cache, s.patience, std::move(routes)},
                            .root = root->second,
                            .name = each.names.empty() ? "default" : std::move(each.names.front()),
