@@ -2,6 +2,7 @@
 """Programs that answer requests (CGI, RFC 3875): what they are told, what becomes of what they write, and what happens
 when they or their clients misbehave."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -11,6 +12,65 @@ import pytest
 
 from conftest import SMALL_SITE
 from harness import DEADLINE, fill_tree, living_children, living_processes, operate, steward_of, told, toml, wait_until
+from requirements import Requirement, noting
+
+# Those that a test in C++ shows, by its full name.
+REQUIREMENTS = [
+    Requirement(f"3875 {section}", says, test=test)
+    for section, says, test in [
+        ("4.1.1", "AUTH_TYPE MUST be set if the server has authenticated the client, as (4.1.11) REMOTE_USER: it does not"
+         " authenticate, so it sets neither", "Environment.Section411And4110And4111NobodyIsAuthenticated"),
+        ("4.1.2", "CONTENT_LENGTH MUST be set if and only if there is a body",
+         "Environment.Section412ContentLengthIsSetIfThereIsABodyOfKnownLength"),
+        ("4.1.3", "CONTENT_TYPE MUST be set if the request has Content-Type",
+         "Environment.Section413ContentTypeIsPassedAsSent"),
+        ("4.1.4", "GATEWAY_INTERFACE MUST be the version of CGI", "Environment.Section414GatewayInterface"),
+        ("4.1.5", "PATH_INFO is not URL-encoded", "Environment.Section415PathInfoIsDecoded"),
+        ("4.1.5", "A path that cannot be expressed in it MAY be refused: 404",
+         "Environment.Section415APathThatCannotBePassedIsRefused"),
+        ("4.1.6", "PATH_TRANSLATED is derived from PATH_INFO, and absent without it",
+         "Environment.Section416PathTranslatedIsBeneathTheRootAndComesWithPathInfo"),
+        ("4.1.7", "QUERY_STRING MUST be set, URL-encoded, also if there is no query",
+         "Environment.Section417QueryStringIsAsSentAndSetEvenIfEmpty"),
+        ("4.1.8", "REMOTE_ADDR MUST be set, and stands for the name of the client in (4.1.9) REMOTE_HOST",
+         "Environment.Section418And419TheClient"),
+        ("4.1.12", "REQUEST_METHOD MUST be set, and is case-sensitive", "Environment.Section4112TheMethodIsAsSent"),
+        ("4.1.13", "SCRIPT_NAME MUST be set to the path of the program, not URL-encoded",
+         "Environment.Section4113ScriptName"),
+        ("4.1.14", "SERVER_NAME MUST be set to the host of the request",
+         "Environment.Section4114ServerNameIsTheHostThatTheClientAskedFor"),
+        ("4.1.15", "SERVER_PORT MUST be set to the port on which the request came",
+         "Environment.Section4115ServerPortIsThatOfTheSocketAndAlwaysSet"),
+        ("4.1.16", "SERVER_PROTOCOL MUST be set to the version of the request",
+         "Environment.Section4116ServerProtocolIsThatOfTheRequest"),
+        ("4.1.17", "SERVER_SOFTWARE MUST be set", "Environment.Section4117ServerSoftware"),
+        ("4.1.18", "A field becomes a variable HTTP_, in upper case, with an underscore for a hyphen",
+         "Environment.Section4118FieldsBecomeVariables"),
+        ("4.1.18", "Several fields with the same name MUST be rewritten as one value",
+         "Environment.Section4118TheLinesOfAListAreJoined"),
+        ("4.1.18", "Fields with credentials SHOULD be removed", "Environment.CredentialsArePassedOnlyIfConfigured"),
+        ("4.1.18", "Fields that concern only the connection MAY be removed",
+         "Environment.Section4118FieldsOfTheConnectionAreNotPassed"),
+        ("6.2", "A line of the head ends in LF or CRLF", "ScriptHead.LinesEndInLfOrCrlf"),
+        ("6.2.3", "A client redirect MUST be answered 302", "ScriptHead.AClientRedirect"),
+        ("6.2.4", "A client redirect may come with a document and a status", "ScriptHead.AClientRedirectWithADocument"),
+        ("6.3", "The head MUST have at least one CGI field", "ScriptHead.AtLeastOneCgiFieldIsRequired"),
+        ("6.3", "A CGI field MUST NOT appear more than once: equal ones are accepted, others refused",
+         "ScriptHead.CgiFieldsMustNotDiffer"),
+        ("6.3.4", "Fields that concern the communication with the client MUST NOT be returned: they are dropped",
+         "ScriptHead.FieldsOfTheConnectionAndTheServerAreDropped"),
+        ("6.3.5", "Fields for the server (X-CGI-) are not sent to the client",
+         "ScriptHead.FieldsOfTheConnectionAndTheServerAreDropped"),
+    ]
+]
+shows = noting(REQUIREMENTS)
+SOURCES = pathlib.Path(__file__).parent.parent / "server" / "cgi_farm"
+
+
+def test_the_tests_in_cpp_exist():
+    sources = "".join(path.read_text() for path in sorted(SOURCES.glob("*_test.cpp")))
+    for suite, test in (r.test.split(".") for r in REQUIREMENTS if "." in r.test):
+        assert f"TEST({suite}, {test})" in sources
 
 PYTHON = "#!/usr/bin/python3 -ISB\n"
 SHELL = "#!/bin/sh\n"
@@ -152,12 +212,14 @@ def test_the_query_is_there_even_if_it_is_empty(programs):
     assert environment(programs)["QUERY_STRING"] == ""
 
 
+@shows("3875 7.2", "The working directory SHOULD be that of the program")
 def test_surroundings(programs):
     told_of = json.loads(ask(programs, "/cgi-bin/environment").content)
     assert told_of["directory"] == str(programs.site / "cgi-bin")
     assert told_of["group"] == told_of["pid"], "a process group of its own"
     assert told_of["open"] == [0, 1, 2], "no descriptors but the standard streams"
     assert told_of["nice"] == 10
+    assert len(json.loads(ask(programs, "/cgi-bin/environment?-s+x").content)["words"]) == 1, "no word of the query"
     assert "PATH" in told_of["environment"]
     for name in ("HOME", "LISTEN_FDS", "OCCWSERV_LISTEN_FDS", "LD_PRELOAD"):
         assert name not in told_of["environment"]
@@ -202,6 +264,7 @@ def test_enormous_fields(programs):
 # --- which program ----------------------------------------------------------------------------------------------------
 
 
+@shows("3875 3.3", "The path names the program, and what follows it is PATH_INFO")
 def test_the_program_is_the_part_of_the_path_that_is_a_file(programs):
     assert ask(programs, "/cgi-bin/sub/deep/more/info").content == b"/cgi-bin/sub/deep /more/info\n"
     assert ask(programs, "/cgi-bin/hello/").status == 200
@@ -232,6 +295,7 @@ def test_programs_are_never_sent_as_files(programs):
 # --- its response -----------------------------------------------------------------------------------------------------
 
 
+@shows("3875 6.2.1", "A document is sent with its Content-Type, and 200 if it has no Status")
 def test_a_document(programs):
     r = ask(programs, "/cgi-bin/hello")
     assert (r.status, r.content, r.headers["Content-Type"]) == (200, b"hello\n", "text/plain")
@@ -249,6 +313,7 @@ def test_the_connection_stays_open(programs):
     connection.close()
 
 
+@shows("3875 6.3.3", "The status is that of the Status field")
 def test_status_and_length(programs):
     r = ask(programs, "/cgi-bin/status")
     assert (r.status, r.content) == (418, b"short and stout\n")
@@ -272,12 +337,14 @@ def test_http_1_0_gets_the_end_of_the_connection(programs):
     assert b"Transfer-Encoding" not in whole and b"Connection: close" in whole and whole.endswith(b"\r\n\r\nhello\n")
 
 
+@shows("3875 4.3.3", "A body in the response to HEAD MUST be discarded")
 def test_head(programs):
     r = ask(programs, "/cgi-bin/hello", method="HEAD")
     assert (r.status, r.content) == (200, b"")
     assert environment(programs)["REQUEST_METHOD"] == "GET"
 
 
+@shows("3875 4.3.4", "Other methods reach the program")
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"])
 def test_other_methods(programs, method):
     assert environment(programs, method=method)["REQUEST_METHOD"] == method
@@ -287,6 +354,7 @@ def test_trace_is_not_for_programs(programs):
     assert ask(programs, "/cgi-bin/environment", method="TRACE").status == 405
 
 
+@shows("3875 6.2.2", "A local redirect MUST be answered as a request for that path would be")
 def test_redirects(programs):
     r = ask(programs, "/cgi-bin/away")
     assert (r.status, r.headers["Location"]) == (302, "http://elsewhere.example/x")
@@ -299,6 +367,7 @@ def test_redirects(programs):
     told(programs, "more than 10 redirects")
 
 
+@shows("3875 5.2", "The output of an NPH program MUST be sent unmodified")
 def test_a_program_may_write_the_whole_response(programs):
     with programs.connect() as c:
         c.request("/cgi-bin/nph-whole")
@@ -314,6 +383,7 @@ def test_output_comes_as_it_is_written_and_input_meanwhile(programs):
             wait_until(lambda: b"tick " + word in c.arrived or not c.more(), "an answer to one line")
 
 
+@shows("3875 6.4", "All output up to its end MUST be sent, unmodified")
 def test_large_output(programs):
     r = ask(programs, "/cgi-bin/large")
     assert len(r.content) == 20_000_000
@@ -333,19 +403,21 @@ def test_standard_error_goes_to_the_log_with_the_id_of_the_request(programs):
     assert r.content == b"fine\n"
     told(programs, "this went wrong")
     line = next(l for l in programs.error_log.read_text().splitlines() if "this went wrong" in l)
-    assert "/cgi-bin/complains" in line
+    assert "/cgi-bin/complains" in line and "[request " in line
 
 
 # --- bodies -----------------------------------------------------------------------------------------------------------
 
 
+@shows("3875 4.2", "The program MUST be able to read CONTENT_LENGTH bytes of the body")
 @pytest.mark.parametrize("size", [1, 5000, 200_000])
 def test_bodies(programs, size):
     body = os.urandom(size)
     r = ask(programs, "/cgi-bin/count", method="POST", body=body)
-    assert r.content.split()[0] == str(size).encode() and r.content.split()[2] == str(size).encode()
+    assert r.content.decode().split() == [str(size), hashlib.sha256(body).hexdigest(), str(size)]
 
 
+@shows("3875 4.2", "A transfer coding MUST be removed from the body, and CONTENT_LENGTH be that of the rest")
 @pytest.mark.parametrize("size", [10, 300_000])
 def test_a_body_of_unknown_length_is_collected(programs, size):
     pieces = iter([b"y" * (size // 2), b"z" * (size - size // 2)])
@@ -353,6 +425,7 @@ def test_a_body_of_unknown_length_is_collected(programs, size):
     assert (r.content.split()[0], r.content.split()[2]) == (str(size).encode(), str(size).encode())
 
 
+@shows("9110 10.1.1", "100 Continue is sent when a program is to read the body, and the connection persists")
 def test_100_continue(programs):
     with programs.connect() as c:
         c.request("/cgi-bin/count", "Content-Length: 4", "Expect: 100-continue", method="POST")
@@ -366,6 +439,7 @@ def test_100_continue(programs):
         assert c.ask("/a.txt").status == 200
 
 
+@shows("9110 10.1.1", "A request that no program answers gets the final status without 100 Continue")
 def test_no_100_continue_for_what_is_no_program(programs):
     with programs.connect() as c:
         c.request("/cgi-bin/nothing", "Content-Length: 4", "Expect: 100-continue", method="POST")
@@ -385,6 +459,7 @@ def test_a_body_that_is_shorter_than_it_said(programs):
     expect_none_left(programs)
 
 
+@shows("3875 4.2", "The program need not read the body")
 def test_programs_that_do_not_read(programs):
     body = b"x" * 1_000_000
     for _ in range(3):
@@ -397,21 +472,21 @@ def test_programs_that_do_not_read(programs):
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 
+@shows("3875 6.1", "A program MUST send a response: without one the client gets an error page")
 @pytest.mark.parametrize("program, status, cause", [
     ("fails", 502, "exited with code 3"),
     ("killed", 502, "was killed by signal 9"),
-    ("broken-head", 502, ""),
-    ("endless-head", 502, ""),
-    ("empty-head", 502, ""),
-    ("no-interpreter", 500, ""),
+    ("broken-head", 502, "a line of the head is no field"),
+    ("endless-head", 502, "the head is longer than 65536 bytes"),
+    ("empty-head", 502, "neither Content-Type nor Status nor Location"),
+    ("no-interpreter", 500, "interpreter"),
 ])
 def test_failures_have_a_page_and_a_cause_in_the_log(programs, program, status, cause):
     r = ask(programs, f"/cgi-bin/{program}")
     assert r.status == status, r.content
     told(programs, f"/cgi-bin/{program}: ")
-    told(programs, cause)
     line = next(l for l in programs.error_log.read_text().splitlines() if f"/cgi-bin/{program}: " in l)
-    assert r.headers["X-Request-Id"] in line
+    assert cause in line and r.headers["X-Request-Id"] in line
     expect_none_left(programs)
 
 
@@ -469,6 +544,7 @@ def test_the_end_of_the_server_ends_the_programs(programs):
 # --- limits -----------------------------------------------------------------------------------------------------------
 
 
+@shows("3875 6.1", "The server MAY end a program that sends nothing for too long: 504")
 def test_a_program_without_output_is_ended(configured):
     server = configured(idle_seconds=1)
     assert ask(server, "/cgi-bin/silent").status == 504

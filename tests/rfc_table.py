@@ -7,12 +7,13 @@ import pathlib
 import sys
 
 BEFORE = """\
-# Conformance to HTTP/1.1
+# Conformance to HTTP/1.1 and CGI/1.1
 
 The requirements of RFC 9110 and RFC 9112 for an origin server, and the tests that show that the server meets them:
 `tests/21_rfc_test.py`, and `tests/31_representations_test.py` for conditional requests, ranges and content codings. Both run
 against the server with both engines. `tests/rfc_table.py` generates this page from the tables in the tests, and a test fails
-when the page is out of date. Authentication is not supported, and not covered.
+when the page is out of date. Authentication is not supported, and not covered. A table for CGI (RFC 3875) is
+[at the end](#cgi).
 
 | section | requirement | shown by |
 |---|---|---|
@@ -59,7 +60,19 @@ ends too early closes the connection without a second answer, because its reques
 |---|---|---|---|
 """
 
-TESTS = ("21_rfc_test", "31_representations_test")
+CGI = """
+## CGI
+
+The requirements of RFC 3875 for a server. The tests whose names begin with `test_` are in `tests/85_cgi_test.py`; the others
+are in `server/cgi_farm/environment_test.cpp` and `server/cgi_farm/script_head_test.cpp`. The query never becomes the command line
+of a program, although section 4.4 would have it so for a query without `=`: such words were once taken for options of the
+interpreter (CVE-2012-1823).
+
+| section | requirement | shown by |
+|---|---|---|
+"""
+
+TESTS = ("21_rfc_test", "31_representations_test", "85_cgi_test")
 
 
 def named(module):
@@ -80,16 +93,19 @@ def shown_by(requirement):
     return f"`test_row`, {count} {'message' if count == 1 else 'messages'}"
 
 
+def rows_of(requirements):
+    return "".join(f"| {r.section} | {r.says} | {shown_by(r)} |\n" for r in sorted(requirements, key=in_order))
+
+
 def text():
-    rows = [
-        f"| {r.section} | {r.says} | {shown_by(r)} |\n"
-        for r in sorted(sum((named(test).REQUIREMENTS for test in TESTS), []), key=in_order)
-    ]
+    requirements = sum((named(test).REQUIREMENTS for test in TESTS), [])
+    of_cgi = [r for r in requirements if r.section.startswith("3875 ")]
+    of_http = [r for r in requirements if r not in of_cgi]
     groups = named("22_hostile_test").GROUPS
     counts = [(name, len(vectors), sum(v.closes for v in vectors)) for name, vectors in groups.items()]
     counts.append(("all", sum(c[1] for c in counts), sum(c[2] for c in counts)))
     summary = [f"| {name} | {all_} | {closed} | {all_ - closed} |\n" for name, all_, closed in counts]
-    return BEFORE + "".join(rows) + BETWEEN + "".join(summary)
+    return BEFORE + rows_of(of_http) + BETWEEN + "".join(summary) + CGI + rows_of(of_cgi)
 
 
 if __name__ == "__main__":
