@@ -9,14 +9,12 @@
 
 #include "http/characters.hpp"
 #include "http/list.hpp"
+#include "server/messages/runner_messages.hpp"
 
 namespace server {
 namespace {
 
 using http::field_id;
-
-/// Where programs look for others, if the configuration does not say.
-constexpr std::string_view usual_path = "/usr/local/bin:/usr/bin:/bin";
 
 /// The variables in the order in which they were set first.
 class variables {
@@ -50,7 +48,8 @@ class variables {
 // ---- the paths
 
 /// An encoded slash, which is a NUL in a canonical path, cannot be expressed in a decoded path; a program that prints a
-/// line with the path would be deceived by a newline. RFC 3875 section 4.1.5 permits to refuse both.
+/// line with the path would be deceived by a newline. RFC 3875 section 4.1.5 permits a
+/// server to refuse both.
 bool can_be_passed(std::string_view path) { return std::ranges::none_of(path, http::is_control); }
 
 /// RFC 3875 section 4.1.6: the file that the rest of the path would name if it was the path of a request.
@@ -89,7 +88,7 @@ std::string server_port(const script_request& r)
 
 void describe_server(variables& all, const script_request& r)
 {
-    all.set("PATH", usual_path);
+    all.set("PATH", usual_path_of_programs);
     all.set("GATEWAY_INTERFACE", "CGI/1.1");  // section 4.1.4
     all.set("SERVER_SOFTWARE", "occwserv");   // section 4.1.17
     all.set("SERVER_NAME", server_name(r));
@@ -178,7 +177,8 @@ bool describes_body(const http::field& f)
     return http::equal_ignoring_case(f.name.substr(0, prefix.size()), prefix);
 }
 
-/// Other characters would become `_` as well, so that two fields had one variable; and some programs take any name.
+/// In a name with another character that would become `_` too, two fields would share one variable. Some programs also
+/// pass variables to a shell, where any other character is dangerous.
 bool has_plain_name(const http::field& f)
 {
     return std::ranges::all_of(f.name, [](char c) { return http::is_alpha(c) || http::is_digit(c) || c == '-'; });
@@ -215,8 +215,8 @@ std::string variable_of(std::string_view field_name)
     return name;
 }
 
-/// Fields whose value is no list. To join several would make a value that nobody sent, and to choose one would let the
-/// client show one value to us and another to the program.
+/// Fields whose value is not a list. Joined lines would be a value that nobody sent; and if the server chose one line,
+/// the program could see another value than a proxy in front.
 bool is_single(const http::field& f)
 {
     constexpr std::array ids{field_id::authorization,

@@ -160,7 +160,7 @@ csp::step<void> running_program::end()
     output_ = {};
     if (!ended_) {
         (void)program_.kill_group(SIGTERM);
-        co_await ended(until_killed);
+        (void)co_await ended(until_killed);
     }
     // Only what is there already, since another process may have it open, and go on writing.
     for (std::size_t left = pipe_reads; left > 0 && co_await read_errors(); --left) {

@@ -476,7 +476,7 @@ class runner {
         try {
             answer(p.line, {.what = kind_of(why), .text = text_of(why, *what)});
         } catch (const std::bad_alloc&) {
-            // The line closes without an answer.
+            return drop(p);  // the line closes without an answer
         }
         drop(p);
     }
@@ -595,7 +595,7 @@ void serve_as_runner(runner_rules rules, io::descriptor line) noexcept
     try {
         runner(std::move(rules), std::move(line), std::move(events)).serve();
     } catch (const std::bad_alloc&) {
-        // The end of the process closes all lines, and kills its programs.
+        return;  // the end of the process closes all lines, and kills its programs
     }
 }
 
