@@ -530,6 +530,17 @@ def test_a_client_that_leaves_ends_the_program(programs, program, how):
     programs.expect_healthy()
 
 
+@pytest.mark.parametrize("program, body", [("silent", b""), ("count", b"only this")])
+def test_a_client_that_leaves_is_no_failure_of_the_server(programs, program, body):
+    with programs.connect() as c:
+        c.request(f"/cgi-bin/{program}", "Content-Length: 1000" if body else "X-No: body", method="POST", body=body)
+        wait_until(lambda: running(programs), "the program runs")
+    line = wait_until(lambda: next((l for l in programs.log_lines() if f"/cgi-bin/{program}" in l), None), "it is logged")
+    assert '" 499 0 ' in line
+    expect_none_left(programs)
+    assert " error: " not in programs.error_log.read_text()
+
+
 def test_the_end_of_the_server_ends_the_programs(programs):
     with programs.connect() as c:
         c.request("/cgi-bin/deaf")

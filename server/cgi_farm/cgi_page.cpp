@@ -28,6 +28,8 @@ namespace {
 
 using done = std::expected<outcome, refused>;
 
+// Never sent, but logged, as by nginx: neither the server nor the program failed.
+constexpr http::status client_left{499};
 constexpr http::error no_trace{http::status::method_not_allowed, "TRACE is not supported."};
 
 csp::step<done> run(exchange_record& x, const cgi_rules& rules, page_tools& tools, cgi_links& to, found_program found)
@@ -74,7 +76,10 @@ csp::step<bool> refuse(exchange_record& x, refused r, cgi_links& to)
         co_await to.to_log.output(
             error_line("error", fmt::format("{}: {}", x.asked.path.view(), r.cause), to_string(x.carrier.id())));
     }
-    if (r.counts_as == program_end::client_left) co_return true;  // its account stays incomplete
+    if (r.counts_as == program_end::client_left) {
+        x.sent.code = client_left;
+        co_return true;  // its account stays incomplete
+    }
     x.decided = error_response{.why = r.why, .with = std::move(r.with)};
     co_return false;
 }

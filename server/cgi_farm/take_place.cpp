@@ -19,8 +19,9 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds between_looks = 1s;  // at whether the client has left
 constexpr std::uint64_t retry_after_seconds = 5;
 
-refused no_place()
+refused no_place(const exchange_record& x)
 {
+    if (client_has_left(x)) return {.why = {}, .counts_as = program_end::client_left};
     refused r{
         .why = {http::status::service_unavailable, "Too many programs run at the moment. Try again later."},
         .cause = "too many programs of this route run, and too many requests wait",
@@ -62,8 +63,8 @@ csp::step<std::optional<refused>> take_place(exchange_record& x, const cgi_rules
                        .wait = rules.wait,
                        .by = x.carrier.id(),
                        .answer = answer.tx()};
-    if (!co_await to_desk.output(std::move(asks))) co_return no_place();
-    if (co_await wait_for_answer(x, answers, to_desk) != place_answer::granted) co_return no_place();
+    if (!co_await to_desk.output(std::move(asks))) co_return no_place(x);
+    if (co_await wait_for_answer(x, answers, to_desk) != place_answer::granted) co_return no_place(x);
     co_return std::nullopt;
 }
 
