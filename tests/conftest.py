@@ -99,8 +99,10 @@ def operated(serve, control):
 
 @pytest.fixture(scope="module")
 def standing(engine, request):
-    """One server for all tests of a file that do not change it, with SITE of that file or else the small site."""
+    """One server for all tests of a file that do not change it, with SITE of that file or else the small site, and what its
+    settings() returns, if it has one."""
     with tempfile.TemporaryDirectory(prefix="occwserv-test-") as name, _servers() as start:
         home = pathlib.Path(name).resolve()
         fill_tree(home / "site", getattr(request.module, "SITE", SMALL_SITE), age=3600)
-        yield start(Server(home, engine))
+        settings = getattr(request.module, "settings", lambda _: None)(home)
+        yield start(Server(home, engine, settings=settings))
