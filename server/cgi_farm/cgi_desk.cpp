@@ -20,10 +20,13 @@ bool is_same(const request_id& a, const request_id& b)
            a.request == b.request;
 }
 
+class route_places;
+
 /// An answer that is due. Answers are collected, and the process outputs them.
 struct due_answer {
     csp::bridge_out<place_answer> to;
     place_answer what;
+    route_places* by;
 };
 
 /// The places of one route. Its functions may throw for want of memory: they make room for an answer before they move
@@ -96,14 +99,14 @@ class route_places {
     void grant(csp::bridge_out<place_answer>& to, std::vector<due_answer>& due)
     {
         due.reserve(due.size() + 1);
-        due.push_back({std::move(to), place_answer::granted});
+        due.push_back({std::move(to), place_answer::granted, this});
         ++seen_.running;
         ++seen_.started;
     }
     void refuse(csp::bridge_out<place_answer>& to, place_answer why, std::vector<due_answer>& due)
     {
         due.reserve(due.size() + 1);
-        due.push_back({std::move(to), why});
+        due.push_back({std::move(to), why, this});
         ++seen_.refused;
     }
 
@@ -138,6 +141,11 @@ class all_places {
         programs_view all;
         for (const auto& [of, places] : by_route_) all.routes.push_back(places.view(of));
         return all;
+    }
+    /// Nobody has taken the answer: its client has failed meanwhile.
+    void take(const due_answer& lost)
+    {
+        if (lost.what == place_answer::granted) lost.by->give_back(program_end::failed, due_);
     }
     [[nodiscard]] std::optional<due_answer> next_answer()
     {
@@ -177,7 +185,10 @@ csp::process cgi_desk(csp::in<place_order> orders)
         } else {
             csp::attempt([&] { places.refuse_overdue(); });
         }
-        while (auto next = places.next_answer()) co_await next->to.output(next->what);
+        while (auto next = places.next_answer()) {
+            const bool is_taken = co_await next->to.output(next->what);
+            if (!is_taken) csp::attempt([&] { places.take(*next); });
+        }
     }
 }
 

@@ -72,6 +72,15 @@ csp::process asks_for_views(csp::bridge_out<place_order> to_desk, csp::notebook<
     *seen = (co_await csp::ask(to_desk, places_question{})).value_or(programs_view());
 }
 
+/// Fails while it waits.
+csp::process does_not_take_the_answer(csp::bridge_out<place_order> to_desk)
+{
+    csp::bridge<place_answer> answer(csp::core::here());
+    csp::in<place_answer> answers = answer.rx();
+    co_await to_desk.output(
+        place_request{.of = "/cgi-bin/*", .running = 1, .waiting = 100, .wait = 30s, .by = {}, .answer = answer.tx()});
+}
+
 class desk_under_test {
   public:
     explicit desk_under_test(std::uint64_t seed) : k_(seed), orders_(k_.on()), to_desk_(orders_.tx())
@@ -83,6 +92,7 @@ class desk_under_test {
         k_.start(runs_a_program(number, of, time, to_desk_, csp::notebook(notes_)));
     }
     void withdraw(unsigned number) { k_.start(withdraws(number, to_desk_)); }
+    void forsake() { k_.start(does_not_take_the_answer(to_desk_)); }
     std::vector<places_view> views()
     {
         programs_view seen;
@@ -108,12 +118,28 @@ class desk_under_test {
     story notes_;
 };
 
+TEST(CgiDesk, APlaceThatNobodyTakesIsFree)
+{
+    csp::for_seeds(50, [](std::uint64_t seed) {
+        desk_under_test desk(seed);
+        desk.run(1, {});
+        desk.settle();
+        desk.forsake();
+        desk.settle();
+        desk.run(2, {});
+        desk.let_time_pass(10s);
+        EXPECT_THAT(desk.notes().granted, ElementsAre(1, 2));
+        EXPECT_EQ(desk.views().at(0).running, 0U);
+        desk.expect_end();
+    });
+}
+
 TEST(CgiDesk, GrantsPlacesInTheOrderOfTheRequests)
 {
     csp::for_seeds(50, [](std::uint64_t seed) {
         desk_under_test desk(seed);
         for (unsigned n = 1; n <= 6; ++n) {
-            desk.run(n, {.running = 2});
+            desk.run(n, {.running = 2}, 1s + n * 10ms);  // no two end at the same time
             desk.settle();
         }
         desk.let_time_pass(10s);
