@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from harness import DEADLINE, binary, living_children, living_in_group, operate, steward_of, told, wait_until
+from harness import DEADLINE, binary, living_children, living_in_group, operate, steward_of, told, toml, wait_until
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -177,3 +177,25 @@ def test_a_binary_that_others_can_change_is_not_run(serve, place, control):
     said = operate("upgrade", control, "--binary", str(theirs / "occwserv"))
     assert said.returncode == 1 and "can be written by one" in said.stderr + said.stdout
     server.expect_healthy()
+
+
+@as_root
+def test_only_root_may_name_the_users_of_programs(serve, place, control):
+    """The user of the server can write its configuration, and has a program of his run as root."""
+    place.chmod(0o755)
+    program = place / "program"
+    program.write_text("#!/bin/sh\nprintf 'Content-Type: text/plain\\nContent-Length: 6\\n\\n%6s' \"$(id -u)\"\n")
+    program.chmod(0o755)
+    route = {"path": "/app", "cgi": {"program": str(program)}}
+    settings = {"user": "nobody", "control": str(control), "route": [route]}
+    server = serve(settings=settings)
+    assert server.ask("/app").body == f"{NOBODY:6}".encode()
+    configuration = server.site.parent / "occwserv.toml"
+    os.chown(configuration, NOBODY, NOBODY)
+    assert operate("reload", control).returncode == 0
+    assert server.ask("/app").body == f"{NOBODY:6}".encode()
+    route["cgi"]["user"] = "root"
+    configuration.write_text(toml(settings))
+    said = operate("reload", control)
+    assert said.returncode == 1 and "others than root can write" in said.stderr + said.stdout
+    assert server.ask("/app").body == f"{NOBODY:6}".encode()

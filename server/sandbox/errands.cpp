@@ -253,12 +253,25 @@ void report_and_answer(const outcome& done, const io::descriptor& line, const io
     io::post_packet(line.number(), io::bytes_of(answer), done ? done->passed.number() : -1);
 }
 
+/// Whoever can write the configuration determines what the runner starts, and as whom. If root is not the only one, the
+/// runner has the rights of the server's user from the beginning, so no program can have those of another.
 std::expected<runner_rules, problem> rules_of_runner(const steward_rules& rules)
 {
     const auto s = read_command_line(rules.command.arguments);
     if (!s) return std::unexpected("the configuration cannot be read any more: see `occwserv check`");
-    auto all = prepare_runner(*s, rules.run_as);
+    auto run_as = rules.run_as;
+    if (run_as && who_writes(*s) == named_by::somebody) {
+        if (auto switched = switch_user(*std::exchange(run_as, std::nullopt)); !switched)
+            return std::unexpected(std::move(switched.error()));
+    }
+    auto all = prepare_runner(*s, run_as);
     end_with_steward();  // which a switch of the user has cleared
+    if (!all && rules.run_as && !run_as) {
+        return std::unexpected(
+            fmt::format("{}; and others than root can write {}, so programs run only as the user of "
+                        "the server",
+                        all.error(), s->configuration_file));
+    }
     return all;
 }
 
