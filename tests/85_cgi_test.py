@@ -93,6 +93,9 @@ PROGRAMS = {
     "away": SHELL + "printf 'Location: http://elsewhere.example/x\\n\\n'\n",
     "inside": SHELL + "printf 'Location: /a.txt?q=1\\n\\n'\n",
     "inside-program": SHELL + "printf 'Location: /cgi-bin/environment/more?q=2\\n\\n'\n",
+    "inside-with-body": SHELL + "printf 'Location: /cgi-bin/echo\\n\\n'\n",
+    "unchanged": SHELL + "printf 'Status: 304 Not Modified\\nX-Sendfile: large\\n\\n'\n",
+    "keeps-whole-bodies": SHELL + "trap '' TERM\n" + PLAIN + "echo begun\ncat >/dev/null\n: >\"$WHOLE\"\n",
     "circle": SHELL + "printf 'Location: /cgi-bin/circle\\n\\n'\n",
     "nph-whole": SHELL + "printf 'HTTP/1.1 203 Mine\\r\\nX-Own: yes\\r\\n\\r\\nraw'\n",
     "clock": PYTHON + "import sys\nprint('Content-Type: text/plain\\n', flush=True)\n"
@@ -367,6 +370,12 @@ def test_redirects(programs):
     told(programs, "more than 10 redirects")
 
 
+def test_the_body_is_not_for_the_program_of_a_redirect(programs):
+    for fields in {}, {"Transfer-Encoding": "chunked"}:
+        body = iter([b"x" * 50_000] * 4) if fields else b"x" * 200_000
+        assert ask(programs, "/cgi-bin/inside-with-body", "POST", body, fields).content == b""
+
+
 @shows("3875 5.2", "The output of an NPH program MUST be sent unmodified")
 def test_a_program_may_write_the_whole_response(programs):
     with programs.connect() as c:
@@ -488,6 +497,16 @@ def test_failures_have_a_page_and_a_cause_in_the_log(programs, program, status, 
     line = next(l for l in programs.error_log.read_text().splitlines() if f"/cgi-bin/{program}: " in l)
     assert cause in line and r.headers["X-Request-Id"] in line
     expect_none_left(programs)
+
+
+def test_mistakes_of_clients_are_no_failures_of_programs(programs):
+    failed = lambda: sum(p["failed"] for p in json.loads(ask(programs, "/stats.json").content)["programs"])
+    with programs.connect() as c:
+        c.request("/cgi-bin/count", "Transfer-Encoding: chunked", method="POST", body=b"no chunk\r\n")
+        assert c.rest().startswith(b"HTTP/1.1 400 ")
+    assert failed() == 0
+    assert ask(programs, "/cgi-bin/fails").status == 502
+    assert failed() == 1
 
 
 def test_a_response_that_is_cut_short_does_not_look_whole(programs):
@@ -664,6 +683,17 @@ def test_a_body_of_unknown_length_can_be_passed_through(configured):
     assert (r.content.split()[0], r.content.split()[2]) == (b"20", b"-")
 
 
+def test_a_body_that_is_cut_short_has_no_end(configured, place):
+    """Without a length, the program would take it for the whole body."""
+    server = configured(body="stream", environment={"WHOLE": str(place / "whole")})
+    with server.connect() as client:
+        client.request("/cgi-bin/keeps-whole-bodies", "Transfer-Encoding: chunked", method="POST")
+        client.send("4\r\nhalf\r\n")
+        wait_until(lambda: b"begun" in client.arrived or not client.more(), "the program runs")
+    expect_none_left(server)
+    assert not (place / "whole").exists()
+
+
 def test_x_sendfile(serve, place):
     install(place)
     (place / "files").mkdir()
@@ -678,6 +708,11 @@ def test_x_sendfile(serve, place):
     assert (r.status, len(r.content), r.headers["Content-Type"]) == (200, 500_000, "text/x-own")
     assert "X-Sendfile" not in r.headers
     assert ask(server, "/cgi-bin/outside").status == 502
+    with server.connect() as client:  # what has no content gets none
+        client.request("/cgi-bin/unchanged")
+        client.request("/a.txt", "Connection: close")
+        rest = client.rest()
+        assert rest.startswith(b"HTTP/1.1 304 ") and b"zzz" not in rest and b"HTTP/1.1 200 " in rest
 
 
 def test_routes_without_programs_have_no_runner(server):

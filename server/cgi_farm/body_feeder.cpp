@@ -62,7 +62,11 @@ csp::process body_feeder(program_input input, io::socket to_program, std::chrono
                          csp::in<stop> until, csp::out<fed_body> told)
 {
     fed_body fed = co_await feed(input, to_program, patience, until);
-    to_program = {};  // the program reads the end
+    if (fed.how == result::stuck || fed.how == result::body_failed) {
+        fed.input = std::move(to_program);
+    } else {
+        to_program = {};  // the program reads the end
+    }
     co_await told.output(std::move(fed));
 }
 

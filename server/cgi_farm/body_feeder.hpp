@@ -33,6 +33,9 @@ struct fed_body {
     result how = result::all;
     body_failure why = {};
     std::optional<request_body> body = {};  // with what was not read
+    // Of the program, after `stuck` and `body_failed`: to be closed when it has ended, since it would take the end of
+    // its input for that of the body.
+    io::socket input = {};
 };
 static_assert(csp::mobile<program_input> && csp::mobile<fed_body>);
 

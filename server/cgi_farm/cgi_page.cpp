@@ -53,7 +53,7 @@ csp::step<done> run_in_place(exchange_record& x, const cgi_rules& rules, page_to
     } catch (...) {
         thrown = std::current_exception();
     }
-    const program_end end = thrown ? program_end::failed : *how ? end_of(**how) : how->error().counts_as;
+    const program_end end = thrown ? program_end::failed : *how ? end_of(**how) : end_of(how->error());
     co_await to.to_desk.output(place_returned{.of = std::move(places), .how = end});
     if (thrown) std::rethrow_exception(thrown);
     co_return std::move(*how);

@@ -21,6 +21,12 @@ program_end end_of(outcome o)
     }
 }
 
+program_end end_of(const refused& r)
+{
+    const bool is_failure = r.counts_as != program_end::failed || http::number(r.why.code) >= 500;
+    return is_failure ? r.counts_as : program_end::answered;
+}
+
 refused refused_body(body_failure why)
 {
     switch (why) {

@@ -24,6 +24,8 @@ struct refused {
 };
 
 [[nodiscard]] program_end end_of(outcome o);
+/// A mistake of the client is no failure of the program.
+[[nodiscard]] program_end end_of(const refused& r);
 
 [[nodiscard]] refused refused_body(body_failure why);
 /// The program exceeded a time limit: 504.

@@ -48,6 +48,7 @@ std::optional<refused> program_output::examine_fed()
     auto fed = w_.program->take_fed();
     if (!fed) return std::nullopt;
     w_.body = std::move(fed->body);
+    w_.unfinished_input = std::move(fed->input);
     if (fed->how == fed_body::result::stuck) return refused_as_late("it did not read the body of the request");
     if (fed->how == fed_body::result::body_failed) return refused_body(fed->why);
     return std::nullopt;

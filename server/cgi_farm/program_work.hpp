@@ -9,6 +9,7 @@
 #include "csp/forking.hpp"
 #include "csp/process.hpp"
 #include "http/request.hpp"
+#include "io/socket.hpp"
 #include "server/cgi_farm/find_program.hpp"
 #include "server/cgi_farm/running_program.hpp"
 #include "server/configuration/cgi_rules.hpp"
@@ -37,6 +38,7 @@ struct program_work {
     csp::forking helpers{};                       // the feeder
     std::optional<running_program> program = {};  // from start() on
     std::optional<request_body> body = {};        // the unread part of the request's body, while no feeder has it
+    io::socket unfinished_input = {};             // see fed_body::input
 
     /// Writes to the error log, with the name of the program and the id of the request.
     csp::step<void> log(std::string_view severity, std::string_view what) const;

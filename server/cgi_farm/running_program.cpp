@@ -102,7 +102,9 @@ csp::step<running_program::event> running_program::next()
                                    csp::when(feeding_.has_value(), told), csp::when(!ended_, program_), deadline);
         if (chosen == *output_ready_) co_return event::output;
         if (chosen == *errors_ready_) {
-            co_await read_errors();
+            // A program can write them faster than we read: the other processes of the core must run too, and the time
+            // must go on.
+            if (co_await read_errors()) co_await csp::yield();
         } else if (chosen == program_) {
             note_end(co_await program_.exited());
         } else if (chosen == deadline) {

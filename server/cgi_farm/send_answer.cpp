@@ -12,6 +12,7 @@
 
 #include <fmt/core.h>
 
+#include "csp/timer.hpp"
 #include "http/list.hpp"
 #include "http/status.hpp"
 #include "http/target.hpp"
@@ -35,6 +36,7 @@ constexpr std::chrono::milliseconds for_its_status = 100ms;
 constexpr std::chrono::milliseconds for_its_end = 3s;
 constexpr unsigned most_redirects = 10;
 constexpr std::size_t most_at_once = 1024 * 1024;  // bytes
+constexpr std::size_t much = 16 * 1024;            // bytes
 
 constexpr http::error redirect_loop{status::bad_gateway, "The programs of this site redirect in a circle."};
 constexpr http::error no_such_file{status::bad_gateway, "The program named a file that cannot be sent."};
@@ -63,7 +65,8 @@ class program_answer {
         auto head = co_await read_head();
         if (!head) co_return std::unexpected(std::move(head.error()));
         if (head->what == script_head::kind::local_redirect) co_return redirect(*head);
-        if (!head->sendfile.empty() && !w_.rules.sendfile_root.empty()) co_return co_await send_file(*head);
+        const bool names_file = !head->sendfile.empty() && !w_.rules.sendfile_root.empty();
+        if (names_file && may_have_content(head->code)) co_return co_await send_file(*head);
         co_return co_await send_document(std::move(*head));
     }
 
@@ -194,6 +197,8 @@ class program_answer {
             if (!moved) co_return outcome::client_left;
             if (moved->is_at_end) break;
             if (moved->bytes > 0) output_.note(moved->bytes);
+            // The other processes of the core must run too while the program and the client are both fast.
+            if (moved->bytes >= much) co_await csp::yield();
             if (left_) *left_ -= std::min<std::uint64_t>(*left_, moved->bytes);
             if (output_.exceeds_limit()) {
                 co_await w_.log("error", "it wrote more than output_bytes, and its response was cut short");

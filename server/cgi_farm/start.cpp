@@ -84,10 +84,11 @@ csp::step<std::optional<refused>> prepare_pipe(program_work& w, standard_input& 
     co_return std::nullopt;
 }
 
-/// Takes the body from the exchange, and decides how the program is to read it.
+/// Takes the body from the exchange, and decides how the program is to read it. After a redirect the request has none,
+/// although some of it may be unread.
 csp::step<std::optional<refused>> prepare_input(program_work& w, standard_input& in)
 {
-    if (!request_body::is_in(w.x)) co_return std::nullopt;
+    if (w.x.asked.redirects > 0 || !request_body::is_in(w.x)) co_return std::nullopt;
     auto body = request_body::take(w.x);
     if (!body) co_return refused_for_descriptors();
     in.bytes = body->length();

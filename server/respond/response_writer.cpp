@@ -25,13 +25,6 @@ constexpr std::size_t worth_splicing = 16 * 1024;
 constexpr std::string_view end_of_last_piece = "\r\n0\r\n\r\n";
 static_assert(end_of_last_piece.starts_with(http::chunk_suffix) && end_of_last_piece.ends_with(http::last_chunk));
 
-/// RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
-bool may_have_content(http::status code)
-{
-    using enum http::status;
-    return code != no_content && code != reset_content && code != not_modified;
-}
-
 /// The status of a head that was made elsewhere.
 http::status status_in(std::string_view head)
 {
@@ -54,6 +47,12 @@ bool is_refusal(const io::error& why)
 }
 
 }  // namespace
+
+bool may_have_content(http::status code)
+{
+    using enum http::status;
+    return code != no_content && code != reset_content && code != not_modified;
+}
 
 csp::step<bool> response_writer::begin(response head, std::optional<std::uint64_t> length, std::string_view first)
 {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "csp/process.hpp"
+#include "http/status.hpp"
 #include "io/socket.hpp"
 #include "server/configuration/settings.hpp"
 #include "server/messages/exchange.hpp"
@@ -17,6 +18,9 @@
 #include "server/respond/respond.hpp"
 
 namespace server {
+
+/// Whether a response with this status may have content (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+[[nodiscard]] bool may_have_content(http::status code);
 
 /// Writes a response piece by piece, and sends each piece at once. If the length is not known, an HTTP/1.1 client gets
 /// chunks, and an HTTP/1.0 client the end of the connection. For HEAD, and with a status that has no content, only the
