@@ -67,7 +67,9 @@ alias.url = ("/cgi-bin/" => "{programs}/")
 $HTTP["url"] =~ "^/cgi-bin/" {{ cgi.assign = ("" => "") }}
 """
 
+# As root, it would look at each request whether others than root may change the program.
 OCCWSERV_CGI = """
+{user}
 [[route]]
 path = "/cgi-bin/*"
 cgi = {{ directory = "{programs}", running = 64 }}
@@ -76,7 +78,8 @@ cgi = {{ directory = "{programs}", running = 64 }}
 
 def occwserv_command(executable, s, programs, engine):
     config = s.scratch / "occwserv.toml"
-    config.write_text(OCCWSERV_CGI.format(programs=programs))
+    user = f'user = "{contenders.UNPRIVILEGED}"' if os.geteuid() == 0 else ""
+    config.write_text(OCCWSERV_CGI.format(user=user, programs=programs))
     return [*contenders.occwserv_command(executable, s, engine), "--config", config]
 
 
