@@ -114,6 +114,7 @@ PROGRAMS = {
     "no-interpreter": "#!/no/such/interpreter\n",
     "writes-first": PYTHON + "import sys\nprint('Content-Type: text/plain\\n', flush=True)\n"
     "sys.stdout.write('x' * 300000)\nsys.stdout.flush()\nprint(len(sys.stdin.buffer.read()))\n",
+    "talks": SHELL + PLAIN + "for i in 1 2 3 4 5 6; do echo $i; sleep 0.5; done\nwc -c\n",
     "never-reads": SHELL + PLAIN + "echo I do not read\n",
     "floods": PYTHON + "import sys\nfor i in range(20000): sys.stderr.write(f'complaint {i}\\n')\n"
     "print('Content-Type: text/plain\\n\\nafter the flood')\n",
@@ -580,6 +581,11 @@ def test_a_program_without_output_is_ended(configured):
     assert ask(server, "/cgi-bin/silent").status == 504
     told(server, "/cgi-bin/silent: no output for 1 s")
     expect_none_left(server)
+
+
+def test_a_program_that_writes_need_not_read(configured):
+    r = ask(configured(idle_seconds=2), "/cgi-bin/talks", "POST", b"x" * 300_000)
+    assert r.content == b"1\n2\n3\n4\n5\n6\n300000\n"
 
 
 def test_a_program_that_runs_too_long_is_ended(configured):

@@ -16,8 +16,8 @@ namespace {
 
 using result = fed_body::result;
 
-/// Writes the bytes to the program as it reads them.
-csp::step<result> write(std::string_view bytes, io::socket& to_program, std::chrono::milliseconds patience,
+/// Writes the bytes to the program as it reads them. Leaves those that it has not written.
+csp::step<result> write(std::string_view& bytes, io::socket& to_program, std::chrono::milliseconds patience,
                         csp::in<stop>& until)
 {
     io::writable room(to_program);
@@ -36,10 +36,11 @@ csp::step<result> write(std::string_view bytes, io::socket& to_program, std::chr
 csp::step<fed_body> feed(program_input& input, io::socket& to_program, std::chrono::milliseconds patience,
                          csp::in<stop>& until)
 {
-    fed_body fed{.how = co_await write(input.first, to_program, patience, until)};
-    if (!input.body) co_return fed;
-    std::string room(io::buffer::capacity, '\0');
-    while (fed.how == result::all) {
+    std::string_view left = input.first;
+    fed_body fed{.how = co_await write(left, to_program, patience, until)};
+    std::string room;
+    while (fed.how == result::all && input.body) {
+        room.resize(io::buffer::capacity);
         const auto got = co_await input.body->read(room, until);
         if (!got && got.error() == body_failure::cancelled) {
             fed.how = result::not_read;
@@ -49,9 +50,11 @@ csp::step<fed_body> feed(program_input& input, io::socket& to_program, std::chro
         } else if (*got == 0) {
             break;
         } else {
-            fed.how = co_await write(std::string_view(room).substr(0, *got), to_program, patience, until);
+            left = std::string_view(room).substr(0, *got);
+            fed.how = co_await write(left, to_program, patience, until);
         }
     }
+    if (fed.how == result::stuck) fed.first = left;
     fed.body = std::move(input.body);
     co_return fed;
 }

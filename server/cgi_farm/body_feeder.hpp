@@ -33,6 +33,7 @@ struct fed_body {
     result how = result::all;
     body_failure why = {};
     std::optional<request_body> body = {};  // with what was not read
+    std::string first = {};                 // after `stuck`: bytes of the body that come before those
     // Of the program, after `stuck` and `body_failed`: to be closed when it has ended, since it would take the end of
     // its input for that of the body.
     io::socket input = {};

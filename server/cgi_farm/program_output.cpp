@@ -8,6 +8,7 @@
 
 #include "csp/timer.hpp"
 #include "server/cgi_farm/body_feeder.hpp"
+#include "server/cgi_farm/start.hpp"
 #include "server/respond/respond.hpp"
 
 namespace server {
@@ -48,6 +49,10 @@ std::optional<refused> program_output::examine_fed()
     auto fed = w_.program->take_fed();
     if (!fed) return std::nullopt;
     w_.body = std::move(fed->body);
+    if (fed->how == fed_body::result::stuck && !w_.program->is_idle()) {
+        feed_on(w_, std::move(*fed));
+        return std::nullopt;
+    }
     w_.unfinished_input = std::move(fed->input);
     if (fed->how == fed_body::result::stuck) return refused_as_late("it did not read the body of the request");
     if (fed->how == fed_body::result::body_failed) return refused_body(fed->why);

@@ -78,8 +78,13 @@ std::optional<running_program::event> running_program::overdue() const
     if (ended_ && now >= ended_at_ + for_left_open) return event::left_open;
     if (most_.total.count() > 0 && now >= started_ + most_.total) return event::too_long;
     // While the body is on its way, body_feeder sees whether the program reads.
-    if (!feeding_ && most_.idle.count() > 0 && now >= idle_since_ + most_.idle) return event::no_output;
+    if (!feeding_ && is_idle()) return event::no_output;
     return std::nullopt;
+}
+
+bool running_program::is_idle() const
+{
+    return most_.idle.count() > 0 && csp::core::here().now() >= idle_since_ + most_.idle;
 }
 
 csp::time_point running_program::next_deadline() const
@@ -114,7 +119,7 @@ csp::step<running_program::event> running_program::next()
         } else {
             fed_ = co_await told.input();
             feeding_.reset();
-            note_output();
+            if (!fed_ || fed_->how != fed_body::result::stuck) note_output();
             co_return event::fed;
         }
     }

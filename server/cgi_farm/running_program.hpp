@@ -67,6 +67,10 @@ class running_program {
     /// The body with what was not read of it. After event::fed, or stop_feeding().
     [[nodiscard]] std::optional<fed_body> take_fed() { return std::exchange(fed_, std::nullopt); }
     csp::step<void> stop_feeding();
+    /// Another feeder goes on.
+    void feed_on(std::optional<feeding> body) { feeding_ = std::move(body); }
+    /// Whether it has written nothing for longer than limits::idle.
+    [[nodiscard]] bool is_idle() const;
 
     [[nodiscard]] io::socket& output() { return output_; }
     /// Output has been read: it is not idle.

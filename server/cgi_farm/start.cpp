@@ -201,6 +201,12 @@ csp::step<std::optional<refused>> start(program_work& w)
     co_return failed;
 }
 
+void feed_on(program_work& w, fed_body stuck)
+{
+    standard_input in{.first = std::move(stuck.first), .to_program = std::move(stuck.input)};
+    w.program->feed_on(feed(w, in));
+}
+
 csp::step<void> end(program_work& w)
 {
     co_await w.program->end();

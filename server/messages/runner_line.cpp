@@ -26,7 +26,9 @@ std::unexpected<start_failure> fail(kind what, std::string text)
 
 std::unexpected<start_failure> fail(const io::error& why)
 {
-    if (why.closed()) return fail(kind::unavailable, "the runner has ended, or has no file descriptor left");
+    if (why.closed())
+        return fail(kind::unavailable,
+                    "the runner has ended (a reload starts another one), or has no file descriptor left");
     if (why.timed_out()) return fail(kind::unavailable, "the runner did not start the program in time");
     return fail(kind::unavailable, fmt::format("cannot ask the runner: {}", why.text));
 }
