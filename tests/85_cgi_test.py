@@ -89,6 +89,7 @@ PROGRAMS = {
     "status": SHELL + "printf 'Status: 418 I am a teapot\\nContent-Type: text/plain\\n\\nshort and stout\\n'\n",
     "sized": SHELL + "printf 'Content-Type: text/plain\\nContent-Length: 4\\n\\nfourteen bytes'\n",
     "own-error": SHELL + "printf 'Status: 500 Mine\\nContent-Type: text/plain\\n\\nmy own error'\n",
+    "own-id": SHELL + "printf 'Status: 500\\nX-Request-Id: own\\nContent-Type: text/plain\\n\\nfailed'\n",
     "no-content": SHELL + "printf 'Status: 204 No Content\\n\\n'\n",
     "away": SHELL + "printf 'Location: http://elsewhere.example/x\\n\\n'\n",
     "inside": SHELL + "printf 'Location: /a.txt?q=1\\n\\n'\n",
@@ -332,6 +333,11 @@ def test_an_error_of_the_program_is_not_one_of_the_server(programs):
     ask(programs, "/cgi-bin/complains")
     told(programs, "this went wrong")
     assert "error: 500" not in programs.error_log.read_text()
+
+
+def test_a_response_has_one_id_which_the_log_has(programs):
+    ids = ask(programs, "/cgi-bin/own-id").headers.get_all("X-Request-Id")
+    assert len(ids) == 1 and ids != ["own"]
 
 
 def test_http_1_0_gets_the_end_of_the_connection(programs):

@@ -19,13 +19,13 @@ std::unexpected<std::string> wrong(std::string text) { return std::unexpected(st
 /// The beginning of a text that is too long for a line of the log.
 std::string_view beginning(std::string_view text) { return text.substr(0, 64); }
 
-/// Fields that concern the connection (RFC 3875 section 6.3.4), those that the server adds to every response, and those
-/// for other servers (section 6.3.5).
+/// Fields that concern the connection (RFC 3875 section 6.3.4), those that the server adds itself, and those for other
+/// servers (section 6.3.5).
 bool is_dropped(std::string_view name)
 {
-    constexpr std::array<std::string_view, 9> names{"connection", "date", "keep-alive", "proxy-connection",
-                                                    "server",     "te",   "trailer",    "transfer-encoding",
-                                                    "upgrade"};
+    constexpr std::array<std::string_view, 10> names{"x-request-id",      "connection", "date", "keep-alive",
+                                                     "proxy-connection",  "server",     "te",   "trailer",
+                                                     "transfer-encoding", "upgrade"};
     constexpr std::string_view extension = "x-cgi-";
     return http::equal_ignoring_case(name.substr(0, extension.size()), extension) ||
            std::ranges::any_of(names, [&](std::string_view n) { return http::equal_ignoring_case(name, n); });
