@@ -462,6 +462,25 @@ def test_no_100_continue_for_what_is_no_program(programs):
         assert c.response().status == 404
 
 
+@pytest.mark.parametrize("kept", ["collect", "stream"])
+@pytest.mark.parametrize("program", ["never-reads", "inside", "inside-program", "fails", "no-interpreter", "sized",
+                                     "no-content", "count", "absent"])
+def test_no_part_of_a_body_is_taken_for_a_request(configured, program, kept):
+    server = configured(body=kept)
+    body = b"GET /evil HTTP/1.1\r\nHost: x\r\n\r\n" * 3000
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(c), c) for c in (body[i:i + 1000] for i in range(0, len(body), 1000)))
+    for method in "POST", "HEAD":
+        for field, sent in (f"Content-Length: {len(body)}", body), ("Transfer-Encoding: chunked", chunks + b"0\r\n\r\n"):
+            for expects in [], ["Expect: 100-continue"]:
+                with server.connect() as c:
+                    c.request(f"/cgi-bin/{program}", field, *expects, method=method, body=sent)
+                    c.request("/a.txt", "Connection: close")
+                    rest = c.rest()
+                is_closed = program == "absent" and expects
+                assert rest.count(b"\r\nServer: occwserv\r\n") == (1 if is_closed else 2), (method, field, rest[:300])
+                assert b"/evil" not in rest and (is_closed or rest.endswith(b"the letter a\n"))
+
+
 def test_a_body_that_is_too_large(programs):
     with programs.connect() as c:
         c.request("/cgi-bin/count", f"Content-Length: {10**12}", method="POST")
