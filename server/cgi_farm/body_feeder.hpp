@@ -33,16 +33,16 @@ struct fed_body {
     result how = result::all;
     body_failure why = {};
     std::optional<request_body> body = {};  // with what was not read
-    std::string first = {};                 // after `stuck`: bytes of the body that come before those
-    // Of the program, after `stuck` and `body_failed`: to be closed when it has ended, since it would take the end of
-    // its input for that of the body.
+    std::string first = {};                 // after `stuck`: bytes that precede `body`
+    // After `stuck` and `body_failed`, the pipe to the program. Close it only when the program has ended: otherwise the
+    // program would take the end of its input for the end of the body.
     io::socket input = {};
 };
 static_assert(csp::mobile<program_input> && csp::mobile<fed_body>);
 
 /// Writes the input to a program while cgi_page reads what the program writes, so that neither waits for the other.
 ///
-///   until   stop       never written: closed by cgi_page, when the program needs no more
+///   until   stop       never written: cgi_page closes it when the program needs no more
 ///   told    fed_body   once, at the end
 ///
 /// Promise: reads from the client only as fast as the program reads. It ends when all is written, when the program

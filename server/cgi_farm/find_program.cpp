@@ -37,7 +37,7 @@ found_program split_at(const http::canonical_path& path, std::size_t bytes)
 
 bool writes_whole_response(std::string_view script) { return script.substr(script.rfind('/') + 1).starts_with("nph-"); }
 
-/// The shortest part of the path beneath the directory that is no directory. No other part can be a file.
+/// Looks at longer and longer beginnings of the path until one is not a directory. No longer one can be a file.
 csp::step<found> find_in_directory(const exchange_record& x, const cgi_rules& rules)
 {
     const http::canonical_path& path = x.asked.path;

@@ -20,8 +20,8 @@ struct found_program {
     bool writes_whole_response = false;  // its name begins with "nph-" (RFC 3875, section 5)
 };
 
-/// Finds the program: the longest part of the path that is an executable file beneath the directory of the route, or
-/// the one program of the route, or its interpreter if the file exists. Errors: 403 for a file that is not executable,
+/// Finds the program: the file in the directory of the route that the beginning of the path names, or the one program
+/// of the route, or its interpreter if the requested file exists. Errors: 403 for a file that is not executable,
 /// a directory or a hidden name; 404; 503. REQUIRES: x.is<program_run>().
 csp::step<std::expected<found_program, http::error>> find_program(const exchange_record& x, const cgi_rules& rules);
 

@@ -47,7 +47,7 @@ class running_program {
   public:
     enum class event : std::uint8_t {
         output,     // it has written, or closed its standard output
-        fed,        // the body is over: see take_fed()
+        fed,        // the feeder has ended: see take_fed()
         look,       // a second has passed: see whether the client is still there
         no_output,  // for longer than limits::idle
         too_long,   // it runs longer than limits::total
@@ -86,7 +86,7 @@ class running_program {
   private:
     [[nodiscard]] csp::time_point next_deadline() const;
     [[nodiscard]] std::optional<event> overdue() const;
-    /// Whether there were any.
+    /// Reads what standard error has at present. Returns whether there was anything.
     csp::step<bool> read_errors();
     void note_end(io::result<io::exit_status> how);
 

@@ -12,7 +12,7 @@ namespace server {
 /// The `cgi` of a route: its requests are answered by programs (RFC 3875).
 struct cgi_rules {
     enum class kind : std::uint8_t {
-        directory,   // `path` has the programs: the longest prefix of the request's path that names one is run
+        directory,   // `path` has the programs: the first part of the request's path that names a file is run
         program,     // `path` is the program for all requests
         interpreter  // `path` is a program that is given the requested file of the site, as php-cgi
     };

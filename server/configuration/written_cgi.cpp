@@ -185,7 +185,7 @@ toml_reader::value_reader read_cgi(toml_reader& r, std::optional<cgi_rules>& int
 void check_cgi_path(toml_reader& r, const cgi_rules& rules, std::string_view route_path, const toml::node& at)
 {
     const auto kind = kind_of(route_path);
-    if (!kind || !at.is_table()) return;  // complained of elsewhere
+    if (!kind || !at.is_table()) return;  // other functions report these mistakes
     if (const std::string_view wrong = wrong_path(rules, *kind); !wrong.empty()) {
         r.complain(at.source(), wrong);
     } else if (rules.what == cgi_rules::kind::directory && rules.path.empty() && route_path.contains('\0')) {

@@ -228,7 +228,7 @@ csp::step<bool> response_writer::send_spliced(io::socket& pipe, std::size_t byte
     co_return goes_on_;
 }
 
-/// Leaves all that the kernel refuses to splice.
+/// Sends what the kernel can splice; `left` is the number of bytes that it refused.
 csp::step<bool> response_writer::splice_all(io::socket& pipe, std::size_t& left)
 {
     const auto more = is_chunked_ ? io::more_follows::yes : io::more_follows::no;

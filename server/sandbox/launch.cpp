@@ -78,14 +78,14 @@ launch_failure set_bounds(const launch& what) noexcept
     return {};
 }
 
-/// The death signal after the switch of the user, which clears it.
+/// Sets the death signal last, since the switch of the user clears it.
 launch_failure set_identity(const launch& what, pid_t parent) noexcept
 {
     if (what.process_group == launch::group::its_own && ::setpgid(0, 0) != 0) return failed_at(step::group);
     if (what.user) {
         if (const int failed = assume(*what.user); failed != 0) return {.at = step::user, .error = failed};
     }
-    // Also if it is 0: a successor does not end with the steward, as the job did that becomes it.
+    // Set even if it is 0: the job that becomes a successor has a death signal, and the successor must not.
     if (::prctl(PR_SET_PDEATHSIG, what.death_signal) != 0) return failed_at(step::parent);
     return what.death_signal == 0 || ::getppid() == parent ? launch_failure()
                                                            : launch_failure{.at = step::parent, .error = ESRCH};
@@ -140,7 +140,7 @@ launch_failure judge(place_of_file where) noexcept
     return {.at = step::file, .error = where == place_of_file::hidden ? ENOENT : EXDEV};
 }
 
-/// Where the file that a link led to is.
+/// Checks the place of a file that a link led to.
 launch_failure check_target(const checked_file& file, int directory, int found) noexcept
 {
     const real_path_of target(found);
@@ -272,7 +272,7 @@ launch_failure prepared_launch::execute(pid_t parent) noexcept
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::execve(what_.program.c_str(), arguments_.data(), environment_.data());
     const int error = errno;
-    // ENOENT also if the program is there, but not what it needs.
+    // ENOENT also means that the program exists, and its interpreter does not.
     const bool is_there = error == ENOENT && ::faccessat(AT_FDCWD, what_.program.c_str(), F_OK, 0) == 0;
     return {.at = is_there ? step::interpreter : step::program, .error = error};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The one way in which this program starts others: for an upgrade (errands.cpp) and for requests (runner.hpp).
+// Starts other programs: for an upgrade (errands.cpp) and for requests (runner.hpp).
 #pragma once
 
 #include <cstddef>
@@ -93,17 +93,18 @@ class prepared_launch {
 
 /// Starts programs as children of this process.
 ///
-/// The child borrows our memory where it can, as after vfork(2), and we wait until it has executed the program: a fork
-/// copies page tables and later pages. For trivial programs, from start to end, on a virtual machine of 2 cores:
+/// Where possible, the child borrows the memory of its parent, as after vfork(2), and the parent waits until the child
+/// has executed the program: a fork copies page tables and later pages. For trivial programs, from start to end, on a
+/// virtual machine of 2 cores:
 ///
 ///                          linked statically   dynamically
 ///     fork(2)                  532 µs             653 µs     (619 and 761 µs if 4 MB are in use instead of 1)
 ///     posix_spawn(3)           433 µs             556 µs
 ///     as here                  390 µs             513 µs
 ///
-/// But while a file system does not answer, the child waits for it, and so would we, and with us all other requests. A
-/// child whose user is not ours could moreover be stopped by any process of that user. In these cases the child has
-/// memory of its own, and we do not wait.
+/// But while a file system does not answer, the child waits for it, so the parent and all other requests would wait
+/// too. And if the child runs as another user, any process of that user could stop it. In these cases the child has
+/// memory of its own, and the parent does not wait.
 class starter {
   public:
     enum class memory : std::uint8_t { borrowed, own };

@@ -47,7 +47,7 @@ std::uint64_t hard_limit(int resource)
     return ::getrlimit(static_cast<__rlimit_resource>(resource), &now) == 0 ? now.rlim_max : RLIM_INFINITY;
 }
 
-/// Only root could raise the hard limit.
+/// No more than the hard limit of this process, which only root could raise.
 std::pair<int, rlimit> limit(int resource, std::uint64_t soft, std::uint64_t hard)
 {
     const rlim_t most = hard_limit(resource);
@@ -98,7 +98,7 @@ bool is_same(const identity& a, const user_account& b)
     return a.account.user == b.user && a.account.group == b.group;
 }
 
-/// Settles whose rights the programs get that name no user.
+/// Determines the user of the programs whose routes name none.
 std::expected<void, std::string> settle_users(runner_rules& all, const std::optional<user_account>& run_as)
 {
     const bool some_differ = std::ranges::any_of(all.programs, [&](const auto& one) {
@@ -234,7 +234,8 @@ why_not kind_of(const launch_failure& why)
     return why_not::other;
 }
 
-/// With root's rights only what nobody but root can change. Nor what is missing, which somebody could make meanwhile.
+/// With root's rights, a program runs only if nobody but root can change its file. A missing file is refused too, since
+/// somebody could create it meanwhile.
 checked check_for_root(const std::string& path, launch_failure::step if_missing)
 {
     struct stat file{};
@@ -303,7 +304,8 @@ class runner {
         epoll_event e{.events = EPOLLIN, .data = {.u64 = name}};
         return ::epoll_ctl(events_.number(), EPOLL_CTL_ADD, d.number(), &e) == 0;
     }
-    /// Must come before the close: a child that has not been executed yet may have a duplicate.
+    /// Removes the descriptor from the epoll set before it closes it: a child before its execve(2) may have a
+    /// duplicate, which would keep it in the set.
     void forget(io::descriptor& d)
     {
         if (d) (void)::epoll_ctl(events_.number(), EPOLL_CTL_DEL, d.number(), nullptr);
@@ -334,10 +336,11 @@ class runner {
     {
         if (!server_) return;
         auto got = io::receive_rich_packet(server_.number(), packet_);
-        // EMSGSIZE: too large for a request; it has been discarded, and its line closes.
+        // EMSGSIZE: the packet was larger than any request and has been discarded, so its line closes.
         if (!got && (got.error().number == EAGAIN || got.error().number == EMSGSIZE)) return;
         if (!got || got->bytes == 0) return drop_all();
-        // It may even be the server's end of our own line. Then we end only when the steward kills us.
+        // An attacker can pass any descriptor, even the server's end of this line. The runner then keeps its own line
+        // open, and ends only when the steward kills it.
         if (!io::is_packet_socket(got->passed[0]) || is_given_up(got->passed[0])) return;
         try {
             if (auto done = handle_request(std::span(packet_).first(got->bytes), *got); !done) {
@@ -349,7 +352,7 @@ class runner {
         }
     }
 
-    /// Whether the server does not wait any more, perhaps because we could not answer for a long time.
+    /// Whether the server has stopped waiting for the answer, perhaps because the runner was slow.
     static bool is_given_up(const io::descriptor& line)
     {
         pollfd end{.fd = line.number(), .events = 0, .revents = 0};
@@ -424,7 +427,7 @@ class runner {
         return place;
     }
 
-    /// With the rights of the user, so that his quota counts.
+    /// Creates the file with the rights of the server's user, so that this user's quota applies.
     checked open_spool(const io::descriptor& line)
     {
         if (rules_.files_of) {
@@ -487,7 +490,7 @@ class runner {
         io::child_order order;
         const auto got = io::receive_packet(p.line.number(), io::room_of(order));
         if (!got && got.error().number == EAGAIN) return;
-        // A program of a request is not let go.
+        // A program that was started for a request never outlives its line, so `let_go` is not accepted.
         if (!got || got->bytes != sizeof order || order.what == io::child_order::kind::let_go) return drop(p);
         if (order.signal != SIGTERM && order.signal != SIGKILL) return;
         (void)::kill(order.what == io::child_order::kind::signal_group ? -p.pid : p.pid, order.signal);
@@ -510,7 +513,7 @@ class runner {
         io::post_packet(p.line.number(), io::bytes_of(end));
     }
 
-    /// The server does not need the program any more: what is left of its group is killed.
+    /// Kills the program and its group, when the server does not need them any more.
     void drop(program& p)
     {
         p.is_dropped = true;
@@ -521,7 +524,7 @@ class runner {
         reap(p);
     }
 
-    /// Unless it still ends; then the pidfd tells.
+    /// Reaps the program if it has ended. Otherwise the pidfd reports its end later.
     void reap(program& p)
     {
         if (::waitpid(p.pid, nullptr, WNOHANG) == 0) return;
@@ -566,7 +569,7 @@ void set_up_signals()
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
-/// What a program inherits if the server passes no other input.
+/// Sets up the standard streams that a program inherits unless the server passes others.
 bool set_up_streams()
 {
     const io::descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
