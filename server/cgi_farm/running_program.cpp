@@ -165,11 +165,8 @@ csp::step<void> running_program::end()
 {
     output_ready_.reset();
     output_ = {};
-    if (!ended_) {
-        (void)program_.kill_group(SIGTERM);
-        (void)co_await ended(until_killed);
-    }
-    // Only what is there already, since another process may have it open, and go on writing.
+    if (!ended_ && program_.kill_group(SIGTERM)) (void)co_await ended(until_killed);
+    // Reads only what is there already: another process may have standard error open, and continue to write.
     for (std::size_t left = pipe_reads; left > 0 && co_await read_errors(); --left) {
     }
     errors_ready_.reset();
