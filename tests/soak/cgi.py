@@ -197,7 +197,7 @@ def places(port):
 
 def chosen(count, seed):
     """So many cases: each often, and in no order."""
-    names = list(RARE) * (count // 200) + [name for name in CASES if name not in RARE] * (count // len(CASES) + 2)
+    names = list(RARE) * (count // 200) + [name for name in CASES if name not in RARE] * (count // (len(CASES) - len(RARE)) + 1)
     names = names[:count]
     random.Random(seed).shuffle(names)
     return names
