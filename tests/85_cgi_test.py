@@ -123,6 +123,9 @@ PROGRAMS = {
     "lingers-elsewhere": SHELL + PLAIN + "echo done\nsleep 1000 >/dev/null 2>&1 </dev/null &\n",
     "closes-early": PYTHON + "import os, sys, time\nprint('Content-Type: text/plain\\n\\nall of it', flush=True)\n"
     "os.close(1)\ntime.sleep(1000)\n",
+    "complains-at-the-end": PYTHON + "import os, sys\nprint('Content-Type: text/plain\\n\\nall of it', flush=True)\n"
+    "os.close(1)\nfor i in range(20000): sys.stderr.write(f'complaint {i}\\n')\nsys.stderr.flush()\n"
+    "open('came-to-its-end', 'w')\n",
     "deaf": SHELL + "trap '' TERM\n" + PLAIN + "echo begun\nwhile :; do sleep 1; done\n",
 }
 NOT_EXECUTABLE = {"data": "not a program\n", ".hidden": SHELL + PLAIN}
@@ -557,6 +560,11 @@ def test_a_flood_of_complaints(programs):
 def test_what_a_program_leaves_behind_is_killed(programs, program):
     assert ask(programs, f"/cgi-bin/{program}").content == b"done\n"
     expect_none_left(programs)
+
+
+def test_complaints_after_the_output_do_not_stop_a_program(programs):
+    assert ask(programs, "/cgi-bin/complains-at-the-end").content == b"all of it\n"
+    wait_until(lambda: (programs.site / "cgi-bin/came-to-its-end").exists(), "the program has come to its end")
 
 
 def test_a_program_that_closes_its_output_is_answered_for_at_once(programs):

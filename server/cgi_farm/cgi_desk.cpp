@@ -150,8 +150,8 @@ class all_places {
     [[nodiscard]] std::optional<due_answer> next_answer()
     {
         if (due_.empty()) return std::nullopt;
-        due_answer next = std::move(due_.back());
-        due_.pop_back();
+        due_answer next = std::move(due_.front());
+        due_.erase(due_.begin());
         return next;
     }
 

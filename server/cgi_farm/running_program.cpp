@@ -153,10 +153,17 @@ csp::step<void> running_program::stop_feeding()
 
 csp::step<std::optional<io::exit_status>> running_program::ended(std::chrono::milliseconds time)
 {
-    if (!ended_) {
-        auto how = co_await program_.exited(csp::core::here().now() + time);
-        if (!how && how.error().timed_out()) co_return std::nullopt;
-        note_end(std::move(how));
+    const csp::timeout too_long = csp::after(time);
+    while (!ended_) {
+        // It may have to write to standard error before it can end.
+        const auto chosen =
+            co_await csp::pri_alt(program_, too_long, csp::when(!errors_are_over_ && errors_ready_, *errors_ready_));
+        if (chosen == too_long) co_return std::nullopt;
+        if (chosen == program_) {
+            note_end(co_await program_.exited());
+        } else if (co_await read_errors()) {
+            co_await csp::yield();
+        }
     }
     co_return ended_;
 }
