@@ -354,12 +354,12 @@ def engine_refused(said):
 
 def living_processes():
     """For each living process: its number, name, parent and group. Zombies do not count."""
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            before, _, after = stat.read_text(errors="replace").rpartition(")")
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            before, _, after = pathlib.Path("/proc", number, "stat").read_text(errors="replace").rpartition(")")
             state, parent, group = after.split()[:3]
             if state not in "ZX":
-                yield int(stat.parent.name), before.partition("(")[2], int(parent), int(group)
+                yield int(number), before.partition("(")[2], int(parent), int(group)
 
 
 def living_in_group(group):

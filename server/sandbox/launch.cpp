@@ -53,20 +53,6 @@ launch_failure place(std::vector<std::pair<int, int>>& numbers) noexcept
     return {};
 }
 
-void reset_effects() noexcept
-{
-    // By the system call, since the C library leaves alone the two signals that it uses itself.
-    struct {
-        void (*handler)(int) = SIG_DFL;
-        unsigned long flags = 0;
-        void (*restorer)() = nullptr;
-        std::uint64_t mask = 0;
-    } const by_default;
-    for (int signal = 1; signal < NSIG; ++signal) {
-        ::syscall(SYS_rt_sigaction, signal, &by_default, nullptr, sizeof by_default.mask);
-    }
-}
-
 /// Niceness and limits before the switch of the user, since only root can raise them.
 launch_failure set_bounds(const launch& what) noexcept
 {
@@ -215,6 +201,20 @@ std::string_view words_for(const launch_failure& why)
 
 }  // namespace
 
+void reset_signal_effects() noexcept
+{
+    // By the system call, since the C library leaves alone the two signals that it uses itself.
+    struct {
+        void (*handler)(int) = SIG_DFL;
+        unsigned long flags = 0;
+        void (*restorer)() = nullptr;
+        std::uint64_t mask = 0;
+    } const by_default;
+    for (int signal = 1; signal < NSIG; ++signal) {
+        ::syscall(SYS_rt_sigaction, signal, &by_default, nullptr, sizeof by_default.mask);
+    }
+}
+
 std::string text_of(const launch_failure& why, const launch& what)
 {
     const std::string_view error = std::strerror(why.error);
@@ -266,7 +266,7 @@ launch_failure prepared_launch::set_up(pid_t parent) noexcept
 launch_failure prepared_launch::execute(pid_t parent) noexcept
 {
     if (const auto failed = set_up(parent); failed.at != step::none) return failed;
-    if (what_.ours == launch::signals::of_any_effect) reset_effects();
+    if (what_.ours == launch::signals::of_any_effect) reset_signal_effects();
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -125,6 +125,9 @@ class starter {
     std::unique_ptr<std::byte[]> stack_;  // of the child
 };
 
+/// Gives every signal its default effect in this process, also those that the C library reserves.
+void reset_signal_effects() noexcept;
+
 /// Whether a file system that this path is on is known to answer: a local one.
 [[nodiscard]] bool is_on_local_file_system(const std::string& path);
 

@@ -563,7 +563,7 @@ class runner {
 /// Blocks all signals. They are for the server, and ignored signals would have to be reset in each program.
 void set_up_signals()
 {
-    for (int signal = 1; signal < NSIG; ++signal) std::signal(signal, SIG_DFL);
+    reset_signal_effects();
     sigset_t all;
     sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
