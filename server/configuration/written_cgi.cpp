@@ -94,9 +94,10 @@ std::size_t bytes_of(const std::vector<cgi_rules::variable>& all)
     return bytes;
 }
 
+constexpr std::size_t most_for_variables = 64 * 1024;  // bytes; this leaves room for those of the request
+
 value_reader environment(toml_reader& r, std::vector<cgi_rules::variable>& into)
 {
-    constexpr std::size_t most = 64 * 1024;  // which leaves room for those of the request
     const auto one = [&](const toml::key& written, const std::string& value, const toml::node& node) {
         const std::string_view name = written.str();
         if (!is_variable_name(name)) {
@@ -107,8 +108,9 @@ value_reader environment(toml_reader& r, std::vector<cgi_rules::variable>& into)
             r.complain(written.source(), fmt::format("the server sets `{}` for each request: remove this line", name));
         } else if (value.contains('\0')) {
             r.complain(node.source(), "the value of a variable must not contain a NUL");
-        } else if (bytes_of(into) + name.size() + value.size() > most) {
-            r.complain(node.source(), fmt::format("the variables together must not exceed {} bytes", most));
+        } else if (bytes_of(into) + name.size() + value.size() > most_for_variables) {
+            r.complain(node.source(),
+                       fmt::format("the variables together must not exceed {} bytes", most_for_variables));
         } else {
             into.push_back({.name = std::string(name), .value = value});
         }
